@@ -1,0 +1,219 @@
+//! What became of one host, and the exit code that all outcomes add up to.
+//!
+//! The classes answer one question honestly: did the command run? An outcome is *not run* only where that is certain,
+//! and *not known* as soon as the command may have been handed to the host. A timeout is never reported as "not run".
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::ssh::ConnectError;
+
+/// The end of one host's part of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The command ended with this status.
+    Exited(u32),
+    /// The command was ended by a signal, named without `SIG` (RFC 4254 section 6.10).
+    Signalled(String),
+    /// The command certainly did not run.
+    NotRun(NotRun),
+    /// The command was sent; whether it ran to its end is not known.
+    Unknown(Unknown),
+}
+
+/// Why a command certainly did not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRun {
+    /// There was no link to the host.
+    Connect(ConnectError),
+    /// The user ended the run before this host's command was sent.
+    Cancelled,
+    /// The run stopped before this host's turn.
+    NotStarted,
+}
+
+/// Why the end of a command is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The command timeout passed; the remote process may still run.
+    TimedOut(Duration),
+    /// We ended it on the user's word; it may still run.
+    Killed,
+    /// The link was lost after the command was sent.
+    LinkLost(String),
+    /// The host closed the channel without an exit status.
+    NoStatus,
+}
+
+/// The classes of DESIGN section 4, in the order a summary names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Ended with status 0.
+    Well,
+    /// Ended otherwise.
+    Failed,
+    /// Certainly not run.
+    NotRun,
+    /// Not known.
+    NotKnown,
+}
+
+impl Outcome {
+    /// The class that decides the exit code.
+    pub fn class(&self) -> Class {
+        match self {
+            Outcome::Exited(0) => Class::Well,
+            Outcome::Exited(_) | Outcome::Signalled(_) => Class::Failed,
+            Outcome::NotRun(_) => Class::NotRun,
+            Outcome::Unknown(_) => Class::NotKnown,
+        }
+    }
+
+    /// A stable word for machines: the `outcome` of the JSON lines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Exited(_) => "exited",
+            Outcome::Signalled(_) => "signalled",
+            Outcome::NotRun(NotRun::Connect(error)) => match error {
+                ConnectError::Unreachable { .. } => "unreachable",
+                ConnectError::Unsupported(_) => "unsupported",
+                ConnectError::HostKey(_) => "host-key",
+                ConnectError::Login(_) => "login",
+                ConnectError::Throttled(_) => "throttled",
+            },
+            Outcome::NotRun(NotRun::Cancelled) => "cancelled",
+            Outcome::NotRun(NotRun::NotStarted) => "not-started",
+            Outcome::Unknown(Unknown::TimedOut(_)) => "timed-out",
+            Outcome::Unknown(Unknown::Killed) => "killed",
+            Outcome::Unknown(Unknown::LinkLost(_)) => "link-lost",
+            Outcome::Unknown(Unknown::NoStatus) => "no-status",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Exited(0) => write!(f, "ok"),
+            Outcome::Exited(status) => write!(f, "exit status {status}"),
+            Outcome::Signalled(name) => write!(f, "ended by signal {name}"),
+            Outcome::NotRun(why) => why.fmt(f),
+            Outcome::Unknown(why) => why.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotRun::Connect(error) => error.fmt(f),
+            NotRun::Cancelled => write!(f, "cancelled before the command was sent"),
+            NotRun::NotStarted => write!(f, "not started"),
+        }
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unknown::TimedOut(after) => {
+                write!(f, "timed out after {} s, may still run", after.as_secs_f64())
+            }
+            Unknown::Killed => write!(f, "killed, may still run"),
+            Unknown::LinkLost(why) => write!(f, "link lost after the command was sent: {why}"),
+            Unknown::NoStatus => write!(f, "ended without an exit status"),
+        }
+    }
+}
+
+/// How the program ends (DESIGN section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Every host did well.
+    Well = 0,
+    /// A command failed somewhere.
+    Failed = 1,
+    /// Command line, configuration or an empty set of hosts.
+    Usage = 2,
+    /// Certainly not run somewhere.
+    NotRun = 3,
+    /// Not known somewhere.
+    NotKnown = 4,
+    /// Stopped by the failure budget.
+    Budget = 5,
+    /// Journal or output could not be written, or an internal error.
+    OwnFault = 6,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Of several that apply, the first of 130, 6, 5, 4, 1, 3 stands; usage is decided before anything runs.
+    pub fn worst(self, other: Exit) -> Exit {
+        let rank = |exit| match exit {
+            Exit::Usage => 0,
+            Exit::Interrupted => 1,
+            Exit::OwnFault => 2,
+            Exit::Budget => 3,
+            Exit::NotKnown => 4,
+            Exit::Failed => 5,
+            Exit::NotRun => 6,
+            Exit::Well => 7,
+        };
+        if rank(self) <= rank(other) { self } else { other }
+    }
+
+    /// The code handed to the operating system.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<ConnectError> for Outcome {
+    fn from(error: ConnectError) -> Outcome {
+        Outcome::NotRun(NotRun::Connect(error))
+    }
+}
+
+impl From<Class> for Exit {
+    fn from(class: Class) -> Exit {
+        match class {
+            Class::Well => Exit::Well,
+            Class::Failed => Exit::Failed,
+            Class::NotRun => Exit::NotRun,
+            Class::NotKnown => Exit::NotKnown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_the_documented_order_stands() {
+        let order = [
+            Exit::Interrupted,
+            Exit::OwnFault,
+            Exit::Budget,
+            Exit::NotKnown,
+            Exit::Failed,
+            Exit::NotRun,
+            Exit::Well,
+        ];
+        for (i, a) in order.iter().enumerate() {
+            for b in &order[i..] {
+                assert_eq!(a.worst(*b), *a);
+                assert_eq!(b.worst(*a), *a);
+            }
+        }
+        assert_eq!(order.map(Exit::code), [130, 6, 5, 4, 1, 3, 0]);
+    }
+
+    #[test]
+    fn a_missing_status_is_never_success() {
+        assert_eq!(Outcome::Unknown(Unknown::NoStatus).class(), Class::NotKnown);
+        assert_eq!(Outcome::Exited(255).class(), Class::Failed);
+        assert_eq!(Outcome::NotRun(NotRun::NotStarted).class(), Class::NotRun);
+    }
+}

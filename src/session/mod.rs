@@ -1,0 +1,38 @@
+//! One host's life: its state, and the task that lives it.
+//!
+//! A session goes through waiting for its turn, connecting, asking, ready and closed. It owns its link and its channel;
+//! from outside it is told by [`Hub`](actor::Hub) calls and answers with [`SessionEvent`]s.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::outcome::Outcome;
+use crate::ssh::Stage;
+
+/// Which session; given out once and never reused within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u32);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What a session reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionEvent {
+    /// Its turn has come; it is at this stage.
+    Connecting(Stage),
+    /// It waits for an answer of the user, or begins to.
+    Asking,
+    /// Its shell runs; input is taken from now on.
+    Ready,
+    /// The host said this.
+    Output(Bytes),
+    /// The input handed over last has gone to the transport; the next may follow. There is at most one under way.
+    Written,
+    /// It is over; how. The id is dead from now on, a reconnect is a new session.
+    Closed(Outcome),
+}
