@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -73,18 +74,22 @@ impl RunDir {
     }
 
     /// Kills what is left of the processes of this run, those that left their process group included. Needs `/proc`;
-    /// where there is none, only process groups were killed before. A fork bomb could outrun it: it gives up after a
-    /// hundred rounds.
+    /// where there is none, only process groups were killed before. A process in the middle of exec shows no
+    /// environment, so that nothing was found means little before the third time. A fork bomb could outrun it: it gives
+    /// up after a hundred rounds.
     fn sweep(&self) {
+        let mut quiet = 0;
         for _ in 0..100 {
             let found = self.processes();
-            if found.is_empty() {
+            quiet = if found.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 3 {
                 return;
             }
             for pid in found {
                 // It may have ended by itself meanwhile.
                 let _ended = rustix::process::kill_process(pid, Signal::KILL);
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
