@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omnes::demo::{
-    Fault, Faults, Fleet, FleetConfig, FleetStream, LEDGER, Recording, Refusal, ShellKind, StallAt,
+    Fault, Faults, Fleet, FleetConfig, LEDGER, Recording, Refusal, ShellKind, StallAt,
     Transport, serve,
 };
 use russh::client::{self, AuthResult, Handle};
@@ -265,11 +265,9 @@ async fn connect(fleet: &Fleet, name: &str) -> Result<Handle<Strict>, &'static s
     let config = Arc::new(client::Config { window_size: 64 * 1024, ..client::Config::default() });
     let stream = fleet.connect(name).await.map_err(|_| "connect")?;
     let strict = Strict { known };
-    match stream {
-        FleetStream::Memory(stream) => client::connect_stream(config, stream, strict).await,
-        FleetStream::Tcp(stream) => client::connect_stream(config, stream, strict).await,
-    }
-    .map_err(|error| if matches!(error, russh::Error::UnknownKey) { "key" } else { "handshake" })
+    client::connect_stream(config, stream, strict)
+        .await
+        .map_err(|error| if matches!(error, russh::Error::UnknownKey) { "key" } else { "handshake" })
 }
 
 async fn log_in(fleet: &Fleet, name: &str) -> Result<Handle<Strict>, &'static str> {
@@ -388,10 +386,10 @@ async fn a_stalled_host_answers_up_to_its_stage_and_no_further() {
     let fleet = Fleet::start(FleetConfig { faults, ..FleetConfig::scripted(5) }).await.unwrap();
 
     let mut seen = [0; 9];
-    let FleetStream::Memory(mut silent) = fleet.connect("demo01").await.unwrap() else { panic!() };
+    let mut silent = fleet.connect("demo01").await.unwrap();
     let quiet = tokio::time::timeout(Duration::from_millis(200), silent.read(&mut seen)).await;
     assert!(quiet.is_err(), "no identification line");
-    let FleetStream::Memory(mut banner) = fleet.connect("demo02").await.unwrap() else { panic!() };
+    let mut banner = fleet.connect("demo02").await.unwrap();
     within(read_until(&mut banner, "\r\n")).await;
     banner.write_all(b"SSH-2.0-test\r\n").await.unwrap();
     let quiet = tokio::time::timeout(Duration::from_millis(200), banner.read(&mut seen)).await;

@@ -51,9 +51,14 @@ impl RunDir {
 
     /// The home of `host`, made when first asked for.
     pub(super) fn home(&self, host: &str) -> io::Result<PathBuf> {
-        let home = self.dir.path().join("home").join(host);
+        let home = self.homes().join(host);
         fs::create_dir_all(&home)?;
         Ok(home)
+    }
+
+    /// There as soon as a process was started.
+    fn homes(&self) -> PathBuf {
+        self.dir.path().join("home")
     }
 
     /// Writes a file that only this account reads (mode 0600).
@@ -78,13 +83,13 @@ impl RunDir {
     /// environment, so that nothing was found means little before the third time. A fork bomb could outrun it: it gives
     /// up after a hundred rounds.
     fn sweep(&self) {
-        let mut quiet = 0;
+        let mut quiet = if self.homes().exists() { 0 } else { 3 };
         for _ in 0..100 {
-            let found = self.processes();
-            quiet = if found.is_empty() { quiet + 1 } else { 0 };
             if quiet == 3 {
                 return;
             }
+            let found = self.processes();
+            quiet = if found.is_empty() { quiet + 1 } else { 0 };
             for pid in found {
                 // It may have ended by itself meanwhile.
                 let _ended = rustix::process::kill_process(pid, Signal::KILL);
