@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omnes::demo::{
-    Fault, Faults, Fleet, FleetConfig, LEDGER, Recording, Refusal, ShellKind, StallAt,
-    Transport, serve,
+    Fault, Faults, Fleet, FleetConfig, LEDGER, Recording, Refusal, ShellKind, StallAt, Transport, serve,
 };
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate};
@@ -330,7 +329,7 @@ async fn a_thousand_scripted_hosts_do_what_the_truth_says() {
         assert_eq!(fleet.truth().executed(name), expected);
     }
     assert_eq!(fleet.processes(), 0);
-    Arc::into_inner(fleet).unwrap().stop().await.unwrap();
+    fleet.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

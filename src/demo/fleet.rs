@@ -19,7 +19,7 @@ use super::run_dir::RunDir;
 use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_name};
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
-use crate::ssh::{ConnectError, Dial, HostKeyPolicy, Hop, Progress, Stage, Stream, Target};
+use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target};
 
 /// The most hosts of one fleet; on loopback each needs a file descriptor, and two more a connection.
 pub const MAX_HOSTS: usize = 10_000;
@@ -345,8 +345,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files.
-    pub async fn stop(self) -> Result<(), FleetError> {
+    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files. Nothing can be
+    /// reached afterwards; the truth stays.
+    pub async fn stop(&self) -> Result<(), FleetError> {
         self.shared.up.cancel();
         for door in self.doors.lock().await.iter_mut() {
             // It only fails to keep the port, which nobody needs any more.
@@ -360,10 +361,10 @@ impl Fleet {
     }
 
     fn find(&self, name: &str) -> Result<usize, FleetError> {
-        self.by_name
-            .get(name)
-            .copied()
-            .ok_or_else(|| FleetError::NoSuchHost { name: crate::escape::text(name, 80), fleet: self.expression() })
+        self.by_name.get(name).copied().ok_or_else(|| FleetError::NoSuchHost {
+            name: crate::escape::text(name, 80),
+            fleet: self.expression(),
+        })
     }
 
     fn ssh_config_text(&self) -> String {
