@@ -85,7 +85,7 @@ impl Emulator {
     /// Feeds bytes that passed the filter: whole sequences and whole characters.
     pub(super) fn feed(&mut self, now: Duration, bytes: &[u8]) -> Kept {
         self.watch().now = now;
-        self.guarded(|parser| parser.process(bytes))
+        self.guarded(self.size(), |parser| parser.process(bytes))
     }
 
     /// Gives the screen another size. Rows that fall off its top go to the history; room is added at its bottom.
@@ -94,40 +94,26 @@ impl Emulator {
         if size == self.size() {
             return Kept::Same;
         }
-        let kept = self.guarded(|parser| {
+        self.guarded(size, |parser| {
             forget_scrolled(parser);
             parser.set_size(cells(size.rows), cells(size.cols));
-        });
-        if kept == Kept::Reset && self.size() != size {
-            *self = Emulator::new(size, std::mem::take(&mut self.watch().history));
-        }
-        kept
+        })
     }
 
-    fn guarded(&mut self, work: impl FnOnce(&mut vt100::Parser<Watch>)) -> Kept {
+    /// Runs work that should leave the emulator with this size, and replaces it by a fresh one of this size if it panics.
+    fn guarded(&mut self, size: Size, work: impl FnOnce(&mut vt100::Parser<Watch>)) -> Kept {
         let before = IN_BOUNDARY.replace(true);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut self.parser)));
         IN_BOUNDARY.set(before);
-        match result {
-            Ok(()) => Kept::Same,
-            Err(_) => {
-                self.replace();
-                Kept::Reset
-            }
+        if result.is_ok() {
+            return Kept::Same;
         }
-    }
-
-    /// Leaves the broken screen behind; what the watch collected is ours and whole.
-    fn replace(&mut self) {
-        let size = self.size();
-        let broken = std::mem::take(self.watch());
-        *self = Emulator::new(size, broken.history);
-        *self.watch() = Watch {
-            history: std::mem::take(&mut self.watch().history),
-            replies: broken.replies,
-            ..Watch::default()
-        };
+        // What the watch collected is ours and whole: a line is complete before it is added.
+        let Watch { history, replies, .. } = std::mem::take(self.watch());
+        *self = Emulator::new(size, history);
+        self.watch().replies = replies;
         self.parser.process(NOTICE);
+        Kept::Reset
     }
 }
 
