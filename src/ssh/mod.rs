@@ -16,6 +16,7 @@ mod target;
 pub use config::{ConfigError, ConfigSource, SshConfig};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
+pub use known_hosts::KnownHosts;
 pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
 pub use stage::Stage;
