@@ -121,7 +121,8 @@ async fn a_server_that_dies_ends_the_channel_with_a_reason() {
     assert!(matches!(again, Err(StartError::NotRun(ConnectError::Unreachable { .. }))), "{again:?}");
 }
 
-#[tokio::test]
+// Two threads, since waiting for the log blocks one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signal_and_a_close_end_a_command() {
     let sshd = Sshd::builder().start();
     let link = connector().connect(&target_of(&sshd), &()).await.unwrap();
