@@ -161,20 +161,16 @@ fn runs(sorted: &[Index]) -> String {
     let Some((&head, rest)) = sorted.split_first() else { return out };
     let (mut first, mut last) = (head, head);
     let mut padded = head.is_padded();
-    let mut alone = false;
     for &next in rest {
         let mismatch = if padded { next.width != last.width } else { next.is_padded() };
         if !mismatch && next.value.checked_sub(last.value) == Some(1) {
             last = next;
-            alone = false;
             continue;
         }
         emit(first, last);
-        let inherits = !mismatch && first == last && alone;
-        if !inherits {
+        if mismatch || first != last {
             padded = next.is_padded();
         }
-        alone = !mismatch;
         (first, last) = (next, next);
     }
     emit(first, last);
@@ -219,8 +215,7 @@ struct Cell {
 impl Cell {
     /// The only axis in which two disjoint boxes differ, if it is the only one.
     fn differs_in(&self, other: &Cell) -> Option<usize> {
-        let mut differing =
-            (0..self.axes.len()).filter(|&axis| self.axes[axis].sum != other.axes[axis].sum);
+        let mut differing = (0..self.axes.len()).filter(|&axis| self.axes[axis].sum != other.axes[axis].sum);
         let first = differing.next()?;
         differing.next().is_none().then_some(first)
     }
@@ -315,7 +310,7 @@ fn merge_all(cells: &mut Vec<Cell>) -> bool {
     for place in 0..slots.len() {
         let Some(mut cell) = slots[place].take() else { continue };
         let mut from = place + 1;
-        while let Some((at, axis)) = next_partner(&cell, from, &mut places, &slots)
+        while let Some((at, axis)) = next_partner(&cell, from, &places, &slots)
             && let Some(partner) = slots[at].take()
         {
             cell.merge(partner, axis);
@@ -330,14 +325,16 @@ fn merge_all(cells: &mut Vec<Cell>) -> bool {
 fn next_partner(
     cell: &Cell,
     from: usize,
-    places: &mut HashMap<u128, Vec<usize>>,
+    places: &HashMap<u128, Vec<usize>>,
     slots: &[Option<Cell>],
 ) -> Option<(usize, usize)> {
     let mut nearest: Option<(usize, usize)> = None;
     for axis in 0..cell.axes.len() {
-        let Some(list) = places.get_mut(&cell.key_without(axis)) else { continue };
+        let Some(list) = places.get(&cell.key_without(axis)) else { continue };
         let start = list.partition_point(|place| *place < from);
-        let found = list[start..].iter().copied().find(|place| slots[*place].is_some());
+        let fits =
+            |slot: &Option<Cell>| slot.as_ref().is_some_and(|other| cell.differs_in(other) == Some(axis));
+        let found = list[start..].iter().copied().find(|place| fits(&slots[*place]));
         if let Some(place) = found
             && nearest.is_none_or(|(near, _)| place < near)
         {
@@ -368,7 +365,10 @@ mod tests {
             ("n99 n100 n101", "n[99-101]"),
             ("n098 n099 n100", "n[098-100]"),
             ("1 2 3", "[1-3]"),
-            ("n1234567890123456789012 n1234567890123456789013", "n1234567890123456789012,n1234567890123456789013"),
+            (
+                "n1234567890123456789012 n1234567890123456789013",
+                "n1234567890123456789012,n1234567890123456789013",
+            ),
         ];
         for (names, text) in table {
             assert_eq!(folded(names), text, "{names}");

@@ -124,11 +124,7 @@ impl fmt::Display for Host {
 pub(super) fn natural(a: &str, b: &str) -> Ordering {
     pattern_bytes(a)
         .cmp(pattern_bytes(b))
-        .then_with(|| {
-            digit_runs(a)
-                .map(|r| (r.len(), &a[r]))
-                .cmp(digit_runs(b).map(|r| (r.len(), &b[r])))
-        })
+        .then_with(|| digit_runs(a).map(|r| (r.len(), &a[r])).cmp(digit_runs(b).map(|r| (r.len(), &b[r]))))
         .then_with(|| a.cmp(b))
 }
 
@@ -351,11 +347,9 @@ fn check_port(text: &str, span: Range<usize>) -> Result<u16, Fault> {
     let number = port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
     match number {
         Some(number) if number > 0 => Ok(number),
-        _ => fault(
-            span,
-            format!("`{}` is no port", escape::text(port, 20)),
-            "write a number from 1 to 65535",
-        ),
+        _ => {
+            fault(span, format!("`{}` is no port", escape::text(port, 20)), "write a number from 1 to 65535")
+        }
     }
 }
 

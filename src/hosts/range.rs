@@ -19,7 +19,11 @@ pub(super) struct RangeFault {
     pub(super) help: String,
 }
 
-fn fault<T>(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Result<T, RangeFault> {
+fn fault<T>(
+    span: Range<usize>,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Result<T, RangeFault> {
     Err(RangeFault { span, message: message.into(), help: help.into() })
 }
 
@@ -39,9 +43,18 @@ enum Part {
 enum Choice {
     Word(String),
     /// `start`, `start + step`, … `count` of them, padded with zeros to `width`.
-    Numbers { start: i64, step: i64, count: u64, width: usize },
+    Numbers {
+        start: i64,
+        step: i64,
+        count: u64,
+        width: usize,
+    },
     /// The same over letters.
-    Letters { start: u8, step: i64, count: u64 },
+    Letters {
+        start: u8,
+        step: i64,
+        count: u64,
+    },
 }
 
 impl Choice {
@@ -279,7 +292,11 @@ fn value((negative, digits): (bool, &str)) -> Result<i64, Saying> {
 /// changes its width, where nodeset itself reads `n1[8-11]` as the 94 hosts `n[18-111]`.
 fn check_neighbours(item: &str, span: Range<usize>, choices: &[Choice]) -> Result<(), RangeFault> {
     if item[span.end..].starts_with('[') {
-        return fault(span.end..span.end + 1, "a bracket follows a bracket", "put a letter or a dash between them");
+        return fault(
+            span.end..span.end + 1,
+            "a bracket follows a bracket",
+            "put a letter or a dash between them",
+        );
     }
     if !item[..span.start].ends_with(|c: char| c.is_ascii_digit()) {
         return Ok(());
@@ -295,7 +312,8 @@ fn check_neighbours(item: &str, span: Range<usize>, choices: &[Choice]) -> Resul
             _ => None,
         })
         .collect();
-    let holds = |number: i64| ends.iter().any(|(low, high, plain)| *plain && (*low..=*high).contains(&number));
+    let holds =
+        |number: i64| ends.iter().any(|(low, high, plain)| *plain && (*low..=*high).contains(&number));
     let mut power = 9i64;
     while power < 100_000_000_000_000_000 {
         if nines(power) && holds(power) && holds(power + 1) {
@@ -350,7 +368,8 @@ fn brace_element(element: &str) -> Result<Choice, Saying> {
     };
     let ((low, low_digits), (high, high_digits)) = (read(begin)?, read(end)?);
     let padded = |digits: &str| digits.len() > 1 && digits.starts_with('0');
-    let width = if padded(low_digits) || padded(high_digits) { low_digits.len().max(high_digits.len()) } else { 0 };
+    let width =
+        if padded(low_digits) || padded(high_digits) { low_digits.len().max(high_digits.len()) } else { 0 };
     let distance = high - low;
     let count = distance.unsigned_abs() / step.unsigned_abs() + 1;
     Ok(Choice::Numbers { start: low, step: step * distance.signum(), count, width })

@@ -144,10 +144,10 @@ mod tests {
     #[test]
     fn the_algebra_goes_by_name_and_port() {
         let (a, b) = (set("web[1-4],u@db1"), set("root@web[3-6],db1:22"));
-        assert_eq!((&a | &b).to_string(), "web[1-2],db1:22,u@db1,root@web[3-6]");
+        assert_eq!((&a | &b).to_string(), "db1:22,u@db1,web[1-2],root@web[3-6]");
         assert_eq!((&a - &b).to_string(), "u@db1,web[1-2]");
         assert_eq!((&a & &b).to_string(), "web[3-4]");
-        assert_eq!((&a ^ &b).to_string(), "db1:22,u@db1,root@web[5-6],web[1-2]");
+        assert_eq!((&a ^ &b).to_string(), "db1:22,u@db1,web[1-2],root@web[5-6]");
         assert!(a.contains(&"x@web1".parse().unwrap()));
         assert!(!a.contains(&"web1:22".parse().unwrap()));
     }
