@@ -1,17 +1,18 @@
 //! Preferences: `$XDG_CONFIG_HOME/omnes/config.toml`.
 //!
 //! The whole file is checked before anything else happens. A key that is not known is an error that names the nearest
-//! known one: a preference that is silently not in force is worse than none. Parsing is pure; [`read`] is the io.
+//! known one: a preference that is silently not in force is worse than none. Parsing is pure; `read.rs` is the io.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 mod parse;
+mod read;
 mod value;
 
 pub use parse::{duration, parse};
+pub use read::read;
 pub use value::ConfigError;
 
 use crate::size::Size;
@@ -94,17 +95,4 @@ pub enum Scope {
     All,
     /// Only panes that are shown.
     Visible,
-}
-
-/// Reads the file; one that does not exist is the empty one.
-pub fn read(path: &Path) -> Result<Config, ConfigError> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => parse(&name, &text),
-            Err(_) => Err(ConfigError::new(&name, "is not UTF-8; save it as UTF-8 text")),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(ConfigError::new(&name, &format!("cannot be read: {error}"))),
-    }
 }

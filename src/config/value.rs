@@ -127,6 +127,6 @@ impl<'a> Item<'a> {
     }
 }
 
-fn key_text<'a, T: AsRef<str>>(key: &'a Spanned<T>) -> &'a str {
+fn key_text<T: AsRef<str>>(key: &Spanned<T>) -> &str {
     key.get_ref().as_ref()
 }

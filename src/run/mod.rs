@@ -56,3 +56,12 @@ pub enum Happened {
     /// A sentence for the user that belongs to no host.
     Notice(String),
 }
+
+/// What the user wants while a run is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// `C-c`: one step further.
+    Int,
+    /// TERM or HUP: end what runs, at once.
+    Term,
+}
