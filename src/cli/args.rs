@@ -29,7 +29,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Write a log to FILE; secrets never stand in it
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, display_order = 900, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub debug: Option<PathBuf>,
 }
 
@@ -152,7 +152,7 @@ pub struct OpenArgs {
     #[command(flatten)]
     pub ssh: SshArgs,
     /// Logins at once
-    #[arg(short = 'f', value_name = "N")]
+    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
     /// Typed after `--`, which belongs to `run`.
     #[arg(last = true, hide = true)]
@@ -180,7 +180,7 @@ pub struct RunArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct HowArgs {
     /// Hosts at once [default: 256]
-    #[arg(short = 'f', value_name = "N")]
+    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
     /// From sending the command to its end: 60, 5m; 0 is none [default: none]
     #[arg(short = 'u', long, value_name = "SECONDS", value_parser = any_time)]
@@ -289,6 +289,10 @@ pub struct ManArgs {
     pub command: Option<String>,
 }
 
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write a number of hosts, 1 or more".into())
+}
+
 fn any_time(text: &str) -> Result<Duration, String> {
     crate::config::duration(text).ok_or_else(|| "write seconds, such as 60, 0.5 or 5m".into())
 }
@@ -298,4 +302,48 @@ fn above_zero(text: &str) -> Result<Duration, String> {
         true => Err("a host needs some time; write seconds above 0".into()),
         false => Ok(time),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_ends_with_two_examples() {
+        let mut root = Cli::command();
+        root.build();
+        let mut commands = vec![root];
+        while let Some(mut command) = commands.pop() {
+            let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+            commands.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
+            if name.ends_with("__clusters") {
+                continue;
+            }
+            for help in [command.render_help().to_string(), command.render_long_help().to_string()] {
+                let (_, examples) =
+                    help.rsplit_once("Examples:\n").unwrap_or_else(|| panic!("{name}: {help}"));
+                let lines: Vec<&str> = examples.trim_end().lines().collect();
+                assert_eq!(lines.len(), 2, "{name}: {help}");
+                assert!(lines.iter().all(|line| line.starts_with("  omnes ")), "{name}: {help}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_ssh_and_clush() {
+        let line = "omnes run -l me -p 22 -i k -F none -o A=b -w web -x web1 -f 8 -b -u 5 -- echo -n x";
+        let cli = Cli::try_parse_from(line.split(' ')).expect("a good line");
+        let Command::Run(run) = cli.command else { panic!("run was meant") };
+        assert_eq!(run.command, ["echo", "-n", "x"]);
+        assert_eq!((run.targets.with, run.targets.exclude), (vec!["web".into()], vec!["web1".into()]));
+        assert!(run.how.gather);
+        assert_eq!(run.how.command_timeout, Some(Duration::from_secs(5)));
+    }
 }
