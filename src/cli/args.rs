@@ -127,7 +127,7 @@ pub struct SshArgs {
     pub port: Option<u16>,
     /// Key file to log in with
     #[arg(short = 'i', value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub identity: Vec<PathBuf>,
+    pub identity: Vec<String>,
     /// Jump host
     #[arg(short = 'J', value_name = "HOST")]
     pub jump: Option<String>,

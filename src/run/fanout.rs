@@ -35,7 +35,7 @@ pub struct Job {
     /// For each host of the plan, in its order: how it is reached, or why it is not contacted.
     pub targets: Vec<Result<Target, ConnectError>>,
     /// What reaches them.
-    pub connector: Arc<Connector>,
+    pub connector: Connector,
 }
 
 /// How far the user has gone with interrupts.
@@ -95,7 +95,7 @@ struct Run {
 struct Shared {
     command: String,
     command_timeout: Option<Duration>,
-    connector: Arc<Connector>,
+    connector: Connector,
     events: mpsc::Sender<Happened>,
     /// By host: the exec request may have been handed over.
     sent: Vec<AtomicBool>,
@@ -237,7 +237,7 @@ async fn reach(
     pace: &mut watch::Receiver<Pace>,
 ) -> Result<Outcome, ConnectError> {
     let connecting = async {
-        let link = shared.connector.connect(target).await?;
+        let link = shared.connector.connect(target, &()).await?;
         let opened = link.open().await?;
         Ok::<_, ConnectError>((link, opened))
     };

@@ -222,7 +222,8 @@ impl Reporter {
                 gather.ended(host, outcome.clone());
                 self.progress(paper);
             }
-            Mode::Stream if outcome == Outcome::Exited(0) => {}
+            // Nothing to say of the well, and what never began is named by the summary alone.
+            Mode::Stream if outcome == Outcome::Exited(0) || outcome == Outcome::NotRun(NotRun::NotStarted) => {}
             Mode::Stream => {
                 let text = paper.on(Stream::Err);
                 text.extend_from_slice(format!("{}: {outcome}\n", self.names[host.0]).as_bytes());
@@ -300,6 +301,9 @@ fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
         kinds[at].2.push(host.clone());
     }
     kinds.sort_by_key(|(_, outcome, _)| outcome.class());
+    if kinds.is_empty() {
+        return "nothing to do: no host".to_owned();
+    }
     let mut line = String::new();
     for (kind, _, hosts) in kinds {
         let set: HostSet = hosts.into_iter().collect();
