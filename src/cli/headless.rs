@@ -9,8 +9,7 @@ use anyhow::{Context, bail};
 use super::args::{HowArgs, OutputArg};
 use super::{OwnFault, signals};
 use crate::config::Config;
-use crate::run::fanout::Job;
-use crate::run::{Ends, Limits, Output, Summary, limits, plan};
+use crate::run::{Ends, Job, Limits, Output, Summary, limits, plan};
 
 /// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
 const SPARE: u64 = 64;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::outcome::Outcome;
 
+pub mod fanout;
 pub mod gather;
 pub mod json;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod report;
 pub mod stream;
 pub mod writer;
 
+pub use fanout::{Job, run};
 pub use plan::{Limits, Plan};
 pub use report::{Output, Reporter, Summary};
 pub use writer::Ends;
