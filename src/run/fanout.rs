@@ -50,7 +50,12 @@ enum Pace {
 /// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
 ///
 /// The third interrupt returns while tasks and the writer may still be at work: the caller leaves the process.
-pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+pub async fn run(
+    job: Job,
+    output: Output,
+    ends: Ends,
+    mut interrupts: mpsc::Receiver<Interrupt>,
+) -> Summary {
     let begun = Instant::now();
     let fault = CancellationToken::new();
     let mut writer = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());
@@ -60,23 +65,21 @@ pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receive
         writer
     });
     let mut run = Run::new(job, events, fault);
-    run.to_the_end(interrupts).await;
+    run.to_the_end(&mut interrupts).await;
     if *run.pace.borrow() == Pace::Leave {
         return run.leave();
     }
-    let summary = run.close_books().await;
-    let finished = writing.await.map(|mut writer| {
-        tokio::task::spawn_blocking(move || writer.finish(summary.clone(), begun.elapsed()))
-    });
-    match finished {
-        Ok(finishing) => finishing.await.unwrap_or_else(|_| own_fault()),
-        Err(_) => own_fault(),
+    let known = run.summary();
+    let telling = async {
+        let summary = run.close_books().await;
+        let mut writer = writing.await?;
+        tokio::task::spawn_blocking(move || writer.finish(summary, begun.elapsed())).await
+    };
+    // No host is at work any more, so whoever interrupts now does not want to wait for the reader of our output.
+    tokio::select! {
+        told = telling => told.unwrap_or_else(|_| known.with(Exit::OwnFault)),
+        Some(_) = interrupts.recv() => known.with(Exit::Interrupted),
     }
-}
-
-/// The writer itself failed: nothing that it held can be told any more.
-fn own_fault() -> Summary {
-    Summary { outcomes: Vec::new(), exit: Exit::OwnFault }
 }
 
 struct Run {
@@ -125,7 +128,7 @@ impl Run {
         }
     }
 
-    async fn to_the_end(&mut self, mut interrupts: mpsc::Receiver<Interrupt>) {
+    async fn to_the_end(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
         loop {
             self.start_more();
             let faulty = *self.pace.borrow() >= Pace::End;
@@ -199,7 +202,7 @@ impl Run {
             });
         }
         self.tasks.abort_all();
-        Summary::new(self.books, self.exit)
+        self.summary()
     }
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
@@ -209,7 +212,11 @@ impl Run {
             let outcome = Outcome::NotRun(NotRun::NotStarted);
             let _ = self.shared.events.send(Happened::Ended(HostIx(ix), outcome, Duration::ZERO)).await;
         }
-        Summary::new(self.books, self.exit)
+        self.summary()
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::new(self.books.clone(), self.exit)
     }
 }
 

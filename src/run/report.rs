@@ -68,6 +68,11 @@ impl Summary {
         let exit = outcomes.iter().fold(end, |exit, outcome| exit.worst(outcome.class().into()));
         Summary { outcomes, exit }
     }
+
+    /// The same, ended worse.
+    pub fn with(self, end: Exit) -> Summary {
+        Summary { exit: self.exit.worst(end), ..self }
+    }
 }
 
 /// The end of a run.

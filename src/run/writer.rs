@@ -73,14 +73,11 @@ impl Writer {
     }
 
     /// Writes the end of the run; the summary comes back with our own faults in its exit code. Blocks.
-    pub fn finish(&mut self, mut summary: Summary, took: Duration) -> Summary {
+    pub fn finish(&mut self, summary: Summary, took: Duration) -> Summary {
         let mut paper = Paper::default();
         self.reporter.finish(&summary, took, &mut paper);
         self.write(&mut paper);
-        if self.fault.is_cancelled() {
-            summary.exit = summary.exit.worst(Exit::OwnFault);
-        }
-        summary
+        if self.fault.is_cancelled() { summary.with(Exit::OwnFault) } else { summary }
     }
 
     fn write(&mut self, paper: &mut Paper) {
