@@ -257,10 +257,11 @@ async fn interrupted(scene: &Scene, command: &str, hosts: usize, times: usize) -
 async fn the_first_interrupt_starts_no_more_and_lets_the_running_end() {
     let mut scene = Scene::new(fleet(6, Faults::none())).await;
     scene.limits.fanout = NonZeroUsize::new(2).expect("not zero");
-    let summary = interrupted(&scene, "sleep 2", 2, 1).await;
+    scene.limits.command_timeout = Some(Duration::from_secs(3));
+    let summary = interrupted(&scene, "sleep-for-ever", 2, 1).await;
     assert_eq!(summary.exit, Exit::Interrupted);
     let count = |word: &str| summary.outcomes.iter().filter(|outcome| outcome.word() == word).count();
-    assert_eq!((count("exited"), count("not-started")), (2, 4), "{:?}", summary.outcomes);
+    assert_eq!((count("timed-out"), count("not-started")), (2, 4), "{:?}", summary.outcomes);
     assert!(scene.err.text().contains("no more hosts are started, 2 go on"), "{}", scene.err.text());
 }
 
@@ -269,7 +270,7 @@ async fn the_second_interrupt_ends_the_commands_and_the_third_leaves() {
     for times in [2, 3] {
         let scene = Scene::new(fleet(3, Faults::none())).await;
         let begun = std::time::Instant::now();
-        let summary = interrupted(&scene, "sleep 1000", 3, times).await;
+        let summary = interrupted(&scene, "sleep-for-ever", 3, times).await;
         assert_eq!(summary.exit, Exit::Interrupted);
         assert!(begun.elapsed() < Duration::from_secs(60));
         for outcome in &summary.outcomes {
