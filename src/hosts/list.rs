@@ -1,0 +1,65 @@
+//! Lists of hosts from standard input or a file: one or more a line, `#` comments.
+
+use std::sync::Arc;
+
+use super::definitions::Item;
+use super::inventory::HostList;
+use super::{FileProblem, FileProblems, Origin};
+
+/// Reads a list of hosts; each word is an expression, and one that begins with `!`, `&` or `^` applies to all before it.
+pub fn parse_host_list(text: &str, file_name: &str) -> Result<HostList, FileProblems> {
+    let file: Arc<str> = Arc::from(file_name);
+    if text.contains('\0') {
+        let help = "give a text file, one or more hosts a line";
+        return Err(FileProblems(vec![FileProblem::whole(&file, "it holds NUL bytes and is no text", help)]));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut items = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = &line[..line.find('#').unwrap_or(line.len())];
+        for (at, word) in words(line) {
+            items.push(Item {
+                text: word.to_owned(),
+                origin: Origin::file(&file, number + 1),
+                column: line[..at].chars().count() + 1,
+            });
+        }
+    }
+    Ok(HostList { items })
+}
+
+/// The words of a line with the byte at which each begins. Blanks inside brackets, braces and parentheses do not
+/// separate.
+pub(super) fn words(line: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::new();
+    let mut start = None;
+    let mut depth = 0usize;
+    for (at, c) in line.char_indices() {
+        match c {
+            '[' | '{' | '(' => depth += 1,
+            ']' | '}' | ')' => depth = depth.saturating_sub(1),
+            c if c.is_whitespace() && depth == 0 => {
+                words.extend(start.take().map(|start| (start, &line[start..at])));
+                continue;
+            }
+            _ => {}
+        }
+        start = start.or(Some(at));
+    }
+    words.extend(start.map(|start| (start, line[start..].trim_end())));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_comments_are_told_apart() {
+        let list = parse_host_list("\u{feff}web1 web2 # two\r\n\n  db[1, 3]\t!db1\n#x\n", "hosts").unwrap();
+        let shown: Vec<String> =
+            list.items.iter().map(|item| format!("{}:{} {}", item.origin, item.column, item.text)).collect();
+        assert_eq!(shown, ["hosts:1:1 web1", "hosts:1:6 web2", "hosts:3:3 db[1, 3]", "hosts:3:12 !db1"]);
+        assert!(parse_host_list("a\0b", "hosts").is_err());
+    }
+}
