@@ -42,6 +42,7 @@ pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict};
 pub use link::{Link, Opened, StartError};
+pub use known_hosts::KnownHosts;
 pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
 pub use stage::Stage;
