@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use omnes::demo::{
-    Fault, Faults, Fleet, FleetConfig, LEDGER, Recording, Refusal, ShellKind, StallAt,
-    Transport, serve,
+    Fault, Faults, Fleet, FleetConfig, LEDGER, Recording, Refusal, ShellKind, StallAt, Transport, serve,
 };
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate};

@@ -5,51 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use omnes::ask::{BoxFuture, Nobody};
-use omnes::demo::{Fault, Faults, Fleet, FleetConfig, FleetStream, LEDGER, Refusal, StallAt, host_name};
+use omnes::ask::Nobody;
+use omnes::demo::{Fault, Faults, Fleet, FleetConfig, LEDGER, Refusal, StallAt, host_name};
 use omnes::outcome::{Class, Exit, NotRun, Outcome, Unknown};
 use omnes::run::report::{Sink, Sinks};
 use omnes::run::{self, Ends, Interrupt, Job, Limits, Output, Plan, Summary};
-use omnes::ssh::{ConnectError, Connector, Dial, HostKeys, Hop, Progress, Stage, Stream, Target, Verdict};
+use omnes::ssh::{ConnectError, Connector, KnownHosts, Stage};
 use tokio::sync::mpsc;
-
-struct FleetDial(Arc<Fleet>);
-
-impl Dial for FleetDial {
-    fn dial<'a>(&'a self, hop: &'a Hop, _: &'a dyn Progress) -> BoxFuture<'a, Result<Stream, ConnectError>> {
-        Box::pin(async move {
-            match self.0.connect(&hop.address).await {
-                Ok(FleetStream::Memory(stream)) => Ok(Box::new(stream) as Stream),
-                Ok(FleetStream::Tcp(stream)) => Ok(Box::new(stream) as Stream),
-                Err(error) => Err(ConnectError::Unreachable { stage: Stage::Tcp, why: error.to_string() }),
-            }
-        })
-    }
-}
-
-/// The lines of the fleet's own known_hosts.
-struct Lines(String);
-
-impl HostKeys for Lines {
-    fn check(&self, target: &Target, algorithm: &str, blob: &[u8]) -> Verdict {
-        use base64::Engine;
-        let key = base64::engine::general_purpose::STANDARD.encode(blob);
-        let mut lines = self.0.lines().filter(|line| line.split(' ').next() == Some(target.key_name.as_str()));
-        match lines.next() {
-            None => Verdict::Unknown,
-            Some(line) if line.contains(&format!("{algorithm} {key}")) => Verdict::Known,
-            Some(_) => Verdict::Refused("the key has changed".into()),
-        }
-    }
-
-    fn learn(&self, _: &Target, _: &str, _: &[u8]) -> Result<(), String> {
-        Err("nothing is learned here".into())
-    }
-
-    fn algorithms_for(&self, _: &Target) -> Vec<String> {
-        Vec::new()
-    }
-}
 
 /// A stream of ours that can be read afterwards.
 #[derive(Clone, Default)]
@@ -111,12 +73,10 @@ impl Scene {
         let mut targets = self.fleet.targets();
         targets.iter_mut().for_each(|target| target.connect_timeout = self.connect_timeout);
         let hosts = targets.iter().map(|target| target.host.clone()).collect();
-        let known = std::fs::read_to_string(self.fleet.known_hosts()).expect("the fleet's known_hosts");
-        let dial = Arc::new(FleetDial(self.fleet.clone()));
         Job {
             plan: Plan { command: command.into(), hosts, limits: self.limits },
             targets: targets.into_iter().map(Ok).collect(),
-            connector: Connector::new(dial, Arc::new(Nobody), Arc::new(Lines(known))),
+            connector: Connector::new(self.fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
         }
     }
 
@@ -185,15 +145,15 @@ async fn outcomes_say_what_is_certain_and_what_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn timeouts_tell_not_run_from_may_still_run() {
-    let faults =
-        Faults::none().with(1, Fault::Stall(StallAt::Login)).with(2, Fault::Stall(StallAt::Request)).with(3, Fault::FLOOD);
+    let faults = Faults::none()
+        .with(1, Fault::Stall(StallAt::Login))
+        .with(2, Fault::Stall(StallAt::Request))
+        .with(3, Fault::FLOOD);
     let mut scene = Scene::new(fleet(4, faults)).await;
     scene.connect_timeout = Duration::from_secs(3);
     scene.limits.command_timeout = Some(Duration::from_secs(2));
     let summary = scene.run("hostname").await;
-    let unreachable = |outcome: &Outcome, stage| {
-        matches!(outcome, Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage: at, .. })) if *at == stage)
-    };
+    let unreachable = |outcome: &Outcome, stage| matches!(outcome, Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage: at, .. })) if *at == stage);
     assert!(unreachable(&summary.outcomes[0], Stage::Login), "{:?}", summary.outcomes[0]);
     assert_eq!(summary.outcomes[1].class(), Class::NotKnown, "{:?}", summary.outcomes[1]);
     assert_eq!(summary.outcomes[2], Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2))));
@@ -226,8 +186,11 @@ async fn the_ledger_of_a_hundred_hosts_is_exact() {
     let text = scene.out.text();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
-    let mut told: Vec<&str> =
-        lines.iter().filter(|line| line["event"] == "outcome").filter_map(|line| line["host"].as_str()).collect();
+    let mut told: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["event"] == "outcome")
+        .filter_map(|line| line["host"].as_str())
+        .collect();
     told.sort_unstable();
     let names: Vec<&str> = scene.fleet.names().collect();
     assert_eq!(told, names, "every host once");
@@ -240,7 +203,8 @@ async fn interrupted(scene: &Scene, command: &str, hosts: usize, times: usize) -
     let running = run::run(scene.job(command), scene.output, scene.ends(), interrupts);
     let interrupting = async {
         let names: Vec<&str> = scene.fleet.names().collect();
-        let count = |truth: &omnes::demo::Truth| names.iter().filter(|n| truth.executions(n, command) > 0).count();
+        let count =
+            |truth: &omnes::demo::Truth| names.iter().filter(|n| truth.executions(n, command) > 0).count();
         scene.fleet.truth().wait_until(|truth| count(truth) >= hosts).await;
         for _ in 0..times {
             send.send(Interrupt::Int).await.expect("the run still listens");

@@ -12,8 +12,12 @@ use crate::outcome::Exit;
 
 pub mod args;
 mod asker;
+mod demo;
+mod headless;
 mod log;
 mod papers;
+mod preferences;
+mod reach;
 mod signals;
 mod words;
 
@@ -46,6 +50,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Completions(args) => papers::completions(&args, &mut out).map(|()| Exit::Well),
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
+        Command::Demo(args) => demo::demo(&args),
         _ => anyhow::bail!("not yet"),
     }
 }

@@ -9,8 +9,8 @@ use anyhow::bail;
 use super::args::SshArgs;
 use crate::config::Config;
 use crate::ssh::{
-    ConfigSource, ConnectError, HostKeyPolicy, Note, Origin, Overrides, Request, Resolved, Resolver, SshConfig,
-    UserEnvironment,
+    ConfigSource, ConnectError, HostKeyPolicy, Note, Origin, Overrides, Request, Resolved, Resolver,
+    SshConfig, UserEnvironment,
 };
 
 /// Settles hosts into targets.

@@ -19,7 +19,7 @@ use super::run_dir::RunDir;
 use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_name};
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
-use crate::ssh::{ConnectError, Dial, HostKeyPolicy, Hop, Progress, Stage, Stream, Target};
+use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target};
 
 /// The most hosts of one fleet; on loopback each needs a file descriptor, and two more a connection.
 pub const MAX_HOSTS: usize = 10_000;
@@ -360,10 +360,10 @@ impl Fleet {
     }
 
     fn find(&self, name: &str) -> Result<usize, FleetError> {
-        self.by_name
-            .get(name)
-            .copied()
-            .ok_or_else(|| FleetError::NoSuchHost { name: crate::escape::text(name, 80), fleet: self.expression() })
+        self.by_name.get(name).copied().ok_or_else(|| FleetError::NoSuchHost {
+            name: crate::escape::text(name, 80),
+            fleet: self.expression(),
+        })
     }
 
     fn ssh_config_text(&self) -> String {

@@ -50,12 +50,7 @@ enum Pace {
 /// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
 ///
 /// The third interrupt returns while tasks and the writer may still be at work: the caller leaves the process.
-pub async fn run(
-    job: Job,
-    output: Output,
-    ends: Ends,
-    mut interrupts: mpsc::Receiver<Interrupt>,
-) -> Summary {
+pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Receiver<Interrupt>) -> Summary {
     let begun = Instant::now();
     let fault = CancellationToken::new();
     let mut writer = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());

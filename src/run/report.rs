@@ -228,7 +228,8 @@ impl Reporter {
                 self.progress(paper);
             }
             // Nothing to say of the well, and what never began is named by the summary alone.
-            Mode::Stream if outcome == Outcome::Exited(0) || outcome == Outcome::NotRun(NotRun::NotStarted) => {}
+            Mode::Stream
+                if outcome == Outcome::Exited(0) || outcome == Outcome::NotRun(NotRun::NotStarted) => {}
             Mode::Stream => {
                 let text = paper.on(Stream::Err);
                 text.extend_from_slice(format!("{}: {outcome}\n", self.names[host.0]).as_bytes());
