@@ -1,0 +1,230 @@
+//! The built binary in a real terminal: keys in, screen out.
+//!
+//! A reader thread feeds what the program writes into an observing emulator and wakes whoever waits; there is no sleep
+//! and no polling. Every wait has a deadline far above what is normal and fails with the screen it saw.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Far above anything normal; reaching it is a failure.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A program in a terminal of its own.
+pub struct Ui {
+    pty: Arc<pty_process::blocking::Pty>,
+    child: Child,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+}
+
+struct Seen {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+    ended: bool,
+}
+
+/// The screen at one moment.
+#[derive(Clone)]
+pub struct Screen {
+    pub rows: Vec<String>,
+    pub cursor: (u16, u16),
+}
+
+impl Screen {
+    pub fn contains(&self, text: &str) -> bool {
+        self.rows.iter().any(|row| row.contains(text))
+    }
+
+    pub fn count(&self, text: &str) -> usize {
+        self.rows.iter().map(|row| row.matches(text).count()).sum()
+    }
+
+    pub fn text(&self) -> String {
+        self.rows.join("\n")
+    }
+}
+
+impl Ui {
+    /// Starts `program` with `args` in a terminal of `rows` x `cols` and exactly the environment `env`.
+    pub fn start(program: &Path, args: &[&str], env: &[(&str, &str)], (rows, cols): (u16, u16)) -> Ui {
+        let (pty, pts) = pty_process::blocking::open().expect("a pty");
+        pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
+        let child = pty_process::blocking::Command::new(program)
+            .args(args)
+            .env_clear()
+            .envs(env.iter().copied())
+            .spawn(pts)
+            .expect("the program starts");
+        let pty = Arc::new(pty);
+        let parser = vt100::Parser::new(nonzero(rows), nonzero(cols), 0);
+        let seen = Arc::new((Mutex::new(Seen { parser, raw: Vec::new(), ended: false }), Condvar::new()));
+        thread::spawn({
+            let (pty, seen) = (pty.clone(), seen.clone());
+            move || watch(&pty, &seen)
+        });
+        Ui { pty, child, seen }
+    }
+
+    /// Types bytes as they are.
+    pub fn write(&self, bytes: impl AsRef<[u8]>) {
+        (&*self.pty).write_all(bytes.as_ref()).expect("the program reads its terminal");
+    }
+
+    /// Types keys separated by blanks: `C-a d`, `Enter`, `Up`; anything else letter by letter.
+    pub fn keys(&self, keys: &str) {
+        for key in keys.split_whitespace() {
+            let bytes: Vec<u8> = match key {
+                "Enter" => b"\r".to_vec(),
+                "Esc" => b"\x1b".to_vec(),
+                "Tab" => b"\t".to_vec(),
+                "Space" => b" ".to_vec(),
+                "Backspace" => b"\x7f".to_vec(),
+                "Up" => b"\x1b[A".to_vec(),
+                "Down" => b"\x1b[B".to_vec(),
+                "Right" => b"\x1b[C".to_vec(),
+                "Left" => b"\x1b[D".to_vec(),
+                "PageUp" => b"\x1b[5~".to_vec(),
+                "PageDown" => b"\x1b[6~".to_vec(),
+                _ => match key.strip_prefix("C-") {
+                    Some(letter) if letter.len() == 1 => vec![letter.as_bytes()[0] & 0x1f],
+                    _ => key.as_bytes().to_vec(),
+                },
+            };
+            self.write(bytes);
+        }
+    }
+
+    /// A line and Enter.
+    pub fn line(&self, text: &str) {
+        self.write(text);
+        self.write("\r");
+    }
+
+    /// Waits until the screen is as wanted; fails with what was seen.
+    pub fn wait(&self, what: &str, wanted: impl Fn(&Screen) -> bool) -> Screen {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().expect("the reader lives");
+        loop {
+            let screen = screen_of(&seen);
+            if wanted(&screen) {
+                return screen;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || seen.ended {
+                let end = if seen.ended { "the program ended" } else { "the deadline passed" };
+                panic!("waiting for {what}, {end}; the screen was:\n{}", screen.text());
+            }
+            seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
+        }
+    }
+
+    /// Waits for a text anywhere on the screen.
+    pub fn wait_for(&self, text: &str) -> Screen {
+        self.wait(&format!("`{text}`"), |screen| screen.contains(text))
+    }
+
+    /// The screen now.
+    pub fn screen(&self) -> Screen {
+        screen_of(&self.seen.0.lock().expect("the reader lives"))
+    }
+
+    /// Everything the program wrote to its terminal so far.
+    pub fn raw(&self) -> Vec<u8> {
+        self.seen.0.lock().expect("the reader lives").raw.clone()
+    }
+
+    /// The modes of the terminal that a program must leave as they were.
+    pub fn modes(&self) -> Modes {
+        let seen = self.seen.0.lock().expect("the reader lives");
+        let screen = seen.parser.screen();
+        Modes {
+            alternate: screen.alternate_screen(),
+            cursor_hidden: screen.hide_cursor(),
+            mouse: screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None,
+            bracketed_paste: screen.bracketed_paste(),
+        }
+    }
+
+    /// Changes the size of the terminal.
+    pub fn resize(&self, rows: u16, cols: u16) {
+        self.seen.0.lock().expect("the reader lives").parser.set_size(nonzero(rows), nonzero(cols));
+        self.pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
+    }
+
+    /// The program's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the program.
+    pub fn wait_exit(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().expect("the reader lives");
+        while !seen.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the program does not end; the screen was:\n{}", screen_of(&seen).text());
+            seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
+        }
+        drop(seen);
+        self.child.wait().expect("a status")
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Modes that must be off before and after.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Modes {
+    pub alternate: bool,
+    pub cursor_hidden: bool,
+    pub mouse: bool,
+    pub bracketed_paste: bool,
+}
+
+impl Modes {
+    pub const SANE: Modes = Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
+}
+
+fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
+    let mut buffer = [0; 65536];
+    let mut pty = pty;
+    loop {
+        let read = pty.read(&mut buffer);
+        let mut guard = seen.0.lock().expect("no test panics while it holds the screen");
+        match read {
+            Ok(n) if n > 0 => {
+                let bytes = &buffer[..n];
+                // A terminal answers who it is; the program may wait for that when it looks for the kitty keyboard.
+                if bytes.windows(3).any(|w| w == b"\x1b[c") {
+                    let _ = pty.write_all(b"\x1b[?62;22c");
+                }
+                guard.raw.extend_from_slice(bytes);
+                guard.parser.process(bytes);
+            }
+            _ => guard.ended = true,
+        }
+        seen.1.notify_all();
+        if guard.ended {
+            return;
+        }
+    }
+}
+
+fn screen_of(seen: &Seen) -> Screen {
+    let screen = seen.parser.screen();
+    let cols = screen.size().1.get();
+    Screen { rows: screen.rows(0, cols).collect(), cursor: screen.cursor_position() }
+}
+
+fn nonzero(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n.max(1)).expect("at least one")
+}
