@@ -14,10 +14,14 @@ pub mod args;
 mod asker;
 mod demo;
 mod headless;
+mod hosts;
 mod log;
+mod open;
 mod papers;
 mod preferences;
 mod reach;
+mod run;
+mod select;
 mod signals;
 mod words;
 
@@ -50,8 +54,11 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Completions(args) => papers::completions(&args, &mut out).map(|()| Exit::Well),
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
+        Command::Open(args) => open::open(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Hosts(args) => hosts::hosts(&args),
+        Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Demo(args) => demo::demo(&args),
-        _ => anyhow::bail!("not yet"),
     }
 }
 
