@@ -5,6 +5,7 @@
 //! on the wire, so nothing here knows a transport.
 
 mod file;
+mod host_keys;
 mod key;
 mod matcher;
 mod store;
