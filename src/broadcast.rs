@@ -353,7 +353,7 @@ impl Broadcast {
     }
 
     /// Puts input into a member's outbox. What does not fit is not taken, not even in part, and the member is held.
-    pub fn push(&mut self, id: MemberId, input: &Bytes) -> Push {
+    pub fn push(&mut self, id: MemberId, input: &[u8]) -> Push {
         let mut push = Push::Refused;
         self.change(id, |m| {
             if m.life == Life::Open {
@@ -364,7 +364,7 @@ impl Broadcast {
     }
 
     /// Puts an automatic reply of a member's terminal into its outbox; see [`Outbox::push_reply`].
-    pub fn push_reply(&mut self, id: MemberId, reply: &Bytes) -> Push {
+    pub fn push_reply(&mut self, id: MemberId, reply: &[u8]) -> Push {
         let mut push = Push::Refused;
         self.change(id, |m| {
             if m.life == Life::Open {
@@ -503,7 +503,7 @@ mod tests {
         let (mut b, ids) = of(2);
         let big = Bytes::from(vec![b'x'; OUTBOX_BYTES]);
         assert_eq!(b.push(ids[0], &big), Push::Taken);
-        assert_eq!(b.push(ids[0], &Bytes::from_static(b"y")), Push::NowHeld);
+        assert_eq!(b.push(ids[0], b"y"), Push::NowHeld);
         assert_eq!(b.receivers(), Receivers::All(1));
         b.attach_all();
         assert_eq!(b.hearing(), [ids[1]]);

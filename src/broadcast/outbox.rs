@@ -41,7 +41,7 @@ pub enum Push {
 
 impl Outbox {
     /// Puts input at the end, as a whole or not at all. What does not fit makes the host held.
-    pub fn push(&mut self, input: &Bytes) -> Push {
+    pub fn push(&mut self, input: &[u8]) -> Push {
         if self.is_held() {
             return Push::Refused;
         }
@@ -55,7 +55,7 @@ impl Outbox {
 
     /// Puts an automatic reply at the end. It is dropped while the host does not read what it is sent, since the reply
     /// would come after the question had lost its sense, and must never use up the room of the user's own keys.
-    pub fn push_reply(&mut self, reply: &Bytes) -> Push {
+    pub fn push_reply(&mut self, reply: &[u8]) -> Push {
         if self.is_held() || self.backlog() + reply.len() > REPLY_BYTES {
             return Push::Refused;
         }
@@ -116,10 +116,10 @@ mod tests {
     #[test]
     fn one_chunk_is_under_way_and_the_rest_is_coalesced() {
         let mut o = Outbox::default();
-        o.push(&Bytes::from_static(b"a"));
+        o.push(b"a");
         assert_eq!(o.take_chunk().as_deref(), Some(&b"a"[..]));
         for key in [&b"b"[..], b"c", b"d"] {
-            assert_eq!(o.push(&Bytes::from_static(key)), Push::Taken);
+            assert_eq!(o.push(key), Push::Taken);
         }
         assert_eq!((o.take_chunk(), o.backlog()), (None, 4));
         o.written();
@@ -140,11 +140,11 @@ mod tests {
     #[test]
     fn at_the_bound_it_holds_and_release_sends_exactly_what_was_kept() {
         let mut o = Outbox::default();
-        o.push(&Bytes::from_static(b"first"));
+        o.push(b"first");
         let _under_way = o.take_chunk();
-        o.push(&Bytes::from_static(b"kept"));
+        o.push(b"kept");
         assert_eq!(o.push(&bytes(OUTBOX_BYTES)), Push::NowHeld);
-        assert_eq!(o.push(&Bytes::from_static(b"never")), Push::Refused);
+        assert_eq!(o.push(b"never"), Push::Refused);
         o.written();
         assert_eq!(o.take_chunk(), None, "what is kept is not sent while it is held");
         o.release();
@@ -165,9 +165,9 @@ mod tests {
         let mut o = Outbox::default();
         let mut taken = 0;
         for _ in 0..100_000 {
-            taken += usize::from(o.push_reply(&Bytes::from_static(b"\x1b[?6c")) == Push::Taken);
+            taken += usize::from(o.push_reply(b"\x1b[?6c") == Push::Taken);
         }
         assert!(taken > 0 && o.backlog() <= REPLY_BYTES && !o.is_held());
-        assert_eq!(o.push(&Bytes::from_static(b"a")), Push::Taken);
+        assert_eq!(o.push(b"a"), Push::Taken);
     }
 }
