@@ -1,0 +1,271 @@
+//! The lines that have left the top of a screen, as compact text.
+//!
+//! A cell takes 32 bytes, so a thousand full lines of 80 columns would take 2.5 MB a pane. Here a line is its text with a
+//! marker of 3 to 9 bytes where the style changes, all lines end to end in one ring of bytes, and 4 bytes for each line's
+//! length: a thousand lines of 72 columns stay under 100 kB.
+
+use std::collections::VecDeque;
+
+use super::cell::{Color, Style, StyledLine};
+
+/// Begins a change of style; text never holds it, since a cell shows no control character.
+const MARK: u8 = 0x1b;
+/// The rings grow by this much at a time, since doubling could waste half.
+const GROW_BYTES: usize = 8 * 1024;
+const GROW_LINES: usize = 256;
+/// A single line longer than this is cut; no screen is wide enough to make one in plain text.
+const LINE_BYTES: usize = 16 * 1024;
+
+/// How much history a pane keeps; whichever bound is met first drops the oldest lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimit {
+    /// Lines.
+    pub lines: usize,
+    /// Bytes of text and style marks.
+    pub bytes: usize,
+}
+
+impl HistoryLimit {
+    /// A limit by lines, with 200 bytes allowed for each on average.
+    pub const fn lines(lines: usize) -> HistoryLimit {
+        HistoryLimit { lines, bytes: lines * 200 }
+    }
+}
+
+impl Default for HistoryLimit {
+    fn default() -> HistoryLimit {
+        HistoryLimit::lines(1000)
+    }
+}
+
+/// A bounded ring of lines, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    limit: HistoryLimit,
+    bytes: VecDeque<u8>,
+    lengths: VecDeque<u32>,
+    /// Lines dropped since the beginning, so that a reader can tell that its line moved.
+    dropped: u64,
+}
+
+impl History {
+    pub(super) fn new(limit: HistoryLimit) -> History {
+        History { limit, ..History::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Memory held, in bytes, slack included.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.lengths.capacity() * size_of::<u32>()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.dropped += self.len() as u64;
+        self.bytes = VecDeque::new();
+        self.lengths = VecDeque::new();
+    }
+
+    /// Appends a line given as text with SGR sequences between its stretches, as the emulator writes rows.
+    pub(super) fn push(&mut self, formatted: &str) {
+        let line = compact(formatted);
+        if self.limit.lines == 0 || line.len() > self.limit.bytes {
+            self.dropped += 1;
+            return;
+        }
+        while self.lengths.len() >= self.limit.lines || self.bytes.len() + line.len() > self.limit.bytes {
+            self.drop_oldest();
+        }
+        if self.bytes.capacity() < self.bytes.len() + line.len() {
+            self.bytes.reserve_exact(line.len().max(GROW_BYTES));
+        }
+        if self.lengths.capacity() == self.lengths.len() {
+            self.lengths.reserve_exact(GROW_LINES.min(self.limit.lines));
+        }
+        self.bytes.extend(&line);
+        self.lengths.push_back(line.len() as u32);
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(length) = self.lengths.pop_front() {
+            self.bytes.drain(..(length as usize).min(self.bytes.len()));
+            self.dropped += 1;
+        }
+    }
+
+    /// Line `n`, 0 being the oldest kept.
+    pub(super) fn line(&self, n: usize) -> Option<StyledLine> {
+        let length = *self.lengths.get(n)? as usize;
+        let start: usize = self.lengths.range(..n).map(|&l| l as usize).sum();
+        let line: Vec<u8> = self.bytes.range(start..start + length).copied().collect();
+        Some(expand(&line))
+    }
+}
+
+/// From text with SGR sequences to text with marks.
+fn compact(formatted: &str) -> Vec<u8> {
+    let mut line = Vec::with_capacity(formatted.len());
+    let mut style = Style::default();
+    let mut pieces = formatted.split('\x1b');
+    line.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let Some((parameters, text)) = piece.split_once('m') else { continue };
+        apply(&mut style, parameters.trim_start_matches('['));
+        if text.is_empty() {
+            continue;
+        }
+        if line.len() + text.len() > LINE_BYTES {
+            break;
+        }
+        mark(&mut line, style);
+        line.extend_from_slice(text.as_bytes());
+    }
+    line
+}
+
+/// Applies the SGR parameters that the emulator writes; it writes no others.
+fn apply(style: &mut Style, parameters: &str) {
+    let mut numbers = parameters.split(';').map(|n| n.parse::<u8>().unwrap_or(0));
+    while let Some(n) = numbers.next() {
+        match n {
+            0 => *style = Style::default(),
+            1 => (style.bold, style.dim) = (true, false),
+            2 => (style.bold, style.dim) = (false, true),
+            22 => (style.bold, style.dim) = (false, false),
+            3 | 23 => style.italic = n == 3,
+            4 | 24 => style.underline = n == 4,
+            7 | 27 => style.inverse = n == 7,
+            30..=37 => style.fg = Color::Indexed(n - 30),
+            38 => style.fg = extended(&mut numbers),
+            39 => style.fg = Color::Default,
+            40..=47 => style.bg = Color::Indexed(n - 40),
+            48 => style.bg = extended(&mut numbers),
+            49 => style.bg = Color::Default,
+            90..=97 => style.fg = Color::Indexed(n - 82),
+            100..=107 => style.bg = Color::Indexed(n - 92),
+            _ => {}
+        }
+    }
+}
+
+fn extended(numbers: &mut impl Iterator<Item = u8>) -> Color {
+    let mut next = || numbers.next().unwrap_or(0);
+    match next() {
+        5 => Color::Indexed(next()),
+        _ => Color::Rgb(next(), next(), next()),
+    }
+}
+
+/// Writes a style: the mark, a byte of attributes, a byte with the kinds of both colours, then the colours.
+fn mark(line: &mut Vec<u8>, style: Style) {
+    let attributes = [style.bold, style.dim, style.italic, style.underline, style.inverse];
+    let bits = attributes.iter().enumerate().fold(0, |bits, (n, &on)| bits | u8::from(on) << n);
+    line.extend([MARK, bits, kind(style.fg) | kind(style.bg) << 4]);
+    for color in [style.fg, style.bg] {
+        match color {
+            Color::Default => {}
+            Color::Indexed(n) => line.push(n),
+            Color::Rgb(r, g, b) => line.extend([r, g, b]),
+        }
+    }
+}
+
+fn kind(color: Color) -> u8 {
+    match color {
+        Color::Default => 0,
+        Color::Indexed(_) => 1,
+        Color::Rgb(..) => 2,
+    }
+}
+
+/// From text with marks to spans.
+fn expand(mut line: &[u8]) -> StyledLine {
+    let mut out = StyledLine::default();
+    let mut style = Style::default();
+    while !line.is_empty() {
+        let end = memchr::memchr(MARK, line).unwrap_or(line.len());
+        if end > 0 {
+            out.push(&String::from_utf8_lossy(&line[..end]), style);
+        }
+        line = &line[end..];
+        if !line.is_empty() {
+            style = unmark(&mut line);
+        }
+    }
+    out
+}
+
+fn unmark(line: &mut &[u8]) -> Style {
+    let mut next = || line.split_off_first().copied().unwrap_or(0);
+    let (_, bits, kinds) = (next(), next(), next());
+    let mut color = |kind| match kind {
+        0 => Color::Default,
+        1 => Color::Indexed(next()),
+        _ => Color::Rgb(next(), next(), next()),
+    };
+    let on = |n: u8| bits & 1 << n != 0;
+    Style {
+        fg: color(kinds & 0x0f),
+        bg: color(kinds >> 4),
+        bold: on(0),
+        dim: on(1),
+        italic: on(2),
+        underline: on(3),
+        inverse: on(4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_lines_of_72_columns_take_at_most_100_kb() {
+        let mut history = History::new(HistoryLimit::lines(1000));
+        for n in 0..5000 {
+            history.push(&format!("{n:>72}"));
+            assert!(history.held_bytes() <= 100_000, "{} after {n}", history.held_bytes());
+        }
+        assert_eq!(history.len(), 1000);
+        assert_eq!(history.dropped(), 4000);
+        assert_eq!(history.line(0).map(|l| l.text()), Some(format!("{:>72}", 4000)));
+        assert_eq!(history.line(999).map(|l| l.text()), Some(format!("{:>72}", 4999)));
+        assert_eq!(history.line(1000), None);
+    }
+
+    #[test]
+    fn both_bounds_hold() {
+        let mut history = History::new(HistoryLimit { lines: 10, bytes: 100 });
+        for n in 0..50 {
+            history.push(&"x".repeat(n));
+            assert!(history.len() <= 10 && history.bytes.len() <= 100);
+        }
+        history.push(&"x".repeat(101));
+        assert_eq!(history.line(history.len() - 1).map(|l| l.text().len()), Some(49), "too long, not kept");
+        history.clear();
+        assert_eq!((history.len(), history.held_bytes()), (0, 0));
+        let mut none = History::new(HistoryLimit::lines(0));
+        none.push("x");
+        assert_eq!(none.len(), 0);
+    }
+
+    #[test]
+    fn styles_survive() {
+        let plain = Style::default();
+        let mut history = History::new(HistoryLimit::default());
+        history.push("a\x1b[31;1mb\x1b[mc\x1b[38;2;27;0;255;48;5;27mé\x1b[7;2;3;4m語\x1b[39;27m.\x1b[m");
+        let red = Style { fg: Color::Indexed(1), bold: true, ..plain };
+        let mixed = Style { fg: Color::Rgb(27, 0, 255), bg: Color::Indexed(27), ..plain };
+        let more = Style { inverse: true, dim: true, italic: true, underline: true, ..mixed };
+        let last = Style { fg: Color::Default, inverse: false, ..more };
+        let line = history.line(0).expect("just pushed");
+        let spans: Vec<_> = line.spans.iter().map(|s| (s.text.as_str(), s.style)).collect();
+        assert_eq!(spans, [("a", plain), ("b", red), ("c", plain), ("é", mixed), ("語", more), (".", last)]);
+    }
+}
