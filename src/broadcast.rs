@@ -338,6 +338,15 @@ impl Broadcast {
         }
     }
 
+    /// May a mouse event go to this member? It concerns no other, so it need not take part; but it hears nothing while it
+    /// waits or is held.
+    pub fn takes_pointer(&self, id: MemberId) -> bool {
+        self.member(id).is_some_and(|m| {
+            let let_in = m.entry == Entry::Admitted || m.part == Part::Detached;
+            m.life == Life::Open && m.in_scope && !m.is_held() && let_in
+        })
+    }
+
     /// Everyone who hears the next key, in the order they came.
     pub fn hearing(&self) -> Vec<MemberId> {
         match self.receivers() {

@@ -11,7 +11,13 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["hosts"]),
     ("broadcast", &["session", "size"]),
-    ("cli", &["ask", "config", "demo", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh", "tui"]),
+    (
+        "cli",
+        &[
+            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh",
+            "tui",
+        ],
+    ),
     ("config", &["pane", "size", "ssh"]),
     ("demo", &["ask", "hosts", "size", "ssh"]),
     ("escape", &[]),
@@ -160,7 +166,11 @@ fn rooms_name_only_the_rooms_below_them() {
         for (n, line) in &source.lines {
             for to in named(line) {
                 if rooms.contains(to.as_str()) && to != from && !allowed.contains(&to.as_str()) {
-                    faults.push(format!("{}:{n}: `{from}` may not name `{to}`: {}", source.path, line.trim()));
+                    faults.push(format!(
+                        "{}:{n}: `{from}` may not name `{to}`: {}",
+                        source.path,
+                        line.trim()
+                    ));
                 }
             }
         }
@@ -184,11 +194,16 @@ fn crates_are_named_by_their_owners_alone() {
     for source in sources() {
         for (n, line) in &source.lines {
             for (name, owners) in OWNERS {
-                let names_it = line.contains(&format!("{name}::")) || line.trim().starts_with(&format!("use {name}"));
+                let names_it =
+                    line.contains(&format!("{name}::")) || line.trim().starts_with(&format!("use {name}"));
                 let elsewhere = !owners.contains(&room(&source.path));
                 let wrong_file = *name == "crossterm" && !CROSSTERM_FILES.contains(&source.path.as_str());
                 if names_it && (elsewhere || wrong_file) {
-                    faults.push(format!("{}:{n}: {name} belongs to {owners:?}: {}", source.path, line.trim()));
+                    faults.push(format!(
+                        "{}:{n}: {name} belongs to {owners:?}: {}",
+                        source.path,
+                        line.trim()
+                    ));
                 }
             }
         }
@@ -200,7 +215,8 @@ fn crates_are_named_by_their_owners_alone() {
 fn pure_files_do_no_io_and_do_not_know_the_time() {
     let mut faults = Vec::new();
     for source in sources() {
-        let pure = PURE.iter().any(|p| source.path.starts_with(p)) && !IO_FILES.contains(&source.path.as_str());
+        let pure =
+            PURE.iter().any(|p| source.path.starts_with(p)) && !IO_FILES.contains(&source.path.as_str());
         if !pure {
             continue;
         }

@@ -180,8 +180,16 @@ impl Action {
         ENTRIES.iter().find(|entry| entry.name == name).map(|entry| entry.action)
     }
 
+    /// May it be done while the dialog of questions is open?
+    pub fn works_in_dialogs(self) -> bool {
+        matches!(self, Action::Answer | Action::Redraw | Action::Suspend)
+    }
+
     fn entry(self) -> &'static Entry {
-        ENTRIES.iter().find(|entry| entry.action == self).expect("every action stands in the table, a test says so")
+        ENTRIES
+            .iter()
+            .find(|entry| entry.action == self)
+            .expect("every action stands in the table, a test says so")
     }
 }
 

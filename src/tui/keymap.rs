@@ -51,7 +51,9 @@ pub enum KeymapError {
         second: Action,
     },
     /// The prefix pressed twice sends it, so it cannot mean something else.
-    #[error("{action}: {key} is the prefix, and pressed twice it is sent; choose another key or another prefix")]
+    #[error(
+        "{action}: {key} is the prefix, and pressed twice it is sent; choose another key or another prefix"
+    )]
     Prefix {
         /// The key.
         key: Key,
@@ -137,7 +139,8 @@ impl Keymap {
 
 impl Default for Keymap {
     fn default() -> Keymap {
-        Keymap::new(Keymap::default_prefix(), &[]).expect("the built-in bindings hold together, a test says so")
+        Keymap::new(Keymap::default_prefix(), &[])
+            .expect("the built-in bindings hold together, a test says so")
     }
 }
 

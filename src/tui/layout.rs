@@ -185,7 +185,8 @@ impl Grid {
     fn cell(&self, body: Rect, n: usize) -> Rect {
         let (row, column) = (n / self.columns, n % self.columns);
         let edge = |whole: u16, parts: usize, n: usize| (usize::from(whole) * n / parts) as u16;
-        let (left, right) = (edge(body.width, self.columns, column), edge(body.width, self.columns, column + 1));
+        let (left, right) =
+            (edge(body.width, self.columns, column), edge(body.width, self.columns, column + 1));
         let (top, bottom) = (edge(body.height, self.rows, row), edge(body.height, self.rows, row + 1));
         Rect::new(left, top, right - left, bottom - top)
     }

@@ -18,6 +18,7 @@ mod verbs;
 use std::time::Duration;
 
 use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::escape;
 use crate::hosts::Host;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -30,7 +31,7 @@ use super::layout::{Layout, Scene, Zoom};
 pub use dialogs::{Confirm, Line};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, ScopeDefault, ZoomHears};
-pub use questions::{Dialog, Questions, Topic};
+pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use tiles::{Mark, Tile};
 
 use tiles::Tiles;
@@ -53,7 +54,6 @@ pub enum Keyboard {
 }
 
 /// Everything on the screen and behind it.
-#[derive(Debug)]
 pub struct App {
     options: Options,
     now: Duration,
@@ -138,7 +138,7 @@ impl App {
             }
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.added(hosts),
-            Event::AddFailed(why) => self.notes.say(Tone::Bad, why, now),
+            Event::AddFailed(why) => self.notes.say(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
         self.tell_terminal_size();
@@ -162,7 +162,8 @@ impl App {
             self.prefixed = false;
             return self.prefixed_key(key);
         }
-        let takes_prefix = matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
+        let takes_prefix =
+            matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
         if takes_prefix && key == self.options.keymap.prefix() {
             self.prefixed = true;
             return;
@@ -180,6 +181,9 @@ impl App {
     /// A key after the prefix: it is for omnes, and never reaches a host.
     fn prefixed_key(&mut self, key: Key) {
         match self.options.keymap.action(Place::Prefix, key) {
+            Some(action) if self.in_dialog() && !action.works_in_dialogs() => {
+                self.notes.say(Tone::Plain, "Esc closes the dialog first", self.now);
+            }
             Some(action) => self.perform(action),
             None if key.code() == crate::pane::KeyCode::Esc => {}
             None => {
@@ -189,6 +193,10 @@ impl App {
                 self.notes.say(Tone::Plain, text, self.now);
             }
         }
+    }
+
+    fn in_dialog(&self) -> bool {
+        matches!(self.keyboard, Keyboard::Questions)
     }
 
     /// Computes the geometry anew, after a change of anything it depends on.

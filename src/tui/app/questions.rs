@@ -517,7 +517,11 @@ mod tests {
         assert_eq!(q.dialog().map(Dialog::typed), Some(7));
         assert!(!format!("{q:?}").contains("hunter"), "not in a log either");
         q.withdraw(QuestionId(0));
-        assert_eq!(type_keys(&mut q, "Enter", LATER), told(&[(1, "hunter2")]), "another waits for the same secret");
+        assert_eq!(
+            type_keys(&mut q, "Enter", LATER),
+            told(&[(1, "hunter2")]),
+            "another waits for the same secret"
+        );
         assert!(q.dialog().is_none());
     }
 
