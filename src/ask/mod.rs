@@ -4,6 +4,8 @@
 //! [`Ask`] and waits. The TUI collects them into one dialog, a headless run refuses or reads from `/dev/tty`, a test
 //! answers from a table.
 
+pub mod secrets;
+
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;

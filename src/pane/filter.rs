@@ -3,16 +3,15 @@
 //! It knows where sequences begin and end, and hands on only whole ones, and only those the emulator draws by. What an
 //! emulator could be hurt or fooled with ends here: strings without an end (OSC, DCS, APC, PM, SOS are all swallowed; of
 //! OSC only a title is kept), counts larger than the screen, more work than the bytes are worth ([`Budget`]), the
-//! C1 controls, variation selectors (U+FE0F makes the emulator panic), characters that reorder or hide others, and
-//! piles of combining marks. Bytes that are not UTF-8 become `?`, one for each maximal part, since the emulator would
-//! drop them and shift the rest of the line.
+//! C1 controls, and characters that would make the screen lie ([`Characters`]).
 //!
 //! All state is kept between feeds, so what comes out does not depend on how the bytes were cut.
 
 use memchr::{memchr, memchr3};
-use unicode_width::UnicodeWidthChar;
+use unicode_width::UnicodeWidthChar as _;
 
 use super::budget::{Budget, Work};
+use super::characters::Characters;
 use crate::escape;
 use crate::size::Size;
 
@@ -26,8 +25,6 @@ const BEL: u8 = 0x07;
 const SEQUENCE_BYTES: usize = 200;
 /// The longest OSC string kept while its end has not come; a longer one is swallowed up to its end.
 const STRING_BYTES: usize = 4096;
-/// Combining marks after one character; more are dropped.
-const MARKS: u8 = 6;
 /// Columns of a title.
 const TITLE_COLUMNS: usize = 64;
 /// Modes that clear the alternate screen when set.
@@ -44,7 +41,9 @@ enum State {
     Control,
     /// An OSC string, kept.
     Osc,
-    /// Any other string, or an OSC that grew too long.
+    /// An OSC string that grew too long.
+    LongOsc,
+    /// Any other string.
     Swallow,
 }
 
@@ -54,11 +53,7 @@ pub(super) struct Filter {
     state: State,
     /// The sequence or OSC string under way; bounded by [`SEQUENCE_BYTES`] and [`STRING_BYTES`].
     held: Vec<u8>,
-    /// A character under way.
-    partial: [u8; 4],
-    partial_len: usize,
-    /// Combining marks since the last character that takes room.
-    marks: u8,
+    characters: Characters,
     size: Size,
     budget: Budget,
     title: Option<String>,
@@ -69,9 +64,7 @@ impl Filter {
         Filter {
             state: State::Text,
             held: Vec::new(),
-            partial: [0; 4],
-            partial_len: 0,
-            marks: 0,
+            characters: Characters::default(),
             size,
             budget: Budget::new(size),
             title: None,
@@ -104,7 +97,7 @@ impl Filter {
         while !rest.is_empty() {
             let used = match self.state {
                 State::Text => self.text(rest, out),
-                State::Osc | State::Swallow => self.string(rest),
+                State::Osc | State::LongOsc | State::Swallow => self.string(rest),
                 _ => {
                     self.sequence(rest[0], out);
                     1
@@ -117,8 +110,8 @@ impl Filter {
 
     /// Text up to the next ESC; returns how many bytes it took.
     fn text(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
-        if self.partial_len > 0 {
-            return self.finish_character(input[0], out);
+        if self.characters.is_unfinished() {
+            return self.characters.finish(input[0], out);
         }
         match memchr(ESC, input).unwrap_or(input.len()) {
             0 => {
@@ -126,141 +119,50 @@ impl Filter {
                 1
             }
             end => {
-                self.plain(&input[..end], out);
+                self.characters.pass(&input[..end], out);
                 end
             }
         }
     }
 
-    fn plain(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        if text.is_ascii() {
-            self.marks = 0;
-            out.extend_from_slice(text);
-            return;
-        }
-        let mut left = text.len();
-        for chunk in text.utf8_chunks() {
-            self.characters(chunk.valid(), out);
-            left -= chunk.valid().len() + chunk.invalid().len();
-            let broken = chunk.invalid();
-            if left == 0 && is_unfinished(broken) {
-                self.partial[..broken.len()].copy_from_slice(broken);
-                self.partial_len = broken.len();
-            } else if !broken.is_empty() {
-                self.broken(out);
-            }
-        }
-    }
-
-    /// Adds a byte to the character under way; one that does not fit is left for the next round.
-    fn finish_character(&mut self, byte: u8, out: &mut Vec<u8>) -> usize {
-        self.partial[self.partial_len] = byte;
-        let bytes = self.partial;
-        let bytes = &bytes[..=self.partial_len];
-        match std::str::from_utf8(bytes) {
-            Ok(character) => {
-                self.partial_len = 0;
-                self.characters(character, out);
-                1
-            }
-            Err(_) if is_unfinished(bytes) => {
-                self.partial_len += 1;
-                1
-            }
-            Err(_) => {
-                self.partial_len = 0;
-                self.broken(out);
-                0
-            }
-        }
-    }
-
-    fn broken(&mut self, out: &mut Vec<u8>) {
-        self.marks = 0;
-        out.push(b'?');
-    }
-
-    /// Copies characters in stretches, leaving out those that may not pass.
-    fn characters(&mut self, text: &str, out: &mut Vec<u8>) {
-        let mut from = 0;
-        for (at, c) in text.char_indices() {
-            let replacement = match self.fate(c) {
-                Fate::Pass => continue,
-                Fate::Drop => "",
-                Fate::Replace => "?",
-            };
-            out.extend_from_slice(&text.as_bytes()[from..at]);
-            out.extend_from_slice(replacement.as_bytes());
-            from = at + c.len_utf8();
-        }
-        out.extend_from_slice(&text.as_bytes()[from..]);
-    }
-
-    fn fate(&mut self, c: char) -> Fate {
-        if c < '\u{300}' {
-            self.marks = 0;
-            return if ('\u{80}'..='\u{9f}').contains(&c) { Fate::Drop } else { Fate::Pass };
-        }
-        if is_unseen(c) {
-            return Fate::Drop;
-        }
-        if c.width() != Some(0) {
-            self.marks = 0;
-            return if c == char::REPLACEMENT_CHARACTER { Fate::Replace } else { Fate::Pass };
-        }
-        self.marks = self.marks.saturating_add(1);
-        if self.marks > MARKS { Fate::Drop } else { Fate::Pass }
-    }
-
-    /// A string up to its end, by BEL (OSC only), CAN, SUB or the ESC of its terminator.
+    /// A string up to its end: CAN, SUB, the ESC of its terminator, or BEL where it is an OSC.
     fn string(&mut self, input: &[u8]) -> usize {
-        let mut end = memchr3(ESC, CAN, SUB, input);
+        let end = memchr3(ESC, CAN, SUB, input).unwrap_or(input.len());
+        let end = match self.state {
+            State::Swallow => end,
+            _ => memchr(BEL, &input[..end]).unwrap_or(end),
+        };
         if self.state == State::Osc {
-            let bell = memchr(BEL, &input[..end.unwrap_or(input.len())]);
-            end = bell.or(end);
-            let text = &input[..end.unwrap_or(input.len())];
-            if self.held.len() + text.len() > STRING_BYTES {
-                self.release();
-                self.state = State::Swallow;
-                // A BEL ends a string that was too long as well.
-                return self.swallowed(input, end);
-            }
-            self.held.extend_from_slice(text);
+            self.hold(&input[..end]);
         }
-        match end.map(|at| input[at]) {
-            None => return input.len(),
-            Some(ESC) => self.state = State::Escape,
-            Some(BEL) => {
-                self.title();
-                self.release();
-                self.state = State::Text;
-            }
-            Some(_) => {
-                self.release();
-                self.state = State::Text;
-            }
+        let Some(&last) = input.get(end) else { return end };
+        if last == ESC {
+            self.state = State::Escape;
+            return end + 1;
         }
-        end.map_or(input.len(), |at| at + 1)
+        if last == BEL {
+            self.title();
+        }
+        self.release();
+        self.state = State::Text;
+        end + 1
     }
 
-    fn swallowed(&mut self, input: &[u8], end: Option<usize>) -> usize {
-        match end.map(|at| (at, input[at])) {
-            None => input.len(),
-            Some((at, ESC)) => {
-                self.state = State::Escape;
-                at + 1
-            }
-            Some((at, _)) => {
-                self.state = State::Text;
-                at + 1
-            }
+    /// Keeps more of an OSC string, or gives it up when it grows too long.
+    fn hold(&mut self, text: &[u8]) {
+        if self.held.len() + text.len() <= STRING_BYTES {
+            self.held.extend_from_slice(text);
+        } else {
+            self.release();
+            self.state = State::LongOsc;
         }
     }
 
     /// Keeps the title of an OSC 0 or 2.
     fn title(&mut self) {
         if let [b'0' | b'2', b';', title @ ..] = &self.held[..] {
-            self.title = Some(escape::text(&String::from_utf8_lossy(title), TITLE_COLUMNS));
+            let title = escape::text(&String::from_utf8_lossy(title), TITLE_COLUMNS);
+            self.title = Some(cut(&title, TITLE_COLUMNS));
         }
     }
 
@@ -304,7 +206,7 @@ impl Filter {
             self.title();
         }
         self.release();
-        self.marks = 0;
+        self.characters.begin();
         self.state = match byte {
             b'[' => State::Control,
             b']' => State::Osc,
@@ -412,10 +314,20 @@ impl Filter {
 /// What the emulator's callbacks take as the order to erase the history.
 const ERASE_HISTORY: &[u8] = b"\x1b[>3J";
 
-enum Fate {
-    Pass,
-    Drop,
-    Replace,
+/// Cuts text to a width; what is cut off leaves an ellipsis within it.
+fn cut(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let width = c.width().unwrap_or(0);
+        if used + width >= columns {
+            out.push('…');
+            break;
+        }
+        used += width;
+        out.push(c);
+    }
+    out
 }
 
 /// The parameters of a control sequence; too large ones saturate, absent ones are 0.
@@ -426,22 +338,97 @@ fn parameters(held: &[u8]) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Whether these bytes begin a character that more bytes could finish.
-fn is_unfinished(bytes: &[u8]) -> bool {
-    matches!(std::str::from_utf8(bytes), Err(e) if e.error_len().is_none())
-}
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
 
-/// Characters that take no cell of their own and change how a terminal shows their neighbours, so that what is seen would
-/// not be what the cells say: variation selectors, joiners, marks of direction, tags.
-fn is_unseen(c: char) -> bool {
-    matches!(c,
-        '\u{fe00}'..='\u{fe0f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{61c}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}')
+    use super::*;
+
+    fn passed(input: impl AsRef<[u8]>) -> String {
+        let mut out = Vec::new();
+        Filter::new(Size::DEFAULT).feed(input.as_ref(), &mut out);
+        String::from_utf8(out).expect("only whole characters pass").escape_debug().to_string()
+    }
+
+    #[test]
+    fn what_draws_passes_and_the_rest_does_not() {
+        for (input, output) in [
+            ("plain\ttext\r\n", "plain\\ttext\\r\\n"),
+            ("é 語 e\u{301}", "é 語 e\u{301}"),
+            ("\x1b[1;31mred\x1b[m", "\\u{1b}[1;31mred\\u{1b}[m"),
+            ("\x1b[?1049h\x1b[?25l", "\\u{1b}[?1049h\\u{1b}[?25l"),
+            ("\x1b7\x1b8\x1bM", "\\u{1b}7\\u{1b}8\\u{1b}M"),
+            ("\x1b(0\x1b#8\x1bZ\x1bkname\x1b\\", "name"),
+            ("\x1bc", "\\u{1b}[?1004l\\u{1b}c"),
+            ("\x1b[3J", "\\u{1b}[>3J"),
+            ("\x1b[J\x1b[?2J\x1b[9J", "\\u{1b}[0J\\u{1b}[2J"),
+            ("a\u{9b}31mb\u{9d}0;x\u{9c}\u{85}", "a31mb0;x"),
+            ("8\u{fe0f}\u{200d}\u{202e}\u{feff}x", "8x"),
+            ("\u{fffd}", "?"),
+            ("\x1b]52;c;aGk=\x07\x1b]8;;http://x\x1b\\link", "link"),
+            ("\x1bPq#0;2;0\x1b\\\x1b_Gi=1\x1b\\\x1b^pm\x1b\\\x1bXsos\x1b\\ok", "ok"),
+            ("\x1bPstring\x18ok\x1b]0;x\x1aok", "okok"),
+            ("\x1b[3\n1m\x1b[5\x18ok\x1b[7\x1b[8m", "\\n\\u{1b}[31mok\\u{1b}[8m"),
+        ] {
+            assert_eq!(passed(input), output.replace("\\\\", "\\"), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_cut_to_the_screen() {
+        for (input, output) in [
+            ("65535@", "80@"),
+            ("99999999999P", "80P"),
+            ("4294967297X", "80X"),
+            ("999L", "24L"),
+            ("999M", "24M"),
+            ("999S", "24S"),
+            ("999T", "24T"),
+            ("999I", "80I"),
+            ("999Z", "80Z"),
+            ("99999999999b", "1920b"),
+            ("5b", "5b"),
+            ("0P", "1P"),
+        ] {
+            assert_eq!(passed(format!("x\x1b[{input}")), format!("x\\u{{1b}}[{output}"), "{input}");
+        }
+        let many = format!("\x1b[{}m", "1;".repeat(SEQUENCE_BYTES));
+        assert_eq!(passed(many + "ok"), "ok");
+    }
+
+    #[test]
+    fn titles_are_kept_fit_to_be_shown() {
+        for (input, title) in [
+            ("\x1b]0;vim; a\x07", Some("vim; a")),
+            ("\x1b]2;é “x”\x1b\\", Some("é “x”")),
+            ("\x1b]2;a\nb\u{202e}c\x07", Some("a b\\u{202e}c")),
+            ("\x1b]1;icon\x07\x1b]7;file://x\x07", None),
+            ("\x1b]2;cut\x18", None),
+            ("\x1b]2;cut\x1b[m", None),
+        ] {
+            let mut filter = Filter::new(Size::DEFAULT);
+            filter.feed(input.as_bytes(), &mut Vec::new());
+            assert_eq!(filter.take_title().as_deref(), title, "{input:?}");
+        }
+        let mut filter = Filter::new(Size::DEFAULT);
+        for piece in ["x", "語", "\u{202e}", "e\u{301}"] {
+            filter.feed(format!("\x1b]2;{}\x07", piece.repeat(500)).as_bytes(), &mut Vec::new());
+            let title = filter.take_title().expect("set");
+            assert!(title.width() <= TITLE_COLUMNS && title.ends_with('…'), "{title}");
+        }
+    }
+
+    #[test]
+    fn a_string_without_an_end_holds_no_memory() {
+        for start in ["\x1b]2;", "\x1bP", "\x1b_", "\x1b^", "\x1bX", "\x1b[1;"] {
+            let (mut filter, mut out) = (Filter::new(Size::DEFAULT), Vec::new());
+            filter.feed(start.as_bytes(), &mut out);
+            for _ in 0..1000 {
+                filter.feed(&[b'1'; 4096], &mut out);
+                assert!(filter.held_bytes() <= 2 * STRING_BYTES, "{start:?}");
+            }
+            filter.feed(b"\x07\x1b\\ok", &mut out);
+            assert!(out.ends_with(b"ok"), "{start:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 mod budget;
 mod cell;
+mod characters;
 mod digest;
 mod emulator;
 mod encode;

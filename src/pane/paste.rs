@@ -54,11 +54,8 @@ fn without_markers(text: impl Iterator<Item = char>) -> String {
     let mut out = String::with_capacity(text.size_hint().0);
     for c in text {
         out.push(c);
-        if c == '~' {
-            if let Some(marker) = MARKERS.iter().find(|marker| out.ends_with(**marker)) {
-                out.truncate(out.len() - marker.len());
-            }
-        }
+        let marker = MARKERS.iter().find(|marker| c == '~' && out.ends_with(**marker));
+        out.truncate(out.len() - marker.map_or(0, |marker| marker.len()));
     }
     out
 }

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{SessionEvent, SessionId};
 
 /// Output bytes a mailbox holds before its session is made to wait (and with it, through the transport, the host).
-pub const MAILBOX_BYTES: usize = 64 * 1024;
+const MAILBOX_BYTES: usize = 64 * 1024;
 
 /// Output bytes taken from one session before the next one's turn: about a millisecond of terminal emulation.
 const SHARE_BYTES: usize = 16 * 1024;
@@ -67,20 +67,24 @@ struct Taken {
 }
 
 impl Listener {
-    /// Puts an event into a mailbox. Waits while the mailbox is full, with output only: the other events of a session
-    /// are few by nature (a stage each, one `Written` for one input) and never wait.
+    /// Puts output into a mailbox; waits while the mailbox is full.
     pub async fn post(&self, mailbox: &Arc<Mailbox>, event: SessionEvent) {
-        let len = output_len(&event);
         loop {
             let space = mailbox.space.notified();
-            if len == 0 || lock(&mailbox.queue).output < MAILBOX_BYTES {
+            if lock(&mailbox.queue).output < MAILBOX_BYTES {
                 break;
             }
             space.await;
         }
+        self.post_now(mailbox, event);
+    }
+
+    /// Puts an event that is no output into a mailbox. These never wait: a session has few of them by nature, a dozen
+    /// stages and questions in its life and one `Written` for each input it was handed.
+    pub fn post_now(&self, mailbox: &Arc<Mailbox>, event: SessionEvent) {
         let newly_listed = {
             let mut queue = lock(&mailbox.queue);
-            queue.output += len;
+            queue.output += output_len(&event);
             queue.events.push_back(event);
             !std::mem::replace(&mut queue.listed, true)
         };
@@ -151,7 +155,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!blocked.is_finished(), "the fifth share must wait");
 
-        listener.post(&calm, SessionEvent::Written).await;
+        listener.post_now(&calm, SessionEvent::Written);
         let batch = listener.next(2 * SHARE_BYTES).await;
         let ids: Vec<u32> = batch.iter().map(|(id, _)| id.0).collect();
         assert_eq!(ids, [1, 2, 1], "the calm one is served between two shares of the flood");
@@ -163,7 +167,7 @@ mod tests {
         let (listener, mailbox) = (Listener::default(), Mailbox::new(SessionId(7)));
         let end = SessionEvent::Closed(crate::outcome::Outcome::Exited(0));
         listener.post(&mailbox, output(40_000)).await;
-        listener.post(&mailbox, end.clone()).await;
+        listener.post_now(&mailbox, end.clone());
         let mut seen = Vec::new();
         while !seen.contains(&(SessionId(7), end.clone())) {
             seen.extend(listener.next(1).await);

@@ -1,9 +1,10 @@
 //! One host's life: its state, and the task that lives it.
 //!
 //! A session goes through waiting for its turn, connecting, asking, ready and closed. It owns its link and its channel;
-//! from outside it is told by `Hub` calls and answers with [`SessionEvent`]s.
+//! from outside it is told by [`Hub`] calls and answers with [`SessionEvent`]s.
 
-pub mod mailbox;
+mod actor;
+mod mailbox;
 mod state;
 
 use std::fmt;
@@ -13,6 +14,8 @@ use bytes::Bytes;
 use crate::outcome::Outcome;
 use crate::ssh::Stage;
 
+pub use actor::Hub;
+pub use mailbox::Listener;
 pub use state::SessionState;
 
 /// Which session; given out once and never reused within a process.

@@ -1,0 +1,126 @@
+//! Held sessions: how fast they echo and how much memory they take, through session, mailbox and pane.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use omnes::ask::Nobody;
+use omnes::hosts::Host;
+use omnes::pane::{HistoryLimit, Pane};
+use omnes::session::{Hub, SessionEvent, SessionId};
+use omnes::size::Size;
+use omnes::ssh::{Connector, HostKeyPolicy, KnownHosts, Target, Tcp};
+
+use crate::measure;
+
+/// Rounds of the echo in one process.
+const ECHOES: usize = 30;
+
+/// Echo times in milliseconds, measured in a process of its own.
+pub fn echo(dir: &Path) -> Vec<f64> {
+    ask(dir, true).split_off(1)
+}
+
+/// Memory of one session in KiB, after a line of traffic each.
+pub fn per_session_kib(dir: &Path, panes: bool) -> f64 {
+    ask(dir, panes)[0]
+}
+
+fn ask(dir: &Path, panes: bool) -> Vec<f64> {
+    // The choice travels as a file, beside the rest of what the role reads.
+    std::fs::write(dir.join("panes"), if panes { "yes" } else { "no" }).expect("a file");
+    measure::role("held", dir).1
+}
+
+/// The role: opens a session to every host, echoes, and tells memory and times.
+pub fn report() {
+    let dir = std::env::var("OMNES_BENCH_DIR").expect("the directory of the fleet");
+    let panes = std::fs::read_to_string(Path::new(&dir).join("panes")).expect("the choice") == "yes";
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let told = runtime.block_on(hold(Path::new(&dir), panes));
+    measure::tell(&told);
+}
+
+async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
+    let targets = targets(dir);
+    let connector = Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())));
+    let mut hub = Hub::new(connector, 64);
+    let listener = hub.listener();
+    let before = measure::status_kib(std::process::id(), "VmRSS:");
+    let count = targets.len();
+    for (n, target) in targets.into_iter().enumerate() {
+        hub.open(SessionId(n as u32), Ok(target), Size::DEFAULT);
+    }
+    let mut panes: Vec<Option<Pane>> = (0..count).map(|_| None).collect();
+    if with_panes {
+        panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::DEFAULT)));
+    }
+    let mut ready = 0;
+    while ready < count {
+        for (id, event) in listener.next(1 << 20).await {
+            match event {
+                SessionEvent::Ready => ready += 1,
+                SessionEvent::Closed(outcome) => panic!("{id} closed: {outcome}"),
+                SessionEvent::Output(bytes) => feed(&mut panes, id, &bytes),
+                _ => {}
+            }
+        }
+    }
+    let mut told = vec![0.0];
+    for _ in 0..ECHOES {
+        let start = Instant::now();
+        for n in 0..count {
+            assert!(hub.input(SessionId(n as u32), Bytes::from_static(b"#")), "input is taken");
+        }
+        let mut echoed = 0;
+        while echoed < 2 * count {
+            for (id, event) in listener.next(1 << 20).await {
+                match event {
+                    SessionEvent::Output(bytes) => {
+                        echoed += usize::from(bytes.contains(&b'#'));
+                        feed(&mut panes, id, &bytes);
+                    }
+                    SessionEvent::Written => echoed += 1,
+                    _ => {}
+                }
+            }
+        }
+        told.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let after = measure::status_kib(std::process::id(), "VmRSS:");
+    told[0] = (after - before) as f64 / count as f64;
+    told
+}
+
+fn feed(panes: &mut [Option<Pane>], id: SessionId, bytes: &[u8]) {
+    if let Some(pane) = &mut panes[id.0 as usize] {
+        pane.feed(Duration::ZERO, bytes);
+    }
+}
+
+fn targets(dir: &Path) -> Vec<Target> {
+    let hosts = std::fs::read_to_string(dir.join("hosts")).expect("the hosts");
+    hosts
+        .lines()
+        .map(|line| {
+            let port = line.rsplit_once(':').expect("a port").1.parse().expect("a number");
+            Target {
+                host: Host::new(None, "127.0.0.1", Some(port)),
+                address: "127.0.0.1".to_owned(),
+                port,
+                user: "demo".to_owned(),
+                key_name: "127.0.0.1".to_owned(),
+                key_port: Some(port),
+                identities: vec![dir.join("key")],
+                identities_configured: true,
+                identities_only: true,
+                agent: None,
+                user_known_hosts: vec![dir.join("known_hosts")],
+                global_known_hosts: Vec::new(),
+                policy: HostKeyPolicy::Strict,
+                connect_timeout: Duration::from_secs(60),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,279 @@
+//! The tasks that live the sessions, and the hub through which they are told and heard.
+//!
+//! A session is one task: it waits for its turn, connects, asks for a shell, and then reads and writes side by side, so
+//! that a host which does not read is still heard. It never shares a lock with another session, and a panic in it ends
+//! it alone.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::outcome::{NotRun, Outcome, Unknown};
+use crate::size::Size;
+use crate::ssh::{
+    ChannelEvent, ChannelInput, ChannelOutput, ConnectError, Connector, Link, Progress, Stage, StartError,
+    Target,
+};
+
+use super::mailbox::{Listener, Mailbox};
+use super::{SessionEvent, SessionId};
+
+/// What every pane says it is (the emulator speaks this terminal's language).
+const TERM: &str = "xterm-256color";
+
+/// Inputs on their way to one actor. The outbox hands over one at a time and waits for `Written`, so one place would do;
+/// the second is for a chunk that was released while the first is acknowledged.
+const INPUT_PLACES: usize = 2;
+
+/// All sessions of a program.
+pub struct Hub {
+    connector: Arc<Connector>,
+    turns: Arc<Semaphore>,
+    listener: Arc<Listener>,
+    sessions: HashMap<SessionId, Wires>,
+}
+
+/// The ends by which one actor is told. Dropping them ends it.
+struct Wires {
+    input: mpsc::Sender<Bytes>,
+    size: watch::Sender<Size>,
+    end: CancellationToken,
+}
+
+impl Drop for Wires {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("sessions", &self.sessions.len()).finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// A hub whose sessions connect through `connector`, at most `logins` of them at once.
+    pub fn new(connector: Arc<Connector>, logins: usize) -> Hub {
+        Hub {
+            connector,
+            turns: Arc::new(Semaphore::new(logins.max(1))),
+            listener: Arc::default(),
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// Opens a session. A host that its configuration refuses is closed at once, and nothing is contacted.
+    pub fn open(&mut self, id: SessionId, target: Result<Target, ConnectError>, size: Size) {
+        let (input, inputs) = mpsc::channel(INPUT_PLACES);
+        let (resize, sizes) = watch::channel(size);
+        let end = CancellationToken::new();
+        let actor = Actor {
+            connector: self.connector.clone(),
+            turns: self.turns.clone(),
+            voice: Voice { listener: self.listener.clone(), mailbox: Mailbox::new(id) },
+        };
+        tokio::spawn(actor.live(target, inputs, sizes, end.clone()));
+        self.sessions.insert(id, Wires { input, size: resize, end });
+    }
+
+    /// Hands input to a session. False where it takes none: it is over, or an input is still under way.
+    pub fn input(&self, id: SessionId, bytes: Bytes) -> bool {
+        self.sessions.get(&id).is_some_and(|wires| wires.input.try_send(bytes).is_ok())
+    }
+
+    /// Changes the size of a session's terminal; only the last of several counts.
+    pub fn resize(&self, id: SessionId, size: Size) {
+        if let Some(wires) = self.sessions.get(&id) {
+            wires.size.send_if_modified(|current| std::mem::replace(current, size) != size);
+        }
+    }
+
+    /// Ends a session; `Closed` follows.
+    pub fn close(&self, id: SessionId) {
+        if let Some(wires) = self.sessions.get(&id) {
+            wires.end.cancel();
+        }
+    }
+
+    /// The ear of this hub, to wait on while the hub itself is being told things.
+    pub fn listener(&self) -> Arc<Listener> {
+        self.listener.clone()
+    }
+
+    /// Forgets a session that has reported its end.
+    pub fn forget(&mut self, id: SessionId) {
+        self.sessions.remove(&id);
+    }
+}
+
+/// How an actor reports.
+#[derive(Clone)]
+struct Voice {
+    listener: Arc<Listener>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Voice {
+    fn say(&self, event: SessionEvent) {
+        self.listener.post_now(&self.mailbox, event);
+    }
+}
+
+/// Reports the stages of a connect. While the user is asked, the turn is given to another host.
+struct Reporter {
+    voice: Voice,
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    stage: Mutex<Stage>,
+}
+
+impl Progress for Reporter {
+    fn stage(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        self.voice.say(SessionEvent::Connecting(stage));
+    }
+
+    fn asking(&self, asking: bool) {
+        if asking {
+            self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.voice.say(SessionEvent::Asking);
+        } else {
+            let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            self.voice.say(SessionEvent::Connecting(stage));
+        }
+    }
+}
+
+struct Actor {
+    connector: Arc<Connector>,
+    turns: Arc<Semaphore>,
+    voice: Voice,
+}
+
+impl Actor {
+    async fn live(
+        self,
+        target: Result<Target, ConnectError>,
+        inputs: mpsc::Receiver<Bytes>,
+        sizes: watch::Receiver<Size>,
+        end: CancellationToken,
+    ) {
+        let life = AssertUnwindSafe(self.connect_and_serve(target, inputs, sizes, end)).catch_unwind();
+        let outcome = life.await.unwrap_or_else(|_| {
+            Outcome::Unknown(Unknown::LinkLost("internal error: the session's task panicked".to_owned()))
+        });
+        self.voice.say(SessionEvent::Closed(outcome));
+    }
+
+    async fn connect_and_serve(
+        &self,
+        target: Result<Target, ConnectError>,
+        inputs: mpsc::Receiver<Bytes>,
+        mut sizes: watch::Receiver<Size>,
+        end: CancellationToken,
+    ) -> Outcome {
+        let target = match target {
+            Ok(target) => target,
+            Err(refused) => return refused.into(),
+        };
+        let size = *sizes.borrow_and_update();
+        let opening = self.open(&target, size);
+        let (link, channel) = tokio::select! {
+            biased;
+            () = end.cancelled() => return Outcome::NotRun(NotRun::Cancelled),
+            opened = opening => match opened {
+                Ok(opened) => opened,
+                Err(outcome) => return outcome,
+            },
+        };
+        self.voice.say(SessionEvent::Ready);
+        let outcome = tokio::select! {
+            biased;
+            () = end.cancelled() => Outcome::Unknown(Unknown::Killed),
+            outcome = self.serve(channel.input, channel.output, inputs, sizes) => outcome,
+        };
+        link.close().await;
+        outcome
+    }
+
+    async fn open(&self, target: &Target, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
+        let turn = self.turns.clone().acquire_owned().await.ok();
+        let reporter =
+            Reporter { voice: self.voice.clone(), turn: Mutex::new(turn), stage: Mutex::new(Stage::Resolve) };
+        let link = self.connector.connect(target, &reporter).await?;
+        let channel = link.shell(TERM, size).await.map_err(|error| match error {
+            StartError::NotRun(error) => error.into(),
+            StartError::Lost(why) => Outcome::Unknown(Unknown::LinkLost(why)),
+        })?;
+        Ok((link, channel))
+    }
+
+    /// Reads and writes side by side until the shell's end.
+    async fn serve(
+        &self,
+        input: ChannelInput,
+        output: ChannelOutput,
+        inputs: mpsc::Receiver<Bytes>,
+        sizes: watch::Receiver<Size>,
+    ) -> Outcome {
+        let write = self.write(input, inputs, sizes);
+        tokio::select! {
+            outcome = self.read(output) => outcome,
+            never = write => match never {},
+        }
+    }
+
+    async fn write(
+        &self,
+        mut input: ChannelInput,
+        mut inputs: mpsc::Receiver<Bytes>,
+        mut sizes: watch::Receiver<Size>,
+    ) -> std::convert::Infallible {
+        loop {
+            let written = tokio::select! {
+                biased;
+                Ok(()) = sizes.changed() => {
+                    let size = *sizes.borrow_and_update();
+                    input.resize(size).await
+                }
+                Some(bytes) = inputs.recv() => {
+                    let written = input.write(bytes).await;
+                    self.voice.say(SessionEvent::Written);
+                    written
+                }
+                else => std::future::pending().await,
+            };
+            if written.is_err() {
+                // The reading side learns the reason and ends the session.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn read(&self, mut output: ChannelOutput) -> Outcome {
+        let mut end = None;
+        loop {
+            match output.next().await {
+                ChannelEvent::Data(bytes) | ChannelEvent::Stderr(bytes) => {
+                    let event = SessionEvent::Output(bytes);
+                    self.voice.listener.post(&self.voice.mailbox, event).await;
+                }
+                ChannelEvent::Eof => {}
+                ChannelEvent::Exit(status) => end = Some(Outcome::Exited(status)),
+                ChannelEvent::Signal(name) => end = Some(Outcome::Signalled(name)),
+                ChannelEvent::Closed(how) => {
+                    let unknown = match how {
+                        Ok(()) => Unknown::NoStatus,
+                        Err(why) => Unknown::LinkLost(why),
+                    };
+                    return end.unwrap_or(Outcome::Unknown(unknown));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The one budget of time that a host gets from resolve to channel, and where it went.
+//!
+//! Theory: a connect timeout is about the host, so the clock stands still while a person is asked (or while we ourselves
+//! make the host wait). Whoever advances the connection enters the next [`Stage`]; the task that waits for the
+//! connection reports stages and questions to its [`Progress`] and names the current stage when the time is used up.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{ConnectError, Stage};
+
+/// Who wants to know how far a connection is.
+pub trait Progress: Send + Sync {
+    /// The connection has come to this stage; after a refused try it may start again.
+    fn stage(&self, stage: Stage);
+    /// It waits for an answer of the user (`true`), or goes on (`false`).
+    fn asking(&self, asking: bool);
+}
+
+/// Nobody wants to know.
+impl Progress for () {
+    fn stage(&self, _: Stage) {}
+    fn asking(&self, _: bool) {}
+}
+
+/// How long each stage took, human time apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases([Duration; 7]);
+
+impl Phases {
+    /// Time spent in a stage; several tries add up.
+    pub fn get(&self, stage: Stage) -> Duration {
+        self.0[stage as usize]
+    }
+
+    /// All stages added up.
+    pub fn total(&self) -> Duration {
+        self.0.iter().sum()
+    }
+}
+
+/// The clock of one host's connection. It runs from its making, unless stopped or held.
+#[derive(Debug)]
+pub(super) struct Clock {
+    limit: Duration,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    left: Duration,
+    since: Instant,
+    holds: u32,
+    asking: u32,
+    stage: Stage,
+    phases: Phases,
+}
+
+impl State {
+    /// Books the time since the last look.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        if self.holds == 0 {
+            let spent = now - self.since;
+            self.left = self.left.saturating_sub(spent);
+            self.phases.0[self.stage as usize] += spent;
+        }
+        self.since = now;
+    }
+}
+
+impl Clock {
+    pub(super) fn new(limit: Duration) -> Clock {
+        let state = State {
+            left: limit,
+            since: Instant::now(),
+            holds: 0,
+            asking: 0,
+            stage: Stage::Resolve,
+            phases: Phases::default(),
+        };
+        Clock { limit, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        state.settle();
+        change(&mut state);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The connection has come to this stage.
+    pub(super) fn enter(&self, stage: Stage) {
+        self.change(|state| state.stage = stage);
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.state().stage
+    }
+
+    pub(super) fn phases(&self) -> Phases {
+        let mut state = self.state();
+        state.settle();
+        state.phases
+    }
+
+    /// What is left of the budget.
+    pub(super) fn left(&self) -> Duration {
+        let mut state = self.state();
+        state.settle();
+        state.left
+    }
+
+    /// Gives the whole budget again, for another channel on a link that stands.
+    pub(super) fn renew(&self) {
+        self.change(|state| state.left = self.limit);
+    }
+
+    /// Stands still until the guard goes: what happens meanwhile is not the host's fault.
+    pub(super) fn hold(&self) -> Hold<'_> {
+        self.change(|state| state.holds += 1);
+        Hold { clock: self, asking: false }
+    }
+
+    /// Stands still while a person is asked.
+    pub(super) fn human(&self) -> Hold<'_> {
+        self.change(|state| {
+            state.holds += 1;
+            state.asking += 1;
+        });
+        Hold { clock: self, asking: true }
+    }
+
+    /// Stands still from now on, as after a connect; [`Clock::start`] ends it.
+    pub(super) fn stop(&self) {
+        self.change(|state| state.holds += 1);
+    }
+
+    /// Ends [`Clock::stop`].
+    pub(super) fn start(&self) {
+        self.change(|state| state.holds = state.holds.saturating_sub(1));
+    }
+
+    /// Runs `work` inside the budget; when that is used up the error names the stage which was current.
+    pub(super) async fn within<T, E: From<ConnectError>>(
+        &self,
+        progress: &dyn Progress,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut reported = Reported { progress, stage: None, asking: false };
+        let result = tokio::select! {
+            biased;
+            result = work => result,
+            never = self.watch(&mut reported) => Err(never.into()),
+        };
+        reported.asking(false);
+        result
+    }
+
+    /// Reports what changes; ends when the budget is used up.
+    async fn watch(&self, reported: &mut Reported<'_>) -> ConnectError {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let (running, left, stage, asking) = {
+                let mut state = self.state();
+                state.settle();
+                (state.holds == 0, state.left, state.stage, state.asking > 0)
+            };
+            reported.stage(stage);
+            reported.asking(asking);
+            if !running {
+                changed.await;
+            } else if left.is_zero() {
+                return ConnectError::Unreachable {
+                    stage,
+                    why: format!("nothing in {} s", self.limit.as_secs_f64()),
+                };
+            } else {
+                let _ = tokio::time::timeout(left, changed).await;
+            }
+        }
+    }
+}
+
+struct Reported<'a> {
+    progress: &'a dyn Progress,
+    stage: Option<Stage>,
+    asking: bool,
+}
+
+impl Reported<'_> {
+    fn stage(&mut self, stage: Stage) {
+        if self.stage != Some(stage) {
+            self.stage = Some(stage);
+            self.progress.stage(stage);
+        }
+    }
+
+    fn asking(&mut self, asking: bool) {
+        if self.asking != asking {
+            self.asking = asking;
+            self.progress.asking(asking);
+        }
+    }
+}
+
+/// The clock stands still while this lives.
+#[derive(Debug)]
+pub(super) struct Hold<'a> {
+    clock: &'a Clock,
+    asking: bool,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.clock.change(|state| {
+            state.holds -= 1;
+            state.asking -= u32::from(self.asking);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stage_that_was_current_is_named() {
+        let clock = Clock::new(Duration::from_secs(3));
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            clock.enter(Stage::Banner);
+            std::future::pending::<Result<(), ConnectError>>().await
+        };
+        let start = Instant::now();
+        let error = clock.within(&(), work).await.unwrap_err();
+        assert_eq!(error.to_string(), "unreachable (banner): nothing in 3 s");
+        assert_eq!(start.elapsed().as_secs(), 3);
+        assert_eq!(clock.phases().get(Stage::Resolve).as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn human_time_is_no_timeout() {
+        let clock = Clock::new(Duration::from_secs(3));
+        let work = async {
+            let human = clock.human();
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            drop(human);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            Ok::<(), ConnectError>(())
+        };
+        clock.within(&(), work).await.unwrap();
+        assert_eq!(clock.left().as_secs(), 1);
+    }
+}

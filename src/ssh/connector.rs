@@ -1,0 +1,59 @@
+//! What all hosts of a run share: the dialer, whoever is asked, the host keys, the agent, the key files, the secrets.
+
+use std::sync::Arc;
+
+use super::agent::Agents;
+use super::broker::{Broker, Slots};
+use super::clock::{Clock, Progress};
+use super::connect;
+use super::dial::Dial;
+use super::hostkey::HostKeys;
+use super::keys::KeyFiles;
+use super::link::Link;
+use super::tuning::Tuning;
+use super::{ConnectError, Target};
+use crate::ask::Ask;
+
+/// Reaches hosts. One for all hosts of a run, so that keys are read once, secrets asked once, and the agent is not
+/// overrun; cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    shared: Arc<Shared>,
+}
+
+/// The shared things themselves.
+pub(super) struct Shared {
+    pub(super) dial: Arc<dyn Dial>,
+    pub(super) ask: Arc<dyn Ask>,
+    pub(super) keys: Arc<dyn HostKeys>,
+    pub(super) agents: Agents,
+    pub(super) files: KeyFiles,
+    pub(super) broker: Arc<Broker>,
+    pub(super) slots: Slots,
+    pub(super) tuning: Tuning,
+}
+
+impl Connector {
+    /// A connector that dials with `dial`, puts its questions to `ask` and proves hosts by `keys`.
+    pub fn new(dial: Arc<dyn Dial>, ask: Arc<dyn Ask>, keys: Arc<dyn HostKeys>) -> Connector {
+        let shared = Shared {
+            dial,
+            keys,
+            agents: Agents::default(),
+            files: KeyFiles::default(),
+            broker: Broker::new(Arc::clone(&ask)),
+            slots: Slots::default(),
+            tuning: Tuning::default(),
+            ask,
+        };
+        Connector { shared: Arc::new(shared) }
+    }
+
+    /// Reaches a host: from its name to a login, within its connect timeout. Dropping the future gives up at once and
+    /// leaves neither a task nor a socket behind.
+    pub async fn connect(&self, target: &Target, progress: &dyn Progress) -> Result<Link, ConnectError> {
+        let clock = Arc::new(Clock::new(target.connect_timeout));
+        let target = Arc::new(target.clone());
+        clock.within(progress, connect::reach(&self.shared, &target, &clock)).await
+    }
+}

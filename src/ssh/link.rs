@@ -1,0 +1,206 @@
+//! A connection with a proven host key and a login, and the channels on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{Handle, Msg};
+use russh::{ChannelWriteHalf, Disconnect, Pty};
+
+use super::channel::{Channel, ChannelInput, ChannelOutput, Hub, Mailbox};
+use super::client::{Client, describe};
+use super::clock::{Clock, Phases};
+use super::stream::Guard;
+use super::{ConnectError, Stage};
+use crate::size::Size;
+
+/// A connection that is logged in. Dropping it ends everything on it at once; [`Link::close`] says good-bye first.
+pub struct Link {
+    pub(super) handle: Handle<Client>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) clock: Arc<Clock>,
+    pub(super) guard: Guard,
+    pub(super) phases: Phases,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("phases", &self.phases).finish_non_exhaustive()
+    }
+}
+
+/// How starting a command or a shell failed. The difference is whether it may have run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// It certainly did not run: there was no channel, or the host refused.
+    #[error(transparent)]
+    NotRun(#[from] ConnectError),
+    /// The request had been handed to the transport and no answer came: it may have run.
+    #[error("link lost after the command was sent: {0}")]
+    Lost(String),
+}
+
+/// An open channel on which nothing was started yet.
+///
+/// [`Opened::exec`] and [`Opened::shell`] are the moment that divides "certainly not run" from "not known": until they
+/// are called nothing can have run; once they were polled, only their own answer `NotRun` proves that nothing did, and a
+/// caller that drops them does not know.
+#[derive(Debug)]
+pub struct Opened {
+    half: ChannelWriteHalf<Msg>,
+    mailbox: Arc<Mailbox>,
+    clock: Arc<Clock>,
+}
+
+/// How long a polite good-bye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+impl Link {
+    /// How long each stage of the connect took.
+    pub fn phases(&self) -> &Phases {
+        &self.phases
+    }
+
+    /// Opens a session channel, within what is left of the connect timeout.
+    pub async fn open(&self) -> Result<Opened, ConnectError> {
+        self.clock.start();
+        self.clock.enter(Stage::Channel);
+        let opened = self.clock.within(&(), self.open_session()).await;
+        self.clock.stop();
+        self.clock.renew();
+        opened
+    }
+
+    async fn open_session(&self) -> Result<Opened, ConnectError> {
+        let channel = self.handle.channel_open_session().await.map_err(|error| {
+            let why = match error {
+                russh::Error::ChannelOpenFailure(reason) => {
+                    format!("the host refused a session ({reason:?})")
+                }
+                error => self.guard.0.lost().unwrap_or_else(|| describe(&error)),
+            };
+            ConnectError::Unreachable { stage: Stage::Channel, why }
+        })?;
+        let mailbox = self.hub.claim(channel.id());
+        if let Some(why) = self.guard.0.lost() {
+            return Err(ConnectError::Unreachable { stage: Stage::Channel, why });
+        }
+        let (_, half) = channel.split();
+        Ok(Opened { half, mailbox, clock: Arc::clone(&self.clock) })
+    }
+
+    /// Opens a channel and starts a command on it; see [`Opened::exec`].
+    pub async fn exec(&self, command: &[u8]) -> Result<Channel, StartError> {
+        self.open().await?.exec(command).await
+    }
+
+    /// Opens a channel and starts a shell in a terminal on it; see [`Opened::shell`].
+    pub async fn shell(&self, term: &str, size: Size) -> Result<Channel, StartError> {
+        self.open().await?.shell(term, size).await
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Says good-bye, waits until what was written has gone, at most a second, and ends the connection.
+    pub async fn close(self) {
+        let Link { handle, guard, .. } = self;
+        let goodbye = async {
+            if handle.disconnect(Disconnect::ByApplication, "", "").await.is_ok() {
+                let _ = handle.await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        drop(guard);
+    }
+}
+
+impl Opened {
+    /// Starts a command, its bytes sent as they are.
+    pub async fn exec(self, command: &[u8]) -> Result<Channel, StartError> {
+        self.timed(self.start(self.half.exec(true, command), "to run a command")).await?;
+        Ok(self.into_channel())
+    }
+
+    /// Asks for a terminal, then starts the login shell in it.
+    pub async fn shell(self, term: &str, size: Size) -> Result<Channel, StartError> {
+        let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
+        let pty = self.half.request_pty(true, term, cols, rows, 0, 0, MODES);
+        let start = async {
+            self.start(pty, "a terminal").await?;
+            self.start(self.half.request_shell(true), "a shell").await
+        };
+        self.timed(start).await?;
+        Ok(self.into_channel())
+    }
+
+    fn into_channel(self) -> Channel {
+        let output = ChannelOutput { mailbox: Arc::clone(&self.mailbox) };
+        Channel { input: ChannelInput { half: self.half, mailbox: self.mailbox }, output }
+    }
+
+    async fn timed(&self, start: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {
+        self.clock.start();
+        self.clock.enter(Stage::Request);
+        let started = self.clock.within(&(), async { Ok::<_, ConnectError>(start.await) }).await;
+        self.clock.stop();
+        self.clock.renew();
+        started
+            .unwrap_or_else(|overdue| Err(StartError::Lost(format!("no answer to the request, {overdue}"))))
+    }
+
+    /// Sends one request and waits for its answer.
+    async fn start(
+        &self,
+        request: impl Future<Output = Result<(), russh::Error>>,
+        what: &str,
+    ) -> Result<(), StartError> {
+        let refused = |why: String| ConnectError::Unreachable { stage: Stage::Request, why };
+        // An error here means that the connection's task is gone and has not taken the request.
+        request.await.map_err(|_| refused("the link was lost before the request was sent".to_owned()))?;
+        match self.mailbox.answer().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused(format!("the host refused {what}")).into()),
+            Err(Ok(())) => {
+                Err(StartError::Lost("the host closed the channel instead of answering".to_owned()))
+            }
+            Err(Err(why)) => Err(StartError::Lost(why)),
+        }
+    }
+}
+
+/// The modes of a fresh terminal (RFC 4254 section 8), as on a Linux console; without them some servers start one in
+/// which `sudo` and `passwd` do not work.
+const MODES: &[(Pty, u32)] = &[
+    (Pty::VINTR, 3),
+    (Pty::VQUIT, 28),
+    (Pty::VERASE, 127),
+    (Pty::VKILL, 21),
+    (Pty::VEOF, 4),
+    (Pty::VEOL, 255),
+    (Pty::VEOL2, 255),
+    (Pty::VSTART, 17),
+    (Pty::VSTOP, 19),
+    (Pty::VSUSP, 26),
+    (Pty::VREPRINT, 18),
+    (Pty::VWERASE, 23),
+    (Pty::VLNEXT, 22),
+    (Pty::VDISCARD, 15),
+    (Pty::ICRNL, 1),
+    (Pty::IXON, 1),
+    (Pty::IUTF8, 1),
+    (Pty::ISIG, 1),
+    (Pty::ICANON, 1),
+    (Pty::ECHO, 1),
+    (Pty::ECHOE, 1),
+    (Pty::ECHOK, 1),
+    (Pty::ECHOCTL, 1),
+    (Pty::ECHOKE, 1),
+    (Pty::IEXTEN, 1),
+    (Pty::OPOST, 1),
+    (Pty::ONLCR, 1),
+    (Pty::CS8, 1),
+    (Pty::TTY_OP_ISPEED, 38_400),
+    (Pty::TTY_OP_OSPEED, 38_400),
+];

@@ -1,0 +1,312 @@
+//! The stream under one SSH connection, in our hands.
+//!
+//! Theory: russh runs a connection as a task of its own that cannot be stopped from outside and reads as fast as the
+//! host sends. [`Guarded`] stands between that task and the socket, and [`Control`] is our handle on it:
+//! - cut, so that a cancelled connect ends its task and closes its socket instead of leaking them;
+//! - pacing: while more than [`HELD_LIMIT`] bytes of this connection's output wait for their consumer it reads nothing
+//!   (and so the host is slowed by TCP), while writes go on, so that `^C` reaches a host that floods;
+//! - silence: a host that answers no keepalive for [`SILENCE`] is lost. Time during which we do not read is no silence;
+//! - a look at the first lines, to know the stage and why a server turned us away.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep};
+
+use super::Stage;
+use super::clock::Clock;
+
+/// A stream in both directions.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// What a [`Dial`](super::Dial) gives.
+pub type Stream = Box<dyn ByteStream>;
+
+/// Bytes of output that may wait for their consumer, per connection, before its stream is read no further.
+pub(super) const HELD_LIMIT: isize = 256 * 1024;
+
+/// Nothing heard for so long, in spite of a keepalive each quarter of it, means that the link is lost.
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
+
+/// Text before the identification line that is kept for the error; the rest is not looked at.
+const PREAMBLE_LIMIT: usize = 256;
+
+/// Our handle on one connection's stream; shared with the russh task.
+#[derive(Debug)]
+pub(super) struct Control {
+    cut: AtomicBool,
+    established: AtomicBool,
+    held: AtomicIsize,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    ended: Notify,
+    said: Mutex<Said>,
+    clock: Arc<Clock>,
+}
+
+/// What came before the identification line, and why the link ended.
+#[derive(Debug, Default)]
+struct Said {
+    preamble: Vec<u8>,
+    identified: bool,
+    lost: Option<String>,
+    dismissed: bool,
+    banner: Option<String>,
+}
+
+impl Control {
+    pub(super) fn new(clock: Arc<Clock>) -> Arc<Control> {
+        Arc::new(Control {
+            cut: AtomicBool::new(false),
+            established: AtomicBool::new(false),
+            held: AtomicIsize::new(0),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            ended: Notify::new(),
+            said: Mutex::default(),
+            clock,
+        })
+    }
+
+    fn said(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection: its task sees an error at once, ends, and closes the socket.
+    pub(super) fn cut(&self) {
+        self.cut.store(true, SeqCst);
+        self.reader.wake();
+        self.writer.wake();
+        self.ended.notify_waiters();
+    }
+
+    /// From now on silence means a lost link; before, the connect timeout rules.
+    pub(super) fn establish(&self) {
+        self.established.store(true, SeqCst);
+        self.reader.wake();
+    }
+
+    /// So many bytes of output now wait for their consumer.
+    pub(super) fn hold(&self, bytes: usize) {
+        self.held.fetch_add(bytes as isize, SeqCst);
+    }
+
+    /// So many bytes were taken by their consumer.
+    pub(super) fn release(&self, bytes: usize) {
+        let before = self.held.fetch_sub(bytes as isize, SeqCst);
+        if before > HELD_LIMIT && before - bytes as isize <= HELD_LIMIT {
+            self.reader.wake();
+        }
+    }
+
+    /// Bytes that wait for their consumer.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> isize {
+        self.held.load(SeqCst)
+    }
+
+    /// The clock of this connection.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Waits until the connection is ended by us.
+    pub(super) async fn ended(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.cut.load(SeqCst) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Notes why the link ended; the first reason stands.
+    pub(super) fn lose(&self, why: impl Into<String>) {
+        self.said().lost.get_or_insert_with(|| why.into());
+    }
+
+    /// The host ended the connection in its own words.
+    pub(super) fn dismiss(&self, words: &str) {
+        self.said().dismissed = true;
+        self.lose(format!("the host ended the connection: {words}"));
+    }
+
+    /// Whether the host ended the connection in its own words.
+    pub(super) fn dismissed(&self) -> bool {
+        self.said().dismissed
+    }
+
+    /// Why the link ended, if it has.
+    pub(super) fn lost(&self) -> Option<String> {
+        self.said().lost.clone()
+    }
+
+    /// The text that a server sent in place of its identification.
+    pub(super) fn preamble(&self) -> String {
+        crate::escape::text(&String::from_utf8_lossy(&self.said().preamble), PREAMBLE_LIMIT)
+    }
+
+    /// Keeps the login banner; the first stands.
+    pub(super) fn banner(&self, text: String) {
+        self.said().banner.get_or_insert(text);
+    }
+
+    /// What the server said before login, if anything.
+    pub(super) fn banner_text(&self) -> Option<String> {
+        self.said().banner.clone()
+    }
+
+    fn look(&self, bytes: &[u8]) {
+        let mut said = self.said();
+        if said.identified {
+            return;
+        }
+        let room = PREAMBLE_LIMIT.saturating_sub(said.preamble.len());
+        said.preamble.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let complete = said.preamble.split_inclusive(|b| *b == b'\n').any(identifies);
+        if complete || said.preamble.len() == PREAMBLE_LIMIT {
+            said.identified = true;
+            drop(said);
+            if complete {
+                self.clock.enter(Stage::KeyExchange);
+            }
+        }
+    }
+}
+
+/// Whether a line is a complete identification (RFC 4253 section 4.2).
+fn identifies(line: &[u8]) -> bool {
+    line.starts_with(b"SSH-") && line.ends_with(b"\n")
+}
+
+/// Cuts the connection when it goes, so that nothing outlives whoever waited for it.
+#[derive(Debug)]
+pub(super) struct Guard(pub(super) Arc<Control>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
+/// The stream as russh sees it.
+pub(super) struct Guarded {
+    stream: Stream,
+    control: Arc<Control>,
+    /// Whether `control.look` still wants to see what comes.
+    opening: bool,
+    paced: bool,
+    heard: Instant,
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+impl Guarded {
+    pub(super) fn new(stream: Stream, control: Arc<Control>) -> Guarded {
+        Guarded { stream, control, opening: true, paced: false, heard: Instant::now(), silence: None }
+    }
+
+    fn heard(&mut self, bytes: &[u8]) {
+        self.heard = Instant::now();
+        if self.opening {
+            self.control.look(bytes);
+            self.opening = !self.control.said().identified;
+        }
+    }
+
+    /// Ends the link when nothing was heard for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.control.established.load(SeqCst) {
+            return Poll::Pending;
+        }
+        let due = self.heard + SILENCE;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        loop {
+            std::task::ready!(silence.as_mut().poll(cx));
+            if Instant::now() >= due {
+                let why = format!("nothing heard for {} s", SILENCE.as_secs());
+                self.control.lose(why.clone());
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+            }
+            silence.as_mut().reset(due);
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.control.cut.load(SeqCst) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by us"));
+        }
+        Ok(())
+    }
+
+    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &result {
+            self.control.lose(error.to_string());
+        }
+        result
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        me.control.reader.register(cx.waker());
+        me.check()?;
+        if me.control.held.load(SeqCst) > HELD_LIMIT {
+            me.paced = true;
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut me.paced) {
+            me.heard = Instant::now();
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut me.stream).poll_read(cx, buf);
+        match me.note(read) {
+            Poll::Ready(Ok(())) if buf.filled().len() == before => {
+                me.control.lose("the host closed the connection");
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(())) => {
+                me.heard(&buf.filled()[before..]);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending => me.poll_silence(cx),
+        }
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let me = self.get_mut();
+        me.control.writer.register(cx.waker());
+        me.check()?;
+        let written = Pin::new(&mut me.stream).poll_write(cx, buf);
+        me.note(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        me.control.writer.register(cx.waker());
+        me.check()?;
+        let flushed = Pin::new(&mut me.stream).poll_flush(cx);
+        me.note(flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let me = self.get_mut();
+        me.control.writer.register(cx.waker());
+        me.check()?;
+        Pin::new(&mut me.stream).poll_shutdown(cx)
+    }
+}
