@@ -1,7 +1,5 @@
 //! Commands and shells: what comes back, all of it and nothing else.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use omnes::size::Size;
 use omnes::ssh::{ChannelEvent, ConnectError, StartError};
