@@ -16,7 +16,7 @@ use super::range::{HOST_LIMIT, Ranges};
 use super::{ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query, SelectError, Selection};
 
 /// How many hosts may be looked at in one selection, all steps together.
-const WORK_LIMIT: u64 = 5_000_000;
+const WORK_LIMIT: u64 = 2_000_000;
 /// How deep clusters may nest.
 const NEST_LIMIT: usize = 64;
 
@@ -118,6 +118,8 @@ pub(super) struct Evaluator<'a> {
     /// What is being evaluated, the outermost first, with the place of its definition.
     open: Vec<(Key, Origin)>,
     asking: Asking,
+    /// What is said of hosts that were named by themselves: nothing. One value for all, so that it is told apart once.
+    plain: Rc<Effective>,
     /// Hosts looked at so far, up to `WORK_LIMIT`.
     work: u64,
 }
@@ -134,7 +136,7 @@ enum Asking {
 impl<'a> Evaluator<'a> {
     pub(super) fn new(inventory: &'a Inventory, groups: &'a dyn Groups) -> Evaluator<'a> {
         let (known, open) = (HashMap::new(), Vec::new());
-        Evaluator { inventory, groups, known, open, asking: Asking::Named, work: 0 }
+        Evaluator { inventory, groups, known, open, asking: Asking::Named, plain: Rc::default(), work: 0 }
     }
 
     /// The hosts of a selection in natural order.
@@ -231,7 +233,7 @@ impl<'a> Evaluator<'a> {
             return Ok(bag);
         }
         let mut bag = Bag::with_capacity(texts.len());
-        let shared = Rc::new(Effective::default());
+        let shared = self.plain.clone();
         for text in &texts {
             if text.contains(['*', '?']) {
                 let found = self.pattern(place, span.clone(), text)?;
@@ -376,7 +378,7 @@ impl<'a> Evaluator<'a> {
         };
         let all = self.enter(all, place, span.clone())?;
         self.spend(all.len(), place, span)?;
-        let shared = Rc::new(Effective::default());
+        let shared = self.plain.clone();
         let found = all.values().filter(|named| expr::matches(pattern, named.host.name()));
         let bag: Bag = found
             .map(|named| (named.host.clone(), Named { effective: shared.clone(), ..named.clone() }))

@@ -10,6 +10,7 @@ mod groups_yaml;
 mod list;
 mod toml_file;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,11 +61,13 @@ pub fn parse_clusters(text: &str, path: &Path, role: Role, trust: &Trust) -> Par
         Format::Toml => toml_file::parse(text, &file, trust),
         Format::GroupsYaml => groups_yaml::parse(text, &file),
         Format::Flat => flat::parse(text, &file),
-        Format::GroupsConf => {
-            let directory = path.parent().unwrap_or(Path::new("."));
-            groups_conf::parse(text, &file, directory, trust)
-        }
+        Format::GroupsConf => parse_groups_conf(text, path, path.parent().unwrap_or(Path::new(".")), trust),
     }
+}
+
+/// Reads a `groups.conf` whose `$CFGDIR` is `directory`.
+pub(super) fn parse_groups_conf(text: &str, path: &Path, directory: &Path, trust: &Trust) -> Parsed {
+    groups_conf::parse(text, &Arc::from(path.to_string_lossy()), directory, trust)
 }
 
 /// Tells the format from the content.
@@ -117,24 +120,36 @@ fn is_groups_conf(text: &str) -> bool {
     })
 }
 
-/// Where lines begin, to turn bytes into lines and columns.
+/// Turns bytes into lines and columns. Asked in the order of the text, all answers together cost one walk over it.
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// The last byte asked for and its column.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Lines<'a> {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Lines { text, starts }
+        Lines { text, starts, last: Cell::new((0, 1)) }
+    }
+
+    /// The line, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.starts.partition_point(|start| *start <= at)
     }
 
     /// Line and column in characters, both from 1.
     pub(super) fn place(&self, at: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= at);
+        let line = self.line(at);
         let start = self.starts[line - 1];
-        let before = self.text.get(start..at).unwrap_or("");
-        (line, before.chars().count() + 1)
+        let (known, column) = match self.last.get() {
+            (known, column) if (start..=at).contains(&known) => (known, column),
+            _ => (start, 1),
+        };
+        let column = column + self.text.get(known..at).unwrap_or("").chars().count();
+        self.last.set((at, column));
+        (line, column)
     }
 }
 

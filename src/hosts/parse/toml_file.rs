@@ -70,7 +70,7 @@ impl Reader<'_> {
     }
 
     fn origin(&self, span: Range<usize>) -> Origin {
-        Origin::file(self.file, self.lines.place(span.start).0)
+        Origin::file(self.file, self.lines.line(span.start))
     }
 
     /// The named tables of a top-level table.
