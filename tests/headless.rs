@@ -152,18 +152,21 @@ fn a_famine_of_descriptors_lowers_the_fan_out_and_loses_nobody() {
     assert!(err.starts_with("omnes: 8 hosts at once instead of 60: 128 file descriptors"), "{err}");
 }
 
-/// A run that has begun: its first line was read.
+/// A run that has begun.
 struct Begun {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     _home: tempfile::TempDir,
 }
 
-fn begin(words: &[&str]) -> Begun {
+/// Starts a run and waits for so many lines of it.
+fn begin(lines: usize, words: &[&str]) -> Begun {
     let (mut command, home) = omnes(words);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("omnes starts");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    out.read_line(&mut String::new()).expect("a first line");
+    for _ in 0..lines {
+        out.read_line(&mut String::new()).expect("a line");
+    }
     Begun { child, out, _home: home }
 }
 
@@ -192,7 +195,7 @@ impl Begun {
 
 #[test]
 fn the_first_interrupt_waits_and_the_second_ends() {
-    let mut run = begin(&["demo", "run", "-f", "2", "--hosts", "5", "--", "echo up; exec sleep 300"]);
+    let mut run = begin(2, &["demo", "run", "-f", "2", "--hosts", "5", "--", "echo up; exec sleep 300"]);
     let mut err = BufReader::new(run.child.stderr.take().expect("a pipe"));
     run.signal(Signal::INT);
     run.told(&mut err, "no more hosts are started");
@@ -205,7 +208,7 @@ fn the_first_interrupt_waits_and_the_second_ends() {
 
 #[test]
 fn term_ends_the_commands_at_once() {
-    let mut run = begin(&["demo", "run", "--hosts", "3", "--", "echo up; exec sleep 300"]);
+    let mut run = begin(3, &["demo", "run", "--hosts", "3", "--", "echo up; exec sleep 300"]);
     let err = run.child.stderr.take().expect("a pipe");
     run.signal(Signal::TERM);
     let (code, text) = run.end(err);
@@ -215,8 +218,14 @@ fn term_ends_the_commands_at_once() {
 
 #[test]
 fn the_third_interrupt_leaves_at_once() {
-    let mut run =
-        begin(&["demo", "run", "--hosts", "2", "--", "trap '' TERM; echo up; while :; do sleep 1; done"]);
+    let mut run = begin(&[
+        "demo",
+        "run",
+        "--hosts",
+        "2",
+        "--",
+        "trap '' TERM; echo up; for i in $(seq 60); do sleep 1; done",
+    ]);
     let mut err = BufReader::new(run.child.stderr.take().expect("a pipe"));
     run.signal(Signal::INT);
     run.told(&mut err, "no more hosts are started");
