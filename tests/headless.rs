@@ -218,14 +218,10 @@ fn term_ends_the_commands_at_once() {
 
 #[test]
 fn the_third_interrupt_leaves_at_once() {
-    let mut run = begin(&[
-        "demo",
-        "run",
-        "--hosts",
-        "2",
-        "--",
-        "trap '' TERM; echo up; for i in $(seq 60); do sleep 1; done",
-    ]);
+    let mut run = begin(
+        2,
+        &["demo", "run", "--hosts", "2", "--", "trap '' TERM; echo up; for i in $(seq 60); do sleep 1; done"],
+    );
     let mut err = BufReader::new(run.child.stderr.take().expect("a pipe"));
     run.signal(Signal::INT);
     run.told(&mut err, "no more hosts are started");
