@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` for the map and the rules.
 
 pub mod ask;
+pub mod broadcast;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -329,7 +329,7 @@ async fn a_thousand_scripted_hosts_do_what_the_truth_says() {
         assert_eq!(fleet.truth().executed(name), expected);
     }
     assert_eq!(fleet.processes(), 0);
-    Arc::into_inner(fleet).unwrap().stop().await.unwrap();
+    fleet.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

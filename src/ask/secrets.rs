@@ -136,15 +136,20 @@ impl Secrets {
         }
     }
 
-    /// The user answered; a secret is then had by [`Secrets::next`].
-    pub fn answered(&mut self, kind: &SecretKind, answer: Answer) {
+    /// The user answered; whoever asked is the first to try it.
+    pub fn answered(&mut self, kind: &SecretKind, answer: Answer) -> Next {
         let entry = self.entries.entry(kind.clone()).or_default();
+        let over = match answer {
+            Answer::Secret(secret) => {
+                entry.on_trial = Some(secret.clone());
+                return Next::Try(secret, Trial::First);
+            }
+            Answer::Nobody => Over::Nobody,
+            Answer::Refuse | Answer::Accept => Over::Dismissed,
+        };
         entry.busy = false;
-        match answer {
-            Answer::Secret(secret) => entry.unseen = Some(secret),
-            Answer::Nobody => entry.over = Some(Over::Nobody),
-            Answer::Refuse | Answer::Accept => entry.over = Some(Over::Dismissed),
-        }
+        entry.over = Some(over);
+        Next::Over(over)
     }
 
     /// Whoever asked has gone away without an answer.
@@ -231,19 +236,22 @@ mod tests {
             // Everybody who may act does so at once, then all verdicts come.
             let mut trials = Vec::new();
             let before = waiting.len();
-            waiting.retain(|&host| match secrets.next(&kind(), tried[host]) {
+            let mut act = |next: Next, host: usize| match next {
                 Next::Wait => true,
                 Next::Over(_) => false,
-                Next::Ask { .. } => {
-                    questions += 1;
-                    let answer = answers.next().map(|&a| Answer::Secret(a.into())).unwrap_or(Answer::Refuse);
-                    secrets.answered(&kind(), answer);
-                    true
-                }
+                Next::Ask { .. } => panic!("asked twice"),
                 Next::Try(secret, trial) => {
                     trials.push((host, trial, secret.expose_secret() == right(host)));
                     true
                 }
+            };
+            waiting.retain(|&host| match secrets.next(&kind(), tried[host]) {
+                Next::Ask { .. } => {
+                    questions += 1;
+                    let answer = answers.next().map(|&a| Answer::Secret(a.into())).unwrap_or(Answer::Refuse);
+                    act(secrets.answered(&kind(), answer), host)
+                }
+                next => act(next, host),
             });
             assert!(questions < 100 && (before > 0 || !trials.is_empty()));
             for (host, trial, is_right) in trials {
@@ -292,8 +300,8 @@ mod tests {
         let tried = &mut Tried::default();
         assert_eq!(asks(&secrets.next(&kind(), *tried)), Some(""));
         assert!(matches!(secrets.next(&kind(), *tried), Next::Wait));
-        secrets.answered(&kind(), Answer::Secret("s".into()));
-        assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        assert_eq!(tries(&secrets.answered(&kind(), Answer::Secret("s".into()))), ("s", Trial::First));
+        assert!(matches!(secrets.next(&kind(), *tried), Next::Wait));
         secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
         assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
         secrets.verdict(&kind(), Trial::First, Verdict::Refused, ("b", tried));

@@ -345,8 +345,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files.
-    pub async fn stop(self) -> Result<(), FleetError> {
+    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files. Nothing can be
+    /// reached afterwards; the truth stays.
+    pub async fn stop(&self) -> Result<(), FleetError> {
         self.shared.up.cancel();
         for door in self.doors.lock().await.iter_mut() {
             // It only fails to keep the port, which nobody needs any more.

@@ -65,11 +65,6 @@ impl Host {
         Host { user: Some(Arc::from(user)), ..self.clone() }
     }
 
-    /// The same machine without a user.
-    pub(super) fn without_user(&self) -> Host {
-        Host { user: None, ..self.clone() }
-    }
-
     pub(super) fn form(&self) -> Form {
         self.form
     }

@@ -12,7 +12,7 @@ mod expr;
 mod fold;
 mod host;
 mod inventory;
-mod list;
+mod parse;
 mod range;
 mod set;
 
@@ -20,6 +20,6 @@ pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting
 pub use error::{ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
 pub use host::{Host, HostParseError};
 pub use inventory::{Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};
-pub use list::parse_host_list;
+pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;

@@ -144,6 +144,18 @@ impl Ranges {
         })
     }
 
+    /// The first of its texts.
+    pub(super) fn first(&self) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Choice(choices) => choices.iter().take(1).for_each(|choice| choice.push(0, &mut text)),
+            }
+        }
+        text
+    }
+
     /// The texts, in the order written. The caller has compared `count` with its limit.
     pub(super) fn expand(&self) -> Vec<String> {
         let mut texts = vec![String::new()];

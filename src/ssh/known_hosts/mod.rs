@@ -5,7 +5,6 @@
 //! on the wire, so nothing here knows a transport.
 
 mod file;
-mod host_keys;
 mod key;
 mod matcher;
 mod store;

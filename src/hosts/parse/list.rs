@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::definitions::Item;
-use super::inventory::HostList;
-use super::{FileProblem, FileProblems, Origin};
+use crate::hosts::definitions::Item;
+use crate::hosts::{FileProblem, FileProblems, HostList, Origin};
 
 /// Reads a list of hosts; each word is an expression, and one that begins with `!`, `&` or `^` applies to all before it.
 pub fn parse_host_list(text: &str, file_name: &str) -> Result<HostList, FileProblems> {

@@ -1,0 +1,137 @@
+//! What omnes itself asks: to confirm, or for a line. While it asks, nothing typed reaches a host.
+
+use crate::broadcast::MemberId;
+use crate::pane::{Key, KeyCode, Mods, PasteShape};
+use crate::tui::event::Effect;
+
+use super::{App, Keyboard, Tone};
+
+/// Longest line of hosts, in bytes; what goes beyond is not taken.
+const LINE_BYTES: usize = 4096;
+
+/// A question of omnes. Only `y` says yes; Enter never does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// Send a paste that could execute or act?
+    Paste {
+        /// As the user pasted it.
+        text: String,
+        /// What it holds.
+        shape: PasteShape,
+        /// How many hosts the question named.
+        hosts: usize,
+    },
+    /// Close a session that lives?
+    Close(MemberId),
+    /// Leave while sessions live?
+    Quit,
+}
+
+/// A line that is being typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    text: String,
+}
+
+impl Line {
+    /// What was typed so far, free of control characters.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Takes pasted text, its line ends as blanks.
+    pub(super) fn paste(&mut self, text: &str) {
+        text.trim_end().chars().for_each(|c| self.push(if c.is_control() { ' ' } else { c }));
+    }
+
+    fn push(&mut self, c: char) {
+        if self.text.len() + c.len_utf8() <= LINE_BYTES {
+            self.text.push(c);
+        }
+    }
+
+    fn key(&mut self, key: Key) {
+        match (key.code(), key.mods()) {
+            (KeyCode::Char(c), Mods::NONE) => self.push(c),
+            (KeyCode::Backspace, Mods::NONE) => drop(self.text.pop()),
+            (KeyCode::Char('u'), Mods::CTRL) => self.text.clear(),
+            (KeyCode::Char('w'), Mods::CTRL) => {
+                let kept = self.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
+                self.text.truncate(kept);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl App {
+    /// A key in the dialog of questions.
+    pub(super) fn question_key(&mut self, key: Key) {
+        let answers = self.questions.key(key, self.now);
+        self.effects.extend(answers.into_iter().map(|(id, answer)| Effect::Answer(id, answer)));
+        if self.questions.dialog().is_none() {
+            self.keyboard = Keyboard::Hosts;
+        }
+    }
+
+    /// A key where omnes asks for a yes.
+    pub(super) fn confirm_key(&mut self, key: Key) {
+        let says_yes = key == Key::char('y');
+        let says_no = key == Key::char('n') || key.code() == KeyCode::Esc;
+        let Keyboard::Confirm(confirm) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts) else {
+            return;
+        };
+        match confirm {
+            _ if says_no => {}
+            confirm if says_yes => self.confirmed(confirm),
+            confirm => self.keyboard = Keyboard::Confirm(confirm),
+        }
+    }
+
+    fn confirmed(&mut self, confirm: Confirm) {
+        match confirm {
+            Confirm::Paste { text, shape, hosts } => {
+                let now = self.broadcast.receivers().count();
+                if now > hosts {
+                    self.notes.say(Tone::Bad, "more hosts hear than were asked about: look again", self.now);
+                    self.keyboard = Keyboard::Confirm(Confirm::Paste { text, shape, hosts: now });
+                } else {
+                    self.send_paste(&text);
+                }
+            }
+            Confirm::Close(member) => self.close(member),
+            Confirm::Quit => self.effects.push(Effect::Quit),
+        }
+    }
+
+    /// A key in the line in which hosts are added.
+    pub(super) fn add_hosts_key(&mut self, key: Key) {
+        let Keyboard::AddHosts(line) = &mut self.keyboard else { return };
+        match key.code() {
+            KeyCode::Esc => self.keyboard = Keyboard::Hosts,
+            KeyCode::Char('c') if key.mods() == Mods::CTRL => self.keyboard = Keyboard::Hosts,
+            KeyCode::Enter => {
+                let text = line.text.trim().to_owned();
+                self.keyboard = Keyboard::Hosts;
+                if !text.is_empty() {
+                    self.effects.push(Effect::AddHosts(text));
+                }
+            }
+            _ => line.key(key),
+        }
+    }
+
+    /// A key in the list of keys: it scrolls, and anything else closes it.
+    pub(super) fn help_key(&mut self, key: Key) {
+        let Keyboard::Help(top) = &mut self.keyboard else { return };
+        let page = usize::from(self.layout.area.height.saturating_sub(4)).max(1);
+        match key.code() {
+            KeyCode::Down | KeyCode::Char('j') => *top = top.saturating_add(1),
+            KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => *top = top.saturating_add(page),
+            KeyCode::PageUp => *top = top.saturating_sub(page),
+            KeyCode::Esc | KeyCode::Char('q' | '?') => self.keyboard = Keyboard::Hosts,
+            _ => {}
+        }
+    }
+}

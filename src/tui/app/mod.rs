@@ -1,0 +1,304 @@
+//! The app: everything the user sees and does, as a state machine.
+//!
+//! [`App::step`] takes one event and returns what is to be done; it waits for nothing, knows no clock, and cannot fail.
+//! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
+//! never reach two places. The parts by subject: [`sending`] (keys, pastes and mouse to hosts), [`sessions`] (the life of
+//! a tile), [`verbs`] (what each action does), [`dialogs`] and [`questions`].
+
+mod dialogs;
+mod notes;
+mod options;
+mod pointer;
+mod questions;
+mod sending;
+mod sessions;
+mod tiles;
+mod verbs;
+
+use std::time::Duration;
+
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::escape;
+use crate::hosts::Host;
+use crate::pane::Key;
+use crate::session::SessionId;
+use crate::size::Size;
+
+use super::action::Place;
+use super::event::{Effect, Event};
+use super::layout::{Layout, Scene, Zoom};
+
+pub use dialogs::{Confirm, Line};
+pub use notes::{Note, Notes, Tone};
+pub use options::{Options, Palette, ScopeDefault, ZoomHears};
+pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use tiles::{Mark, Tile};
+
+use tiles::Tiles;
+
+/// Who has the keyboard.
+#[derive(Debug)]
+pub enum Keyboard {
+    /// The hosts, by the rule of the broadcast.
+    Hosts,
+    /// The scrollback of the focused tile.
+    Scrollback,
+    /// The dialog of questions.
+    Questions,
+    /// A question of omnes itself.
+    Confirm(Confirm),
+    /// The line in which hosts are added.
+    AddHosts(Line),
+    /// The list of keys, scrolled down by so many lines.
+    Help(usize),
+}
+
+/// Everything on the screen and behind it.
+pub struct App {
+    options: Options,
+    now: Duration,
+    screen: Size,
+    tiles: Tiles,
+    broadcast: Broadcast,
+    layout: Layout,
+    zoom: Zoom,
+    keyboard: Keyboard,
+    /// The prefix was pressed; the next key is for omnes.
+    prefixed: bool,
+    questions: Questions,
+    notes: Notes,
+    pointer: pointer::Pointer,
+    /// The size of the remote terminals, and when a new one is to be told them.
+    terminal: Size,
+    terminal_due: Option<Duration>,
+    terminal_told: Duration,
+    /// Given out so far.
+    sessions: u32,
+    /// The targets the event loop keeps.
+    targets: usize,
+    effects: Vec<Effect>,
+}
+
+impl App {
+    /// An app on a screen, with nothing open yet.
+    pub fn new(options: Options, screen: Size) -> App {
+        let layout = Layout::of(Scene {
+            screen,
+            tiles: &[],
+            focus: None,
+            zoom: Zoom::Grid,
+            min_tile: options.min_tile,
+        });
+        App {
+            options,
+            now: Duration::ZERO,
+            screen,
+            tiles: Tiles::default(),
+            broadcast: Broadcast::default(),
+            terminal: layout.terminal,
+            layout,
+            zoom: Zoom::Grid,
+            keyboard: Keyboard::Hosts,
+            prefixed: false,
+            questions: Questions::default(),
+            notes: Notes::default(),
+            pointer: pointer::Pointer::default(),
+            terminal_due: None,
+            terminal_told: Duration::ZERO,
+            sessions: 0,
+            targets: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Opens the first hosts; their targets are the first of the event loop's list.
+    pub fn start(&mut self, hosts: Vec<Host>) -> Vec<Effect> {
+        self.open_hosts(hosts);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes one event at a time that never goes back; returns what is to be done, in order.
+    pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
+        self.now = now;
+        let before = self.broadcast.receivers().count();
+        match event {
+            Event::Key(key) => self.key(key),
+            Event::Paste(text) => self.paste(text),
+            Event::Mouse(mouse) => self.mouse(mouse),
+            Event::Resize(size) => self.resize(size),
+            Event::Resumed(size) => {
+                self.resize(size);
+                self.effects.push(Effect::Redraw);
+            }
+            Event::Focus(change) => self.tell_focus(self.broadcast.focus(), change),
+            Event::Session(id, event) => self.session(id, event),
+            Event::Question(id, question) => {
+                self.questions.add(id, question, now);
+                self.offer_questions();
+            }
+            Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
+            Event::Added(hosts) => self.added(hosts),
+            Event::AddFailed(why) => self.notes.say(Tone::Bad, escape::text(&why, 400), now),
+            Event::Tick => {}
+        }
+        self.tell_terminal_size();
+        self.notes.forget(now);
+        if self.broadcast.receivers().count() > before {
+            self.notes.flash(now);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
+    pub fn wake_at(&self) -> Option<Duration> {
+        [self.terminal_due, self.notes.wake_at(self.now), self.questions.wake_at(self.now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn key(&mut self, key: Key) {
+        if self.prefixed {
+            self.prefixed = false;
+            return self.prefixed_key(key);
+        }
+        let takes_prefix =
+            matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
+        if takes_prefix && key == self.options.keymap.prefix() {
+            self.prefixed = true;
+            return;
+        }
+        match &mut self.keyboard {
+            Keyboard::Hosts => self.send_key(key),
+            Keyboard::Scrollback => self.scrollback_key(key),
+            Keyboard::Questions => self.question_key(key),
+            Keyboard::Confirm(_) => self.confirm_key(key),
+            Keyboard::AddHosts(_) => self.add_hosts_key(key),
+            Keyboard::Help(_) => self.help_key(key),
+        }
+    }
+
+    /// A key after the prefix: it is for omnes, and never reaches a host.
+    fn prefixed_key(&mut self, key: Key) {
+        match self.options.keymap.action(Place::Prefix, key) {
+            Some(action) if self.in_dialog() && !action.works_in_dialogs() => {
+                self.notes.say(Tone::Plain, "Esc closes the dialog first", self.now);
+            }
+            Some(action) => self.perform(action),
+            None if key.code() == crate::pane::KeyCode::Esc => {}
+            None => {
+                let map = &self.options.keymap;
+                let help = map.hint(super::action::Action::Help);
+                let text = format!("{} {key} does nothing; {help} shows the keys", map.prefix());
+                self.notes.say(Tone::Plain, text, self.now);
+            }
+        }
+    }
+
+    fn in_dialog(&self) -> bool {
+        matches!(self.keyboard, Keyboard::Questions)
+    }
+
+    /// Computes the geometry anew, after a change of anything it depends on.
+    fn relayout(&mut self) {
+        self.layout = Layout::of(Scene {
+            screen: self.screen,
+            tiles: self.tiles.ids(),
+            focus: self.broadcast.focus(),
+            zoom: self.zoom,
+            min_tile: self.options.min_tile,
+        });
+        self.broadcast.set_reach(match (self.zoom, self.options.zoom_hears) {
+            (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
+            _ => Reach::Everyone,
+        });
+        if self.options.scope == ScopeDefault::Visible {
+            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
+            self.broadcast.set_scope(Scope::Only(visible));
+        }
+    }
+
+    /// Opens the dialog of questions, if it may open by itself now.
+    fn offer_questions(&mut self) {
+        if matches!(self.keyboard, Keyboard::Hosts) && !self.prefixed && self.questions.may_open() {
+            self.questions.open_unasked(self.now);
+            self.keyboard = Keyboard::Questions;
+        }
+    }
+
+    fn next_session(&mut self) -> SessionId {
+        let id = SessionId(self.sessions);
+        self.sessions += 1;
+        id
+    }
+
+    /// The focused tile.
+    fn focused(&self) -> Option<&Tile> {
+        self.broadcast.focus().and_then(|id| self.tiles.get(id))
+    }
+}
+
+/// What drawing reads.
+impl App {
+    /// The geometry of the screen.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The user's preferences.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Who has the keyboard.
+    pub fn keyboard(&self) -> &Keyboard {
+        &self.keyboard
+    }
+
+    /// Is the next key for omnes?
+    pub fn is_prefixed(&self) -> bool {
+        self.prefixed
+    }
+
+    /// The time of the last step.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// The questions that wait.
+    pub fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// What is said in the status line.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Who receives, what is kept, and where the focus is.
+    pub fn broadcast(&self) -> &Broadcast {
+        &self.broadcast
+    }
+
+    /// One tile.
+    pub fn tile(&self, id: MemberId) -> Option<&Tile> {
+        self.tiles.get(id)
+    }
+
+    /// All tiles, in order.
+    pub fn tiles(&self) -> impl ExactSizeIterator<Item = &Tile> {
+        self.tiles.iter()
+    }
+
+    /// Who hears the next key: nobody (`None`) while the keyboard is not with the hosts.
+    pub fn audience(&self) -> Option<Receivers> {
+        matches!(self.keyboard, Keyboard::Hosts).then(|| self.broadcast.receivers())
+    }
+
+    /// The mark of a tile: what the frame and the glyph say of it.
+    pub fn mark(&self, id: MemberId) -> Mark {
+        let Some(member) = self.broadcast.member(id) else { return Mark::Closed };
+        let hears = self.audience().is_some() && self.broadcast.hears(id);
+        Mark::of(member, hears)
+    }
+}

@@ -1,0 +1,64 @@
+//! The preferences that the app follows.
+
+use crate::size::Size;
+use crate::tui::keymap::Keymap;
+
+/// Preferences, filled in by whoever reads the configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The prefix and the bindings.
+    pub keymap: Keymap,
+    /// The smallest tile, with its frame, before there are pages.
+    pub min_tile: Size,
+    /// Lines of history kept for each host.
+    pub scrollback: usize,
+    /// Who hears while one tile fills the screen.
+    pub zoom_hears: ZoomHears,
+    /// What the broadcast is limited to.
+    pub scope: ScopeDefault,
+    /// Colours of the frames and lines of omnes itself.
+    pub palette: Palette,
+}
+
+/// Who hears while one tile fills the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ZoomHears {
+    /// Everyone who heard before.
+    #[default]
+    All,
+    /// The zoomed host alone.
+    Alone,
+}
+
+/// What the broadcast is limited to from the beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScopeDefault {
+    /// Nothing: hidden hosts hear too.
+    #[default]
+    All,
+    /// The hosts on the screen.
+    Visible,
+}
+
+/// Colours of omnes itself; what hosts print keeps its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Palette {
+    /// The sixteen colours of the terminal.
+    #[default]
+    Colour,
+    /// None (`NO_COLOR`).
+    Plain,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            keymap: Keymap::default(),
+            min_tile: Size { rows: 8, cols: 40 },
+            scrollback: 1000,
+            zoom_hears: ZoomHears::All,
+            scope: ScopeDefault::All,
+            palette: Palette::Colour,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the user types on its way to the hosts.
+//!
+//! A key is encoded once for each class of terminal modes, not once for each host, and put into the outbox of every
+//! receiver; an outbox with nothing under way gives its next chunk at once.
+
+use std::ops::Deref;
+
+use crate::broadcast::{MemberId, Push, Receivers, Why};
+use crate::pane::{FocusChange, Key, Modes, PasteShape, encode_key, encode_paste, paste};
+use crate::tui::action::Action;
+use crate::tui::event::Effect;
+
+use super::{App, Confirm, Keyboard, Tone};
+
+/// Longest paste, in bytes: with its brackets it must fit into an empty outbox as a whole.
+const PASTE_BYTES: usize = crate::broadcast::OUTBOX_BYTES - 12;
+
+impl App {
+    /// Sends a key to whoever hears now.
+    pub(super) fn send_key(&mut self, key: Key) {
+        self.questions.keep_quiet();
+        if self.has_receivers() {
+            self.broadcast.begin();
+            self.deliver(&self.broadcast.hearing(), |modes| encode_key(key, modes));
+        }
+    }
+
+    /// Takes a paste: into the line or the secret that is being typed, or to the hosts.
+    pub(super) fn paste(&mut self, text: String) {
+        self.prefixed = false;
+        match &mut self.keyboard {
+            Keyboard::Hosts => self.paste_to_hosts(text),
+            Keyboard::AddHosts(line) => line.paste(&text),
+            Keyboard::Questions => self.questions.paste(&text, self.now),
+            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => {
+                self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
+            }
+        }
+    }
+
+    /// One clean line goes through; anything that could execute or act waits for the user's word.
+    fn paste_to_hosts(&mut self, text: String) {
+        self.questions.keep_quiet();
+        if text.is_empty() || !self.has_receivers() {
+            return;
+        }
+        if text.len() > PASTE_BYTES {
+            let kb = text.len() / 1024;
+            let text = format!(
+                "this paste has {kb} kB, and a host takes at most 64 kB at once; send it as a file instead"
+            );
+            return self.notes.say(Tone::Bad, text, self.now);
+        }
+        let shape = paste::inspect(&text);
+        if is_plain(&text, shape) {
+            return self.send_paste(&text);
+        }
+        let hosts = self.broadcast.receivers().count();
+        self.keyboard = Keyboard::Confirm(Confirm::Paste { text, shape, hosts });
+    }
+
+    /// Sends a paste to whoever hears now.
+    pub(super) fn send_paste(&mut self, text: &str) {
+        if self.has_receivers() {
+            self.broadcast.begin();
+            self.deliver(&self.broadcast.hearing(), |modes| encode_paste(text, modes));
+        }
+    }
+
+    /// Does anybody hear? If not, says why.
+    fn has_receivers(&mut self) -> bool {
+        let Receivers::Nobody(why) = self.broadcast.receivers() else { return true };
+        let text = self.explain(why);
+        self.notes.say(Tone::Bad, text, self.now);
+        false
+    }
+
+    /// Why nobody hears, with the next step.
+    pub fn explain(&self, why: Why) -> String {
+        let map = &self.options.keymap;
+        let hint = |action| map.hint(action);
+        match why {
+            Why::NoMembers => format!("no host is open; {} adds hosts", hint(Action::Add)),
+            Why::FocusOpening(id) => format!("{} is detached and not ready yet", self.name(id)),
+            Why::FocusClosed(id) => {
+                let (again, next) = (hint(Action::Reconnect), hint(Action::FocusNext));
+                format!(
+                    "{} is detached and closed; {again} reconnects, {next} goes to the next",
+                    self.name(id)
+                )
+            }
+            Why::FocusHeld(id) => {
+                let (send, discard) = (hint(Action::SendKept), hint(Action::DiscardKept));
+                format!("{} is held; {send} sends what was kept, {discard} discards it", self.name(id))
+            }
+            Why::FocusOutOfScope(id) => format!("{} is outside the scope", self.name(id)),
+            Why::NoneReceiving => {
+                format!("no host is receiving; {} lets in those that wait", hint(Action::AttachAll))
+            }
+        }
+    }
+
+    /// Puts input into the outboxes of these members, each under its own modes, and names those that it holds back.
+    pub(super) fn deliver<B: Deref<Target = [u8]>>(&mut self, to: &[MemberId], encode: impl Fn(&Modes) -> B) {
+        let mut classes: Vec<(Modes, B)> = Vec::new();
+        let mut held = Vec::new();
+        for member in to {
+            let Some(tile) = self.tiles.get_mut(*member) else { continue };
+            // Who types wants to see it.
+            tile.top = None;
+            let modes = tile.pane.modes();
+            let at = classes.iter().position(|(class, _)| *class == modes).unwrap_or_else(|| {
+                classes.push((modes, encode(&modes)));
+                classes.len() - 1
+            });
+            if self.broadcast.push(*member, &classes[at].1) == Push::NowHeld {
+                held.push(*member);
+            }
+            self.flush(*member);
+        }
+        self.say_held(&held);
+    }
+
+    fn say_held(&mut self, held: &[MemberId]) {
+        let Some(first) = held.first() else { return };
+        let others = match held.len() {
+            1 => " is held: it does".to_owned(),
+            n => format!(" and {} more are held: they do", n - 1),
+        };
+        let map = &self.options.keymap;
+        let (send, discard) = (map.hint(Action::SendKept), map.hint(Action::DiscardKept));
+        let text = format!(
+            "{}{others} not take input; {send} there sends what was kept, {discard} discards it",
+            self.name(*first)
+        );
+        self.notes.say(Tone::Bad, text, self.now);
+        self.effects.push(Effect::Bell);
+    }
+
+    /// Gives a session its next chunk, if it may have one.
+    pub(super) fn flush(&mut self, member: MemberId) {
+        if let Some(bytes) = self.broadcast.take_chunk(member)
+            && let Some(tile) = self.tiles.get(member)
+        {
+            self.effects.push(Effect::Input { session: tile.session, bytes });
+        }
+    }
+
+    /// Tells a host that its pane gained or lost the focus, if its program asked to hear of it.
+    pub(super) fn tell_focus(&mut self, member: Option<MemberId>, change: FocusChange) {
+        let Some(tile) = member.and_then(|id| self.tiles.get(id)) else { return };
+        let (member, told) = (tile.member, tile.pane.encode_focus(change));
+        if let Some(bytes) = told {
+            self.broadcast.push_reply(member, &bytes);
+            self.flush(member);
+        }
+    }
+}
+
+/// Can this paste neither execute nor act? A line end would execute what stands before it.
+fn is_plain(text: &str, shape: PasteShape) -> bool {
+    shape.control_bytes == 0 && !text.contains(['\n', '\r'])
+}

@@ -1,0 +1,183 @@
+//! The life of a tile: opened, connected, closed, reconnected, taken away; and the size of its terminal.
+
+use std::time::Duration;
+
+use crate::broadcast::{Entry, Member, MemberId};
+use crate::escape;
+use crate::hosts::Host;
+use crate::pane::{HistoryLimit, Pane};
+use crate::session::{SessionEvent, SessionId, SessionState};
+use crate::size::Size;
+use crate::tui::action::Action;
+use crate::tui::event::{Effect, TargetIndex};
+
+use super::tiles::Tile;
+use super::{App, Tone};
+
+/// After a resize of the outer terminal the hosts are told once it has been quiet for this long...
+const SETTLES: Duration = Duration::from_millis(60);
+
+/// ...and at most this often: while the user drags a window, every host gets few messages, and the last one in time.
+const TELLS: Duration = Duration::from_millis(500);
+
+/// Puts a terminal back to its usual modes without losing its history, whatever the last session left: ends an
+/// unfinished sequence, leaves the alternate screen, turns mouse, focus and paste modes off, goes to the last line.
+const START_AFRESH: &[u8] =
+    b"\x18\x1b\\\x1b[?1049l\x1b[?1;6;9;1000;1002;1003;1004;1005;1006;2004l\x1b>\x1b[?7;25h\
+    \x1b[0 q\x1b[r\x1b[m\x1b(B\x0f\x1b[999;1H\r\n\x1b[2m[omnes: new session]\x1b[m\r\n";
+
+impl App {
+    /// Opens a tile and a session for each host; their targets come next in the event loop's list.
+    pub(super) fn open_hosts(&mut self, hosts: Vec<Host>) {
+        let first = self.tiles.ids().len();
+        for host in hosts {
+            let target = TargetIndex(self.targets);
+            self.targets += 1;
+            if self.tiles.iter().any(|tile| tile.host == host) {
+                let name = escape::text(&host.to_string(), 60);
+                self.notes.say(Tone::Plain, format!("{name} is open already"), self.now);
+                continue;
+            }
+            let (member, session) = (self.broadcast.add(), self.next_session());
+            let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
+            self.tiles.push(Tile::new(host, (member, session, target), pane));
+        }
+        self.relayout();
+        self.set_terminal_size();
+        for tile in self.tiles.iter().skip(first) {
+            let (session, target, size) = (tile.session, tile.target, self.terminal);
+            self.effects.push(Effect::Open { session, target, size });
+        }
+    }
+
+    /// Hosts that the user asked for have come.
+    pub(super) fn added(&mut self, hosts: Vec<Host>) {
+        self.open_hosts(hosts);
+    }
+
+    /// A session reports.
+    pub(super) fn session(&mut self, session: SessionId, event: SessionEvent) {
+        let Some(member) = self.tiles.member_of(session) else { return };
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        if tile.state.is_closed() {
+            return;
+        }
+        tile.state = std::mem::replace(&mut tile.state, SessionState::Queued).after(&event);
+        match event {
+            SessionEvent::Connecting(_) | SessionEvent::Asking => {}
+            SessionEvent::Ready => self.became_ready(member),
+            SessionEvent::Output(bytes) => self.output(member, &bytes),
+            SessionEvent::Written => {
+                self.broadcast.written(member);
+                self.flush(member);
+            }
+            SessionEvent::Closed(outcome) => self.became_closed(member, &outcome.to_string()),
+        }
+    }
+
+    fn became_ready(&mut self, member: MemberId) {
+        self.broadcast.opened(member);
+        if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
+            let map = &self.options.keymap;
+            let (admit, all) = (map.hint(Action::Admit), map.hint(Action::AttachAll));
+            let name = self.name(member);
+            let text = format!("{name} is ready and waits: {admit} there lets it in, {all} lets all in");
+            self.notes.say(Tone::Plain, text, self.now);
+        }
+    }
+
+    fn output(&mut self, member: MemberId, bytes: &[u8]) {
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        let fed = tile.pane.feed(self.now, bytes);
+        if fed.bell {
+            self.effects.push(Effect::Bell);
+        }
+        if fed.reset {
+            let text = format!("{}: emulator reset", tile.name);
+            self.notes.say(Tone::Bad, text, self.now);
+        }
+        if !fed.replies.is_empty() {
+            self.broadcast.push_reply(member, &fed.replies);
+            self.flush(member);
+        }
+    }
+
+    fn became_closed(&mut self, member: MemberId, how: &str) {
+        let unsent = self.broadcast.closed(member);
+        let name = self.name(member);
+        let mut text = format!("{name}: {}", escape::text(how, 300));
+        if unsent > 0 {
+            text.push_str(&format!("; {unsent} bytes typed for it may not have arrived"));
+        }
+        if self.tiles.iter().all(|tile| tile.state.is_closed()) {
+            let map = &self.options.keymap;
+            let (quit, again) = (map.hint(Action::Quit), map.hint(Action::ReconnectAll));
+            text.push_str(&format!(". All sessions are closed: {quit} leaves, {again} reconnects"));
+        }
+        self.notes.say(Tone::Bad, text, self.now);
+    }
+
+    /// Ends the session of a tile and takes the tile away.
+    pub(super) fn close(&mut self, member: MemberId) {
+        let Some(tile) = self.tiles.remove(member) else { return };
+        if !tile.state.is_closed() {
+            self.effects.push(Effect::Close(tile.session));
+        }
+        self.broadcast.remove(member);
+        self.relayout();
+        self.set_terminal_size();
+    }
+
+    /// A new session for a closed tile. What was kept for the old one is gone; its screen stays.
+    pub(super) fn reconnect(&mut self, member: MemberId) {
+        let is_closed = self.tiles.get(member).is_some_and(|tile| tile.state.is_closed());
+        if !is_closed {
+            return;
+        }
+        let session = self.next_session();
+        self.tiles.renew(member, session);
+        self.broadcast.opening(member);
+        let (now, size) = (self.now, self.terminal);
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        // Answers to this are nobody's: no host asked.
+        tile.pane.resize(size);
+        tile.pane.feed(now, START_AFRESH);
+        let target = tile.target;
+        self.effects.push(Effect::Open { session, target, size });
+    }
+
+    /// The outer terminal has another size.
+    pub(super) fn resize(&mut self, screen: Size) {
+        self.screen = screen;
+        self.relayout();
+        let changes = Pane::fitting(self.layout.terminal) != self.terminal;
+        self.terminal_due = changes.then(|| (self.now + SETTLES).max(self.terminal_told + TELLS));
+    }
+
+    /// Tells all terminals their size when it is due.
+    pub(super) fn tell_terminal_size(&mut self) {
+        if self.terminal_due.is_some_and(|due| due <= self.now) {
+            self.set_terminal_size();
+        }
+    }
+
+    /// Gives every terminal that is not closed the size of the layout: they are all the same.
+    pub(super) fn set_terminal_size(&mut self) {
+        self.terminal_due = None;
+        let size = Pane::fitting(self.layout.terminal);
+        if size == self.terminal {
+            return;
+        }
+        self.terminal = size;
+        self.terminal_told = self.now;
+        for tile in self.tiles.iter_mut().filter(|tile| !tile.state.is_closed()) {
+            tile.pane.resize(size);
+            self.effects.push(Effect::Resize { session: tile.session, size });
+        }
+    }
+
+    /// The name of a host, for a sentence.
+    pub(super) fn name(&self, member: MemberId) -> String {
+        self.tiles.get(member).map_or_else(|| member.to_string(), |tile| tile.name.clone())
+    }
+}

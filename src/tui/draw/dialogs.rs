@@ -1,0 +1,278 @@
+//! Boxes over the tiles: the questions, what omnes asks, and the line in which hosts are added.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use crate::ask::{SecretRequest, UnknownKey};
+use crate::escape;
+use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
+use crate::tui::event::QuestionId;
+use crate::tui::layout::Layout;
+
+use super::text::{behind, count, put, row, width, wrap};
+use super::theme;
+
+/// Widest box, in columns: one host key with its fingerprint, and lines that are still easy to read.
+const MOST_COLUMNS: u16 = 100;
+
+/// Columns and rows that the frame takes.
+const FRAME: u16 = 2;
+
+/// Longest text of a host in a dialog, in characters.
+const REMOTE_CHARS: usize = 120;
+
+/// One line of a box; it is wrapped where it is too long.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    text: String,
+    style: Style,
+}
+
+impl Row {
+    pub(super) fn new(text: impl Into<String>, style: Style) -> Row {
+        Row { text: text.into(), style }
+    }
+}
+
+/// A box with a title.
+pub(super) struct Panel<'a> {
+    pub(super) title: &'a str,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Rows inside the largest box.
+pub(super) fn most_rows(layout: &Layout) -> usize {
+    usize::from(layout.status.y.saturating_sub(FRAME))
+}
+
+/// Paints a box in the middle of the screen; returns where its inside is.
+pub(super) fn panel(panel: &Panel<'_>, layout: &Layout, buf: &mut Buffer) -> Rect {
+    let inside = inside(panel, layout);
+    let outer = Rect::new(
+        inside.x.saturating_sub(1),
+        inside.y.saturating_sub(1),
+        inside.width + FRAME,
+        inside.height + FRAME,
+    )
+    .intersection(Rect { height: layout.status.y, ..layout.area })
+    .intersection(buf.area);
+    Clear.render(outer, buf);
+    if outer.width > FRAME && outer.height > FRAME {
+        Block::bordered().border_type(BorderType::Thick).border_style(theme::strong()).render(outer, buf);
+        put(buf, behind(row(outer, 0), 2), &format!(" {} ", panel.title), theme::attention());
+    }
+    for (n, (line, style)) in wrapped(panel, inside.width).into_iter().enumerate() {
+        put(buf, row(inside, n as u16), &line, style);
+    }
+    inside
+}
+
+/// The inside of a box: wide enough for its lines, high enough for them wrapped, within the screen.
+fn inside(panel: &Panel<'_>, layout: &Layout) -> Rect {
+    let (most, high) = (layout.area.width.saturating_sub(FRAME), most_rows(layout) as u16);
+    let widest = panel.rows.iter().map(|row| width(&row.text)).max().unwrap_or(0).max(width(panel.title) + 4);
+    let columns = widest.min(MOST_COLUMNS).min(most);
+    let rows = (wrapped(panel, columns).len() as u16).min(high);
+    let x = (layout.area.width.saturating_sub(columns)) / 2;
+    let y = (layout.status.y.saturating_sub(rows)) / 2;
+    Rect::new(x, y, columns, rows)
+}
+
+fn wrapped(panel: &Panel<'_>, columns: u16) -> Vec<(String, Style)> {
+    let lines =
+        |row: &Row| wrap(&row.text, columns).into_iter().map(|line| (line, row.style)).collect::<Vec<_>>();
+    panel.rows.iter().flat_map(lines).collect()
+}
+
+/// Paints the dialog of questions.
+pub(super) fn questions(app: &App, layout: &Layout, buf: &mut Buffer) {
+    if let Some(dialog) = app.questions().dialog() {
+        panel(&questions_panel(app, dialog, layout), layout, buf);
+    }
+}
+
+fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static> {
+    let listens = app.questions().listens(app.now());
+    let (title, mut rows, keys) = match &dialog.topic {
+        Topic::HostKeys => (
+            "Unknown host keys",
+            host_keys(app, dialog, layout),
+            "a accepts the marked key · A all · r refuses it · R all",
+        ),
+        Topic::Secret(id, request) => {
+            let rows = secret(app, dialog, *id, request);
+            ("A secret is needed", rows, "Enter sends it · C-u clears · C-x gives up this login")
+        }
+    };
+    if let Some(note) = &dialog.note {
+        rows.push(Row::new(note.clone(), theme::strong()));
+    }
+    let others = if app.questions().len() > 1 { " · Tab next" } else { "" };
+    let keys = match listens {
+        true => format!("{keys}{others} · Esc later"),
+        false => "one moment: keys are taken when you do not type".to_owned(),
+    };
+    rows.push(Row::new(keys, theme::quiet()));
+    Panel { title, rows }
+}
+
+/// The table of unknown keys: the part around the selected one that fits.
+fn host_keys(app: &App, dialog: &Dialog, layout: &Layout) -> Vec<Row> {
+    let keys: Vec<(QuestionId, &UnknownKey)> = app.questions().host_keys().collect();
+    let mut rows = vec![Row::new(
+        format!(
+            "{} not known yet. Compare the fingerprint before you accept.",
+            match keys.len() {
+                0 => "No key is left that is".to_owned(),
+                1 => "The key of 1 host is".to_owned(),
+                n => format!("The keys of {n} hosts are"),
+            }
+        ),
+        Style::new(),
+    )];
+    let column = keys.iter().map(|(_, key)| width(&name_of(key))).max().unwrap_or(0).min(30);
+    let at = keys.iter().position(|(id, _)| dialog.selected == Some(*id)).unwrap_or(0);
+    let room = most_rows(layout).saturating_sub(4).max(1);
+    let first = at.saturating_sub(room / 2).min(keys.len().saturating_sub(room));
+    for (id, key) in keys.iter().skip(first).take(room) {
+        let (mark, style) = match dialog.selected == Some(*id) {
+            true => ("▶", theme::strong()),
+            false => (" ", Style::new()),
+        };
+        let algorithm = escape::text(&key.algorithm, REMOTE_CHARS);
+        let fingerprint = escape::text(&key.fingerprint, REMOTE_CHARS);
+        let name = format!("{:<width$}", name_of(key), width = usize::from(column));
+        rows.push(Row::new(format!("{mark} {name} {algorithm} {fingerprint}"), style));
+    }
+    rows
+}
+
+/// The host as the user named it, and the name of its key where that is another one.
+fn name_of(key: &UnknownKey) -> String {
+    let host = escape::text(&key.host.to_string(), REMOTE_CHARS);
+    let known_as = escape::text(&key.known_as, REMOTE_CHARS);
+    if known_as == key.host.name() { host } else { format!("{host} ({known_as})") }
+}
+
+fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -> Vec<Row> {
+    let host = escape::text(&request.host.to_string(), REMOTE_CHARS);
+    let kind = escape::text(&request.kind.to_string(), REMOTE_CHARS);
+    let mut rows = Vec::new();
+    if let Some(refused) = &request.refused {
+        rows.push(Row::new(escape::text(refused, REMOTE_CHARS), theme::strong()));
+    }
+    if !app.questions().is_wanted(id, &request.kind) {
+        rows.push(Row::new("nobody waits for it any more", theme::strong()));
+    }
+    rows.push(Row::new(
+        format!("{host} asks for the {kind}; it is offered only to hosts that ask for it."),
+        Style::new(),
+    ));
+    rows.push(Row::new(format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))), theme::strong()));
+    rows
+}
+
+const SECRET_LABEL: &str = "hidden: ";
+
+/// The cursor in the line of a secret.
+pub(super) fn questions_cursor(app: &App, layout: &Layout) -> Option<Position> {
+    let dialog = app.questions().dialog()?;
+    let Topic::Secret(..) = dialog.topic else { return None };
+    cursor_behind(&questions_panel(app, dialog, layout), SECRET_LABEL, layout)
+}
+
+/// Paints a question of omnes.
+pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut Buffer) {
+    let (title, text, keys) = match confirm {
+        Confirm::Paste { text, shape, .. } => {
+            let (lines, hosts) =
+                (count(shape.lines, "line"), count(app.broadcast().receivers().count(), "host"));
+            let mut rows =
+                vec![Row::new(format!("{lines} × {hosts}, {} bytes", shape.bytes), theme::strong())];
+            if shape.control_bytes > 0 {
+                rows.push(Row::new(
+                    format!("with {}", count(shape.control_bytes, "control byte")),
+                    theme::strong(),
+                ));
+            }
+            rows.extend(excerpt(text, layout));
+            ("Paste?", rows, "y sends it · n does not")
+        }
+        Confirm::Close(id) => {
+            let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
+            let text = format!("Close the session of {name}, which lives, and take its tile away?");
+            ("Close?", vec![Row::new(text, Style::new())], "y closes · n does not")
+        }
+        Confirm::Quit => {
+            let live = app.tiles().filter(|tile| !tile.state.is_closed()).count();
+            let text = format!(
+                "{} not closed yet. Leave omnes and end them?",
+                match live {
+                    1 => "1 session is".to_owned(),
+                    n => format!("{n} sessions are"),
+                }
+            );
+            ("Quit?", vec![Row::new(text, Style::new())], "y leaves · n stays")
+        }
+    };
+    let mut rows = text;
+    rows.push(Row::new(keys, theme::quiet()));
+    panel(&Panel { title, rows }, layout, buf);
+}
+
+/// The first lines of a paste, control characters made visible.
+fn excerpt(text: &str, layout: &Layout) -> Vec<Row> {
+    let room = most_rows(layout).saturating_sub(4).clamp(1, 12);
+    let columns = usize::from(layout.area.width.saturating_sub(8)).clamp(1, 90);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut rows: Vec<Row> = lines
+        .iter()
+        .take(room)
+        .map(|line| Row::new(format!("│ {}", escape::text(line, columns)), Style::new()))
+        .collect();
+    if lines.len() > room {
+        rows.push(Row::new(format!("│ … {} more", lines.len() - room), theme::quiet()));
+    }
+    rows
+}
+
+const HOSTS_LABEL: &str = "hosts: ";
+
+/// Paints the line in which hosts are added.
+pub(super) fn add_hosts(_: &App, line: &Line, layout: &Layout, buf: &mut Buffer) {
+    panel(&add_hosts_panel(line, layout), layout, buf);
+}
+
+/// The cursor in that line.
+pub(super) fn add_hosts_cursor(_: &App, line: &Line, layout: &Layout) -> Option<Position> {
+    cursor_behind(&add_hosts_panel(line, layout), HOSTS_LABEL, layout)
+}
+
+fn add_hosts_panel(line: &Line, layout: &Layout) -> Panel<'static> {
+    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
+    let room = usize::from(columns.saturating_sub(width(HOSTS_LABEL) + 1));
+    let typed = escape::line(line.text().as_bytes());
+    // The end is what is being typed.
+    let skipped = typed.chars().count().saturating_sub(room);
+    let shown: String = typed.chars().skip(skipped).collect();
+    let pad = usize::from(columns.min(60)).saturating_sub(usize::from(width(HOSTS_LABEL)));
+    let rows = vec![
+        Row::new(format!("{HOSTS_LABEL}{shown:<pad$}"), theme::strong()),
+        Row::new("names, clusters, ranges: web[01-12] @db user@host:port", theme::quiet()),
+        Row::new("Enter opens them · Esc does not", theme::quiet()),
+    ];
+    Panel { title: "Add hosts", rows }
+}
+
+/// The place behind the text of the line that begins with a label.
+fn cursor_behind(panel: &Panel<'_>, label: &str, layout: &Layout) -> Option<Position> {
+    let inside = inside(panel, layout);
+    let lines = wrapped(panel, inside.width);
+    let at = lines.iter().position(|(line, _)| line.starts_with(label.trim_end()))?;
+    let text = lines[at].0.trim_end();
+    let column = width(text).max(width(label)).min(inside.width.saturating_sub(1));
+    let at = Position::new(inside.x + column, inside.y + at as u16);
+    inside.contains(at).then_some(at)
+}

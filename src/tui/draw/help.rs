@@ -1,0 +1,49 @@
+//! The list of keys, made from the keymap: what stands here is what works.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
+
+use crate::tui::action::{Action, Place};
+use crate::tui::app::{App, Mark};
+use crate::tui::layout::Layout;
+
+use super::dialogs::{Panel, Row};
+use super::{dialogs, theme};
+
+/// Paints the list, scrolled down by `top` lines but never beyond its end.
+pub(super) fn help(app: &App, top: usize, layout: &Layout, buf: &mut Buffer) {
+    let rows = rows(app);
+    let room = dialogs::most_rows(layout).saturating_sub(1).max(1);
+    let top = top.min(rows.len().saturating_sub(room));
+    let more = rows.len() > room;
+    let mut shown: Vec<Row> = rows.into_iter().skip(top).take(room).collect();
+    shown.push(Row::new(if more { "Up and Down scroll · Esc closes" } else { "Esc closes" }, theme::quiet()));
+    dialogs::panel(&Panel { title: "Keys", rows: shown }, layout, buf);
+}
+
+fn rows(app: &App) -> Vec<Row> {
+    let map = &app.options().keymap;
+    let keys = |action: Action| {
+        let keys: Vec<String> = map.keys(action).iter().map(ToString::to_string).collect();
+        format!("{:<14} {}", keys.join(", "), action.describe())
+    };
+    let of = |place| Action::all().filter(move |action| action.place() == place).map(keys);
+    let plain = |text: String| Row::new(text, Style::new());
+    let mut rows = vec![Row::new(format!("After {}:", map.prefix()), theme::strong())];
+    rows.extend(of(Place::Prefix).map(plain));
+    rows.push(Row::new("In the scrollback:", theme::strong()));
+    rows.extend(of(Place::Scrollback).map(plain));
+    rows.push(Row::new("Marks:", theme::strong()));
+    rows.extend(MARKS.iter().map(|(mark, text)| plain(format!("{:<14} {text}", mark.glyph()))));
+    rows
+}
+
+const MARKS: &[(Mark, &str)] = &[
+    (Mark::Hears, "hears the next key (its frame is double)"),
+    (Mark::Silent, "takes part, but the keys go elsewhere now"),
+    (Mark::Detached, "detached: hears only while it has the focus"),
+    (Mark::Waiting, "waiting: came after the first key, and is not let in yet"),
+    (Mark::Held, "held: it does not take its input, which is kept for it"),
+    (Mark::Opening, "connecting"),
+    (Mark::Closed, "closed"),
+];

@@ -1,0 +1,50 @@
+//! Painting: a function of the app and the geometry that changes neither.
+//!
+//! Remote text comes here as cells of a pane or through the escaper; every other string passes [`text::put`], which
+//! keeps inside its line.
+
+mod dialogs;
+mod help;
+mod panes;
+mod status;
+mod text;
+mod theme;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
+
+use crate::pane::CursorShape;
+
+use super::app::{App, Keyboard};
+use super::layout::Layout;
+
+/// Paints the whole screen.
+pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
+    for (id, rect) in &layout.tiles {
+        if let Some(tile) = app.tile(*id) {
+            panes::tile(app, tile, *rect, buf);
+        }
+    }
+    if layout.tiles.is_empty() {
+        panes::nothing(app, layout, buf);
+    }
+    match app.keyboard() {
+        Keyboard::Hosts | Keyboard::Scrollback => {}
+        Keyboard::Questions => dialogs::questions(app, layout, buf),
+        Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
+        Keyboard::AddHosts(line) => dialogs::add_hosts(app, line, layout, buf),
+        Keyboard::Help(top) => help::help(app, *top, layout, buf),
+    }
+    status::status(app, layout, buf);
+}
+
+/// Where the cursor of the user's terminal belongs, and how it looks; `None` hides it.
+pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
+    let at = match app.keyboard() {
+        Keyboard::Hosts => return panes::cursor(app, layout),
+        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => None,
+        Keyboard::Questions => dialogs::questions_cursor(app, layout),
+        Keyboard::AddHosts(line) => dialogs::add_hosts_cursor(app, line, layout),
+    };
+    at.filter(|at| layout.area.contains(*at)).map(|at| (at, CursorShape::Default))
+}

@@ -1,0 +1,185 @@
+//! One tile: its frame and title, which say who hears, and the part of its terminal that it has room for.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use crate::escape;
+use crate::outcome::Outcome;
+use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
+use crate::session::SessionState;
+use crate::tui::action::Action;
+use crate::tui::app::{App, Mark, Tile};
+use crate::tui::layout::{self, Layout};
+
+use super::text::{behind, bytes, put, row, wrap};
+use super::theme;
+
+/// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
+const BACKLOG_SHOWN: usize = 64;
+
+/// Longest reason for an end, in characters.
+const REASON_CHARS: usize = 300;
+
+/// Paints a tile.
+pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
+    let mark = app.mark(tile.member);
+    Clear.render(rect.intersection(buf.area), buf);
+    if layout::has_frame(rect) {
+        let kind = if mark == Mark::Hears { BorderType::Double } else { BorderType::Plain };
+        let block = Block::bordered().border_type(kind).border_style(theme::frame(app, mark));
+        block.render(rect, buf);
+        let line = Rect::new(rect.x + 1, rect.y, rect.width - 2, 1);
+        title(app, tile, mark, line, buf);
+    } else {
+        title(app, tile, mark, row(rect, 0), buf);
+    }
+    let inner = layout::inner(rect);
+    match tile.top_line(inner.height.max(1)) {
+        Some(top) => history(tile, top, inner, buf),
+        None => screen(tile, inner, buf),
+    }
+    if let SessionState::Closed(outcome) = &tile.state {
+        end(app, outcome, inner, buf);
+    }
+}
+
+/// `● web04`, what is special about it, and for the focus arrows around it.
+fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
+    let focused = app.broadcast().focus() == Some(tile.member);
+    let style = if focused { theme::attention() } else { theme::frame(app, mark) };
+    let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
+    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark));
+    put(buf, line, &text, style);
+}
+
+fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
+    let mut text = match &tile.state {
+        SessionState::Queued => " · waits for its turn".to_owned(),
+        SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
+        SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
+        SessionState::Ready | SessionState::Closed(_) if mark.word().is_empty() => String::new(),
+        SessionState::Ready | SessionState::Closed(_) => format!(" · {}", mark.word()),
+    };
+    let backlog = app.broadcast().member(tile.member).map_or(0, |member| member.backlog());
+    if backlog >= BACKLOG_SHOWN {
+        text.push_str(&format!(" · {} behind", bytes(backlog)));
+    }
+    if tile.top.is_some() {
+        text.push_str(" · looking back");
+    }
+    text
+}
+
+/// The part of the terminal around the cursor.
+fn screen(tile: &Tile, area: Rect, buf: &mut Buffer) {
+    let screen = tile.pane.screen();
+    let (first_row, first_col) = view(tile, area);
+    for (r, y) in (area.top()..area.bottom()).enumerate() {
+        for (c, x) in (area.left()..area.right()).enumerate() {
+            let (r, c) = (first_row + r as u16, first_col + c as u16);
+            let cell = screen.cell(r, c);
+            let room = area.right() - x;
+            paint(cell, room, buf, Position::new(x, y));
+        }
+    }
+}
+
+/// Paints one cell. Half of a wide character is never painted: neither over the frame nor without its first half.
+fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
+    let Some(target) = buf.cell_mut(at) else { return };
+    if cell.continuation {
+        // The first half stands to the left and has taken this cell, unless it is out of sight.
+        target.set_style(style(cell.style));
+        return;
+    }
+    let fits = !cell.wide || room > 1;
+    let text = if cell.text.is_empty() || !fits { " " } else { cell.text };
+    target.set_symbol(text).set_style(style(cell.style));
+}
+
+/// Lines of the history, from `top` on.
+fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
+    for n in 0..area.height {
+        let StyledLine { spans } = tile.pane.screen().line(top + usize::from(n));
+        let mut left = row(area, n);
+        for span in spans {
+            let used = put(buf, left, &span.text, style(span.style));
+            left = behind(left, used);
+        }
+    }
+}
+
+/// How a session ended, over the last rows of its screen, which stays.
+fn end(app: &App, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
+    let why = match outcome {
+        Outcome::Exited(0) => "the shell ended".to_owned(),
+        other => escape::text(&other.to_string(), REASON_CHARS),
+    };
+    let text = format!("× {why} · {} reconnects", app.options().keymap.hint(Action::Reconnect));
+    let lines = wrap(&text, area.width);
+    let shown = (lines.len() as u16).min(area.height.div_ceil(2));
+    let first = area.height - shown;
+    for (n, line) in (first..area.height).zip(lines) {
+        let target = row(area, n);
+        buf.set_style(target, theme::attention());
+        put(buf, target, &format!("{line:<width$}", width = usize::from(area.width)), theme::attention());
+    }
+}
+
+/// What stands where no host is open.
+pub(super) fn nothing(app: &App, layout: &Layout, buf: &mut Buffer) {
+    let map = &app.options().keymap;
+    let text =
+        format!("No host is open. {} adds hosts, {} leaves.", map.hint(Action::Add), map.hint(Action::Quit));
+    let body = Rect::new(0, 0, layout.area.width, layout.status.y);
+    let lines = wrap(&text, body.width);
+    for (n, line) in lines.iter().enumerate() {
+        put(buf, row(body, body.height / 2 + n as u16), line, theme::quiet());
+    }
+}
+
+/// The cursor of the focused tile, where its program shows one.
+pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
+    let tile = app.broadcast().focus().and_then(|id| app.tile(id))?;
+    let area = layout::inner(layout.rect(tile.member)?);
+    let cursor = tile.pane.screen().cursor();
+    let looks_back = tile.top_line(area.height.max(1)).is_some();
+    if !tile.state.is_ready() || cursor.cursor == Cursor::Hidden || looks_back || area.is_empty() {
+        return None;
+    }
+    let (first_row, first_col) = view(tile, area);
+    let at = Position::new(area.x + (cursor.col - first_col), area.y + (cursor.row - first_row));
+    area.contains(at).then_some((at, cursor.shape))
+}
+
+fn view(tile: &Tile, area: Rect) -> (u16, u16) {
+    let screen = tile.pane.screen();
+    let cursor = screen.cursor();
+    layout::view(screen.size(), (cursor.row, cursor.col), area)
+}
+
+fn style(style: pane::Style) -> Style {
+    let mut out = Style::new().fg(color(style.fg)).bg(color(style.bg));
+    for (set, modifier) in [
+        (style.bold, Modifier::BOLD),
+        (style.dim, Modifier::DIM),
+        (style.italic, Modifier::ITALIC),
+        (style.underline, Modifier::UNDERLINED),
+        (style.inverse, Modifier::REVERSED),
+    ] {
+        if set {
+            out = out.add_modifier(modifier);
+        }
+    }
+    out
+}
+
+fn color(color: pane::Color) -> Color {
+    match color {
+        pane::Color::Default => Color::Reset,
+        pane::Color::Indexed(n) => Color::Indexed(n),
+        pane::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    }
+}

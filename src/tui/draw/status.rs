@@ -1,0 +1,163 @@
+//! The bottom line: who hears, always and first; then what waits for the user, and what was said last.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget};
+
+use crate::broadcast::{Broadcast, Entry, Life, Part, Receivers};
+use crate::tui::action::Action;
+use crate::tui::app::{App, Keyboard};
+use crate::tui::layout::Layout;
+
+use super::text::{behind, bytes, count, put, row, width, wrap};
+use super::theme;
+
+/// A total backlog below this is not worth a word.
+const BACKLOG_SHOWN: usize = 1024;
+
+/// Rows above the bottom line that a long sentence may take.
+const NOTE_ROWS: u16 = 3;
+
+/// Paints the bottom line, and above it a sentence that does not fit into it.
+pub(super) fn status(app: &App, layout: &Layout, buf: &mut Buffer) {
+    let mut line = layout.status;
+    Clear.render(line.intersection(buf.area), buf);
+    let hears = app.audience().is_some_and(|receivers| receivers.count() > 0);
+    let used = put(buf, line, &format!(" {} ", audience(app, layout)), theme::audience(app, hears));
+    line = behind(line, used);
+    if !app.questions().is_empty() && !matches!(app.keyboard(), Keyboard::Questions) {
+        let text = format!(
+            " {}: {} ",
+            count(app.questions().len(), "question"),
+            app.options().keymap.hint(Action::Answer)
+        );
+        let used = put(buf, line, &text, theme::attention());
+        line = behind(line, used);
+    }
+    let right = right(app);
+    let room = line.width.saturating_sub(width(&right) + 1);
+    match app.notes().note() {
+        Some(note) if width(&note.text) < room => {
+            put(buf, behind(line, 1), &note.text, theme::note(app, note.tone));
+        }
+        Some(note) => {
+            above(layout, &note.text, theme::note(app, note.tone), buf);
+            fill(&facts(app, layout), line, room, buf);
+        }
+        None => fill(&facts(app, layout), line, room, buf),
+    }
+    if width(&right) < line.width {
+        put(buf, behind(line, line.width - width(&right)), &right, theme::quiet());
+    }
+}
+
+/// Who hears the next key.
+fn audience(app: &App, layout: &Layout) -> String {
+    match app.audience() {
+        Some(Receivers::All(hear)) => {
+            let all = app.tiles().len();
+            let who =
+                if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
+            let shown = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id)).count();
+            match hear - shown {
+                0 => format!("→ {who}"),
+                hidden => format!("→ {who}, {hidden} not shown"),
+            }
+        }
+        Some(Receivers::Alone(id)) => {
+            format!("→ {} alone", app.tile(id).map_or("this host", |tile| tile.name.as_str()))
+        }
+        Some(Receivers::Nobody(why)) => format!("→ nobody: {}", app.explain(why)),
+        None => format!(
+            "→ nobody: {}",
+            match app.keyboard() {
+                Keyboard::Hosts | Keyboard::Scrollback => "you look back",
+                Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::AddHosts(_) => "keys go to the dialog",
+                Keyboard::Help(_) => "keys go to the help",
+            }
+        ),
+    }
+}
+
+/// What is not as usual, the most important first.
+fn facts(app: &App, layout: &Layout) -> Vec<String> {
+    let counts = Counts::of(app.broadcast());
+    let mut facts: Vec<String> = [
+        (counts.held, "held"),
+        (counts.waiting, "waiting"),
+        (counts.detached, "detached"),
+        (counts.opening, "connecting"),
+        (counts.closed, "closed"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, word)| format!("{n} {word}"))
+    .collect();
+    if counts.backlog >= BACKLOG_SHOWN {
+        facts.insert(0, format!("{} behind", bytes(counts.backlog)));
+    }
+    if layout.pages > 1 {
+        facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
+    }
+    facts
+}
+
+#[derive(Default)]
+struct Counts {
+    held: usize,
+    waiting: usize,
+    detached: usize,
+    opening: usize,
+    closed: usize,
+    backlog: usize,
+}
+
+impl Counts {
+    fn of(broadcast: &Broadcast) -> Counts {
+        let mut counts = Counts::default();
+        for member in broadcast.members() {
+            counts.held += usize::from(member.is_held());
+            counts.waiting += usize::from(member.entry() == Entry::Waiting && member.life() == Life::Open);
+            counts.detached += usize::from(member.part() == Part::Detached);
+            counts.opening += usize::from(member.life() == Life::Opening);
+            counts.closed += usize::from(member.life() == Life::Closed);
+            counts.backlog += member.backlog();
+        }
+        counts
+    }
+}
+
+/// As many facts as fit.
+fn fill(facts: &[String], line: Rect, room: u16, buf: &mut Buffer) {
+    let mut line = Rect { width: room.min(line.width), ..line };
+    for fact in facts {
+        let text = format!(" {fact} ");
+        if width(&text) > line.width {
+            return;
+        }
+        let used = put(buf, line, &text, Style::new());
+        line = behind(line, used);
+    }
+}
+
+/// A sentence in the rows above the bottom line.
+fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
+    let lines = wrap(text, layout.area.width.saturating_sub(2));
+    let rows = (lines.len() as u16).min(NOTE_ROWS).min(layout.status.y);
+    let area = Rect::new(0, layout.status.y - rows, layout.area.width, rows);
+    Clear.render(area.intersection(buf.area), buf);
+    for (n, line) in lines.iter().take(usize::from(rows)).enumerate() {
+        put(buf, behind(row(area, n as u16), 1), line, style);
+    }
+}
+
+/// The prefix while it waits for its key; otherwise where the help is.
+fn right(app: &App) -> String {
+    let map = &app.options().keymap;
+    if app.is_prefixed() {
+        format!("{} … ", map.prefix())
+    } else {
+        format!("{} help ", map.hint(Action::Help))
+    }
+}
