@@ -150,6 +150,10 @@ impl Inventory {
         &self.warnings
     }
 
+    pub(super) fn warn(&mut self, warning: FileProblem) {
+        self.warnings.push(warning);
+    }
+
     /// Is there a cluster of this name?
     pub fn has_cluster(&self, name: &str) -> bool {
         self.cluster_names().any(|known| known == name)

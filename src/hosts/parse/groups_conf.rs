@@ -42,8 +42,14 @@ pub(super) fn parse(text: &str, file: &Arc<str>, directory: &Path, trust: &Trust
         for (key, (_, line)) in section.values.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             let near =
                 known.iter().min_by_key(|known| strsim::damerau_levenshtein(key, known)).unwrap_or(&"");
-            let help = format!("did you mean `{near}`? known are {}", known.join(", "));
-            problem(*line, format!("`{key}` is no key here"), &help);
+            // ClusterShell passes over such a key, and its users' files must go on working.
+            definitions.warnings.push(FileProblem {
+                file: file.clone(),
+                line: *line,
+                column: 1,
+                message: format!("`{key}` is no key here"),
+                help: format!("did you mean `{near}`? known are {}", known.join(", ")),
+            });
         }
         if is_main {
             definitions.default_source = section
@@ -210,6 +216,6 @@ mod tests {
         let text = "x: y\n[Main]\ndefalt: a\n[s]\nlist: x\n[s]\nmap: a\nmap: b\n[t\nmap: a\n";
         let problems = parse(text, &Arc::from("g"), Path::new("/"), &Trust::Granted).unwrap_err();
         let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
-        assert_eq!(lines, [1, 6, 8, 9, 3, 4], "{problems:?}");
+        assert_eq!(lines, [1, 6, 8, 9, 4], "{problems:?}");
     }
 }

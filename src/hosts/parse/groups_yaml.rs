@@ -183,7 +183,7 @@ mod tests {
         let table = [
             ("a: b\n", "g:1:4: a text stands"),
             ("- a\n", "g:1:1: a list stands"),
-            ("a:\n  b:\n    c: d\n", "g:3:5: a table stands"),
+            ("a:\n  b:\n    c: d\n", "g:3:6: a table stands"),
             ("a:\n  b: 'x\n", "no YAML"),
             ("a:\n  b: 'h[5-1]'\n", "g:2:9: the range runs backwards"),
             ("a:\n  b: x\n  b: y\n", "g:3:3: the group `b` stands here twice"),

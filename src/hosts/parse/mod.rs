@@ -60,11 +60,13 @@ pub fn parse_clusters(text: &str, path: &Path, role: Role, trust: &Trust) -> Par
         Format::Toml => toml_file::parse(text, &file, trust),
         Format::GroupsYaml => groups_yaml::parse(text, &file),
         Format::Flat => flat::parse(text, &file),
-        Format::GroupsConf => {
-            let directory = path.parent().unwrap_or(Path::new("."));
-            groups_conf::parse(text, &file, directory, trust)
-        }
+        Format::GroupsConf => parse_groups_conf(text, path, path.parent().unwrap_or(Path::new(".")), trust),
     }
+}
+
+/// Reads a `groups.conf` whose `$CFGDIR` is `directory`.
+pub(super) fn parse_groups_conf(text: &str, path: &Path, directory: &Path, trust: &Trust) -> Parsed {
+    groups_conf::parse(text, &Arc::from(path.to_string_lossy()), directory, trust)
 }
 
 /// Tells the format from the content.
