@@ -131,7 +131,10 @@ fn values_come_from_the_nearest_that_says_them() {
     let user = |target: &str| only(&inventory, target).user.unwrap();
     assert_eq!(user("root@w1&root@w1").value, "root");
     assert_eq!(user("outer&w1").value, "own");
-    assert_eq!((user("outer&w2").value, user("outer&w2").origin.to_string().ends_with(":3")), ("deploy".into(), true));
+    assert_eq!(
+        (user("outer&w2").value, user("outer&w2").origin.to_string().ends_with(":3")),
+        ("deploy".into(), true)
+    );
     assert_eq!(user("outer&w3").value, "x");
     assert_eq!(user("outer&o1").value, "outer");
     let w2 = only(&inventory, "outer&w2");
@@ -140,7 +143,8 @@ fn values_come_from_the_nearest_that_says_them() {
     assert_eq!(only(&inventory, "W2").tags.len(), 2, "another case is the same machine to a guard");
     assert_eq!(only(&inventory, "w2:22").tags.len(), 2, "and so is another port");
     let error = select(&inventory, &["web,db"]).unwrap_err();
-    for part in ["w2", "`web` says user deploy", "clusters.toml:3", "`db` says user dba", "clusters.toml:12"] {
+    for part in ["w2", "`web` says user deploy", "clusters.toml:3", "`db` says user dba", "clusters.toml:12"]
+    {
         assert!(error.contains(part), "{error}");
     }
     assert_eq!(select(&inventory, &["web,db,root@w2"]).unwrap().len(), 4, "the expression settles it");
@@ -187,7 +191,10 @@ fn wrong_expressions_point_at_the_part() {
     let inventory = disk.load();
     let table: [(&str, &str); 12] = [
         ("web,h[5-1]", "runs backwards\n  web,h[5-1]\n        ^^^ write"),
-        ("h[1-999999999]", "999999999 hosts; the limit is 100,000 hosts\n  h[1-999999999]\n  ^^^^^^^^^^^^^^ "),
+        (
+            "h[1-999999999]",
+            "999999999 hosts; the limit is 100,000 hosts\n  h[1-999999999]\n  ^^^^^^^^^^^^^^ ",
+        ),
         ("@wbe", "no cluster is named `wbe`\n  @wbe\n   ^^^ did you mean `web`?"),
         ("@run:last", "reserved"),
         ("@none:x", "no source is named `none`"),
@@ -237,8 +244,7 @@ fn lists_exclusions_and_later_arguments() {
     let inventory = Disk::new().load();
     let list = parse_host_list("a1 a2 # two\na[3-5]\n", "hosts").unwrap();
     let (targets, exclude) = (["!a1".to_owned(), "b1\nb2".to_owned()], ["a5,b2".to_owned()]);
-    let selection =
-        Selection { targets: &targets, exclude: &exclude, lists: &[list], empty: Empty::Refused };
+    let selection = Selection { targets: &targets, exclude: &exclude, lists: &[list], empty: Empty::Refused };
     let members = inventory.select(&selection, &NoGroups).unwrap();
     let set: HostSet = members.iter().map(|member| member.host.clone()).collect();
     assert_eq!(set.to_string(), "a[2-4],b1");
@@ -282,7 +288,10 @@ fn only_plain_files_of_a_sane_size_are_read() {
     assert_eq!(disk.problems(), "etc/clusters: it is a pipe or a device; name a plain file");
     let disk = Disk::new();
     disk.write("etc/clusters", vec![b'x'; 50_000_000]);
-    assert_eq!(disk.problems(), "etc/clusters: it is longer than 16 MB; split it, or use ranges such as web[1-99]");
+    assert_eq!(
+        disk.problems(),
+        "etc/clusters: it is longer than 16 MB; split it, or use ranges such as web[1-99]"
+    );
     let disk = Disk::new();
     let places = Places { extra: vec![disk.path("none")], ..disk.places() };
     assert!(load(&places).unwrap_err().to_string().contains("cannot be read"));
@@ -332,7 +341,10 @@ fn clustershell_groups_are_clusters_and_sources() {
     }
     assert!(select(&inventory, &["@racks:nine"]).unwrap_err().contains("no group"));
     let listed: Vec<String> = inventory.clusters().into_iter().map(|listed| listed.name).collect();
-    assert!(listed.contains(&"@racks:both".to_owned()) && listed.contains(&"@shell:…".to_owned()), "{listed:?}");
+    assert!(
+        listed.contains(&"@racks:both".to_owned()) && listed.contains(&"@shell:…".to_owned()),
+        "{listed:?}"
+    );
 }
 
 #[test]
@@ -366,7 +378,8 @@ fn commands_run_only_from_files_that_nobody_else_may_write() {
     fs::create_dir_all(linked.path("home/.config/clustershell")).unwrap();
     clustershell(&linked, "shared");
     for name in ["groups.conf", "groups.d", "flat"] {
-        symlink(linked.path("shared").join(name), linked.path("home/.config/clustershell").join(name)).unwrap();
+        symlink(linked.path("shared").join(name), linked.path("home/.config/clustershell").join(name))
+            .unwrap();
     }
     assert!(refused(&linked, linked.places()).contains("from elsewhere"));
 }
