@@ -20,7 +20,6 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
     after_help = "`omnes TARGET...` is short for `omnes open TARGET...`; without a target it opens the cluster `default`.\n\n\
         Examples:\n  omnes web                      open the cluster web, one pane a host\n  \
         omnes run web -- uptime        the same without windows",
-    disable_help_subcommand = true,
     subcommand_required = true,
     max_term_width = 110
 )]

@@ -19,7 +19,8 @@ pub(super) fn hosts(args: &HostsArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
-    let inventory = select::inventory(&args.targets.files, &environment)?;
+    let inventory = select::inventory(&args.targets.files)?;
+    select::tell_warnings(&inventory);
     if args.list {
         if !wanted.is_nothing() {
             bail!("--list lists all clusters; leave the target out");
@@ -46,7 +47,7 @@ pub(super) fn hosts(args: &HostsArgs) -> anyhow::Result<Exit> {
 
 /// The names of all clusters, one a line; where the files are wrong, none, since a shell is completing.
 pub(super) fn cluster_names(args: &super::args::FileArgs) -> anyhow::Result<Exit> {
-    let inventory = select::inventory(args, &UserEnvironment::of_process()).unwrap_or_default();
+    let inventory = select::inventory(args).unwrap_or_default();
     let names: Vec<String> =
         inventory.cluster_names().map(|name| format!("{}\n", escape::line(name.as_bytes()))).collect();
     print(&names.concat())

@@ -22,7 +22,8 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let mut wanted = Wanted::new(&args.targets)?;
-    let inventory = select::inventory(&args.targets.files, &environment)?;
+    let inventory = select::inventory(&args.targets.files)?;
+    select::tell_warnings(&inventory);
     if wanted.is_nothing() {
         if !inventory.has_cluster(DEFAULT) {
             bail!(NO_TARGET);

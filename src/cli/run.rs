@@ -24,7 +24,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     if wanted.is_nothing() {
         bail!("no target; name clusters or hosts, for example: omnes run web -- uptime");
     }
-    let inventory = select::inventory(&args.targets.files, &environment)?;
+    let inventory = select::inventory(&args.targets.files)?;
+    select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?;
     let members = wanted.select(&inventory)?;
     let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();

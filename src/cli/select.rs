@@ -1,13 +1,15 @@
 //! Which hosts: targets, exclusions and lists of the command line against the cluster files.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::args::TargetArgs;
-use crate::hosts::{Empty, HostList, Inventory, Member, Selection, parse_host_list};
-use crate::ssh::{Request, UserEnvironment};
+use super::args::{FileArgs, TargetArgs};
+use crate::hosts::{
+    self, Empty, ExtraSources, HostList, Inventory, Member, Places, Selection, Sources, parse_host_list,
+};
+use crate::ssh::Request;
 
 /// A list of hosts larger than this is a mistake, in bytes.
 const LIST_LIMIT: u64 = 64 << 20;
@@ -62,7 +64,7 @@ impl Wanted {
         self
     }
 
-    /// The hosts, in natural order.
+    /// The hosts, in natural order. Dynamic sources that are named are asked now.
     pub(super) fn select(&self, inventory: &Inventory) -> anyhow::Result<Vec<Member>> {
         let selection = Selection {
             targets: &self.targets,
@@ -70,7 +72,7 @@ impl Wanted {
             lists: &self.lists,
             empty: self.empty,
         };
-        Ok(inventory.select(&selection, &crate::hosts::NoGroups)?)
+        Ok(inventory.select(&selection, &Sources::new())?)
     }
 }
 
@@ -98,11 +100,19 @@ fn read_list(reader: impl Read, file: &Path) -> anyhow::Result<HostList> {
 }
 
 /// All that the files of hosts say.
-pub(super) fn inventory(
-    _args: &super::args::FileArgs,
-    _environment: &UserEnvironment,
-) -> anyhow::Result<Inventory> {
-    Ok(Inventory::default())
+pub(super) fn inventory(args: &FileArgs) -> anyhow::Result<Inventory> {
+    let sources = if args.allow_sources { ExtraSources::Allowed } else { ExtraSources::Refused };
+    let usual = Places::from_environment(|name| std::env::var_os(name));
+    let places = Places { extra: args.clusters.clone(), extra_sources: sources, ..usual };
+    Ok(hosts::load(&places)?)
+}
+
+/// Says once what the files of hosts say and we pass over.
+pub(super) fn tell_warnings(inventory: &Inventory) {
+    let mut err = std::io::stderr().lock();
+    for warning in inventory.warnings() {
+        let _ = writeln!(err, "omnes: {warning}");
+    }
 }
 
 /// What the resolver is told of a member.

@@ -62,7 +62,7 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
     let mut run = Run::new(job, events, fault);
     run.to_the_end(&mut interrupts).await;
     if *run.pace.borrow() == Pace::Leave {
-        return run.leave();
+        return run.leave().await;
     }
     let known = run.summary();
     let telling = async {
@@ -188,7 +188,7 @@ impl Run {
     }
 
     /// The third interrupt: what is not known yet will not be known.
-    fn leave(mut self) -> Summary {
+    async fn leave(mut self) -> Summary {
         for host in self.hosts.values() {
             let sent = self.shared.sent[host.0].load(Ordering::Acquire);
             self.books[host.0] = Some(match sent {
@@ -196,7 +196,8 @@ impl Run {
                 false => Outcome::NotRun(NotRun::Cancelled),
             });
         }
-        self.tasks.abort_all();
+        // Tasks that are given up let go of their connections; that takes no time, unless something hangs.
+        let _ = timeout(CLOSING, self.tasks.shutdown()).await;
         self.summary()
     }
 

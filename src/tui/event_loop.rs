@@ -1,0 +1,361 @@
+//! The loop around the app: events in, effects out, frames when something changed.
+//!
+//! One `select!` in this order: signals, the keyboard, frames and timers, and only then what hosts say, in shares. So a key
+//! never waits behind a flood, and a flood never keeps the picture from being drawn, at most 60 times a second.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::ask::{Answer, BoxFuture};
+use crate::hosts::Host;
+
+use crate::session::{Listener, SessionEvent, SessionId};
+use crate::size::Size;
+
+use super::app::App;
+use super::asker::{Asked, Questions};
+use super::event::{Effect, Event, QuestionId, TargetIndex};
+use super::painter::Painter;
+use super::terminal::{self, Terminal, TerminalError};
+use super::translate::{Decoder, Input};
+
+/// The shortest time between two frames: 60 a second.
+const FRAME: Duration = Duration::from_micros(16_667);
+
+/// Output taken from the hosts before keys and frames are looked at again: a few milliseconds of emulation.
+const SHARE_BYTES: usize = 64 * 1024;
+
+/// After this long an ESC was the Escape key, and not the beginning of something.
+const ESCAPE_ENDS: Duration = Duration::from_millis(40);
+
+/// After this long without a byte a paste is taken as it is: its end will not come.
+const PASTE_ENDS: Duration = Duration::from_secs(1);
+
+/// How long a stop is waited for after it was asked for. A process group without a job control is never stopped.
+const STOPS: Duration = Duration::from_millis(300);
+
+/// Sessions and their targets, which the app knows by number only.
+pub trait Fleet {
+    /// Targets that were found, before they are kept.
+    type Found: Send + 'static;
+
+    /// Opens a session to a target of the list.
+    fn open(&mut self, session: SessionId, target: TargetIndex, size: Size);
+    /// Hands input to a session.
+    fn input(&mut self, session: SessionId, bytes: Bytes);
+    /// Changes the size of a session's terminal.
+    fn resize(&mut self, session: SessionId, size: Size);
+    /// Ends a session; it still reports its end.
+    fn close(&mut self, session: SessionId);
+    /// A session has reported its end.
+    fn forget(&mut self, session: SessionId);
+    /// Where sessions report.
+    fn listener(&self) -> Arc<Listener>;
+    /// Finds out which hosts an expression means; an error is a sentence. It may take its time.
+    fn find(&self, expression: String) -> BoxFuture<'static, Result<Self::Found, String>>;
+    /// Puts what was found at the end of the list, in the order of the hosts it returns.
+    fn keep(&mut self, found: Self::Found) -> Vec<Host>;
+}
+
+/// How the loop came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The user left.
+    ByUser,
+    /// A signal asked for it (TERM, HUP, INT, QUIT).
+    BySignal,
+    /// The terminal went away.
+    TerminalGone,
+}
+
+/// Runs the TUI over these hosts, whose targets are the first of the fleet's list, until it ends; the terminal is as it
+/// was then.
+pub async fn run<F: Fleet>(
+    app: App,
+    hosts: Vec<Host>,
+    fleet: F,
+    questions: Questions,
+) -> Result<Ended, TerminalError> {
+    let terminal = Terminal::enter()?;
+    let looped = Loop::new(app, fleet, &terminal)?.turn(hosts, questions).await;
+    terminal.give_back();
+    looped
+}
+
+struct Loop<'a, F: Fleet> {
+    app: App,
+    fleet: F,
+    terminal: &'a Terminal,
+    painter: Painter,
+    began: Instant,
+    /// When the last frame was made, and whether something has changed since.
+    framed: Instant,
+    dirty: bool,
+    decoder: Decoder,
+    /// When the last byte of the keyboard came.
+    typed: Instant,
+    answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
+    /// What is being found out for the user; a few at most, each started by a line the user typed.
+    searches: JoinSet<Result<F::Found, String>>,
+    ended: Option<Ended>,
+    suspends: bool,
+}
+
+/// What the loop waits for besides the hosts.
+enum Next {
+    Ended(Ended),
+    Typed(Vec<u8>),
+    Resized,
+    Frame,
+    Flush,
+    Tick,
+    Asked(Asked),
+    Withdrawn,
+    Nothing,
+    Heard(Vec<(SessionId, SessionEvent)>),
+}
+
+impl<'a, F: Fleet> Loop<'a, F> {
+    fn new(app: App, fleet: F, terminal: &'a Terminal) -> Result<Loop<'a, F>, TerminalError> {
+        let now = Instant::now();
+        Ok(Loop {
+            app,
+            fleet,
+            terminal,
+            painter: Painter::new()?,
+            began: now,
+            framed: now - FRAME,
+            dirty: true,
+            decoder: Decoder::default(),
+            typed: now,
+            answers: HashMap::new(),
+            searches: JoinSet::new(),
+            ended: None,
+            suspends: false,
+        })
+    }
+
+    async fn turn(mut self, hosts: Vec<Host>, mut questions: Questions) -> Result<Ended, TerminalError> {
+        let mut signals = Signals::listen()?;
+        let mut keyboard = terminal::keyboard()?;
+        let listener = self.fleet.listener();
+        let (idle, withdrawn) = (self.painter.idle(), questions.withdrawn());
+        self.step(Event::Resize(self.terminal.size()));
+        let effects = self.app.start(hosts);
+        self.carry_out(effects);
+        while self.ended.is_none() {
+            let (frame, flush, tick) = (self.frame_at(), self.flush_at(), self.tick_at());
+            let next = tokio::select! {
+                biased;
+                signalled = signals.next() => signalled,
+                typed = keyboard.recv() => typed.map_or(Next::Ended(Ended::TerminalGone), Next::Typed),
+                () = at(frame) => Next::Frame,
+                () = at(flush) => Next::Flush,
+                () = at(tick) => Next::Tick,
+                () = idle.notified() => Next::Nothing,
+                asked = questions.next() => Next::Asked(asked),
+                () = withdrawn.notified() => Next::Withdrawn,
+                Some(found) = self.searches.join_next() => {
+                    self.found(found.unwrap_or_else(|_| Err("adding hosts failed inside omnes".to_owned())));
+                    Next::Nothing
+                }
+                heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
+            };
+            self.take(next, &mut keyboard)?;
+            if std::mem::take(&mut self.suspends) {
+                self.suspend(&mut signals).await?;
+            }
+        }
+        Ok(self.ended.unwrap_or(Ended::ByUser))
+    }
+
+    fn take(&mut self, next: Next, keyboard: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), TerminalError> {
+        match next {
+            Next::Ended(ended) => self.ended = Some(ended),
+            Next::Resized => self.step(Event::Resize(self.terminal.size())),
+            Next::Typed(bytes) => {
+                self.type_in(&bytes)?;
+                // What was typed meanwhile comes before everything else, but a frame is due now and then.
+                while let Ok(bytes) = keyboard.try_recv() {
+                    self.type_in(&bytes)?;
+                }
+            }
+            Next::Frame => self.paint()?,
+            Next::Flush => {
+                let inputs = self.decoder.flush();
+                self.take_inputs(inputs)?;
+            }
+            Next::Tick => self.step(Event::Tick),
+            Next::Asked(asked) => {
+                self.answers.insert(asked.id, asked.reply);
+                self.step(Event::Question(asked.id, asked.question));
+            }
+            Next::Withdrawn => self.withdraw(),
+            Next::Nothing => {}
+            Next::Heard(heard) => self.hear(heard),
+        }
+        if self.painter.is_broken() {
+            self.ended = Some(Ended::TerminalGone);
+        }
+        Ok(())
+    }
+
+    fn type_in(&mut self, bytes: &[u8]) -> Result<(), TerminalError> {
+        self.typed = Instant::now();
+        let inputs = self.decoder.feed(bytes);
+        self.take_inputs(inputs)
+    }
+
+    fn take_inputs(&mut self, inputs: Vec<Input>) -> Result<(), TerminalError> {
+        for input in inputs {
+            match input {
+                Input::Key(key) => self.step(Event::Key(key)),
+                Input::Paste(text) => self.step(Event::Paste(text)),
+                Input::Mouse(mouse) => self.step(Event::Mouse(mouse)),
+                Input::Focus(change) => self.step(Event::Focus(change)),
+                Input::KnowsKitty => self.terminal.use_kitty()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, heard: Vec<(SessionId, SessionEvent)>) {
+        for (session, event) in heard {
+            let ends = matches!(event, SessionEvent::Closed(_));
+            self.step(Event::Session(session, event));
+            if ends {
+                self.fleet.forget(session);
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let effects = self.app.step(self.began.elapsed(), event);
+        self.carry_out(effects);
+        self.dirty = true;
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Open { session, target, size } => self.fleet.open(session, target, size),
+                Effect::Input { session, bytes } => self.fleet.input(session, bytes),
+                Effect::Resize { session, size } => self.fleet.resize(session, size),
+                Effect::Close(session) => self.fleet.close(session),
+                Effect::Answer(id, answer) => {
+                    if let Some(reply) = self.answers.remove(&id) {
+                        // Who asked may have gone away this moment; then the answer is nobody's.
+                        let _ = reply.send(answer);
+                    }
+                }
+                Effect::AddHosts(expression) => {
+                    self.searches.spawn(self.fleet.find(expression));
+                }
+                Effect::Copy(text) => drop(self.painter.copy(&text)),
+                Effect::Bell => self.painter.ring(),
+                Effect::Redraw => self.painter.forget(),
+                Effect::Suspend => self.suspends = true,
+                Effect::Quit => self.ended = Some(Ended::ByUser),
+            }
+        }
+    }
+
+    fn found(&mut self, found: Result<F::Found, String>) {
+        let event = match found {
+            Ok(found) => Event::Added(self.fleet.keep(found)),
+            Err(why) => Event::AddFailed(why),
+        };
+        self.step(event);
+    }
+
+    /// Finds the questions whose askers are gone.
+    fn withdraw(&mut self) {
+        let gone: Vec<QuestionId> =
+            self.answers.iter().filter(|(_, reply)| reply.is_closed()).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.answers.remove(&id);
+            self.step(Event::QuestionWithdrawn(id));
+        }
+    }
+
+    /// When the next frame is due: when something changed, and the terminal has taken the last one.
+    fn frame_at(&self) -> Option<Instant> {
+        (self.dirty && self.painter.is_idle()).then(|| self.framed + FRAME)
+    }
+
+    /// When what was typed is complete as it is.
+    fn flush_at(&self) -> Option<Instant> {
+        let ends = if self.decoder.is_pasting() { PASTE_ENDS } else { ESCAPE_ENDS };
+        self.decoder.is_waiting().then(|| self.typed + ends)
+    }
+
+    fn tick_at(&self) -> Option<Instant> {
+        self.app.wake_at().map(|at| self.began + at)
+    }
+
+    fn paint(&mut self) -> Result<(), TerminalError> {
+        self.dirty = false;
+        self.framed = Instant::now();
+        self.painter.paint(&self.app)?;
+        Ok(())
+    }
+
+    /// Gives the terminal back, stops the process group as the terminal's own key would, and goes on after `fg`.
+    async fn suspend(&mut self, signals: &mut Signals) -> Result<(), TerminalError> {
+        self.terminal.give_back();
+        // Fails only where there is no such signal.
+        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        let _ = timeout(STOPS, signals.continued.recv()).await;
+        self.terminal.take()?;
+        self.step(Event::Resumed(self.terminal.size()));
+        Ok(())
+    }
+}
+
+/// Waits until a moment; for ever where there is none.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    hangup: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    resized: Signal,
+    continued: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, TerminalError> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            resized: signal(SignalKind::window_change())?,
+            continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => Next::Ended(Ended::BySignal),
+            _ = self.hangup.recv() => Next::Ended(Ended::BySignal),
+            _ = self.interrupt.recv() => Next::Ended(Ended::BySignal),
+            _ = self.quit.recv() => Next::Ended(Ended::BySignal),
+            _ = self.resized.recv() => Next::Resized,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Frames on their way to the terminal.
+//!
+//! A frame is the difference to what the terminal shows, as bytes, written by a thread of its own. While it writes, no
+//! further frame is made: a terminal that stalls holds up nothing but the picture, and gets the newest one afterwards.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use tokio::sync::Notify;
+
+use crate::pane::CursorShape;
+
+use super::app::App;
+use super::{draw, terminal};
+
+/// The terminal waits with showing what comes between these, so that no half frame is seen. Others ignore them.
+const BEGIN: &[u8] = b"\x1b[?2026h\x1b[?25l";
+const END: &[u8] = b"\x1b[?2026l";
+
+/// Longest text for the clipboard, in bytes; terminals refuse more.
+const CLIPBOARD_BYTES: usize = 74_000;
+
+/// Makes frames and hands them to the writing thread.
+#[derive(Debug)]
+pub(super) struct Painter {
+    /// What the terminal shows; `None` where that is not known.
+    shown: Option<Buffer>,
+    /// What goes out with the next frame: the bell, a text for the clipboard.
+    extra: Vec<u8>,
+    rings: bool,
+    pipe: Pipe,
+}
+
+/// The writing thread, seen from outside.
+#[derive(Debug)]
+struct Pipe {
+    /// Room for one frame: there is never a second one under way.
+    frames: SyncSender<Vec<u8>>,
+    busy: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
+    idle: Arc<Notify>,
+}
+
+impl Painter {
+    /// A painter whose thread waits for the first frame.
+    pub(super) fn new() -> io::Result<Painter> {
+        Ok(Painter { shown: None, extra: Vec::new(), rings: false, pipe: Pipe::new()? })
+    }
+
+    /// Can a frame be made now?
+    pub(super) fn is_idle(&self) -> bool {
+        !self.pipe.busy.load(Ordering::Acquire)
+    }
+
+    /// Has the terminal gone away?
+    pub(super) fn is_broken(&self) -> bool {
+        self.pipe.broken.load(Ordering::Acquire)
+    }
+
+    /// Told whenever a frame has been written.
+    pub(super) fn idle(&self) -> Arc<Notify> {
+        self.pipe.idle.clone()
+    }
+
+    /// The terminal's content is not known any more: the next frame paints every cell.
+    pub(super) fn forget(&mut self) {
+        self.shown = None;
+    }
+
+    /// Rings with the next frame, once however often it is asked.
+    pub(super) fn ring(&mut self) {
+        self.rings = true;
+    }
+
+    /// Puts a text on the clipboard with the next frame (OSC 52); the last one counts. False where it is too long.
+    pub(super) fn copy(&mut self, text: &str) -> bool {
+        if text.len() > CLIPBOARD_BYTES {
+            return false;
+        }
+        self.extra = format!("\x1b]52;c;{}\x07", STANDARD.encode(text)).into_bytes();
+        true
+    }
+
+    /// Makes a frame of the app as it is now and hands it over. To be called only while the painter is idle.
+    pub(super) fn paint(&mut self, app: &App) -> io::Result<()> {
+        let layout = app.layout();
+        let mut next = Buffer::empty(layout.area);
+        draw::draw(app, layout, &mut next);
+        let mut bytes = Vec::with_capacity(4096);
+        let mut out = CrosstermBackend::new(&mut bytes);
+        out.write_all(BEGIN)?;
+        let shown = match self.shown.take() {
+            Some(shown) if shown.area == next.area => shown,
+            _ => {
+                out.clear()?;
+                Buffer::empty(next.area)
+            }
+        };
+        out.draw(shown.diff(&next).into_iter())?;
+        if let Some((at, shape)) = draw::cursor(app, layout) {
+            out.set_cursor_position(at)?;
+            out.write_all(shape_bytes(shape))?;
+            out.show_cursor()?;
+        }
+        out.write_all(END)?;
+        out.write_all(&std::mem::take(&mut self.extra))?;
+        if std::mem::take(&mut self.rings) {
+            out.write_all(b"\x07")?;
+        }
+        self.shown = Some(next);
+        self.pipe.send(bytes);
+        Ok(())
+    }
+}
+
+fn shape_bytes(shape: CursorShape) -> &'static [u8] {
+    match shape {
+        CursorShape::Default => b"\x1b[0 q",
+        CursorShape::Block => b"\x1b[2 q",
+        CursorShape::Underline => b"\x1b[4 q",
+        CursorShape::Bar => b"\x1b[6 q",
+    }
+}
+
+impl Pipe {
+    fn new() -> io::Result<Pipe> {
+        let (frames, received) = sync_channel::<Vec<u8>>(1);
+        let pipe =
+            Pipe { frames, busy: Arc::default(), broken: Arc::default(), idle: Arc::new(Notify::new()) };
+        let (busy, broken, idle) = (pipe.busy.clone(), pipe.broken.clone(), pipe.idle.clone());
+        thread::Builder::new().name("screen".to_owned()).spawn(move || {
+            for frame in received {
+                if terminal::write_frame(&frame).is_err() {
+                    broken.store(true, Ordering::Release);
+                }
+                busy.store(false, Ordering::Release);
+                idle.notify_one();
+            }
+        })?;
+        Ok(pipe)
+    }
+
+    fn send(&self, frame: Vec<u8>) {
+        self.busy.store(true, Ordering::Release);
+        // The one place is free while the thread is not busy; a thread that is gone shows as never idle again.
+        let _ = self.frames.try_send(frame);
+    }
+}
