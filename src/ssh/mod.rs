@@ -7,6 +7,7 @@ mod config;
 mod environment;
 mod error;
 pub mod known_hosts;
+mod names;
 mod pattern;
 mod place;
 mod resolve;
