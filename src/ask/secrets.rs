@@ -17,6 +17,9 @@ use super::{Answer, SecretKind};
 /// Wrong answers that hosts may see, for each kind.
 const WRONG: u32 = 3;
 
+/// Hosts after whose acceptance all others may see a secret at once.
+const TRUSTED: u32 = 16;
+
 /// Hosts in a row that may be offered an answer and say nothing to it, before the others stop waiting for a verdict.
 const UNHEARD: u32 = 3;
 
@@ -51,7 +54,8 @@ struct Proven {
 impl Proven {
     /// Whether one more host may see it now.
     fn permits(&self) -> bool {
-        self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
+        let trusted = self.accepted >= TRUSTED && self.refused <= self.accepted;
+        trusted || self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
     }
 }
 
