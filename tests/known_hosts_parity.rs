@@ -120,7 +120,7 @@ impl Lab {
         let options = self.options(case);
         let theirs = ssh(&options, "127.0.0.1");
         let ours = ours(&target(&options, "127.0.0.1"), self.sshd.host_key(KeyKind::Ed25519));
-        assert_eq!(ours, theirs, "ours | ssh's, in case {case:?} with {options:?}");
+        assert_eq!(ours, theirs, "ours | ssh's, in case `{}`: {case:?} with {options:?}", case.title);
         theirs
     }
 }

@@ -197,11 +197,11 @@ impl Resolver {
             .iter()
             .for_each(|(setting, place)| heard.hear(setting, || Origin::Config((*place).clone())));
         let address = self.address(request, &options, &heard)?;
-        if let Some((keyword, place)) = evaluated.refused.first() {
-            return Err(unsupported(format!("{keyword} ({place})")));
-        }
         if let Some(place) = self.config.doubtful(request.host.name(), &address.0) {
             return Err(unsupported(format!("a Match block that may concern this host ({place})")));
+        }
+        if let Some((keyword, place)) = evaluated.refused.first() {
+            return Err(unsupported(format!("{keyword} ({place})")));
         }
         self.finish(request, &options, heard, address, &evaluated)
     }
