@@ -3,7 +3,7 @@
 //! Theory: for each [`SecretKind`] an answer is first *on trial* with one host while all others wait. Accepted, it is
 //! *proven* and offered to the others: a few at first and, as more accept it, to ever more at once, so that a secret
 //! which only one odd host takes does not lock accounts everywhere. A host that refuses a proven secret has another one;
-//! it starts the next question. After [`WRONG`] refused answers there are no more questions.
+//! it starts the next question. After three refused answers there are no more questions.
 //!
 //! This is a state machine without clock or tasks. Whoever drives it calls [`Secrets::next`] until it says something
 //! other than [`Next::Wait`], calling again after each change.
