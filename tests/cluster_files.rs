@@ -117,6 +117,7 @@ fn the_example_means_what_it_says() {
     let alone = only(&inventory, "web03");
     assert_eq!(alone.user, None);
     assert_eq!(alone.tags.iter().map(|tag| tag.value.as_str()).collect::<Vec<_>>(), ["prod"]);
+    assert_eq!(names(&inventory, &["@*"]), names(&inventory, &["web,db"]));
     assert_eq!(inventory.cluster_names().collect::<Vec<_>>(), ["all", "db", "default", "web"]);
 }
 
@@ -184,6 +185,10 @@ fn cycles_are_reported_with_their_chain() {
     let deep: String = (0..200).map(|n| format!("c{n} c{}\n", n + 1)).collect();
     disk.write("home/.clusterssh/clusters", deep);
     assert!(select(&disk.load(), &["c0"]).unwrap_err().contains("nest deeper"));
+    let (open, close) = ("(".repeat(32), ")".repeat(32));
+    let deepest: String = (0..31).map(|n| format!("c{n} {open}c{}{close}\n", n + 1)).collect();
+    disk.write("home/.clusterssh/clusters", deepest);
+    assert_eq!(names(&disk.load(), &[&format!("{open}c0{close}")]), "c31");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! leave a claim with a rival, which is an error only if the host is really selected and nothing stands above both.
 //! The work is counted against a limit, so that no expression and no file can make it run for ever.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::{ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query
 /// How many hosts may be looked at in one selection, all steps together.
 const WORK_LIMIT: u64 = 1_000_000;
 /// How deep clusters may nest.
-const NEST_LIMIT: usize = 64;
+const NEST_LIMIT: usize = 32;
 
 /// A cluster or group that is evaluated once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -424,7 +424,9 @@ impl<'a> Evaluator<'a> {
             self.within_limit(&bag, place, span.clone())?;
         }
         self.work = quiet.work;
-        for (name, settings) in &inventory.hosts {
+        // A host with settings is most often a member of a cluster too, there perhaps with a port.
+        let members: HashSet<Arc<str>> = bag.keys().map(Host::shared_name).collect();
+        for (name, settings) in inventory.hosts.iter().filter(|(name, _)| !members.contains(name.as_str())) {
             let first = settings.values.values().chain(&settings.tags).next();
             let origin = first.map_or(Origin::Expression, |value| value.origin.clone());
             let host = Host::new(None, name, None);
