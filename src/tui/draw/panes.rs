@@ -5,12 +5,11 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::escape;
 use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
 use crate::session::SessionState;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile};
+use crate::tui::app::{App, Mark, Tile, ending};
 use crate::tui::layout::{self, Layout};
 
 use super::text::{behind, bytes, put, row, wrap};
@@ -18,9 +17,6 @@ use super::theme;
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
-
-/// Longest reason for an end, in characters.
-const REASON_CHARS: usize = 300;
 
 /// Paints a tile.
 pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
@@ -113,11 +109,7 @@ fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
 
 /// How a session ended, over the last rows of its screen, which stays.
 fn end(app: &App, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
-    let why = match outcome {
-        Outcome::Exited(0) => "the shell ended".to_owned(),
-        other => escape::text(&other.to_string(), REASON_CHARS),
-    };
-    let text = format!("× {why} · {} reconnects", app.options().keymap.hint(Action::Reconnect));
+    let text = format!("× {} · {} reconnects", ending(outcome), app.options().keymap.hint(Action::Reconnect));
     let lines = wrap(&text, area.width);
     let shown = (lines.len() as u16).min(area.height.div_ceil(2));
     let first = area.height - shown;
