@@ -36,6 +36,11 @@ pub fn text(text: &str, limit: usize) -> String {
     out
 }
 
+/// Would a terminal act on this character, or show something else than it says?
+pub fn acts(c: char) -> bool {
+    c.is_ascii_control() || is_deceptive(c)
+}
+
 fn push(out: &mut String, c: char) {
     match c {
         '\t' => out.push('\t'),

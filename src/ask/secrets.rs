@@ -17,6 +17,9 @@ use super::{Answer, SecretKind};
 /// Wrong answers that hosts may see, for each kind.
 const WRONG: u32 = 3;
 
+/// Hosts in a row that may be offered an answer and say nothing to it, before the others stop waiting for a verdict.
+const UNHEARD: u32 = 3;
+
 /// All secrets of a run.
 #[derive(Debug, Default)]
 pub struct Secrets {
@@ -32,6 +35,7 @@ struct Entry {
     unseen: Option<SecretString>,
     on_trial: Option<SecretString>,
     wrong: u32,
+    unheard: u32,
     refused_by: Option<String>,
     over: Option<Over>,
 }
@@ -91,6 +95,8 @@ pub enum Over {
     Dismissed,
     /// Hosts refused what was answered.
     NotAccepted,
+    /// The hosts that were to try it first did not answer.
+    Unheard,
 }
 
 /// What a host made of a secret.
@@ -136,20 +142,34 @@ impl Secrets {
         }
     }
 
-    /// The user answered; a secret is then had by [`Secrets::next`].
-    pub fn answered(&mut self, kind: &SecretKind, answer: Answer) {
+    /// The user answered; whoever asked is the first to try it.
+    pub fn answered(&mut self, kind: &SecretKind, answer: Answer) -> Next {
         let entry = self.entries.entry(kind.clone()).or_default();
+        let over = match answer {
+            Answer::Secret(secret) => {
+                entry.on_trial = Some(secret.clone());
+                return Next::Try(secret, Trial::First);
+            }
+            Answer::Nobody => Over::Nobody,
+            Answer::Refuse | Answer::Accept => Over::Dismissed,
+        };
         entry.busy = false;
-        match answer {
-            Answer::Secret(secret) => entry.unseen = Some(secret),
-            Answer::Nobody => entry.over = Some(Over::Nobody),
-            Answer::Refuse | Answer::Accept => entry.over = Some(Over::Dismissed),
-        }
+        entry.over = Some(over);
+        Next::Over(over)
     }
 
     /// Whoever asked has gone away without an answer.
     pub fn withdrawn(&mut self, kind: &SecretKind) {
         self.entries.entry(kind.clone()).or_default().busy = false;
+    }
+
+    /// Forgets what was refused, dismissed or not heard, so that a user who tries again by hand is asked again. What is
+    /// proven stays.
+    pub fn pardon(&mut self) {
+        for entry in self.entries.values_mut() {
+            (entry.wrong, entry.unheard, entry.over) = (0, 0, None);
+            entry.proven.iter_mut().for_each(|proven| proven.refused = 0);
+        }
     }
 
     /// What became of a trial at `host`. A refusal is remembered in `tried`.
@@ -186,10 +206,18 @@ impl Entry {
         let Some(secret) = self.on_trial.take() else { return };
         match verdict {
             Verdict::Accepted => {
+                self.unheard = 0;
                 self.proven.push(Proven { secret, accepted: 1, refused: 0, under_way: 0 });
             }
-            Verdict::Unheard => self.unseen = Some(secret),
+            Verdict::Unheard => {
+                self.unheard += 1;
+                if self.unheard >= UNHEARD {
+                    self.over = Some(Over::Unheard);
+                }
+                self.unseen = Some(secret);
+            }
             Verdict::Refused => {
+                self.unheard = 0;
                 self.wrong += 1;
                 self.refused_by = Some(host.to_owned());
             }
@@ -231,19 +259,22 @@ mod tests {
             // Everybody who may act does so at once, then all verdicts come.
             let mut trials = Vec::new();
             let before = waiting.len();
-            waiting.retain(|&host| match secrets.next(&kind(), tried[host]) {
+            let mut act = |next: Next, host: usize| match next {
                 Next::Wait => true,
                 Next::Over(_) => false,
-                Next::Ask { .. } => {
-                    questions += 1;
-                    let answer = answers.next().map(|&a| Answer::Secret(a.into())).unwrap_or(Answer::Refuse);
-                    secrets.answered(&kind(), answer);
-                    true
-                }
+                Next::Ask { .. } => panic!("asked twice"),
                 Next::Try(secret, trial) => {
                     trials.push((host, trial, secret.expose_secret() == right(host)));
                     true
                 }
+            };
+            waiting.retain(|&host| match secrets.next(&kind(), tried[host]) {
+                Next::Ask { .. } => {
+                    questions += 1;
+                    let answer = answers.next().map(|&a| Answer::Secret(a.into())).unwrap_or(Answer::Refuse);
+                    act(secrets.answered(&kind(), answer), host)
+                }
+                next => act(next, host),
             });
             assert!(questions < 100 && (before > 0 || !trials.is_empty()));
             for (host, trial, is_right) in trials {
@@ -287,13 +318,29 @@ mod tests {
     }
 
     #[test]
+    fn hosts_that_say_nothing_do_not_hold_up_the_fleet() {
+        let mut secrets = Secrets::default();
+        let tried = &mut Tried::default();
+        assert_eq!(asks(&secrets.next(&kind(), *tried)), Some(""));
+        secrets.answered(&kind(), Answer::Secret("s".into()));
+        for _ in 0..2 {
+            secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
+            assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        }
+        secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
+        assert!(matches!(secrets.next(&kind(), *tried), Next::Over(Over::Unheard)));
+        secrets.pardon();
+        assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+    }
+
+    #[test]
     fn an_answer_that_no_host_saw_is_not_asked_for_again() {
         let mut secrets = Secrets::default();
         let tried = &mut Tried::default();
         assert_eq!(asks(&secrets.next(&kind(), *tried)), Some(""));
         assert!(matches!(secrets.next(&kind(), *tried), Next::Wait));
-        secrets.answered(&kind(), Answer::Secret("s".into()));
-        assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        assert_eq!(tries(&secrets.answered(&kind(), Answer::Secret("s".into()))), ("s", Trial::First));
+        assert!(matches!(secrets.next(&kind(), *tried), Next::Wait));
         secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
         assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
         secrets.verdict(&kind(), Trial::First, Verdict::Refused, ("b", tried));

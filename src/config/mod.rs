@@ -1,1 +1,98 @@
-//! config
+//! Preferences: `$XDG_CONFIG_HOME/omnes/config.toml`.
+//!
+//! The whole file is checked before anything else happens. A key that is not known is an error that names the nearest
+//! known one: a preference that is silently not in force is worse than none. Parsing is pure; `read.rs` is the io.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+mod parse;
+mod read;
+mod value;
+
+pub use parse::{duration, parse};
+pub use read::read;
+pub use value::ConfigError;
+
+use crate::size::Size;
+use crate::ssh::HostKeyPolicy;
+
+/// What the user prefers; `None` wherever the file is silent, so that each command has its own defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The prefix key, in key notation (`C-a`).
+    pub prefix: Option<String>,
+    /// `[keys]`: action by key, both as written; the keymap knows which exist.
+    pub keys: BTreeMap<String, Place<String>>,
+    /// `[theme] color`.
+    pub color: Color,
+    /// What zoom means.
+    pub zoom: Zoom,
+    /// What the scope is at the start.
+    pub scope: Scope,
+    /// `host_keys`.
+    pub host_keys: Option<HostKeyPolicy>,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+/// A value and where it stands (`config.toml:3:7`), for whoever can judge it later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<T> {
+    /// The value.
+    pub value: T,
+    /// File, line and column.
+    pub at: String,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Hosts worked on at once by `run`.
+    pub fanout: Option<NonZeroUsize>,
+    /// From resolve to channel.
+    pub connect_timeout: Option<Duration>,
+    /// From sending a command to its end; zero in the file is none.
+    pub command_timeout: Option<Duration>,
+    /// Logins at once in the TUI.
+    pub logins: Option<NonZeroUsize>,
+    /// Lines of history in a pane.
+    pub scrollback: Option<usize>,
+    /// Smallest tile before there are pages.
+    pub min_tile: Option<Size>,
+    /// Bytes of keys kept for a host that does not take them.
+    pub input_queue: Option<NonZeroUsize>,
+}
+
+/// Whether colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// Who hears a broadcast while one pane is zoomed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    /// The hidden panes too.
+    #[default]
+    All,
+    /// The zoomed pane alone.
+    Alone,
+}
+
+/// Who hears a broadcast while there are pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The panes of other pages too.
+    #[default]
+    All,
+    /// Only panes that are shown.
+    Visible,
+}

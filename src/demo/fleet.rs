@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::PublicKey;
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::duplex;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,8 @@ use super::keys::Seed;
 use super::run_dir::RunDir;
 use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_name};
 use super::truth::{Recording, Truth};
-use crate::ssh::{HostKeyPolicy, Target};
+use crate::ask::BoxFuture;
+use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target};
 
 /// The most hosts of one fleet; on loopback each needs a file descriptor, and two more a connection.
 pub const MAX_HOSTS: usize = 10_000;
@@ -150,14 +151,6 @@ impl Host {
     {
         self.shared().spawn(self.clone().answer(stream));
     }
-}
-
-/// The client's side of a connection that [`Fleet::connect`] made.
-pub enum FleetStream {
-    /// In memory.
-    Memory(DuplexStream),
-    /// Over loopback.
-    Tcp(TcpStream),
 }
 
 /// A running fleet. When it goes, everything it started goes with it; [`Fleet::stop`] also waits for that.
@@ -308,12 +301,12 @@ impl Fleet {
     }
 
     /// A stream to `name`, on which it speaks SSH, or whatever its fault is.
-    pub async fn connect(&self, name: &str) -> io::Result<FleetStream> {
+    pub async fn connect(&self, name: &str) -> io::Result<Stream> {
         let at = self.find(name).map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
         if let Some(port) = self.ports.get(at) {
             let stream = TcpStream::connect(("127.0.0.1", *port)).await?;
             stream.set_nodelay(true)?;
-            return Ok(FleetStream::Tcp(stream));
+            return Ok(Box::new(stream));
         }
         let host = &self.hosts[at];
         match host.fault() {
@@ -323,7 +316,7 @@ impl Fleet {
             _ => {
                 let (near, far) = duplex(PIPE);
                 host.admit(far);
-                Ok(FleetStream::Memory(near))
+                Ok(Box::new(near))
             }
         }
     }
@@ -352,8 +345,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files.
-    pub async fn stop(self) -> Result<(), FleetError> {
+    /// Ends the run: cuts every connection, waits for the tasks, kills the processes, removes the files. Nothing can be
+    /// reached afterwards; the truth stays.
+    pub async fn stop(&self) -> Result<(), FleetError> {
         self.shared.up.cancel();
         for door in self.doors.lock().await.iter_mut() {
             // It only fails to keep the port, which nobody needs any more.
@@ -367,10 +361,10 @@ impl Fleet {
     }
 
     fn find(&self, name: &str) -> Result<usize, FleetError> {
-        self.by_name
-            .get(name)
-            .copied()
-            .ok_or_else(|| FleetError::NoSuchHost { name: name.to_owned(), fleet: self.expression() })
+        self.by_name.get(name).copied().ok_or_else(|| FleetError::NoSuchHost {
+            name: crate::escape::text(name, 80),
+            fleet: self.expression(),
+        })
     }
 
     fn ssh_config_text(&self) -> String {
@@ -387,6 +381,24 @@ impl Fleet {
             quoted(&self.known_hosts),
         );
         text
+    }
+}
+
+/// Hosts are found by the names under which [`Fleet::target`] gives them; the address is not looked at.
+impl Dial for Fleet {
+    fn dial<'a>(
+        &'a self,
+        hop: &'a Hop,
+        progress: &'a dyn Progress,
+    ) -> BoxFuture<'a, Result<Stream, ConnectError>> {
+        Box::pin(async move {
+            progress.stage(Stage::Resolve);
+            let name = hop.host.name();
+            let unreachable = |stage, why: String| ConnectError::Unreachable { stage, why };
+            self.find(name).map_err(|error| unreachable(Stage::Resolve, error.to_string()))?;
+            progress.stage(Stage::Tcp);
+            self.connect(name).await.map_err(|error| unreachable(Stage::Tcp, error.kind().to_string()))
+        })
     }
 }
 

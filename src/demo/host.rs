@@ -265,10 +265,10 @@ impl Connection {
     }
 }
 
-/// A size as it came over the wire, where a client may say anything.
+/// A size as it came over the wire, where a client may say anything; zero means that it does not know.
 fn size(rows: u32, cols: u32) -> Size {
     let cells = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
-    Size::new(cells(rows), cells(cols))
+    if rows == 0 || cols == 0 { Size::DEFAULT } else { Size::new(cells(rows), cells(cols)) }
 }
 
 impl Handler for Connection {

@@ -21,7 +21,7 @@ mod shell_real;
 mod truth;
 mod wire;
 
-pub use fleet::{Fleet, FleetConfig, FleetError, FleetStream, MAX_HOSTS, Transport};
+pub use fleet::{Fleet, FleetConfig, FleetError, MAX_HOSTS, Transport};
 pub use scenario::{Fault, Faults, LEDGER, Refusal, ShellKind, StallAt, fleet_expression, host_name};
 pub use scripted::{Event as ScriptedEvent, Identity, Scripted};
 pub use serve::{ServeError, serve};

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -50,9 +51,14 @@ impl RunDir {
 
     /// The home of `host`, made when first asked for.
     pub(super) fn home(&self, host: &str) -> io::Result<PathBuf> {
-        let home = self.dir.path().join("home").join(host);
+        let home = self.homes().join(host);
         fs::create_dir_all(&home)?;
         Ok(home)
+    }
+
+    /// There as soon as a process was started.
+    fn homes(&self) -> PathBuf {
+        self.dir.path().join("home")
     }
 
     /// Writes a file that only this account reads (mode 0600).
@@ -73,18 +79,22 @@ impl RunDir {
     }
 
     /// Kills what is left of the processes of this run, those that left their process group included. Needs `/proc`;
-    /// where there is none, only process groups were killed before. A fork bomb could outrun it: it gives up after a
-    /// hundred rounds.
+    /// where there is none, only process groups were killed before. A process in the middle of exec shows no
+    /// environment, so that nothing was found means little before the third time. A fork bomb could outrun it: it gives
+    /// up after a hundred rounds.
     fn sweep(&self) {
+        let mut quiet = if self.homes().exists() { 0 } else { 3 };
         for _ in 0..100 {
-            let found = self.processes();
-            if found.is_empty() {
+            if quiet == 3 {
                 return;
             }
+            let found = self.processes();
+            quiet = if found.is_empty() { quiet + 1 } else { 0 };
             for pid in found {
                 // It may have ended by itself meanwhile.
                 let _ended = rustix::process::kill_process(pid, Signal::KILL);
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 

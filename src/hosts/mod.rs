@@ -1,7 +1,29 @@
 //! Who: hosts as the user names them, sets of hosts with algebra, and the files that define clusters.
+//!
+//! Everything here is pure but for two files: `files` finds and reads the cluster files, `sources` runs the commands of
+//! dynamic sources. Text becomes `Definitions` (one parser for each format), definitions become an `Inventory`, and
+//! `Inventory::select` turns expressions into `Member`s, each value with the place it was said.
 
+mod bag;
+mod definitions;
+mod error;
+mod eval;
+mod expr;
+mod files;
+mod fold;
 mod host;
+mod inventory;
+mod parse;
+mod range;
 mod set;
+mod sources;
 
+pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
+pub use error::{ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
+pub use files::{ExtraSources, Places, load};
 pub use host::{Host, HostParseError};
+pub use inventory::{Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};
+pub use parse::{Role, parse_clusters, parse_host_list};
+pub use range::HOST_LIMIT;
 pub use set::HostSet;
+pub use sources::Sources;

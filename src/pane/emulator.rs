@@ -85,7 +85,7 @@ impl Emulator {
     /// Feeds bytes that passed the filter: whole sequences and whole characters.
     pub(super) fn feed(&mut self, now: Duration, bytes: &[u8]) -> Kept {
         self.watch().now = now;
-        self.guarded(|parser| parser.process(bytes))
+        self.guarded(self.size(), |parser| parser.process(bytes))
     }
 
     /// Gives the screen another size. Rows that fall off its top go to the history; room is added at its bottom.
@@ -94,40 +94,26 @@ impl Emulator {
         if size == self.size() {
             return Kept::Same;
         }
-        let kept = self.guarded(|parser| {
+        self.guarded(size, |parser| {
             forget_scrolled(parser);
             parser.set_size(cells(size.rows), cells(size.cols));
-        });
-        if kept == Kept::Reset && self.size() != size {
-            *self = Emulator::new(size, std::mem::take(&mut self.watch().history));
-        }
-        kept
+        })
     }
 
-    fn guarded(&mut self, work: impl FnOnce(&mut vt100::Parser<Watch>)) -> Kept {
+    /// Runs work that should leave the emulator with this size, and replaces it by a fresh one of this size if it panics.
+    fn guarded(&mut self, size: Size, work: impl FnOnce(&mut vt100::Parser<Watch>)) -> Kept {
         let before = IN_BOUNDARY.replace(true);
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut self.parser)));
         IN_BOUNDARY.set(before);
-        match result {
-            Ok(()) => Kept::Same,
-            Err(_) => {
-                self.replace();
-                Kept::Reset
-            }
+        if result.is_ok() {
+            return Kept::Same;
         }
-    }
-
-    /// Leaves the broken screen behind; what the watch collected is ours and whole.
-    fn replace(&mut self) {
-        let size = self.size();
-        let broken = std::mem::take(self.watch());
-        *self = Emulator::new(size, broken.history);
-        *self.watch() = Watch {
-            history: std::mem::take(&mut self.watch().history),
-            replies: broken.replies,
-            ..Watch::default()
-        };
+        // What the watch collected is ours and whole: a line is complete before it is added.
+        let Watch { history, replies, .. } = std::mem::take(self.watch());
+        *self = Emulator::new(size, history);
+        self.watch().replies = replies;
         self.parser.process(NOTICE);
+        Kept::Reset
     }
 }
 
@@ -211,5 +197,99 @@ impl vt100::Callbacks for Watch {
         if contents.write_formatted_basic(&mut self.row, &mut plain).is_ok() {
             self.history.push(&self.row);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pane::history::HistoryLimit;
+
+    fn emulator(rows: u16, cols: u16) -> Emulator {
+        Emulator::new(Size::new(rows, cols), History::new(HistoryLimit::default()))
+    }
+
+    fn feed(emulator: &mut Emulator, text: &str) -> Kept {
+        emulator.feed(Duration::ZERO, text.as_bytes())
+    }
+
+    /// Makes the emulator panic; the filter lets no such text pass.
+    fn killer() -> String {
+        format!("\x1b[24;1H{}8\u{fe0f}\x1b[23;80Hx", "a".repeat(79))
+    }
+
+    /// Runs with a panic hook as the program's own must be: quiet inside the boundary. Returns how often it was.
+    fn panics_silenced(work: impl FnOnce()) -> usize {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static SILENCED: AtomicUsize = AtomicUsize::new(0);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| match in_boundary() {
+            true => {
+                SILENCED.fetch_add(1, Ordering::SeqCst);
+            }
+            false => before(info),
+        }));
+        work();
+        SILENCED.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn a_panic_costs_the_screen_and_nothing_else() {
+        let silenced = panics_silenced(|| {
+            let mut emulator = emulator(24, 80);
+            feed(&mut emulator, &"line\r\n".repeat(30));
+            let history = emulator.history().len();
+            assert_eq!(feed(&mut emulator, &killer()), Kept::Reset);
+            assert!(!in_boundary());
+            assert!(emulator.screen().contents().starts_with("emulator reset"));
+            assert!(emulator.history().len() >= history);
+            assert_eq!(emulator.size(), Size::DEFAULT);
+            assert_eq!(feed(&mut emulator, "goes on"), Kept::Same);
+            assert!(emulator.screen().contents().contains("goes on"));
+        });
+        assert_eq!(silenced, 1);
+    }
+
+    #[test]
+    fn rows_that_leave_the_screen_are_kept_in_order() {
+        let mut emulator = emulator(5, 20);
+        for n in 0..100 {
+            feed(&mut emulator, &format!("\x1b[3{}mline {n}\x1b[m\r\n", n % 8));
+        }
+        assert_eq!(emulator.history().len(), 96);
+        for n in 0..96 {
+            assert_eq!(emulator.history().line(n).map(|l| l.text()), Some(format!("line {n}")));
+        }
+        feed(&mut emulator, "\x1b[?1049h\x1b[5H\n\n\n");
+        assert_eq!(emulator.history().len(), 96, "the alternate screen has no history");
+        feed(&mut emulator, "\x1b[>3J");
+        assert_eq!(emulator.history().len(), 0);
+    }
+
+    #[test]
+    fn a_larger_screen_gets_its_room_at_the_bottom() {
+        for enter in ["", "\x1b[?1049h"] {
+            let mut emulator = emulator(5, 20);
+            feed(&mut emulator, "1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7");
+            feed(&mut emulator, enter);
+            emulator.resize(Size::new(9, 20));
+            feed(&mut emulator, if enter.is_empty() { "" } else { "\x1b[?1049l" });
+            assert_eq!(emulator.screen().contents(), "3\n4\n5\n6\n7");
+            assert_eq!(emulator.screen().cursor_position().0, 4);
+            assert_eq!(emulator.history().len(), 2);
+            emulator.resize(Size::new(3, 20));
+            assert_eq!(emulator.screen().contents(), "5\n6\n7");
+            assert_eq!(emulator.history().len(), 4);
+        }
+    }
+
+    #[test]
+    fn sizes_are_kept_within_bounds() {
+        let mut emulator = emulator(1, 1);
+        assert_eq!(emulator.size(), SMALLEST);
+        emulator.resize(Size::new(u16::MAX, u16::MAX));
+        assert_eq!(emulator.size(), LARGEST);
+        emulator.resize(Size::new(24, 1));
+        assert_eq!(emulator.size(), Size::new(24, 10));
     }
 }

@@ -1,8 +1,8 @@
 //! The lines that have left the top of a screen, as compact text.
 //!
 //! A cell takes 32 bytes, so a thousand full lines of 80 columns would take 2.5 MB a pane. Here a line is its text with a
-//! marker of 3 to 9 bytes where the style changes, all lines end to end in one ring of bytes, and 4 bytes for each line's
-//! length: a thousand lines of 72 columns stay under 100 kB.
+//! marker of 3 to 9 bytes where the style changes, all lines end to end in one ring of bytes, and 4 bytes to say where each
+//! line ends: a thousand lines of 72 columns stay under 100 kB.
 
 use std::collections::VecDeque;
 
@@ -13,6 +13,8 @@ const MARK: u8 = 0x1b;
 /// The rings grow by this much at a time, since doubling could waste half.
 const GROW_BYTES: usize = 8 * 1024;
 const GROW_LINES: usize = 256;
+/// More bytes than this are not kept, so that 32 bits tell where a line ends.
+const MOST_BYTES: usize = 1 << 30;
 /// A single line longer than this is cut; no screen is wide enough to make one in plain text.
 const LINE_BYTES: usize = 16 * 1024;
 
@@ -21,7 +23,7 @@ const LINE_BYTES: usize = 16 * 1024;
 pub struct HistoryLimit {
     /// Lines.
     pub lines: usize,
-    /// Bytes of text and style marks.
+    /// Bytes of text and style marks; more than 1 GB counts as 1 GB.
     pub bytes: usize,
 }
 
@@ -43,18 +45,22 @@ impl Default for HistoryLimit {
 pub(super) struct History {
     limit: HistoryLimit,
     bytes: VecDeque<u8>,
-    lengths: VecDeque<u32>,
+    /// Where each line ends, counted from the beginning of the stream and wrapping; see [`HistoryLimit::bytes`].
+    ends: VecDeque<u32>,
+    /// Where the first line begins, counted likewise.
+    start: u32,
     /// Lines dropped since the beginning, so that a reader can tell that its line moved.
     dropped: u64,
 }
 
 impl History {
     pub(super) fn new(limit: HistoryLimit) -> History {
+        let limit = HistoryLimit { bytes: limit.bytes.min(MOST_BYTES), ..limit };
         History { limit, ..History::default() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lengths.len()
+        self.ends.len()
     }
 
     pub(super) fn dropped(&self) -> u64 {
@@ -63,13 +69,14 @@ impl History {
 
     /// Memory held, in bytes, slack included.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes.capacity() + self.lengths.capacity() * size_of::<u32>()
+        self.bytes.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 
     pub(super) fn clear(&mut self) {
         self.dropped += self.len() as u64;
         self.bytes = VecDeque::new();
-        self.lengths = VecDeque::new();
+        self.ends = VecDeque::new();
+        self.start = 0;
     }
 
     /// Appends a line given as text with SGR sequences between its stretches, as the emulator writes rows.
@@ -79,31 +86,33 @@ impl History {
             self.dropped += 1;
             return;
         }
-        while self.lengths.len() >= self.limit.lines || self.bytes.len() + line.len() > self.limit.bytes {
+        while self.ends.len() >= self.limit.lines || self.bytes.len() + line.len() > self.limit.bytes {
             self.drop_oldest();
         }
         if self.bytes.capacity() < self.bytes.len() + line.len() {
             self.bytes.reserve_exact(line.len().max(GROW_BYTES));
         }
-        if self.lengths.capacity() == self.lengths.len() {
-            self.lengths.reserve_exact(GROW_LINES.min(self.limit.lines));
+        if self.ends.capacity() == self.ends.len() {
+            self.ends.reserve_exact(GROW_LINES.min(self.limit.lines));
         }
         self.bytes.extend(&line);
-        self.lengths.push_back(line.len() as u32);
+        self.ends.push_back(self.start.wrapping_add(self.bytes.len() as u32));
     }
 
     fn drop_oldest(&mut self) {
-        if let Some(length) = self.lengths.pop_front() {
-            self.bytes.drain(..(length as usize).min(self.bytes.len()));
+        if let Some(end) = self.ends.pop_front() {
+            self.bytes.drain(..end.wrapping_sub(self.start) as usize);
+            self.start = end;
             self.dropped += 1;
         }
     }
 
     /// Line `n`, 0 being the oldest kept.
     pub(super) fn line(&self, n: usize) -> Option<StyledLine> {
-        let length = *self.lengths.get(n)? as usize;
-        let start: usize = self.lengths.range(..n).map(|&l| l as usize).sum();
-        let line: Vec<u8> = self.bytes.range(start..start + length).copied().collect();
+        let offset = |end: u32| end.wrapping_sub(self.start) as usize;
+        let end = offset(*self.ends.get(n)?);
+        let start = n.checked_sub(1).map_or(0, |before| offset(self.ends[before]));
+        let line: Vec<u8> = self.bytes.range(start..end).copied().collect();
         Some(expand(&line))
     }
 }
@@ -237,6 +246,18 @@ mod tests {
         assert_eq!(history.line(0).map(|l| l.text()), Some(format!("{:>72}", 4000)));
         assert_eq!(history.line(999).map(|l| l.text()), Some(format!("{:>72}", 4999)));
         assert_eq!(history.line(1000), None);
+    }
+
+    #[test]
+    fn lines_are_found_when_the_count_of_bytes_wraps() {
+        let mut history = History::new(HistoryLimit::lines(10));
+        history.start = u32::MAX - 20;
+        for n in 0..30 {
+            history.push(&format!("line {n}"));
+            let last = history.len() - 1;
+            assert_eq!(history.line(last).map(|l| l.text()), Some(format!("line {n}")));
+            assert_eq!(history.line(0).map(|l| l.text()), Some(format!("line {}", n - last)));
+        }
     }
 
     #[test]

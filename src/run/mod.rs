@@ -1,1 +1,69 @@
-//! run
+//! Headless work: one command on many hosts, and what became of it on each.
+//!
+//! Theory: the [`Plan`] says what is run where; the [`fanout`] keeps at most so many hosts at work, turns each of them into
+//! [`Happened`] values and keeps the books: every host of the plan ends with exactly one outcome. The [`Reporter`] turns
+//! what happened into text: live lines, gathered groups or JSON lines. Between the two stands one bounded queue, so a
+//! reader of our output that stops reading stops the hosts, not the memory.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::outcome::Outcome;
+
+pub mod fanout;
+pub mod gather;
+pub mod json;
+pub mod limits;
+pub mod plan;
+pub mod report;
+pub mod stream;
+pub mod writer;
+
+pub use fanout::{Job, run};
+pub use plan::{Limits, Plan};
+pub use report::{Output, Reporter, Summary};
+pub use writer::Ends;
+
+/// Which host of a run: its place in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostIx(pub usize);
+
+/// One of the two streams a command writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+impl Stream {
+    /// The name machines read: `stdout` or `stderr`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stream::Out => "stdout",
+            Stream::Err => "stderr",
+        }
+    }
+}
+
+/// What the fan-out reports while it works.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// A host wrote this.
+    Said(HostIx, Stream, Bytes),
+    /// A host's part is over, so long after it was begun.
+    Ended(HostIx, Outcome, Duration),
+    /// A sentence for the user that belongs to no host.
+    Notice(String),
+}
+
+/// What the user wants while a run is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// `C-c`: one step further.
+    Int,
+    /// TERM or HUP: end what runs, at once.
+    Term,
+}

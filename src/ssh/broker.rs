@@ -48,9 +48,15 @@ impl Broker {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Secrets)) {
-        change(&mut self.secrets());
+    fn change<T>(&self, change: impl FnOnce(&mut Secrets) -> T) -> T {
+        let result = change(&mut self.secrets());
         self.changed.notify_waiters();
+        result
+    }
+
+    /// See [`Secrets::pardon`].
+    pub(super) fn pardon(&self) {
+        self.change(Secrets::pardon);
     }
 
     /// A secret to offer, if one can be had without asking or waiting.
@@ -72,19 +78,23 @@ impl Broker {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            let next = self.secrets().next(&claim.kind, claim.tried);
+            let mut next = self.secrets().next(&claim.kind, claim.tried);
+            if let Next::Ask { refused } = next {
+                next = self.put_question(claim, refused).await;
+            }
             match next {
                 Next::Try(secret, trial) => return Ok(self.ticket(claim, secret, trial)),
                 Next::Over(over) => return Err(over),
-                Next::Wait => changed.await,
-                Next::Ask { refused } => {
-                    let turn = Turn { broker: self, kind: &claim.kind, over: false };
-                    let (kind, host) = (claim.kind.clone(), claim.host.clone());
-                    let answer = self.ask.ask(Question::Secret(SecretRequest { kind, host, refused })).await;
-                    turn.answered(answer);
-                }
+                Next::Wait | Next::Ask { .. } => changed.await,
             }
         }
+    }
+
+    async fn put_question(&self, claim: &Claim, refused: Option<String>) -> Next {
+        let turn = Turn { broker: self, kind: &claim.kind, over: false };
+        let (kind, host) = (claim.kind.clone(), claim.host.clone());
+        let answer = self.ask.ask(Question::Secret(SecretRequest { kind, host, refused })).await;
+        turn.answered(answer)
     }
 
     fn ticket(self: &Arc<Self>, claim: &Claim, secret: SecretString, trial: Trial) -> Ticket {
@@ -107,9 +117,9 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn answered(mut self, answer: Answer) {
+    fn answered(mut self, answer: Answer) -> Next {
         self.over = true;
-        self.broker.change(|secrets| secrets.answered(self.kind, answer));
+        self.broker.change(|secrets| secrets.answered(self.kind, answer))
     }
 }
 

@@ -49,6 +49,14 @@ impl Connector {
         Connector { shared: Arc::new(shared) }
     }
 
+    /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer. For
+    /// a user who tries again by hand; secrets that a host has accepted stay.
+    pub fn pardon(&self) {
+        self.shared.broker.pardon();
+        self.shared.files.pardon();
+        self.shared.agents.pardon();
+    }
+
     /// Reaches a host: from its name to a login, within its connect timeout. Dropping the future gives up at once and
     /// leaves neither a task nor a socket behind.
     pub async fn connect(&self, target: &Target, progress: &dyn Progress) -> Result<Link, ConnectError> {

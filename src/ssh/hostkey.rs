@@ -4,11 +4,10 @@
 //! questions; any other is closed, the question is put without it, and after "accept" the key is learned and the host
 //! is reached again: its key is then verified against what was learned, like any known one.
 
-use std::sync::Arc;
-
 use russh::keys::{HashAlg, PublicKey, PublicKeyBase64};
 
 use super::connector::Shared;
+use super::known_hosts::{self, KnownHosts};
 use super::stream::Control;
 use super::{ConnectError, HostKeyPolicy, Target};
 use crate::ask::{Answer, Question, UnknownKey};
@@ -165,17 +164,24 @@ fn strict(target: &Target, presented: &Presented) -> String {
     )
 }
 
-/// Shares one store among many.
-impl<T: HostKeys + ?Sized> HostKeys for Arc<T> {
+/// The real store. A file that cannot be read refuses: a changed key could stand in it.
+impl HostKeys for KnownHosts {
     fn check(&self, target: &Target, algorithm: &str, blob: &[u8]) -> Verdict {
-        (**self).check(target, algorithm, blob)
+        match KnownHosts::check(self, target, blob) {
+            Err(error) => Verdict::Refused(error.to_string()),
+            Ok(known_hosts::Verdict::Known) => Verdict::Known,
+            Ok(found) => match found.refusal(target, algorithm, blob) {
+                Some(why) => Verdict::Refused(why),
+                None => Verdict::Unknown,
+            },
+        }
     }
 
-    fn learn(&self, target: &Target, algorithm: &str, blob: &[u8]) -> Result<(), String> {
-        (**self).learn(target, algorithm, blob)
+    fn learn(&self, target: &Target, _: &str, blob: &[u8]) -> Result<(), String> {
+        KnownHosts::learn(self, target, blob).map_err(|error| error.to_string())
     }
 
     fn algorithms_for(&self, target: &Target) -> Vec<String> {
-        (**self).algorithms_for(target)
+        KnownHosts::algorithms_for(self, target).into_iter().map(str::to_owned).collect()
     }
 }

@@ -82,7 +82,9 @@ impl<'a> Login<'a> {
             match tally {
                 Tally::In => return Ok(()),
                 Tally::Skipped => self.ladder().skip(),
-                Tally::Failed(_, false) if handle.is_closed() => return Err(self.ended(control)),
+                Tally::Failed(_, false) if broke_off(handle, control).await => {
+                    return Err(self.ended(control));
+                }
                 Tally::Failed(methods, partial) => self.ladder().failed(&step, methods, partial),
             }
         }
@@ -233,12 +235,18 @@ impl<'a> Login<'a> {
         let tally = tally(result.map_err(|_| self.ended(control))?);
         let verdict = match &tally {
             Tally::In | Tally::Failed(_, true) => Verdict::Accepted,
-            // Some servers end the connection in words at the last try; a link that just breaks has said nothing.
-            _ if handle.is_closed() && !control.dismissed() => Verdict::Unheard,
+            // A server may end the connection with its refusal; a link that just breaks has said nothing.
+            _ if broke_off(handle, control).await && !control.dismissed() => Verdict::Unheard,
             _ => Verdict::Refused,
         };
         ticket.verdict(verdict, &mut self.claim.tried);
-        Ok(tally)
+        match tally {
+            // This connection takes no second password, the next one does.
+            Tally::Failed(methods, false) if verdict == Verdict::Refused && !methods.password => {
+                Err(Setback::Parked(Parked::Password))
+            }
+            tally => Ok(tally),
+        }
     }
 
     /// The password to offer; it may have to be asked for, or to be waited for while another host tries it.
@@ -339,11 +347,21 @@ impl<'a> Login<'a> {
     }
 }
 
+/// Whether the connection has ended otherwise than with a refusal that was heard; then it is also known why.
+async fn broke_off(handle: &Handle<Client>, control: &Control) -> bool {
+    if !handle.is_closed() {
+        return false;
+    }
+    control.finished().await;
+    !control.exhausted()
+}
+
 fn no_password(over: Over) -> &'static str {
     match over {
         Over::Nobody => "needs a password",
         Over::Dismissed => "no password was given",
         Over::NotAccepted => "no password was accepted",
+        Over::Unheard => "the hosts that were offered the password did not answer",
     }
 }
 

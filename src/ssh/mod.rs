@@ -6,7 +6,8 @@
 //! From below: [`dial`] gives the stream; [`stream`] stands between it and russh and can end or slow it; [`client`]
 //! answers the host; [`hostkey`] proves it; [`login`] does what [`auth`] plans, with [`agent`], [`keys`] and
 //! [`broker`]; [`connect`] puts these in order and decides what is tried again; [`clock`] measures all of it;
-//! [`connector`] holds what the hosts of a run share.
+//! [`connector`] holds what the hosts of a run share. Beside them, [`resolve`] makes targets from [`config`], and
+//! [`known_hosts`] is the store of host keys.
 
 mod agent;
 mod auth;
@@ -14,14 +15,20 @@ mod broker;
 mod channel;
 mod client;
 mod clock;
+mod config;
 mod connect;
 mod connector;
 mod dial;
+mod environment;
 mod error;
 mod hostkey;
 mod keys;
+pub mod known_hosts;
 mod link;
 mod login;
+mod pattern;
+mod place;
+mod resolve;
 mod stage;
 mod stream;
 mod target;
@@ -29,11 +36,16 @@ mod tuning;
 
 pub use channel::{Channel, ChannelEvent, ChannelInput, ChannelOutput, Gone};
 pub use clock::{Phases, Progress};
+pub use config::{ConfigError, ConfigSource, SshConfig};
 pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
+pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict};
+pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
+pub use place::Place;
+pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{HostKeyPolicy, Target};

@@ -1,0 +1,348 @@
+//! The command line as typed: one definition for parsing, help, completions and man pages.
+//!
+//! What was typed is turned into what is meant, and checked as a whole, in the modules of the commands; nothing here
+//! reads a file or looks at the machine.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Everything that can be typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "omnes",
+    version,
+    about = "A cluster shell for the terminal: type once, every host hears it",
+    override_usage = "omnes [OPTIONS] TARGET...\n       omnes COMMAND ...",
+    after_help = "`omnes TARGET...` is short for `omnes open TARGET...`; without a target it opens the cluster `default`.\n\n\
+        Examples:\n  omnes web                      open the cluster web, one pane a host\n  \
+        omnes run web -- uptime        the same without windows",
+    subcommand_required = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Write a log to FILE; secrets never stand in it
+    #[arg(long, global = true, display_order = 900, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub debug: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open a terminal for every host; keys go to all of them
+    #[command(
+        after_help = "Examples:\n  omnes open web                 the cluster web, even if a command has its name\n  \
+        omnes open 'db[1-4]' -x db3    three hosts"
+    )]
+    Open(OpenArgs),
+    /// Run a command on every host, without windows
+    #[command(
+        override_usage = "omnes run [OPTIONS] TARGET... -- COMMAND...",
+        after_long_help = RUN_NOTES,
+        after_help = RUN_EXAMPLES
+    )]
+    Run(RunArgs),
+    /// Show which hosts an expression names; nothing is contacted
+    #[command(after_help = "Examples:\n  omnes hosts 'web!web04'         fold what is left\n  \
+        omnes hosts -v edge             where every value of a host comes from")]
+    Hosts(HostsArgs),
+    /// A fleet of SSH hosts inside this process, to try everything on
+    #[command(after_help = "Examples:\n  omnes demo --hosts 12           open it in the terminal\n  \
+        omnes demo run -- hostname      run a command on it")]
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    #[command(
+        hide = true,
+        after_help = "Examples:\n  omnes completions bash > ~/.local/share/bash-completion/completions/omnes\n  \
+        omnes completions fish > ~/.config/fish/completions/omnes.fish"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the man page of omnes or of one of its commands
+    #[command(hide = true, after_help = "Examples:\n  omnes man | man -l -\n  omnes man run > omnes-run.1")]
+    Man(ManArgs),
+    /// Print the names of all clusters, for completions
+    #[command(name = "__clusters", hide = true)]
+    Clusters(FileArgs),
+}
+
+const RUN_EXAMPLES: &str =
+    "Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
+    Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
+    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
+    first of 130, 6, 4, 1, 3.\n\n\
+    The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
+    Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+/// Which hosts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TargetArgs {
+    /// Clusters, hosts or expressions: web, 'web[01-06]', 'web!web04', @db; `-` reads hosts from standard input
+    #[arg(value_name = "TARGET", allow_hyphen_values = false)]
+    pub targets: Vec<String>,
+    /// One more target, as in clush
+    #[arg(short = 'w', value_name = "TARGET")]
+    pub with: Vec<String>,
+    /// Leave out these hosts
+    #[arg(short = 'x', value_name = "EXPR")]
+    pub exclude: Vec<String>,
+    /// Read more hosts from FILE (`-` is standard input), one or more a line, `#` comments
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub hosts_from: Vec<PathBuf>,
+    /// Accept an expression that names no host
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Which files define clusters.
+    #[command(flatten)]
+    pub files: FileArgs,
+}
+
+/// Which files define clusters.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FileArgs {
+    /// Read one more cluster file, after all others
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub clusters: Vec<PathBuf>,
+    /// Let files given by --clusters run the commands of their sources
+    #[arg(long)]
+    pub allow_sources: bool,
+}
+
+/// How hosts are reached, in the words of ssh.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SshArgs {
+    /// Login name, where the target does not say
+    #[arg(short = 'l', value_name = "USER")]
+    pub user: Option<String>,
+    /// Port, where the target does not say
+    #[arg(short = 'p', value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Key file to log in with
+    #[arg(short = 'i', value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub identity: Vec<String>,
+    /// Jump host
+    #[arg(short = 'J', value_name = "HOST")]
+    pub jump: Option<String>,
+    /// Read FILE instead of the ssh_config of the user and the system; `none` reads none
+    #[arg(short = 'F', value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ssh_config: Option<PathBuf>,
+    /// An option as in ssh_config: StrictHostKeyChecking=accept-new
+    #[arg(short = 'o', value_name = "OPTION")]
+    pub option: Vec<String>,
+    /// From resolving the name to the channel: 15, 0.5, 2m
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero)]
+    pub connect_timeout: Option<Duration>,
+}
+
+/// `omnes open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Which hosts.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// How they are reached.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+    /// Logins at once
+    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
+    pub fanout: Option<NonZeroUsize>,
+    /// Typed after `--`, which belongs to `run`.
+    #[arg(last = true, hide = true)]
+    pub command: Vec<OsString>,
+}
+
+/// `omnes run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which hosts.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// How they are reached.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+    /// How the command runs.
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// The command, after `--`
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+/// How a command runs, and how that is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HowArgs {
+    /// Hosts at once [default: 256]
+    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
+    pub fanout: Option<NonZeroUsize>,
+    /// From sending the command to its end: 60, 5m; 0 is none [default: none]
+    #[arg(short = 'u', long, value_name = "SECONDS", value_parser = any_time)]
+    pub command_timeout: Option<Duration>,
+    /// Live lines with their host, equal outputs once, or JSON lines [default: stream]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub output: Option<OutputArg>,
+    /// Equal outputs once: the same as --output gather
+    #[arg(short = 'b', action = ArgAction::SetTrue, conflicts_with = "output")]
+    pub gather: bool,
+}
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputArg {
+    /// Live lines, each with its host
+    Stream,
+    /// Equal outputs once, under their folded hosts
+    Gather,
+    /// JSON lines
+    Json,
+}
+
+/// `omnes hosts`.
+#[derive(Debug, Args)]
+pub struct HostsArgs {
+    /// Which hosts.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// Expand: one host a line, or as --sep says
+    #[arg(short = 'e', conflicts_with_all = ["count", "verbose"])]
+    pub expand: bool,
+    /// Count
+    #[arg(short = 'c', conflicts_with = "verbose")]
+    pub count: bool,
+    /// List the clusters with their hosts
+    #[arg(long, conflicts_with_all = ["expand", "count"])]
+    pub list: bool,
+    /// What stands between expanded hosts
+    #[arg(long, value_name = "TEXT", requires = "expand")]
+    pub sep: Option<String>,
+    /// Each host with its values and where they come from
+    #[arg(short = 'v')]
+    pub verbose: bool,
+    /// How they would be reached.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+}
+
+/// `omnes demo`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false, disable_help_subcommand = true)]
+pub struct DemoArgs {
+    /// What to do with the fleet.
+    #[command(subcommand)]
+    pub what: Option<DemoCommand>,
+    /// How many hosts
+    #[arg(long, global = true, value_name = "N", default_value = "12",
+        value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub hosts: u16,
+    /// Let one host be slow, one refuse, one have a changed key [in the terminal: always]
+    #[arg(long, global = true)]
+    pub faults: bool,
+}
+
+/// `omnes demo ...`.
+#[derive(Debug, Subcommand)]
+pub enum DemoCommand {
+    /// Run a command on the fleet
+    #[command(
+        override_usage = "omnes demo run [OPTIONS] -- COMMAND...",
+        after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
+    )]
+    Run(DemoRunArgs),
+    /// Listen on loopback, and print how the ordinary ssh gets there
+    #[command(
+        after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \
+        omnes demo serve --hosts 100"
+    )]
+    Serve,
+}
+
+/// `omnes demo run`.
+#[derive(Debug, Args)]
+pub struct DemoRunArgs {
+    /// How the command runs.
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// The command, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `omnes completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `omnes man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// One command: run, hosts, ...
+    pub command: Option<String>,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write a number of hosts, 1 or more".into())
+}
+
+fn any_time(text: &str) -> Result<Duration, String> {
+    crate::config::duration(text).ok_or_else(|| "write seconds, such as 60, 0.5 or 5m".into())
+}
+
+fn above_zero(text: &str) -> Result<Duration, String> {
+    any_time(text).and_then(|time| match time.is_zero() {
+        true => Err("a host needs some time; write seconds above 0".into()),
+        false => Ok(time),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_agree_with_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_ends_with_two_examples() {
+        let mut root = Cli::command();
+        root.build();
+        let mut commands = vec![root];
+        while let Some(mut command) = commands.pop() {
+            let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+            commands.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
+            if name.ends_with("__clusters") {
+                continue;
+            }
+            for help in [command.render_help().to_string(), command.render_long_help().to_string()] {
+                let (_, examples) =
+                    help.rsplit_once("Examples:\n").unwrap_or_else(|| panic!("{name}: {help}"));
+                let lines: Vec<&str> = examples.trim_end().lines().collect();
+                assert_eq!(lines.len(), 2, "{name}: {help}");
+                assert!(lines.iter().all(|line| line.starts_with("  omnes ")), "{name}: {help}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_are_those_of_ssh_and_clush() {
+        let line = "omnes run -l me -p 22 -i k -F none -o A=b -w web -x web1 -f 8 -b -u 5 -- echo -n x";
+        let cli = Cli::try_parse_from(line.split(' ')).expect("a good line");
+        let Command::Run(run) = cli.command else { panic!("run was meant") };
+        assert_eq!(run.command, ["echo", "-n", "x"]);
+        assert_eq!((run.targets.with, run.targets.exclude), (vec!["web".into()], vec!["web1".into()]));
+        assert!(run.how.gather);
+        assert_eq!(run.how.command_timeout, Some(Duration::from_secs(5)));
+    }
+}

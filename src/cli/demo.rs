@@ -1,0 +1,73 @@
+//! `omnes demo`: the embedded fleet, and the commands on it.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::{OwnFault, headless, preferences, signals};
+use crate::ask::Nobody;
+use crate::demo::{self, Faults, Fleet, FleetConfig};
+use crate::outcome::Exit;
+use crate::run::{Job, Plan};
+use crate::ssh::{Connector, KnownHosts, UserEnvironment};
+
+/// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
+const DESCRIPTORS: u64 = 8;
+
+/// What is done with the fleet.
+pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
+    match &args.what {
+        Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Serve) => serve(args),
+        None => anyhow::bail!("not yet"),
+    }
+}
+
+fn fleet(args: &DemoArgs) -> FleetConfig {
+    let hosts = usize::from(args.hosts);
+    let faults = if args.faults { Faults::story(hosts) } else { Faults::none() };
+    FleetConfig { hosts, faults, ..FleetConfig::default() }
+}
+
+fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    let command = headless::command(&run.command, "omnes demo run -- hostname")?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let limits = headless::limits_for(&run.how, &config, usize::from(args.hosts), DESCRIPTORS);
+    let runtime = headless::runtime()?;
+    let summary = runtime.block_on(async {
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let targets = fleet.targets();
+        let hosts = targets.iter().map(|target| target.host.clone()).collect();
+        let job = Job {
+            plan: Plan { command, hosts, limits },
+            targets: targets.into_iter().map(Ok).collect(),
+            connector: Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
+        };
+        let summary = headless::carry_out(job, headless::output(&run.how)).await;
+        if let Some(fleet) = Arc::into_inner(fleet) {
+            fleet.stop().await.context(OwnFault("the demo cannot end".into()))?;
+        }
+        summary
+    });
+    runtime.shutdown_background();
+    Ok(summary?.exit)
+}
+
+fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {
+    crate::run::limits::raise_descriptors();
+    let runtime = headless::runtime()?;
+    let served = runtime.block_on(async {
+        let mut interrupts = signals::interrupts().context(OwnFault("signals cannot be watched".into()))?;
+        let until = async {
+            interrupts.recv().await;
+        };
+        let served = demo::serve(fleet(args), &mut std::io::stdout(), until).await;
+        let _ = writeln!(std::io::stderr(), "omnes: the demo fleet is gone");
+        served.context(OwnFault("the demo cannot be served".into()))
+    });
+    runtime.shutdown_background();
+    served.map(|()| Exit::Well)
+}

@@ -1,0 +1,69 @@
+//! What all headless commands have in common: the process prepared, the run carried out, its exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::num::NonZeroUsize;
+
+use anyhow::{Context, bail};
+
+use super::args::{HowArgs, OutputArg};
+use super::{OwnFault, signals};
+use crate::config::Config;
+use crate::run::{Ends, Job, Limits, Output, Summary, limits, plan};
+
+/// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
+const SPARE: u64 = 64;
+
+/// The command as it is sent; no command is an error with the right line.
+pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> {
+    if words.is_empty() {
+        bail!("no command after `--`; write, for example: {line}");
+    }
+    let text = |word: &OsString| {
+        let text = word.clone().into_string();
+        text.map_err(|word| anyhow::anyhow!("the command is not UTF-8: {}", word.display()))
+    };
+    let words: Vec<String> = words.iter().map(text).collect::<Result<_, _>>()?;
+    Ok(plan::command(&words))
+}
+
+/// The form of the output.
+pub(super) fn output(how: &HowArgs) -> Output {
+    match (how.output, how.gather) {
+        (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
+        (Some(OutputArg::Json), _) => Output::Json,
+        _ => Output::Stream,
+    }
+}
+
+/// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. Each host
+/// takes up to `descriptors` file descriptors.
+pub(super) fn limits_for(how: &HowArgs, config: &Config, hosts: usize, descriptors: u64) -> Limits {
+    let wanted = how.fanout.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
+    let needed = wanted.min(NonZeroUsize::new(hosts).unwrap_or(NonZeroUsize::MIN));
+    let allowed = limits::raise_descriptors();
+    let fanout = match plan::lowered(needed, allowed, SPARE, descriptors) {
+        None => wanted,
+        Some(lower) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "omnes: {lower} hosts at once instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
+            );
+            lower
+        }
+    };
+    let timeout = how.command_timeout.or(config.limits.command_timeout);
+    Limits { fanout, command_timeout: timeout.filter(|timeout| !timeout.is_zero()) }
+}
+
+/// A runtime for one command.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.context(OwnFault("no runtime".into()))
+}
+
+/// Carries out a run on the standard streams of this process.
+pub(super) async fn carry_out(job: Job, output: Output) -> anyhow::Result<Summary> {
+    let interrupts = signals::interrupts().context(OwnFault("signals cannot be watched".into()))?;
+    Ok(crate::run::run(job, output, Ends::standard(), interrupts).await)
+}

@@ -1,0 +1,46 @@
+//! `omnes run`: one command on many hosts.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use super::args::RunArgs;
+use super::reach::{self, Reach};
+use super::select::{self, Wanted};
+use super::{asker, headless, preferences};
+use crate::outcome::Exit;
+use crate::run::{Job, Plan};
+use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
+
+/// File descriptors of one host: its socket, and another while its name is resolved.
+const DESCRIPTORS: u64 = 2;
+
+/// Checks everything, then connects.
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    let command = headless::command(&args.command, "omnes run web -- uptime")?;
+    let environment = UserEnvironment::of_process();
+    let config = preferences::read(&environment)?;
+    let wanted = Wanted::new(&args.targets)?;
+    if wanted.is_nothing() {
+        bail!("no target; name clusters or hosts, for example: omnes run web -- uptime");
+    }
+    let inventory = select::inventory(&args.targets.files)?;
+    select::tell_warnings(&inventory);
+    let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?;
+    let members = wanted.select(&inventory)?;
+    let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
+    reach::tell_notes(resolved.iter().flatten());
+    let limits = headless::limits_for(&args.how, &config, members.len(), DESCRIPTORS);
+    let runtime = headless::runtime()?;
+    let summary = runtime.block_on(async {
+        let job = Job {
+            plan: Plan { command, hosts: members.into_iter().map(|member| member.host).collect(), limits },
+            targets: resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect(),
+            connector: Connector::new(Arc::new(Tcp), asker::headless(), Arc::new(KnownHosts::new())),
+        };
+        headless::carry_out(job, headless::output(&args.how)).await
+    });
+    // After the third interrupt tasks may still be at work; nobody waits for them.
+    runtime.shutdown_background();
+    Ok(summary?.exit)
+}

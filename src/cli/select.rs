@@ -1,0 +1,128 @@
+//! Which hosts: targets, exclusions and lists of the command line against the cluster files.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::args::{FileArgs, TargetArgs};
+use crate::hosts::{
+    self, Empty, ExtraSources, HostList, Inventory, Member, Places, Selection, Sources, parse_host_list,
+};
+use crate::ssh::Request;
+
+/// A list of hosts larger than this is a mistake, in bytes.
+const LIST_LIMIT: u64 = 64 << 20;
+
+/// What the command line asks for, with its lists read.
+pub(super) struct Wanted {
+    targets: Vec<String>,
+    exclude: Vec<String>,
+    lists: Vec<HostList>,
+    empty: Empty,
+}
+
+impl Wanted {
+    /// Reads the lists; standard input has at most one reader.
+    pub(super) fn new(args: &TargetArgs) -> anyhow::Result<Wanted> {
+        let is_stdin = |target: &&String| target.as_str() == "-";
+        let all = || args.targets.iter().chain(&args.with);
+        let readers: Vec<&str> = all()
+            .filter(is_stdin)
+            .map(|_| "the target `-`")
+            .chain(args.hosts_from.iter().filter(|file| file.as_os_str() == "-").map(|_| "`--hosts-from -`"))
+            .collect();
+        if let [one, two, ..] = readers[..] {
+            bail!(
+                "standard input has two readers, {one} and {two}; keep one and give the other hosts by a file"
+            );
+        }
+        let mut lists = Vec::new();
+        if !readers.is_empty() {
+            lists.push(read_list(std::io::stdin().lock(), Path::new("-"))?);
+        }
+        for file in args.hosts_from.iter().filter(|file| file.as_os_str() != "-") {
+            let open = std::fs::File::open(file).with_context(|| cannot_read(file))?;
+            lists.push(read_list(open, file)?);
+        }
+        Ok(Wanted {
+            targets: all().filter(|target| !is_stdin(target)).cloned().collect(),
+            exclude: args.exclude.clone(),
+            lists,
+            empty: if args.allow_empty { Empty::Allowed } else { Empty::Refused },
+        })
+    }
+
+    /// Nothing was named at all.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.targets.is_empty() && self.lists.is_empty()
+    }
+
+    /// The same with one more target.
+    pub(super) fn with(mut self, target: &str) -> Wanted {
+        self.targets.push(target.to_owned());
+        self
+    }
+
+    /// The hosts, in natural order. Dynamic sources that are named are asked now.
+    pub(super) fn select(&self, inventory: &Inventory) -> anyhow::Result<Vec<Member>> {
+        let selection = Selection {
+            targets: &self.targets,
+            exclude: &self.exclude,
+            lists: &self.lists,
+            empty: self.empty,
+        };
+        Ok(inventory.select(&selection, &Sources::new())?)
+    }
+}
+
+fn cannot_read(file: &Path) -> String {
+    format!("--hosts-from: {} cannot be read", file.display())
+}
+
+fn read_list(reader: impl Read, file: &Path) -> anyhow::Result<HostList> {
+    let name = match file.as_os_str() == "-" {
+        true => PathBuf::from("standard input"),
+        false => file.to_owned(),
+    };
+    let mut bytes = Vec::new();
+    reader.take(LIST_LIMIT + 1).read_to_end(&mut bytes).with_context(|| cannot_read(&name))?;
+    if bytes.len() as u64 > LIST_LIMIT {
+        bail!(
+            "{}: a list of hosts of more than 64 MiB; give expressions such as web[1-99999]",
+            name.display()
+        );
+    }
+    let text = String::from_utf8(bytes);
+    let text =
+        text.map_err(|_| anyhow::anyhow!("{}: is not UTF-8; save it as UTF-8 text", name.display()))?;
+    Ok(parse_host_list(&text, &name.display().to_string())?)
+}
+
+/// All that the files of hosts say.
+pub(super) fn inventory(args: &FileArgs) -> anyhow::Result<Inventory> {
+    let sources = if args.allow_sources { ExtraSources::Allowed } else { ExtraSources::Refused };
+    let usual = Places::from_environment(|name| std::env::var_os(name));
+    let places = Places { extra: args.clusters.clone(), extra_sources: sources, ..usual };
+    Ok(hosts::load(&places)?)
+}
+
+/// Says once what the files of hosts say and we pass over.
+pub(super) fn tell_warnings(inventory: &Inventory) {
+    let mut err = std::io::stderr().lock();
+    for warning in inventory.warnings() {
+        let _ = writeln!(err, "omnes: {warning}");
+    }
+}
+
+/// What the resolver is told of a member.
+pub(super) fn request(member: &Member) -> Request {
+    Request {
+        host: member.host.clone(),
+        user: member.user.as_ref().map(|user| user.value.clone()),
+        port: member.port.as_ref().map(|port| port.value),
+        address: member.address.as_ref().map(|address| address.value.clone()),
+        jump: member.jump.as_ref().map(|jump| jump.value.clone()),
+        identity: member.identity.as_ref().map(|identity| identity.value.clone()),
+    }
+}

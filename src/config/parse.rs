@@ -1,0 +1,241 @@
+//! The text of `config.toml` to a [`Config`].
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::value::{ConfigError, Item, Source};
+use super::{Color, Config, Limits, Place, Scope, Zoom};
+use crate::size::Size;
+use crate::ssh::HostKeyPolicy;
+
+const TOP: [&str; 7] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "limits"];
+const LIMITS: [&str; 7] =
+    ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile", "input_queue"];
+
+/// Parses the text of a file; its name stands in errors only.
+pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
+    let source = Source { name, text: text.trim_start_matches('\u{feff}') };
+    let table = DeTable::parse(source.text).map_err(|error| {
+        let fault = format!("this is not TOML: {}", error.message().trim_end().replace('\n', "; "));
+        source.error(error.span().unwrap_or(0..0), fault)
+    })?;
+    let mut config = Config::default();
+    for item in Item::all(source, table.get_ref()) {
+        top(&mut config, &item)?;
+    }
+    Ok(config)
+}
+
+fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
+    match item.key {
+        "prefix" => config.prefix = Some(item.text("a key such as \"C-a\"")?.to_owned()),
+        "host_keys" => config.host_keys = Some(host_keys(item)?),
+        "zoom" => {
+            config.zoom = word(item, &[("all", Zoom::All), ("alone", Zoom::Alone)])?;
+        }
+        "scope" => {
+            config.scope = word(item, &[("all", Scope::All), ("visible", Scope::Visible)])?;
+        }
+        "keys" => {
+            for key in item.table()? {
+                let value = key.text("the name of an action, or \"none\"")?.to_owned();
+                let at = key.source.place(key.key_span.start);
+                config.keys.insert(key.key.to_owned(), Place { value, at });
+            }
+        }
+        "theme" => {
+            for key in item.table()? {
+                match key.key {
+                    "color" => config.color = color(&key)?,
+                    _ => return Err(key.unknown(" in [theme]", &["color"])),
+                }
+            }
+        }
+        "limits" => {
+            for key in item.table()? {
+                limit(&mut config.limits, &key)?;
+            }
+        }
+        "guards" => {
+            let fault = "`guards` is reserved: this version does not ask before it starts; leave it out";
+            return Err(item.source.error(item.key_span.clone(), fault));
+        }
+        _ => return Err(item.unknown("", &TOP)),
+    }
+    Ok(())
+}
+
+fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
+    let count = |wanted: &str| -> Result<Option<NonZeroUsize>, ConfigError> {
+        Ok(NonZeroUsize::new(item.number(1..1_000_001, wanted)?))
+    };
+    match item.key {
+        "fanout" => limits.fanout = count("a number of hosts, 1 or more")?,
+        "logins" => limits.logins = count("a number of hosts, 1 or more")?,
+        "input_queue" => {
+            let wanted = "a number of bytes from 1024 to 16777216";
+            limits.input_queue = NonZeroUsize::new(item.number(1024..(16 << 20) + 1, wanted)?);
+        }
+        "scrollback" => {
+            limits.scrollback = Some(item.number(0..1_000_001, "a number of lines, at most 1000000")?);
+        }
+        "min_tile" => limits.min_tile = Some(tile(item)?),
+        "connect_timeout" => {
+            let wanted = "seconds above 0, such as 15 or \"2m\"";
+            let timeout = item.seconds(wanted)?;
+            if timeout.is_zero() {
+                return Err(item.wrong(wanted));
+            }
+            limits.connect_timeout = Some(timeout);
+        }
+        "command_timeout" => {
+            limits.command_timeout = Some(item.seconds("seconds, such as 60 or \"5m\"; 0 is none")?);
+        }
+        _ => return Err(item.unknown(" in [limits]", &LIMITS)),
+    }
+    Ok(())
+}
+
+fn host_keys(item: &Item) -> Result<HostKeyPolicy, ConfigError> {
+    use HostKeyPolicy::*;
+    word(item, &[("ask", Ask), ("strict", Strict), ("accept-new", AcceptNew)])
+}
+
+fn color(item: &Item) -> Result<Color, ConfigError> {
+    word(item, &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])
+}
+
+fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
+    let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    let wanted = list.join(" or ");
+    let text = item.text(&wanted)?;
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| item.wrong(&wanted))
+}
+
+/// Columns x rows, as a person says it.
+fn tile(item: &Item) -> Result<Size, ConfigError> {
+    let wanted = "columns x rows from 10x3, such as \"40x8\"";
+    let (cols, rows) = item.text(wanted)?.split_once('x').ok_or_else(|| item.wrong(wanted))?;
+    match (cols.trim().parse::<u16>(), rows.trim().parse::<u16>()) {
+        (Ok(cols), Ok(rows)) if (10..=1000).contains(&cols) && (3..=1000).contains(&rows) => {
+            Ok(Size::new(rows, cols))
+        }
+        _ => Err(item.wrong(wanted)),
+    }
+}
+
+/// A time as people write it: `15`, `0.5`, `15s`, `250ms`, `2m`, `1h`. At most a year, so that no deadline overflows.
+pub fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.trim_start() {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let seconds = number.parse::<f64>().ok()? * unit;
+    (seconds <= 366.0 * 86_400.0).then(|| Duration::try_from_secs_f64(seconds).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        parse("config.toml", text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn every_key_has_its_place() {
+        let text = r#"
+prefix = "C-b"
+host_keys = "accept-new"
+zoom = "alone"
+scope = "visible"
+[keys]
+"M-x" = "detach"
+[theme]
+color = "never"
+[limits]
+fanout = 64
+connect_timeout = 2.5
+command_timeout = "5m"
+logins = 16
+scrollback = 0
+min_tile = "60x10"
+input_queue = 0x10000
+"#;
+        let config = parse("config.toml", text).expect("a good file");
+        assert_eq!(config.prefix.as_deref(), Some("C-b"));
+        assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
+        assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
+        assert_eq!(config.keys["M-x"], Place { value: "detach".into(), at: "config.toml:7:1".into() });
+        let limits = config.limits;
+        assert_eq!(limits.fanout.map(NonZeroUsize::get), Some(64));
+        assert_eq!(limits.connect_timeout, Some(Duration::from_millis(2_500)));
+        assert_eq!(limits.command_timeout, Some(Duration::from_secs(300)));
+        assert_eq!((limits.scrollback, limits.min_tile), (Some(0), Some(Size::new(10, 60))));
+        assert_eq!(limits.input_queue.map(NonZeroUsize::get), Some(65_536));
+        assert_eq!(parse("x", "").expect("silence is allowed"), Config::default());
+    }
+
+    #[test]
+    fn a_fault_names_its_place_and_the_next_step() {
+        for (text, expected) in [
+            ("\nprefx = 1", "config.toml:2:1: unknown key `prefx`; did you mean `prefix`?"),
+            (
+                "[limits]\nfanot = 1",
+                "config.toml:2:1: unknown key `fanot` in [limits]; did you mean `fanout`?",
+            ),
+            ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
+            ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
+            ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),
+            ("[limits]\nfanout = 0", "config.toml:2:10: `fanout` is 0; write a number of hosts, 1 or more"),
+            ("[limits]\nfanout = -1", "config.toml:2:10: `fanout` is -1; write a number of hosts, 1 or more"),
+            (
+                "[limits]\nconnect_timeout = 0",
+                "config.toml:2:19: `connect_timeout` is 0; write seconds above 0, such as 15 or \"2m\"",
+            ),
+            (
+                "[limits]\nmin_tile = \"2x2\"",
+                "config.toml:2:12: `min_tile` is \"2x2\"; write columns x rows from 10x3, such as \"40x8\"",
+            ),
+            ("zoom = \"one\"", "config.toml:1:8: `zoom` is \"one\"; write \"all\" or \"alone\""),
+            ("[keys]\nx = 1", "config.toml:2:5: `x` is 1; write the name of an action, or \"none\""),
+            (
+                "[guards]\n",
+                "config.toml:1:2: `guards` is reserved: this version does not ask before it starts; leave it out",
+            ),
+        ] {
+            assert_eq!(fault(text), expected, "{text}");
+        }
+        assert!(fault("a = ").starts_with("config.toml:1:5: this is not TOML: "), "{}", fault("a = "));
+        assert!(fault("zoom = \"all\"\nzoom = \"all\"").starts_with("config.toml:2:1: this is not TOML"));
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, millis) in [
+            ("15", Some(15_000)),
+            ("0.5", Some(500)),
+            ("250ms", Some(250)),
+            ("15s", Some(15_000)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("0", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("1d", None),
+            ("1e9", None),
+            ("99999999999", None),
+            ("1.2.3", None),
+        ] {
+            assert_eq!(duration(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+}

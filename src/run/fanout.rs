@@ -1,0 +1,339 @@
+//! The fan-out: at most so many hosts at work, each in a task of its own that ends with one outcome.
+//!
+//! The moment that divides *certainly not run* from *not known* is the exec request: until it is handed over a host that
+//! fails or is given up did not run the command, from then on only its exit status says that it did. The standard input
+//! of a command is empty; that of omnes is never read here.
+//!
+//! Interrupts go through three steps, each told to all host tasks at once ([`Pace`]): start no more, end what runs, leave.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::report::{Output, Reporter, Summary};
+use super::writer::{Ends, QUEUE, Writer};
+use super::{Happened, HostIx, Interrupt, Plan, Stream};
+use crate::outcome::{Exit, NotRun, Outcome, Unknown};
+use crate::ssh::{Channel, ChannelEvent, ChannelOutput, ConnectError, Connector, StartError, Target};
+
+/// How long a command may take to end after it was told to; with [`CLOSING`] the 5 s that the user was promised.
+const GRACE: Duration = Duration::from_secs(4);
+/// How long closing a channel and saying good-bye may take.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// A plan with its targets and the way to them.
+pub struct Job {
+    /// What is run where.
+    pub plan: Plan,
+    /// For each host of the plan, in its order: how it is reached, or why it is not contacted.
+    pub targets: Vec<Result<Target, ConnectError>>,
+    /// What reaches them.
+    pub connector: Connector,
+}
+
+/// How far the user has gone with interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    Go,
+    StartNoMore,
+    End,
+    Leave,
+}
+
+/// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
+///
+/// The third interrupt returns while tasks and the writer may still be at work: the caller leaves the process.
+pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+    let begun = Instant::now();
+    let fault = CancellationToken::new();
+    let mut writer = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());
+    let (events, happened) = mpsc::channel(QUEUE);
+    let writing = tokio::task::spawn_blocking(move || {
+        writer.drain(happened);
+        writer
+    });
+    let mut run = Run::new(job, events, fault);
+    run.to_the_end(&mut interrupts).await;
+    if *run.pace.borrow() == Pace::Leave {
+        return run.leave().await;
+    }
+    let known = run.summary();
+    let telling = async {
+        let summary = run.close_books().await;
+        let mut writer = writing.await?;
+        tokio::task::spawn_blocking(move || writer.finish(summary, begun.elapsed())).await
+    };
+    // No host is at work any more, so whoever interrupts now does not want to wait for the reader of our output.
+    tokio::select! {
+        told = telling => told.unwrap_or_else(|_| known.with(Exit::OwnFault)),
+        Some(_) = interrupts.recv() => known.with(Exit::Interrupted),
+    }
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    waiting: std::vec::IntoIter<(usize, Result<Target, ConnectError>)>,
+    fanout: usize,
+    tasks: JoinSet<Outcome>,
+    hosts: HashMap<Id, HostIx>,
+    books: Vec<Option<Outcome>>,
+    pace: watch::Sender<Pace>,
+    fault: CancellationToken,
+    exit: Exit,
+}
+
+/// What every host task needs.
+struct Shared {
+    command: String,
+    command_timeout: Option<Duration>,
+    connector: Connector,
+    events: mpsc::Sender<Happened>,
+    /// By host: the exec request may have been handed over.
+    sent: Vec<AtomicBool>,
+}
+
+impl Run {
+    fn new(job: Job, events: mpsc::Sender<Happened>, fault: CancellationToken) -> Run {
+        let Job { plan, targets, connector } = job;
+        let n = plan.hosts.len();
+        let shared = Shared {
+            command: plan.command,
+            command_timeout: plan.limits.command_timeout,
+            connector,
+            events,
+            sent: (0..n).map(|_| AtomicBool::new(false)).collect(),
+        };
+        Run {
+            shared: Arc::new(shared),
+            waiting: targets.into_iter().enumerate().collect::<Vec<_>>().into_iter(),
+            fanout: plan.limits.fanout.get(),
+            tasks: JoinSet::new(),
+            hosts: HashMap::new(),
+            books: vec![None; n],
+            pace: watch::Sender::new(Pace::Go),
+            fault,
+            exit: Exit::Well,
+        }
+    }
+
+    async fn to_the_end(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+        loop {
+            self.start_more();
+            let faulty = *self.pace.borrow() >= Pace::End;
+            tokio::select! {
+                biased;
+                Some(interrupt) = interrupts.recv() => {
+                    if self.interrupted(interrupt) == Pace::Leave {
+                        return;
+                    }
+                }
+                () = self.fault.cancelled(), if !faulty => {
+                    self.pace.send_replace(Pace::End);
+                }
+                ended = self.tasks.join_next_with_id() => match ended {
+                    Some(ended) => self.host_ended(ended),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn start_more(&mut self) {
+        while *self.pace.borrow() == Pace::Go && self.tasks.len() < self.fanout {
+            let Some((ix, target)) = self.waiting.next() else { return };
+            let work = work(self.shared.clone(), HostIx(ix), target, self.pace.subscribe());
+            let task = self.tasks.spawn(work);
+            self.hosts.insert(task.id(), HostIx(ix));
+        }
+    }
+
+    fn host_ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
+        let (id, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.exit = self.exit.worst(Exit::OwnFault);
+                (error.id(), Outcome::Unknown(Unknown::LinkLost("internal error, please report it".into())))
+            }
+        };
+        let host = self.hosts.remove(&id).expect("every task was entered when it was spawned");
+        self.books[host.0] = Some(outcome);
+    }
+
+    /// One step further; says so, unless the writer is so far behind that it would have to wait.
+    fn interrupted(&mut self, interrupt: Interrupt) -> Pace {
+        self.exit = self.exit.worst(Exit::Interrupted);
+        let old = *self.pace.borrow();
+        let running = self.tasks.len();
+        let (pace, sentence) = match (old, interrupt) {
+            (Pace::Go, Interrupt::Int) => (
+                Pace::StartNoMore,
+                format!("no more hosts are started, {running} go on; C-c again ends their commands"),
+            ),
+            (Pace::Go | Pace::StartNoMore, _) => {
+                (Pace::End, format!("ending {running} commands, at most 5 s; C-c again leaves at once"))
+            }
+            (Pace::End, Interrupt::Term) => return Pace::End,
+            _ => (Pace::Leave, "left at once; commands may still run".to_owned()),
+        };
+        self.pace.send_replace(pace);
+        let _ = self.shared.events.try_send(Happened::Notice(sentence));
+        pace
+    }
+
+    /// The third interrupt: what is not known yet will not be known.
+    async fn leave(mut self) -> Summary {
+        for host in self.hosts.values() {
+            let sent = self.shared.sent[host.0].load(Ordering::Acquire);
+            self.books[host.0] = Some(match sent {
+                true => Outcome::Unknown(Unknown::Killed),
+                false => Outcome::NotRun(NotRun::Cancelled),
+            });
+        }
+        // Tasks that are given up let go of their connections; that takes no time, unless something hangs.
+        let _ = timeout(CLOSING, self.tasks.shutdown()).await;
+        self.summary()
+    }
+
+    /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
+    async fn close_books(self) -> Summary {
+        let silent = self.books.iter().enumerate().filter(|(_, outcome)| outcome.is_none());
+        for (ix, _) in silent {
+            let outcome = Outcome::NotRun(NotRun::NotStarted);
+            let _ = self.shared.events.send(Happened::Ended(HostIx(ix), outcome, Duration::ZERO)).await;
+        }
+        self.summary()
+    }
+
+    fn summary(&self) -> Summary {
+        Summary::new(self.books.clone(), self.exit)
+    }
+}
+
+/// One host from its turn to its outcome.
+async fn work(
+    shared: Arc<Shared>,
+    host: HostIx,
+    target: Result<Target, ConnectError>,
+    mut pace: watch::Receiver<Pace>,
+) -> Outcome {
+    let begun = Instant::now();
+    let outcome = match target {
+        Ok(target) => reach(&shared, host, &target, &mut pace).await.unwrap_or_else(Outcome::from),
+        Err(error) => error.into(),
+    };
+    let _ = shared.events.send(Happened::Ended(host, outcome.clone(), begun.elapsed())).await;
+    outcome
+}
+
+/// Connects, runs the command and follows it to its end. An error proves that the command did not run.
+async fn reach(
+    shared: &Shared,
+    host: HostIx,
+    target: &Target,
+    pace: &mut watch::Receiver<Pace>,
+) -> Result<Outcome, ConnectError> {
+    let connecting = async {
+        let link = shared.connector.connect(target, &()).await?;
+        let opened = link.open().await?;
+        Ok::<_, ConnectError>((link, opened))
+    };
+    let (link, opened) = tokio::select! {
+        biased;
+        () = at_least(pace, Pace::StartNoMore) => return Ok(Outcome::NotRun(NotRun::Cancelled)),
+        connected = connecting => connected?,
+    };
+    shared.sent[host.0].store(true, Ordering::Release);
+    let started = tokio::select! {
+        started = opened.exec(shared.command.as_bytes()) => started,
+        () = at_least(pace, Pace::End) => return Ok(Outcome::Unknown(Unknown::Killed)),
+    };
+    let outcome = match started {
+        Ok(channel) => follow(shared, host, channel, pace).await,
+        Err(StartError::NotRun(error)) => error.into(),
+        Err(StartError::Lost(why)) => Outcome::Unknown(Unknown::LinkLost(why)),
+    };
+    let _ = timeout(CLOSING, link.close()).await;
+    Ok(outcome)
+}
+
+/// Passes on what a command says until it is over, out of time, or ended by the user.
+async fn follow(
+    shared: &Shared,
+    host: HostIx,
+    channel: Channel,
+    pace: &mut watch::Receiver<Pace>,
+) -> Outcome {
+    let Channel { mut input, mut output } = channel;
+    let _ = timeout(CLOSING, input.eof()).await;
+    let mut status = None;
+    let end = {
+        let mut telling = pin!(tell(shared, host, &mut output, &mut status));
+        let overdue = async {
+            match shared.command_timeout {
+                Some(after) => sleep(after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            closed = &mut telling => closed,
+            () = overdue => Err(Unknown::TimedOut(shared.command_timeout.unwrap_or_default())),
+            () = at_least(pace, Pace::End) => {
+                let _ = timeout(CLOSING, input.signal("TERM")).await;
+                timeout(GRACE - CLOSING, telling).await.unwrap_or(Err(Unknown::Killed))
+            }
+        }
+    };
+    if let Err(Unknown::TimedOut(_) | Unknown::Killed) = end {
+        let closing = async {
+            let _ = input.signal("TERM").await;
+            input.close().await;
+        };
+        let _ = timeout(CLOSING, closing).await;
+    }
+    // A status that has arrived is the truth, even where the channel never closed.
+    match (status, end) {
+        (Some(outcome), _) => outcome,
+        (None, Ok(())) => Outcome::Unknown(Unknown::NoStatus),
+        (None, Err(why)) => Outcome::Unknown(why),
+    }
+}
+
+/// Passes on output until the channel is closed; waits where the writer is behind, and with it the host's window.
+async fn tell(
+    shared: &Shared,
+    host: HostIx,
+    output: &mut ChannelOutput,
+    status: &mut Option<Outcome>,
+) -> Result<(), Unknown> {
+    loop {
+        let (stream, bytes) = match output.next().await {
+            ChannelEvent::Data(bytes) => (Stream::Out, bytes),
+            ChannelEvent::Stderr(bytes) => (Stream::Err, bytes),
+            ChannelEvent::Eof => continue,
+            ChannelEvent::Exit(code) => {
+                status.get_or_insert(Outcome::Exited(code));
+                continue;
+            }
+            ChannelEvent::Signal(name) => {
+                status.get_or_insert(Outcome::Signalled(name));
+                continue;
+            }
+            ChannelEvent::Closed(how) => return how.map_err(Unknown::LinkLost),
+        };
+        let _ = shared.events.send(Happened::Said(host, stream, bytes)).await;
+    }
+}
+
+/// Waits until the user has gone so far.
+async fn at_least(pace: &mut watch::Receiver<Pace>, wanted: Pace) {
+    if pace.wait_for(|pace| *pace >= wanted).await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,80 @@
+//! What a run is going to do, decided before anything connects.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::hosts::Host;
+
+/// One command for many hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The command, exactly as `ssh HOST CMD` would send it.
+    pub command: String,
+    /// The hosts, in the order of their set; each once.
+    pub hosts: Vec<Host>,
+    /// How much at once, and for how long.
+    pub limits: Limits,
+}
+
+/// How much at once, and for how long. The connect timeout belongs to each host's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many hosts are worked on at once.
+    pub fanout: NonZeroUsize,
+    /// How long a command may run after it was sent; `None` is for ever.
+    pub command_timeout: Option<Duration>,
+}
+
+impl Limits {
+    /// 256 at once (a library client costs 1.4 ms of CPU and 60 kB a host, so more only hurries the servers), for ever.
+    pub const DEFAULT: Limits = Limits {
+        fanout: match NonZeroUsize::new(256) {
+            Some(n) => n,
+            None => NonZeroUsize::MIN,
+        },
+        command_timeout: None,
+    };
+}
+
+/// The words of a command line as ssh joins them: by one space, nothing quoted, nothing expanded.
+pub fn command(words: &[String]) -> String {
+    words.join(" ")
+}
+
+/// The fan-out that so many file descriptors allow, where it is below the wanted one.
+///
+/// `spare` descriptors are kept for standard streams, files, the runtime and the agent's pool; each host takes up to
+/// `each`.
+pub fn lowered(wanted: NonZeroUsize, descriptors: u64, spare: u64, each: u64) -> Option<NonZeroUsize> {
+    let room = usize::try_from(descriptors.saturating_sub(spare) / each.max(1)).unwrap_or(usize::MAX);
+    let room = NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN);
+    (room < wanted).then_some(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_joined_by_one_space_and_never_quoted() {
+        let words = ["echo".to_owned(), "a  b".to_owned(), String::new(), "$HOME".to_owned()];
+        assert_eq!(command(&words), "echo a  b  $HOME");
+    }
+
+    #[test]
+    fn the_fan_out_fits_the_descriptors_and_is_never_zero() {
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        for (wanted, descriptors, expected) in [
+            (256, 1_048_576, None),
+            (256, 1_024, None),
+            (256, 256, Some(96)),
+            (256, 576, None),
+            (10_000, 4_096, Some(2_016)),
+            (256, 10, Some(1)),
+            (1, 10, None),
+        ] {
+            assert_eq!(lowered(n(wanted), descriptors, 64, 2), expected.map(n), "{wanted} {descriptors}");
+        }
+        assert_eq!(Limits::DEFAULT.fanout.get(), 256);
+    }
+}

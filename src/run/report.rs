@@ -1,0 +1,347 @@
+//! What a run says, as it happens and at its end: pure, from [`Happened`] to text for the two streams.
+//!
+//! The fan-out keeps the books; the reporter tells them. Remote bytes are escaped where they go to a terminal and exact
+//! where they do not.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::gather::{Gather, Group, Kept, Text};
+use super::stream::Lines;
+use super::{Happened, HostIx, Plan, Stream, json};
+use crate::escape;
+use crate::hosts::{Host, HostSet};
+use crate::outcome::{Exit, NotRun, Outcome, Unknown};
+
+/// The form in which results are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Live lines, each with its host before it.
+    #[default]
+    Stream,
+    /// Equal outputs once, under their folded host set, when all is over.
+    Gather,
+    /// JSON lines (`docs/events.md`).
+    Json,
+}
+
+/// Where one of our own streams goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// A terminal: what a host wrote is escaped.
+    Terminal,
+    /// A file or pipe: what a host wrote is exact.
+    Exact,
+}
+
+/// Text on its way to our two streams, in the order in which it is to appear.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Paper {
+    /// Never two neighbours for the same stream.
+    pub parts: Vec<(Stream, Vec<u8>)>,
+}
+
+impl Paper {
+    /// The text of one stream, to be added to.
+    pub fn on(&mut self, stream: Stream) -> &mut Vec<u8> {
+        if self.parts.last().is_none_or(|(last, _)| *last != stream) {
+            self.parts.push((stream, Vec::new()));
+        }
+        let (_, text) = self.parts.last_mut().expect("one was pushed if there was none");
+        text
+    }
+
+    /// One line of ours on standard error.
+    pub fn notice(&mut self, sentence: &str) {
+        let text = self.on(Stream::Err);
+        text.extend_from_slice(b"omnes: ");
+        text.extend_from_slice(sentence.as_bytes());
+        text.push(b'\n');
+    }
+}
+
+impl Summary {
+    /// The books closed: a host without an outcome was never begun. `end` is what the run itself came to, hosts apart.
+    pub fn new(outcomes: Vec<Option<Outcome>>, end: Exit) -> Summary {
+        let outcomes: Vec<Outcome> =
+            outcomes.into_iter().map(|o| o.unwrap_or(Outcome::NotRun(NotRun::NotStarted))).collect();
+        let exit = outcomes.iter().fold(end, |exit, outcome| exit.worst(outcome.class().into()));
+        Summary { outcomes, exit }
+    }
+
+    /// The same, ended worse.
+    pub fn with(self, end: Exit) -> Summary {
+        Summary { exit: self.exit.worst(end), ..self }
+    }
+}
+
+/// The end of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// One outcome for each host of the plan, in its order.
+    pub outcomes: Vec<Outcome>,
+    /// What all outcomes add up to, the user's interrupt and our own faults included.
+    pub exit: Exit,
+}
+
+/// How our streams look to the reporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sinks {
+    /// Standard output.
+    pub out: Sink,
+    /// Standard error.
+    pub err: Sink,
+}
+
+impl Sinks {
+    fn of(self, stream: Stream) -> Sink {
+        match stream {
+            Stream::Out => self.out,
+            Stream::Err => self.err,
+        }
+    }
+}
+
+/// The teller of one run.
+#[derive(Debug)]
+pub struct Reporter {
+    mode: Mode,
+    sinks: Sinks,
+    command: String,
+    hosts: Vec<Host>,
+    names: Vec<String>,
+    lines: Vec<[Lines; 2]>,
+    cut: Vec<bool>,
+    ended: usize,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Stream,
+    Gather(Gather),
+    Json,
+}
+
+impl Reporter {
+    /// A reporter for one plan.
+    pub fn new(plan: &Plan, output: Output, sinks: Sinks) -> Reporter {
+        let n = plan.hosts.len();
+        Reporter {
+            mode: match output {
+                Output::Stream => Mode::Stream,
+                Output::Gather => Mode::Gather(Gather::default()),
+                Output::Json => Mode::Json,
+            },
+            sinks,
+            command: plan.command.clone(),
+            hosts: plan.hosts.clone(),
+            names: plan.hosts.iter().map(Host::to_string).collect(),
+            lines: (0..n).map(|_| Default::default()).collect(),
+            cut: vec![false; n],
+            ended: 0,
+        }
+    }
+
+    /// The beginning.
+    pub fn begin(&mut self, paper: &mut Paper) {
+        if let Mode::Json = self.mode {
+            json::start(paper.on(Stream::Out), &self.command, &self.hosts);
+        }
+    }
+
+    /// One thing happened.
+    pub fn step(&mut self, happened: Happened, paper: &mut Paper) {
+        match happened {
+            Happened::Said(host, stream, bytes) => self.said(host, stream, &bytes, paper),
+            Happened::Ended(host, outcome, took) => self.host_ended(host, outcome, took, paper),
+            Happened::Notice(sentence) => {
+                self.wipe_progress(paper);
+                paper.notice(&sentence);
+            }
+        }
+    }
+
+    /// The end: what was gathered, and the summary.
+    pub fn finish(&mut self, summary: &Summary, took: Duration, paper: &mut Paper) {
+        self.wipe_progress(paper);
+        if let Mode::Gather(gather) = &self.mode {
+            for group in gather.groups() {
+                self.print_group(&group, paper);
+            }
+        }
+        match self.mode {
+            Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
+            _ => paper.notice(&summary_line(&self.hosts, &summary.outcomes)),
+        }
+    }
+
+    fn said(&mut self, host: HostIx, stream: Stream, bytes: &[u8], paper: &mut Paper) {
+        let kept = match &mut self.mode {
+            Mode::Gather(gather) => gather.said(host, stream, bytes),
+            _ => Kept::Live,
+        };
+        match kept {
+            Kept::Kept => {}
+            Kept::Live => self.live(host, stream, bytes, paper),
+            Kept::Overflow(Text { out, err }) => {
+                self.wipe_progress(paper);
+                let name = &self.names[host.0];
+                paper.notice(&format!("{name} wrote too much to be gathered; it is shown as live lines"));
+                self.live(host, Stream::Out, &out, paper);
+                self.live(host, Stream::Err, &err, paper);
+            }
+        }
+    }
+
+    fn live(&mut self, host: HostIx, stream: Stream, bytes: &[u8], paper: &mut Paper) {
+        let Some(block) = self.lines[host.0][stream as usize].feed(bytes) else { return };
+        self.print_block(host, stream, &block.bytes, paper);
+        if block.cut && !matches!(self.mode, Mode::Json) && !std::mem::replace(&mut self.cut[host.0], true) {
+            paper.notice(&format!("{}: a line of more than 1 MiB is shown in pieces", self.names[host.0]));
+        }
+    }
+
+    fn print_block(&self, host: HostIx, stream: Stream, block: &[u8], paper: &mut Paper) {
+        let name = &self.names[host.0];
+        if let Mode::Json = self.mode {
+            return json::output(paper.on(Stream::Out), name, stream, block);
+        }
+        let (sink, text) = (self.sinks.of(stream), paper.on(stream));
+        for line in block.split_inclusive(|byte| *byte == b'\n') {
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(b": ");
+            push_line(text, line, sink);
+        }
+    }
+
+    fn host_ended(&mut self, host: HostIx, outcome: Outcome, took: Duration, paper: &mut Paper) {
+        for stream in [Stream::Out, Stream::Err] {
+            if let Some(last) = self.lines[host.0][stream as usize].finish() {
+                self.print_block(host, stream, &last, paper);
+            }
+        }
+        self.ended += 1;
+        match &mut self.mode {
+            Mode::Json => json::outcome(paper.on(Stream::Out), &self.names[host.0], &outcome, took),
+            Mode::Gather(gather) => {
+                gather.ended(host, outcome.clone());
+                self.progress(paper);
+            }
+            // Nothing to say of the well, and what never began is named by the summary alone.
+            Mode::Stream
+                if outcome == Outcome::Exited(0) || outcome == Outcome::NotRun(NotRun::NotStarted) => {}
+            Mode::Stream => {
+                let text = paper.on(Stream::Err);
+                text.extend_from_slice(format!("{}: {outcome}\n", self.names[host.0]).as_bytes());
+            }
+        }
+    }
+
+    /// While results are gathered nothing else is to be seen; a terminal shows how far the run is.
+    fn progress(&self, paper: &mut Paper) {
+        if self.sinks.err == Sink::Terminal {
+            let line = format!("\r\x1b[Komnes: {} of {} hosts done", self.ended, self.hosts.len());
+            paper.on(Stream::Err).extend_from_slice(line.as_bytes());
+        }
+    }
+
+    fn wipe_progress(&self, paper: &mut Paper) {
+        if matches!(self.mode, Mode::Gather(_)) && self.sinks.err == Sink::Terminal && self.ended > 0 {
+            paper.on(Stream::Err).extend_from_slice(b"\r\x1b[K");
+        }
+    }
+
+    fn print_group(&self, group: &Group, paper: &mut Paper) {
+        let set: HostSet = group.hosts.iter().map(|host| self.hosts[host.0].clone()).collect();
+        let title = format!("{set} ({}): {}", set.len(), group.outcome);
+        if let Outcome::NotRun(_) = group.outcome {
+            // Nothing ran there, so there is nothing that belongs on standard output.
+            return paper.on(Stream::Err).extend_from_slice(format!("{title}\n").as_bytes());
+        }
+        let Text { out, err } = &*group.text;
+        if !out.is_empty() || err.is_empty() {
+            push_header(paper.on(Stream::Out), &title);
+            push_text(paper.on(Stream::Out), out, self.sinks.out);
+        }
+        if !err.is_empty() {
+            push_header(paper.on(Stream::Err), &format!("{title}, standard error"));
+            push_text(paper.on(Stream::Err), err, self.sinks.err);
+        }
+    }
+}
+
+fn push_header(text: &mut Vec<u8>, title: &str) {
+    let rule = "-".repeat(15);
+    text.extend_from_slice(format!("{rule}\n{title}\n{rule}\n").as_bytes());
+}
+
+fn push_text(text: &mut Vec<u8>, lines: &[u8], sink: Sink) {
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        push_line(text, line, sink);
+    }
+}
+
+/// One line, with the newline it may lack. On a terminal the carriage return of a DOS line end is left out.
+fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match sink {
+        Sink::Exact => text.extend_from_slice(line),
+        Sink::Terminal => {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            text.extend_from_slice(escape::line(line).as_bytes());
+        }
+    }
+    text.push(b'\n');
+}
+
+/// `46 ok: web[01-46]; 1 failed (exit status 2): web47; 1 unreachable (tcp): web48`.
+fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
+    let mut kinds: Vec<(String, &Outcome, Vec<Host>)> = Vec::new();
+    let mut found = std::collections::HashMap::new();
+    for (host, outcome) in hosts.iter().zip(outcomes) {
+        let kind = kind(outcome);
+        let at = *found.entry(kind.clone()).or_insert_with(|| {
+            kinds.push((kind, outcome, Vec::new()));
+            kinds.len() - 1
+        });
+        kinds[at].2.push(host.clone());
+    }
+    kinds.sort_by_key(|(_, outcome, _)| outcome.class());
+    if kinds.is_empty() {
+        return "nothing to do: no host".to_owned();
+    }
+    let mut line = String::new();
+    for (kind, _, hosts) in kinds {
+        let set: HostSet = hosts.into_iter().collect();
+        let between = if line.is_empty() { "" } else { "; " };
+        let _ = write!(line, "{between}{} {kind}: {set}", set.len());
+    }
+    line
+}
+
+/// The kind of an outcome in a few words; hosts of one kind are counted together.
+fn kind(outcome: &Outcome) -> String {
+    use crate::ssh::ConnectError::*;
+    match outcome {
+        Outcome::Exited(0) => "ok".into(),
+        Outcome::Exited(status) => format!("failed (exit status {status})"),
+        Outcome::Signalled(name) => format!("failed (signal {name})"),
+        Outcome::NotRun(NotRun::Connect(error)) => match error {
+            Unreachable { stage, .. } => format!("unreachable ({stage})"),
+            Unsupported(_) => "not supported".into(),
+            HostKey(_) => "host key refused".into(),
+            Login(_) => "login refused".into(),
+            Throttled(_) => "throttled".into(),
+        },
+        Outcome::NotRun(NotRun::Cancelled) => "cancelled".into(),
+        Outcome::NotRun(NotRun::NotStarted) => "not started".into(),
+        Outcome::Unknown(Unknown::TimedOut(_)) => "timed out, may still run".into(),
+        Outcome::Unknown(Unknown::Killed) => "killed, may still run".into(),
+        Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
+        Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

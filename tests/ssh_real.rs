@@ -1,0 +1,18 @@
+//! The transport against Debian's own sshd, against servers that stall, drip and turn away, and against a fleet in
+//! memory that counts what its hosts saw.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+pub mod support;
+
+#[path = "ssh_real/channels.rs"]
+mod channels;
+#[path = "ssh_real/common.rs"]
+mod common;
+#[path = "ssh_real/hostkeys.rs"]
+mod hostkeys;
+#[path = "ssh_real/login.rs"]
+mod login;
+#[path = "ssh_real/scripted.rs"]
+mod scripted;
+#[path = "ssh_real/stalls.rs"]
+mod stalls;
