@@ -15,6 +15,7 @@ use omnes::tui::app::{App, Options};
 use omnes::tui::draw;
 use omnes::tui::event::{Effect, Event, QuestionId};
 use ratatui::buffer::Buffer;
+use unicode_width::UnicodeWidthStr;
 
 /// A screen on which two tiles stand above each other.
 pub const SMALL: Size = Size { rows: 25, cols: 80 };
@@ -198,7 +199,15 @@ impl Ui {
     /// The screen as text, blanks at the ends of lines left out.
     pub fn screen(&self) -> String {
         let buffer = self.buffer();
-        let line = |y| (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        let line = |y| {
+            let (mut text, mut x) = (String::new(), 0);
+            while x < buffer.area.width {
+                text.push_str(buffer[(x, y)].symbol());
+                // A wide character stands on the cell behind it too.
+                x += buffer[(x, y)].symbol().width().max(1) as u16;
+            }
+            text
+        };
         (0..buffer.area.height).map(|y| line(y).trim_end().to_owned() + "\n").collect()
     }
 

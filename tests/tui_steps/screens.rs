@@ -145,11 +145,11 @@ fn the_table_of_unknown_keys() {
     ┏━ Unknown host keys ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃The keys of 2 hosts are not known yet. Compare the fingerprint before you     ┃
     ┃accept.                                                                       ┃
-    ┃▶ web05                   ssh-ed25519                                         ┃
-    ┃SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU                            ┃
-    ┃longer-name.example.org ssh-ed25519                                           ┃
-    ┃SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU                            ┃
-    ┃a accepts the marked key · A all · r refuses it · R all · Tab next · Esc later┃
+    ┃▶ web05                                                                       ┃
+    ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
+    ┃  longer-name.example.org                                                     ┃
+    ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
+    ┃a accepts the marked key · A all · r refuses it · R all · Esc later           ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                      ││                                      │
     │                                      ││                                      │
@@ -243,7 +243,7 @@ fn wide_characters_stay_inside_their_tile() {
     ui.output("b", "日本語");
     assert_snapshot!(ui.screen(), @r"
     ╔▶● a◀═════════════════════════════════╗╔ ● b ═════════════════════════════════╗
-    ║                        日 本           ║║日 本 語                                 ║
+    ║                        日本          ║║日本語                                ║
     ║                                      ║║                                      ║
     ║                                      ║║                                      ║
     ║                                      ║║                                      ║

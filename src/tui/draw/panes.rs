@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
@@ -90,8 +91,13 @@ fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
         target.set_style(style(cell.style));
         return;
     }
-    let fits = !cell.wide || room > 1;
-    let text = if cell.text.is_empty() || !fits { " " } else { cell.text };
+    let text = match cell.text {
+        "" => " ",
+        _ if cell.wide && room < 2 => " ",
+        // The emulator and the screen must agree on every width, or the rest of the row is out of place.
+        text if text.len() > 1 && text.width() != 1 + usize::from(cell.wide) => "\u{fffd}",
+        text => text,
+    };
     target.set_symbol(text).set_style(style(cell.style));
 }
 
