@@ -6,11 +6,14 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::screen::{self, Find, Screen};
+use super::select::Wanted;
 use super::{OwnFault, headless, preferences, signals};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
+use crate::hosts::{Inventory, Member};
 use crate::outcome::Exit;
-use crate::run::{Job, Plan};
+use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, UserEnvironment};
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -21,7 +24,57 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
         Some(DemoCommand::Serve) => serve(args),
-        None => anyhow::bail!("not yet"),
+        None if screen::is_there() => open(args),
+        None => anyhow::bail!("story"),
+    }
+}
+
+/// The fleet in the TUI, with its faults, so that a newcomer sees every state.
+fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
+    let environment = UserEnvironment::of_process();
+    let config = preferences::read(&environment)?;
+    let options = screen::options(&config)?;
+    limits::raise_descriptors();
+    let runtime = headless::runtime()?;
+    let shown = runtime.block_on(async {
+        let hosts = usize::from(args.hosts);
+        let config_of_fleet = FleetConfig { hosts, faults: Faults::story(hosts), ..FleetConfig::default() };
+        let fleet = Fleet::start(config_of_fleet).await.context(OwnFault("the demo cannot start".into()))?;
+        let fleet = Arc::new(fleet);
+        let targets = fleet.targets();
+        let screen = Screen {
+            hosts: targets.into_iter().map(|target| (target.host.clone(), Ok(target))).collect(),
+            find: finder(fleet.clone()),
+            options,
+            logins: screen::logins(None, &config),
+        };
+        let shown = screen.show(fleet.clone()).await;
+        end(fleet).await?;
+        shown
+    });
+    runtime.shutdown_background();
+    shown
+}
+
+/// Only hosts of the fleet can be added to it.
+fn finder(fleet: Arc<Fleet>) -> Find {
+    Arc::new(move |expression| {
+        let members = Wanted::expression(expression).select(&Inventory::default());
+        let members =
+            members.map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())?;
+        let target = |member: Member| {
+            let target = fleet.target(member.host.name()).map_err(|error| error.to_string())?;
+            Ok((target.host.clone(), Ok(target)))
+        };
+        members.into_iter().map(target).collect()
+    })
+}
+
+/// Ends the fleet, its processes and its files; where a session still holds it, it goes with that.
+async fn end(fleet: Arc<Fleet>) -> anyhow::Result<()> {
+    match Arc::into_inner(fleet) {
+        Some(fleet) => fleet.stop().await.context(OwnFault("the demo cannot end".into())),
+        None => Ok(()),
     }
 }
 
@@ -47,9 +100,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
             connector: Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
         };
         let summary = headless::carry_out(job, headless::output(&run.how)).await;
-        if let Some(fleet) = Arc::into_inner(fleet) {
-            fleet.stop().await.context(OwnFault("the demo cannot end".into()))?;
-        }
+        end(fleet).await?;
         summary
     });
     runtime.shutdown_background();
@@ -57,7 +108,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {
-    crate::run::limits::raise_descriptors();
+    limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let served = runtime.block_on(async {
         let mut interrupts = signals::interrupts().context(OwnFault("signals cannot be watched".into()))?;

@@ -21,6 +21,7 @@ mod papers;
 mod preferences;
 mod reach;
 mod run;
+mod screen;
 mod select;
 mod signals;
 mod words;

@@ -1,18 +1,26 @@
 //! `omnes open`: a terminal for every host.
 
-use std::io::IsTerminal;
+use std::sync::Arc;
 
 use anyhow::bail;
 
 use super::args::OpenArgs;
 use super::preferences;
 use super::reach::{self, Reach};
+use super::screen::{self, Find, Screen};
 use super::select::{self, Wanted};
+use crate::hosts::{Inventory, Member};
 use crate::outcome::Exit;
-use crate::ssh::{HostKeyPolicy, UserEnvironment};
+use crate::run::limits;
+use crate::ssh::{HostKeyPolicy, Tcp, UserEnvironment};
 
 /// The cluster that is opened where nothing is named.
 const DEFAULT: &str = "default";
+
+const NO_TARGET: &str = "no target, and no cluster `default` is defined; try\n  \
+    omnes web01,web02      open hosts by name\n  \
+    omnes hosts --list     see which clusters are defined\n  \
+    omnes demo             try everything on a fleet inside this process";
 
 /// Checks everything, then connects.
 pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
@@ -21,31 +29,43 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     }
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let mut wanted = Wanted::new(&args.targets)?;
+    let options = screen::options(&config)?;
+    let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
-    select::tell_warnings(&inventory);
-    if wanted.is_nothing() {
-        if !inventory.has_cluster(DEFAULT) {
-            bail!(NO_TARGET);
-        }
-        wanted = wanted.with("@default");
-    }
+    let wanted = match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
+        (true, false) => bail!(NO_TARGET),
+        (true, true) => wanted.with("@default"),
+        _ => wanted,
+    };
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Ask)?;
     let members = wanted.select(&inventory)?;
-    if !std::io::stdout().is_terminal() || !has_keyboard() {
+    if !screen::is_there() {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
+    select::tell_warnings(&inventory);
     let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
     reach::tell_notes(resolved.iter().flatten());
-    bail!("not yet")
+    limits::raise_descriptors();
+    let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target));
+    let screen = Screen {
+        hosts: members.into_iter().map(|member| member.host).zip(targets).collect(),
+        find: finder(inventory, reach),
+        options,
+        logins: screen::logins(args.fanout, &config),
+    };
+    screen.show_with(Arc::new(Tcp))
 }
 
-const NO_TARGET: &str = "no target, and no cluster `default` is defined; try\n  \
-    omnes web01,web02      open hosts by name\n  \
-    omnes hosts --list     see which clusters are defined\n  \
-    omnes demo             try everything on a fleet inside this process";
-
-/// Keys come from standard input, or from the terminal itself where standard input holds the list of hosts.
-fn has_keyboard() -> bool {
-    std::io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok()
+/// Hosts that are added later are found in the same files as the first.
+fn finder(inventory: Inventory, reach: Reach) -> Find {
+    Arc::new(move |expression| {
+        let members = Wanted::expression(expression).select(&inventory);
+        let members =
+            members.map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())?;
+        let reached = |member: Member| {
+            let target = reach.resolve(&select::request(&member)).map(|resolved| resolved.target);
+            (member.host, target)
+        };
+        Ok(members.into_iter().map(reached).collect())
+    })
 }

@@ -53,6 +53,16 @@ impl Wanted {
         })
     }
 
+    /// One expression, as typed into the TUI.
+    pub(super) fn expression(text: &str) -> Wanted {
+        Wanted {
+            targets: vec![text.to_owned()],
+            exclude: Vec::new(),
+            lists: Vec::new(),
+            empty: Empty::Refused,
+        }
+    }
+
     /// Nothing was named at all.
     pub(super) fn is_nothing(&self) -> bool {
         self.targets.is_empty() && self.lists.is_empty()

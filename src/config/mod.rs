@@ -3,7 +3,6 @@
 //! The whole file is checked before anything else happens. A key that is not known is an error that names the nearest
 //! known one: a preference that is silently not in force is worse than none. Parsing is pure; `read.rs` is the io.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -21,10 +20,10 @@ use crate::ssh::HostKeyPolicy;
 /// What the user prefers; `None` wherever the file is silent, so that each command has its own defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// The prefix key, in key notation (`C-a`).
-    pub prefix: Option<String>,
-    /// `[keys]`: action by key, both as written; the keymap knows which exist.
-    pub keys: BTreeMap<String, Place<String>>,
+    /// The prefix key, in key notation (`C-a`); the keymap knows which exist.
+    pub prefix: Option<Place<String>>,
+    /// `[keys]`: an action and all of its keys, as written and in the order of the file; the keymap knows which exist.
+    pub keys: Vec<Place<(String, Vec<String>)>>,
     /// `[theme] color`.
     pub color: Color,
     /// What zoom means.
@@ -61,8 +60,6 @@ pub struct Limits {
     pub scrollback: Option<usize>,
     /// Smallest tile before there are pages.
     pub min_tile: Option<Size>,
-    /// Bytes of keys kept for a host that does not take them.
-    pub input_queue: Option<NonZeroUsize>,
 }
 
 /// Whether colours are used.

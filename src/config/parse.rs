@@ -11,8 +11,8 @@ use crate::size::Size;
 use crate::ssh::HostKeyPolicy;
 
 const TOP: [&str; 7] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "limits"];
-const LIMITS: [&str; 7] =
-    ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile", "input_queue"];
+const LIMITS: [&str; 6] =
+    ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
 /// Parses the text of a file; its name stands in errors only.
 pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
@@ -30,7 +30,10 @@ pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
 
 fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
     match item.key {
-        "prefix" => config.prefix = Some(item.text("a key such as \"C-a\"")?.to_owned()),
+        "prefix" => {
+            let value = item.text("a key such as \"C-a\"")?.to_owned();
+            config.prefix = Some(Place { value, at: item.source.place(item.value.span().start) });
+        }
         "host_keys" => config.host_keys = Some(host_keys(item)?),
         "zoom" => {
             config.zoom = word(item, &[("all", Zoom::All), ("alone", Zoom::Alone)])?;
@@ -40,9 +43,8 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         }
         "keys" => {
             for key in item.table()? {
-                let value = key.text("the name of an action, or \"none\"")?.to_owned();
-                let at = key.source.place(key.key_span.start);
-                config.keys.insert(key.key.to_owned(), Place { value, at });
+                let value = (key.key.to_owned(), key.texts("a key such as \"d\", or a list of keys")?);
+                config.keys.push(Place { value, at: key.source.place(key.key_span.start) });
             }
         }
         "theme" => {
@@ -74,10 +76,6 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
     match item.key {
         "fanout" => limits.fanout = count("a number of hosts, 1 or more")?,
         "logins" => limits.logins = count("a number of hosts, 1 or more")?,
-        "input_queue" => {
-            let wanted = "a number of bytes from 1024 to 16777216";
-            limits.input_queue = NonZeroUsize::new(item.number(1024..(16 << 20) + 1, wanted)?);
-        }
         "scrollback" => {
             limits.scrollback = Some(item.number(0..1_000_001, "a number of lines, at most 1000000")?);
         }
@@ -158,29 +156,31 @@ host_keys = "accept-new"
 zoom = "alone"
 scope = "visible"
 [keys]
-"M-x" = "detach"
+detach = "M-x"
+zoom = []
 [theme]
 color = "never"
 [limits]
 fanout = 64
 connect_timeout = 2.5
 command_timeout = "5m"
-logins = 16
+logins = 0x10
 scrollback = 0
 min_tile = "60x10"
-input_queue = 0x10000
 "#;
         let config = parse("config.toml", text).expect("a good file");
-        assert_eq!(config.prefix.as_deref(), Some("C-b"));
+        assert_eq!(config.prefix.map(|prefix| prefix.value).as_deref(), Some("C-b"));
         assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
         assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
-        assert_eq!(config.keys["M-x"], Place { value: "detach".into(), at: "config.toml:7:1".into() });
+        assert_eq!(
+            config.keys[0],
+            Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
+        );
         let limits = config.limits;
         assert_eq!(limits.fanout.map(NonZeroUsize::get), Some(64));
         assert_eq!(limits.connect_timeout, Some(Duration::from_millis(2_500)));
         assert_eq!(limits.command_timeout, Some(Duration::from_secs(300)));
         assert_eq!((limits.scrollback, limits.min_tile), (Some(0), Some(Size::new(10, 60))));
-        assert_eq!(limits.input_queue.map(NonZeroUsize::get), Some(65_536));
         assert_eq!(parse("x", "").expect("silence is allowed"), Config::default());
     }
 
@@ -206,7 +206,11 @@ input_queue = 0x10000
                 "config.toml:2:12: `min_tile` is \"2x2\"; write columns x rows from 10x3, such as \"40x8\"",
             ),
             ("zoom = \"one\"", "config.toml:1:8: `zoom` is \"one\"; write \"all\" or \"alone\""),
-            ("[keys]\nx = 1", "config.toml:2:5: `x` is 1; write the name of an action, or \"none\""),
+            ("[keys]\nx = 1", "config.toml:2:5: `x` is 1; write a key such as \"d\", or a list of keys"),
+            (
+                "[keys]\nx = [1]",
+                "config.toml:2:5: `x` is an array; write a key such as \"d\", or a list of keys",
+            ),
             (
                 "[guards]\n",
                 "config.toml:1:2: `guards` is reserved: this version does not ask before it starts; leave it out",

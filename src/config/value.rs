@@ -84,6 +84,18 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// One text, or a list of them.
+    pub(super) fn texts(&self, wanted: &str) -> Result<Vec<String>, ConfigError> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(vec![text.to_string()]),
+            DeValue::Array(items) => {
+                let text = |item: &Spanned<DeValue>| item.get_ref().as_str().map(str::to_owned);
+                items.iter().map(text).collect::<Option<_>>().ok_or_else(|| self.wrong(wanted))
+            }
+            _ => Err(self.wrong(wanted)),
+        }
+    }
+
     pub(super) fn number(&self, allowed: Range<u64>, wanted: &str) -> Result<usize, ConfigError> {
         let number = match self.value.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),

@@ -1,0 +1,210 @@
+//! The way into the TUI, for hosts of the network and of the demo alike.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
+
+use super::{OwnFault, headless};
+use crate::ask::BoxFuture;
+use crate::config::{Color, Config, ConfigError, Scope, Zoom};
+use crate::hosts::Host;
+use crate::outcome::Exit;
+use crate::pane::Key;
+use crate::session::{Hub, Listener, SessionId};
+use crate::size::Size;
+use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Target};
+use crate::tui::app::{App, Options, Palette, ScopeDefault, ZoomHears};
+use crate::tui::asker::asker;
+use crate::tui::event::TargetIndex;
+use crate::tui::event_loop::{self, Ended, Fleet};
+use crate::tui::keymap::Keymap;
+
+/// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
+const LOGINS: usize = 32;
+
+/// A host with the way to it.
+pub(super) type Reached = (Host, Result<Target, ConnectError>);
+
+/// Finds the hosts of an expression that the user types into the TUI; the error is one line.
+pub(super) type Find = Arc<dyn Fn(&str) -> Result<Vec<Reached>, String> + Send + Sync>;
+
+/// What the TUI opens.
+pub(super) struct Screen {
+    /// The hosts, in order.
+    pub(super) hosts: Vec<Reached>,
+    /// Finds more of them.
+    pub(super) find: Find,
+    /// How the preferences make it look and act.
+    pub(super) options: Options,
+    /// Logins at once.
+    pub(super) logins: usize,
+}
+
+/// Is there a screen and a keyboard? Keys come from the terminal itself where standard input holds a list of hosts.
+pub(super) fn is_there() -> bool {
+    std::io::stdout().is_terminal()
+        && (std::io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok())
+}
+
+impl Screen {
+    /// Runs the TUI until the user leaves; needs a runtime.
+    pub(super) async fn show(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
+        let (asker, questions) = asker();
+        let connector = Connector::new(dial, Arc::new(asker), Arc::new(KnownHosts::new()));
+        let (hosts, targets) = self.hosts.into_iter().unzip();
+        let panes = Panes { hub: Hub::new(connector.into(), self.logins), targets, find: self.find };
+        let app = App::new(self.options, Size::DEFAULT);
+        let ended = event_loop::run(app, hosts, panes, questions).await;
+        match ended.context(OwnFault("the terminal cannot be used".into()))? {
+            Ended::ByUser => Ok(Exit::Well),
+            Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),
+        }
+    }
+
+    /// The same, with a runtime of its own.
+    pub(super) fn show_with(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
+        let runtime = headless::runtime()?;
+        let shown = runtime.block_on(self.show(dial));
+        runtime.shutdown_background();
+        shown
+    }
+}
+
+/// How many logins run at once.
+pub(super) fn logins(asked: Option<std::num::NonZeroUsize>, config: &Config) -> usize {
+    asked.or(config.limits.logins).map_or(LOGINS, std::num::NonZeroUsize::get)
+}
+
+/// The preferences as the TUI takes them; keys that cannot be are an error with their place.
+pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
+    let usual = Options::default();
+    Ok(Options {
+        keymap: keymap(config)?,
+        min_tile: config.limits.min_tile.unwrap_or(usual.min_tile),
+        scrollback: config.limits.scrollback.unwrap_or(usual.scrollback),
+        zoom_hears: match config.zoom {
+            Zoom::All => ZoomHears::All,
+            Zoom::Alone => ZoomHears::Alone,
+        },
+        scope: match config.scope {
+            Scope::All => ScopeDefault::All,
+            Scope::Visible => ScopeDefault::Visible,
+        },
+        palette: match config.color {
+            Color::Always => Palette::Colour,
+            Color::Never => Palette::Plain,
+            Color::Auto => match std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+                true => Palette::Plain,
+                false => Palette::Colour,
+            },
+        },
+    })
+}
+
+fn keymap(config: &Config) -> anyhow::Result<Keymap> {
+    let prefix = match &config.prefix {
+        None => Keymap::default_prefix(),
+        Some(prefix) => prefix.value.parse::<Key>().map_err(|error| {
+            ConfigError::new(&prefix.at, &format!("`prefix`: {error}; write a key such as \"C-a\""))
+        })?,
+    };
+    let mut overrides = Vec::new();
+    let mut keymap = Keymap::new(prefix, &overrides);
+    for wish in &config.keys {
+        // One more each time, so that an error belongs to the last.
+        overrides.push(wish.value.clone());
+        keymap = Keymap::new(prefix, &overrides);
+        if let Err(error) = &keymap {
+            bail!(ConfigError::new(&wish.at, &error.to_string()));
+        }
+    }
+    keymap.map_err(|error| match &config.prefix {
+        Some(prefix) => ConfigError::new(&prefix.at, &format!("`prefix`: {error}")).into(),
+        None => anyhow!(OwnFault(error.to_string())),
+    })
+}
+
+/// The sessions of the TUI with their targets.
+struct Panes {
+    hub: Hub,
+    targets: Vec<Result<Target, ConnectError>>,
+    find: Find,
+}
+
+impl Fleet for Panes {
+    type Found = Vec<Reached>;
+
+    fn open(&mut self, session: SessionId, target: TargetIndex, size: Size) {
+        if let Some(target) = self.targets.get(target.0) {
+            self.hub.open(session, target.clone(), size);
+        }
+    }
+
+    fn input(&mut self, session: SessionId, bytes: Bytes) {
+        // It is refused only by a session that is over, whose end is on its way.
+        let _over = self.hub.input(session, bytes);
+    }
+
+    fn resize(&mut self, session: SessionId, size: Size) {
+        self.hub.resize(session, size);
+    }
+
+    fn close(&mut self, session: SessionId) {
+        self.hub.close(session);
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        self.hub.forget(session);
+    }
+
+    fn listener(&self) -> Arc<Listener> {
+        self.hub.listener()
+    }
+
+    /// On a thread of its own, since a dynamic source may take ten seconds.
+    fn find(&self, expression: String) -> BoxFuture<'static, Result<Vec<Reached>, String>> {
+        let find = self.find.clone();
+        Box::pin(async move {
+            let found = tokio::task::spawn_blocking(move || find(&expression)).await;
+            found.unwrap_or_else(|_| Err("the search for hosts failed inside omnes".into()))
+        })
+    }
+
+    fn keep(&mut self, found: Vec<Reached>) -> Vec<Host> {
+        let (hosts, targets): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        self.targets.extend(targets);
+        hosts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn fault(text: &str) -> String {
+        let config = parse("config.toml", text).expect("good as far as the file goes");
+        options(&config).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn keys_are_judged_with_their_place() {
+        let config = parse("config.toml", "prefix = \"C-b\"\nzoom = \"alone\"\n[limits]\nscrollback = 7\n");
+        let options = options(&config.expect("a good file")).expect("good keys");
+        assert_eq!((options.zoom_hears, options.scrollback), (ZoomHears::Alone, 7));
+        assert_eq!(options.keymap.prefix(), "C-b".parse().expect("a key"));
+        for (text, start) in [
+            ("prefix = \"C-nope\"", "config.toml:1:10: `prefix`: "),
+            (
+                "[keys]\ndetach = \"d\"\ndetahc = \"x\"",
+                "config.toml:3:1: `detahc` is no action; did you mean `detach`?",
+            ),
+            ("[keys]\ndetach = \"Nope-x\"", "config.toml:2:1: detach: "),
+        ] {
+            let fault = fault(text);
+            assert!(fault.starts_with(start), "{text}: {fault}");
+        }
+    }
+}
