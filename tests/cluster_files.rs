@@ -1,5 +1,7 @@
 //! Files of hosts as they lie on a user's disk: found, read, put together, and what a selection makes of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world fails there")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -102,7 +104,7 @@ fn the_example_means_what_it_says() {
     assert_eq!(inventory.warnings(), []);
     assert_eq!(names(&inventory, &["web"]), "admin@edge.example.org:2222,web[01-06]");
     assert_eq!(names(&inventory, &["db"]), "db,dba[1-2],dbb[1-2]");
-    let all = "admin@edge.example.org:2222,db,dba[1-2],dbb[1-2],web[01-03,05-06]";
+    let all = "db,dba[1-2],dbb[1-2],admin@edge.example.org:2222,web[01-03,05-06]";
     assert_eq!(names(&inventory, &["default"]), all);
     let web03 = select(&inventory, &["web&web03"]).unwrap().remove(0);
     let said = |value: &Option<omnes::hosts::Valued<String>>| value.as_ref().unwrap().value.clone();
@@ -110,11 +112,12 @@ fn the_example_means_what_it_says() {
     assert_eq!(web03.port.as_ref().unwrap().value, 2200);
     assert_eq!(said(&web03.jump), "bastion.example.org");
     assert_eq!(web03.vars.keys().collect::<Vec<_>>(), ["dc", "role"]);
-    assert!(web03.port.unwrap().origin.to_string().ends_with("clusters.toml:32"));
+    assert!(web03.port.unwrap().origin.to_string().ends_with("clusters.toml:29"));
     // Named alone it is in no cluster, but its tags are never lost.
     let alone = only(&inventory, "web03");
     assert_eq!(alone.user, None);
     assert_eq!(alone.tags.iter().map(|tag| tag.value.as_str()).collect::<Vec<_>>(), ["prod"]);
+    assert_eq!(names(&inventory, &["@*"]), names(&inventory, &["web,db"]));
     assert_eq!(inventory.cluster_names().collect::<Vec<_>>(), ["all", "db", "default", "web"]);
 }
 
@@ -182,6 +185,10 @@ fn cycles_are_reported_with_their_chain() {
     let deep: String = (0..200).map(|n| format!("c{n} c{}\n", n + 1)).collect();
     disk.write("home/.clusterssh/clusters", deep);
     assert!(select(&disk.load(), &["c0"]).unwrap_err().contains("nest deeper"));
+    let (open, close) = ("(".repeat(32), ")".repeat(32));
+    let deepest: String = (0..31).map(|n| format!("c{n} {open}c{}{close}\n", n + 1)).collect();
+    disk.write("home/.clusterssh/clusters", deepest);
+    assert_eq!(names(&disk.load(), &[&format!("{open}c0{close}")]), "c31");
 }
 
 #[test]
@@ -235,7 +242,7 @@ fn no_expression_costs_much() {
         let start = Instant::now();
         let _ = select(&inventory, &[&expression]);
         let shown: String = expression.chars().take(20).collect();
-        assert!(start.elapsed() < Duration::from_secs(20), "{shown}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(60), "{shown}: {:?}", start.elapsed());
     }
 }
 
@@ -349,12 +356,11 @@ fn clustershell_groups_are_clusters_and_sources() {
 
 #[test]
 fn commands_run_only_from_files_that_nobody_else_may_write() {
-    let refused = |disk: &Disk, places: Places| {
+    let refused = |places: Places| {
         let inventory = load(&places).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(names(&inventory, &["@io"]), "e[2,5-6]", "groups in files need no trust");
         let error = select(&inventory, &["@shell:oss"]).expect_err("this must not run");
         assert!(error.contains("may not run commands"), "{error}");
-        drop(disk.path(""));
         error
     };
     let disk = Disk::new();
@@ -363,16 +369,16 @@ fn commands_run_only_from_files_that_nobody_else_may_write() {
 
     let conf = disk.path("home/.config/clustershell/groups.conf");
     fs::set_permissions(&conf, fs::Permissions::from_mode(0o664)).unwrap();
-    assert!(refused(&disk, disk.places()).contains("chmod go-w"));
+    assert!(refused(disk.places()).contains("chmod go-w"));
     fs::set_permissions(&conf, fs::Permissions::from_mode(0o644)).unwrap();
 
     fs::set_permissions(disk.path("home/.config"), fs::Permissions::from_mode(0o777)).unwrap();
-    assert!(refused(&disk, disk.places()).contains("others may write to"));
+    assert!(refused(disk.places()).contains("others may write to"));
     fs::set_permissions(disk.path("home/.config"), fs::Permissions::from_mode(0o755)).unwrap();
 
     let elsewhere = Disk::new();
     clustershell(&elsewhere, "home/.local/etc/clustershell");
-    assert!(refused(&elsewhere, elsewhere.places()).contains("from elsewhere"));
+    assert!(refused(elsewhere.places()).contains("from elsewhere"));
 
     let linked = Disk::new();
     fs::create_dir_all(linked.path("home/.config/clustershell")).unwrap();
@@ -381,7 +387,7 @@ fn commands_run_only_from_files_that_nobody_else_may_write() {
         symlink(linked.path("shared").join(name), linked.path("home/.config/clustershell").join(name))
             .unwrap();
     }
-    assert!(refused(&linked, linked.places()).contains("from elsewhere"));
+    assert!(refused(linked.places()).contains("from elsewhere"));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! The transport against Debian's own sshd, and against servers that stall, drip and turn away.
+//! The transport against Debian's own sshd, against servers that stall, drip and turn away, and against a fleet in
+//! memory that counts what its hosts saw.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 pub mod support;
 
@@ -10,5 +12,7 @@ mod common;
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/scripted.rs"]
+mod scripted;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;

@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 /// What the floor needs to know of the fleet.
 #[derive(Clone)]
-pub struct Fleet {
-    pub addresses: Arc<[SocketAddr]>,
-    pub key: Arc<PrivateKey>,
-    pub user: String,
-    pub fan_out: usize,
+pub(crate) struct Fleet {
+    pub(crate) addresses: Arc<[SocketAddr]>,
+    pub(crate) key: Arc<PrivateKey>,
+    pub(crate) user: String,
+    pub(crate) fan_out: usize,
 }
 
 struct AnyKey;
@@ -83,7 +83,7 @@ async fn exec(fleet: Fleet, config: Arc<client::Config>, address: SocketAddr) ->
 }
 
 /// Runs `true` on every host; returns how many ended with status 0.
-pub async fn run_all(fleet: &Fleet) -> usize {
+pub(crate) async fn run_all(fleet: &Fleet) -> usize {
     let (config, turn) = (config(), Arc::new(Semaphore::new(fleet.fan_out)));
     let mut tasks = JoinSet::new();
     for address in fleet.addresses.iter().copied() {
@@ -101,7 +101,7 @@ pub async fn run_all(fleet: &Fleet) -> usize {
 }
 
 /// Opens a shell on every host and measures one byte to all until all have echoed, `rounds` times; milliseconds each.
-pub async fn echo_all(fleet: &Fleet, rounds: usize) -> Vec<f64> {
+pub(crate) async fn echo_all(fleet: &Fleet, rounds: usize) -> Vec<f64> {
     let (config, turn) = (config(), Arc::new(Semaphore::new(fleet.fan_out)));
     let (echoed, mut echoes) = tokio::sync::mpsc::unbounded_channel();
     let mut opening = JoinSet::new();

@@ -18,12 +18,12 @@ use crate::measure;
 const ECHOES: usize = 30;
 
 /// Echo times in milliseconds, measured in a process of its own.
-pub fn echo(dir: &Path) -> Vec<f64> {
+pub(crate) fn echo(dir: &Path) -> Vec<f64> {
     ask(dir, true).split_off(1)
 }
 
 /// Memory of one session in KiB, after a line of traffic each.
-pub fn per_session_kib(dir: &Path, panes: bool) -> f64 {
+pub(crate) fn per_session_kib(dir: &Path, panes: bool) -> f64 {
     ask(dir, panes)[0]
 }
 
@@ -34,7 +34,7 @@ fn ask(dir: &Path, panes: bool) -> Vec<f64> {
 }
 
 /// The role: opens a session to every host, echoes, and tells memory and times.
-pub fn report() {
+pub(crate) fn report() {
     let dir = std::env::var("OMNES_BENCH_DIR").expect("the directory of the fleet");
     let panes = std::fs::read_to_string(Path::new(&dir).join("panes")).expect("the choice") == "yes";
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -54,7 +54,7 @@ async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
     }
     let mut panes: Vec<Option<Pane>> = (0..count).map(|_| None).collect();
     if with_panes {
-        panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::DEFAULT)));
+        panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::default())));
     }
     let mut ready = 0;
     while ready < count {

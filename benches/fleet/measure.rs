@@ -11,17 +11,17 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// What a process cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub(crate) struct Cost {
     /// Seconds from start to end.
-    pub wall: f64,
+    pub(crate) wall: f64,
     /// Seconds of CPU, user and system, all threads.
-    pub cpu: f64,
+    pub(crate) cpu: f64,
     /// The most memory it had at once.
-    pub peak_kib: u64,
+    pub(crate) peak_kib: u64,
 }
 
 /// This program in another role; what it cost, and the numbers it told.
-pub fn role(role: &str, dir: &Path) -> (Cost, Vec<f64>) {
+pub(crate) fn role(role: &str, dir: &Path) -> (Cost, Vec<f64>) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.env("OMNES_BENCH_ROLE", role).env("OMNES_BENCH_DIR", dir).stdout(Stdio::piped());
     let (cost, output) = measured(&mut command);
@@ -29,12 +29,12 @@ pub fn role(role: &str, dir: &Path) -> (Cost, Vec<f64>) {
 }
 
 /// Tells numbers to the process that started this role.
-pub fn tell(numbers: &[f64]) {
+pub(crate) fn tell(numbers: &[f64]) {
     numbers.iter().for_each(|n| println!("{n}"));
 }
 
 /// `omnes run` of `true` on all hosts of the fleet in `dir`, as a user would type it.
-pub fn omnes_run(dir: &Path, fan_out: usize) -> Cost {
+pub(crate) fn omnes_run(dir: &Path, fan_out: usize) -> Cost {
     let at = |name: &str| dir.join(name).display().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_omnes"));
     command
@@ -43,12 +43,13 @@ pub fn omnes_run(dir: &Path, fan_out: usize) -> Cost {
         .args(["run", "--hosts-from", &at("hosts"), "-i", &at("key"), "-f", &fan_out.to_string()])
         .args(["-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
         .args(["-o", "IdentitiesOnly=yes", "-F", "none", "--", "true"])
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     measured(&mut command).0
 }
 
 /// The middle of the numbers.
-pub fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = numbers.collect();
     sorted.sort_by(f64::total_cmp);
     assert!(!sorted.is_empty(), "nothing was measured");
@@ -103,7 +104,7 @@ fn watch_memory(pid: u32, ended: &AtomicBool, peak: &AtomicU64) {
 }
 
 /// A line of `/proc/PID/status` in KiB; 0 where the process has ended.
-pub fn status_kib(pid: u32, name: &str) -> u64 {
+pub(crate) fn status_kib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)

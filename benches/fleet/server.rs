@@ -10,14 +10,14 @@ use omnes::demo::{Fleet, FleetConfig, Transport};
 const KNOWN_HOSTS_LINES: usize = 5000;
 
 /// A running fleet; it ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     dir: PathBuf,
 }
 
 impl Server {
     /// Starts a fleet of scripted hosts on loopback and waits until it serves.
-    pub fn start(hosts: usize) -> Server {
+    pub(crate) fn start(hosts: usize) -> Server {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .env("OMNES_BENCH_ROLE", "server")
             .env("OMNES_BENCH_HOSTS", hosts.to_string())
@@ -33,7 +33,7 @@ impl Server {
     }
 
     /// Where its `hosts`, `key` and `known_hosts` stand.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 }
@@ -46,7 +46,7 @@ impl Drop for Server {
 }
 
 /// The role: serves until standard input ends.
-pub fn serve() {
+pub(crate) fn serve() {
     let hosts = std::env::var("OMNES_BENCH_HOSTS").expect("how many").parse().expect("a number");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {

@@ -3,7 +3,7 @@
 //! Theory: for each [`SecretKind`] an answer is first *on trial* with one host while all others wait. Accepted, it is
 //! *proven* and offered to the others: a few at first and, as more accept it, to ever more at once, so that a secret
 //! which only one odd host takes does not lock accounts everywhere. A host that refuses a proven secret has another one;
-//! it starts the next question. After [`WRONG`] refused answers there are no more questions.
+//! it starts the next question. After three refused answers there are no more questions.
 //!
 //! This is a state machine without clock or tasks. Whoever drives it calls [`Secrets::next`] until it says something
 //! other than [`Next::Wait`], calling again after each change.
@@ -16,6 +16,12 @@ use super::{Answer, SecretKind};
 
 /// Wrong answers that hosts may see, for each kind.
 const WRONG: u32 = 3;
+
+/// Hosts after whose acceptance all others may see a secret at once.
+const TRUSTED: u32 = 16;
+
+/// Hosts in a row that may be offered an answer and say nothing to it, before the others stop waiting for a verdict.
+const UNHEARD: u32 = 3;
 
 /// All secrets of a run.
 #[derive(Debug, Default)]
@@ -32,6 +38,7 @@ struct Entry {
     unseen: Option<SecretString>,
     on_trial: Option<SecretString>,
     wrong: u32,
+    unheard: u32,
     refused_by: Option<String>,
     over: Option<Over>,
 }
@@ -47,7 +54,8 @@ struct Proven {
 impl Proven {
     /// Whether one more host may see it now.
     fn permits(&self) -> bool {
-        self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
+        let trusted = self.accepted >= TRUSTED && self.refused <= self.accepted;
+        trusted || self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
     }
 }
 
@@ -91,6 +99,8 @@ pub enum Over {
     Dismissed,
     /// Hosts refused what was answered.
     NotAccepted,
+    /// The hosts that were to try it first did not answer.
+    Unheard,
 }
 
 /// What a host made of a secret.
@@ -157,6 +167,15 @@ impl Secrets {
         self.entries.entry(kind.clone()).or_default().busy = false;
     }
 
+    /// Forgets what was refused, dismissed or not heard, so that a user who tries again by hand is asked again. What is
+    /// proven stays.
+    pub fn pardon(&mut self) {
+        for entry in self.entries.values_mut() {
+            (entry.wrong, entry.unheard, entry.over) = (0, 0, None);
+            entry.proven.iter_mut().for_each(|proven| proven.refused = 0);
+        }
+    }
+
     /// What became of a trial at `host`. A refusal is remembered in `tried`.
     pub fn verdict(
         &mut self,
@@ -191,10 +210,18 @@ impl Entry {
         let Some(secret) = self.on_trial.take() else { return };
         match verdict {
             Verdict::Accepted => {
+                self.unheard = 0;
                 self.proven.push(Proven { secret, accepted: 1, refused: 0, under_way: 0 });
             }
-            Verdict::Unheard => self.unseen = Some(secret),
+            Verdict::Unheard => {
+                self.unheard += 1;
+                if self.unheard >= UNHEARD {
+                    self.over = Some(Over::Unheard);
+                }
+                self.unseen = Some(secret);
+            }
             Verdict::Refused => {
+                self.unheard = 0;
                 self.wrong += 1;
                 self.refused_by = Some(host.to_owned());
             }
@@ -292,6 +319,22 @@ mod tests {
         let right = |host: usize| if host.is_multiple_of(3) { "a" } else { "b" }.to_owned();
         let (questions, _, well) = drive(9, &["a", "b"], right);
         assert_eq!((questions, well), (2, 9));
+    }
+
+    #[test]
+    fn hosts_that_say_nothing_do_not_hold_up_the_fleet() {
+        let mut secrets = Secrets::default();
+        let tried = &mut Tried::default();
+        assert_eq!(asks(&secrets.next(&kind(), *tried)), Some(""));
+        secrets.answered(&kind(), Answer::Secret("s".into()));
+        for _ in 0..2 {
+            secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
+            assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        }
+        secrets.verdict(&kind(), Trial::First, Verdict::Unheard, ("a", tried));
+        assert!(matches!(secrets.next(&kind(), *tried), Next::Over(Over::Unheard)));
+        secrets.pardon();
+        assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
     }
 
     #[test]

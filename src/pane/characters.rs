@@ -87,7 +87,7 @@ impl Characters {
             let replacement = match self.fate(c) {
                 Fate::Pass => continue,
                 Fate::Drop => "",
-                Fate::Replace => "?",
+                Fate::Replace(with) => with,
             };
             out.extend_from_slice(&text.as_bytes()[from..at]);
             out.extend_from_slice(replacement.as_bytes());
@@ -99,14 +99,19 @@ impl Characters {
     fn fate(&mut self, c: char) -> Fate {
         if c < '\u{300}' {
             self.marks = 0;
-            return if ('\u{80}'..='\u{9f}').contains(&c) { Fate::Drop } else { Fate::Pass };
+            return match c {
+                '\u{80}'..='\u{9f}' => Fate::Drop,
+                // Hosts count a column for the soft hyphen, the emulator none.
+                '\u{ad}' => Fate::Replace("-"),
+                _ => Fate::Pass,
+            };
         }
         if is_unseen(c) {
             return Fate::Drop;
         }
         if c.width() != Some(0) {
             self.marks = 0;
-            return if c == char::REPLACEMENT_CHARACTER { Fate::Replace } else { Fate::Pass };
+            return if c == char::REPLACEMENT_CHARACTER { Fate::Replace("?") } else { Fate::Pass };
         }
         self.marks = self.marks.saturating_add(1);
         if self.marks > MARKS { Fate::Drop } else { Fate::Pass }
@@ -116,7 +121,7 @@ impl Characters {
 enum Fate {
     Pass,
     Drop,
-    Replace,
+    Replace(&'static str),
 }
 
 /// Whether these bytes begin a character that more bytes could finish.
@@ -125,7 +130,7 @@ fn begins_character(bytes: &[u8]) -> bool {
 }
 
 /// Characters that take no cell of their own and change how a terminal shows their neighbours, so that what is seen would
-/// not be what the cells say: variation selectors, joiners, marks of direction, tags.
+/// not be what the cells say: variation selectors, joiners, marks of direction, fillers, tags.
 fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{fe00}'..='\u{fe0f}'
@@ -134,6 +139,8 @@ fn is_unseen(c: char) -> bool {
         | '\u{2060}'..='\u{206f}'
         | '\u{61c}'
         | '\u{180b}'..='\u{180f}'
+        | '\u{3164}'
+        | '\u{ffa0}'
         | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}'
         | '\u{e0000}'..='\u{e0fff}')
@@ -167,6 +174,20 @@ mod tests {
             (b"\xf0\x9f\x98\xf0\x9f\x98\x80", "?😀"),
             (b"\xc0\xaf\xed\xa0\x80", "?????"),
             (b"\x9b31m", "?31m"),
+        ] {
+            assert_eq!(passed(input), output, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_make_the_screen_lie_is_left_out() {
+        for (input, output) in [
+            ("a\u{9b}31mb\u{85}", "a31mb"),
+            ("8\u{fe0f}x\u{fe0e}", "8x"),
+            ("\u{202e}live\u{2066}\u{200b}\u{feff}", "live"),
+            ("👩\u{200d}👧", "👩👧"),
+            ("co\u{ad}op \u{3164}\u{e0041}", "co-op "),
+            ("é 語 ö \u{fffd}", "é 語 ö ?"),
         ] {
             assert_eq!(passed(input), output, "{input:?}");
         }

@@ -8,7 +8,7 @@
 //! All state is kept between feeds, so what comes out does not depend on how the bytes were cut.
 
 use memchr::{memchr, memchr3};
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::budget::{Budget, Work};
 use super::characters::Characters;
@@ -294,7 +294,7 @@ impl Filter {
         }
     }
 
-    /// ED. Number 3 erases the scrollback, which is ours: the emulator hands on `CSI > 3 J`, which means nothing to it.
+    /// ED. Number 3 erases the scrollback, which is ours: see [`ERASE_HISTORY`].
     fn erase(&mut self, held: &[u8], out: &mut Vec<u8>) {
         let number = parameters(held.strip_prefix(b"?").unwrap_or(held)).next().unwrap_or(0);
         match number {
@@ -311,11 +311,15 @@ impl Filter {
     }
 }
 
-/// What the emulator's callbacks take as the order to erase the history.
+/// The order to erase the history. It means nothing to the emulator, which hands it to its callbacks, and so takes effect
+/// between the lines before it and those after it. A host that sends it itself says the same.
 const ERASE_HISTORY: &[u8] = b"\x1b[>3J";
 
 /// Cuts text to a width; what is cut off leaves an ellipsis within it.
 fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
     let mut out = String::new();
     let mut used = 0;
     for c in text.chars() {
@@ -340,8 +344,6 @@ fn parameters(held: &[u8]) -> impl Iterator<Item = u32> {
 
 #[cfg(test)]
 mod tests {
-    use unicode_width::UnicodeWidthStr as _;
-
     use super::*;
 
     fn passed(input: impl AsRef<[u8]>) -> String {

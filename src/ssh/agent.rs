@@ -38,6 +38,12 @@ pub(super) struct Agents {
 }
 
 impl Agents {
+    /// Forgets agents that failed, so that they are asked again.
+    pub(super) fn pardon(&self) {
+        let mut by_socket = self.by_socket.lock().unwrap_or_else(PoisonError::into_inner);
+        by_socket.retain(|_, agent| !agent.failed());
+    }
+
     pub(super) fn get(&self, socket: &Path) -> Arc<Agent> {
         let mut by_socket = self.by_socket.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(by_socket.entry(socket.to_owned()).or_insert_with(|| Arc::new(Agent::new(socket))))
@@ -64,6 +70,14 @@ impl Agent {
             given_up: Mutex::default(),
             gave_up: Notify::new(),
         }
+    }
+
+    fn failed(&self) -> bool {
+        self.why_given_up().is_some() || matches!(self.keys.get(), Some(Err(_)))
+    }
+
+    fn why_given_up(&self) -> Option<String> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The keys it holds; listed once. The error is a sentence.
@@ -179,7 +193,7 @@ impl Agent {
         loop {
             let mut gave_up = pin!(self.gave_up.notified());
             gave_up.as_mut().enable();
-            if let Some(why) = self.given_up.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            if let Some(why) = self.why_given_up() {
                 return why;
             }
             gave_up.await;

@@ -54,6 +54,11 @@ impl Broker {
         result
     }
 
+    /// See [`Secrets::pardon`].
+    pub(super) fn pardon(&self) {
+        self.change(Secrets::pardon);
+    }
+
     /// A secret to offer, if one can be had without asking or waiting.
     pub(super) fn at_hand(self: &Arc<Self>, claim: &Claim) -> Option<Result<Ticket, Over>> {
         let next = self.secrets().next(&claim.kind, claim.tried);

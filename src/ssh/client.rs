@@ -58,6 +58,7 @@ impl Drop for Client {
         self.control.lose("the connection has ended");
         let why = self.control.lost().unwrap_or_default();
         self.hub.lost(&why);
+        self.control.finish();
     }
 }
 
@@ -74,11 +75,6 @@ impl Handler for Client {
             .await
             .map_err(ClientError::Key)?;
         Ok(true)
-    }
-
-    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), ClientError> {
-        self.control.banner(escape::text(banner, WORDS));
-        Ok(())
     }
 
     async fn channel_open_confirmation(
@@ -170,8 +166,10 @@ impl Handler for Client {
                 Ok(())
             }
             DisconnectReason::Error(error) => {
-                if let ClientError::Russh(error) = &error {
-                    self.control.lose(describe(error));
+                match &error {
+                    ClientError::Russh(russh::Error::NoAuthMethod) => self.control.exhaust(),
+                    ClientError::Russh(error) => self.control.lose(describe(error)),
+                    ClientError::Key(_) => {}
                 }
                 Err(error)
             }

@@ -44,7 +44,7 @@ impl Phases {
     }
 }
 
-/// The clock of one host's connection. It runs from its making, unless stopped or held.
+/// The clock of one host's connection. It runs from its making, unless held.
 #[derive(Debug)]
 pub(super) struct Clock {
     limit: Duration,
@@ -77,8 +77,13 @@ impl State {
 
 impl Clock {
     pub(super) fn new(limit: Duration) -> Clock {
+        Clock::with_left(limit, limit)
+    }
+
+    /// A clock of which only so much is left.
+    pub(super) fn with_left(limit: Duration, left: Duration) -> Clock {
         let state = State {
-            left: limit,
+            left,
             since: Instant::now(),
             holds: 0,
             asking: 0,
@@ -122,9 +127,9 @@ impl Clock {
         state.left
     }
 
-    /// Gives the whole budget again, for another channel on a link that stands.
-    pub(super) fn renew(&self) {
-        self.change(|state| state.left = self.limit);
+    /// The whole budget.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Stands still until the guard goes: what happens meanwhile is not the host's fault.
@@ -140,16 +145,6 @@ impl Clock {
             state.asking += 1;
         });
         Hold { clock: self, asking: true }
-    }
-
-    /// Stands still from now on, as after a connect; [`Clock::start`] ends it.
-    pub(super) fn stop(&self) {
-        self.change(|state| state.holds += 1);
-    }
-
-    /// Ends [`Clock::stop`].
-    pub(super) fn start(&self) {
-        self.change(|state| state.holds = state.holds.saturating_sub(1));
     }
 
     /// Runs `work` inside the budget; when that is used up the error names the stage which was current.

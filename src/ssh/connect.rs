@@ -4,7 +4,7 @@
 //! word, some without. That is no statement about the host, so such a connection is tried again, with growing and
 //! random pauses, while the connect timeout lasts. What the host said after that is final.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::Rng;
@@ -122,8 +122,8 @@ async fn attempt(
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
     control.establish();
-    clock.stop();
-    Ok(Link { handle, hub, clock: Arc::clone(clock), guard, phases: clock.phases() })
+    let left = Mutex::new(Some(clock.left()));
+    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
 }
 
 /// Sorts the end of a connection that did not come to a login.

@@ -49,11 +49,32 @@ impl Connector {
         Connector { shared: Arc::new(shared) }
     }
 
+    /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer. For
+    /// a user who tries again by hand; secrets that a host has accepted stay.
+    pub fn pardon(&self) {
+        self.shared.broker.pardon();
+        self.shared.files.pardon();
+        self.shared.agents.pardon();
+    }
+
     /// Reaches a host: from its name to a login, within its connect timeout. Dropping the future gives up at once and
     /// leaves neither a task nor a socket behind.
     pub async fn connect(&self, target: &Target, progress: &dyn Progress) -> Result<Link, ConnectError> {
         let clock = Arc::new(Clock::new(target.connect_timeout));
         let target = Arc::new(target.clone());
         clock.within(progress, connect::reach(&self.shared, &target, &clock)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tasks_share_can_be_shared() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Connector>();
+        shared::<Link>();
+        shared::<crate::ssh::Channel>();
     }
 }

@@ -29,6 +29,12 @@ pub(super) struct KeyFiles {
 }
 
 impl KeyFiles {
+    /// Forgets passphrases that were wrong or not given, and files that could not be used.
+    pub(super) fn pardon(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.retain(|_, file| !file.failed());
+    }
+
     /// A key file, read now if it was not before.
     pub(super) async fn get(&self, path: &Path) -> Arc<KeyFile> {
         let file = {
@@ -70,6 +76,11 @@ pub(super) enum Private {
 impl KeyFile {
     fn new(path: &Path) -> KeyFile {
         KeyFile { path: path.to_owned(), contents: OnceCell::new(), unlocked: OnceCell::new() }
+    }
+
+    fn failed(&self) -> bool {
+        let usable = |contents: &Contents| matches!(contents.private, Private::Plain(_) | Private::Locked(_));
+        !self.contents.get().is_some_and(usable) || matches!(self.unlocked.get(), Some(Err(_)))
     }
 
     /// What it holds.

@@ -1,6 +1,6 @@
 //! A connection with a proven host key and a login, and the channels on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use russh::client::{Handle, Msg};
@@ -17,9 +17,12 @@ use crate::size::Size;
 pub struct Link {
     pub(super) handle: Handle<Client>,
     pub(super) hub: Arc<Hub>,
-    pub(super) clock: Arc<Clock>,
     pub(super) guard: Guard,
     pub(super) phases: Phases,
+    /// The whole connect timeout, for each channel after the first.
+    pub(super) limit: Duration,
+    /// What the connect left of it, for the first channel.
+    pub(super) left: Mutex<Option<Duration>>,
 }
 
 impl std::fmt::Debug for Link {
@@ -48,7 +51,7 @@ pub enum StartError {
 pub struct Opened {
     half: ChannelWriteHalf<Msg>,
     mailbox: Arc<Mailbox>,
-    clock: Arc<Clock>,
+    limit: Duration,
 }
 
 /// How long a polite good-bye may take.
@@ -60,14 +63,12 @@ impl Link {
         &self.phases
     }
 
-    /// Opens a session channel, within what is left of the connect timeout.
+    /// Opens a session channel: the first one within what is left of the connect timeout, further ones within all of it.
     pub async fn open(&self) -> Result<Opened, ConnectError> {
-        self.clock.start();
-        self.clock.enter(Stage::Channel);
-        let opened = self.clock.within(&(), self.open_session()).await;
-        self.clock.stop();
-        self.clock.renew();
-        opened
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let clock = Clock::with_left(self.limit, left.unwrap_or(self.limit));
+        clock.enter(Stage::Channel);
+        clock.within(&(), self.open_session()).await
     }
 
     async fn open_session(&self) -> Result<Opened, ConnectError> {
@@ -85,7 +86,7 @@ impl Link {
             return Err(ConnectError::Unreachable { stage: Stage::Channel, why });
         }
         let (_, half) = channel.split();
-        Ok(Opened { half, mailbox, clock: Arc::clone(&self.clock) })
+        Ok(Opened { half, mailbox, limit: self.limit })
     }
 
     /// Opens a channel and starts a command on it; see [`Opened::exec`].
@@ -141,13 +142,9 @@ impl Opened {
     }
 
     async fn timed(&self, start: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {
-        self.clock.start();
-        self.clock.enter(Stage::Request);
-        let started = self.clock.within(&(), async { Ok::<_, ConnectError>(start.await) }).await;
-        self.clock.stop();
-        self.clock.renew();
-        started
-            .unwrap_or_else(|overdue| Err(StartError::Lost(format!("no answer to the request, {overdue}"))))
+        tokio::time::timeout(self.limit, start).await.unwrap_or_else(|_| {
+            Err(StartError::Lost(format!("no answer to the request in {} s", self.limit.as_secs_f64())))
+        })
     }
 
     /// Sends one request and waits for its answer.

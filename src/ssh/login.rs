@@ -77,12 +77,14 @@ impl<'a> Login<'a> {
                 Step::Key(Offer::Agent(n)) => self.offer_agent_key(handle, control, *n).await?,
                 Step::Key(Offer::File(n)) => self.offer_file(handle, control, *n).await?,
                 Step::Password => self.offer_password(handle, control).await?,
-                Step::Stop(why) => return Err(self.refused(control, why)),
+                Step::Stop(why) => return Err(self.refused(why)),
             };
             match tally {
                 Tally::In => return Ok(()),
                 Tally::Skipped => self.ladder().skip(),
-                Tally::Failed(_, false) if handle.is_closed() => return Err(self.ended(control)),
+                Tally::Failed(_, false) if broke_off(handle, control).await => {
+                    return Err(self.ended(control));
+                }
                 Tally::Failed(methods, partial) => self.ladder().failed(&step, methods, partial),
             }
         }
@@ -233,12 +235,18 @@ impl<'a> Login<'a> {
         let tally = tally(result.map_err(|_| self.ended(control))?);
         let verdict = match &tally {
             Tally::In | Tally::Failed(_, true) => Verdict::Accepted,
-            // Some servers end the connection in words at the last try; a link that just breaks has said nothing.
-            _ if handle.is_closed() && !control.dismissed() => Verdict::Unheard,
+            // A server may end the connection with its refusal; a link that just breaks has said nothing.
+            _ if broke_off(handle, control).await && !control.dismissed() => Verdict::Unheard,
             _ => Verdict::Refused,
         };
         ticket.verdict(verdict, &mut self.claim.tried);
-        Ok(tally)
+        match tally {
+            // This connection takes no second password, the next one does.
+            Tally::Failed(methods, false) if verdict == Verdict::Refused && !methods.password => {
+                Err(Setback::Parked(Parked::Password))
+            }
+            tally => Ok(tally),
+        }
     }
 
     /// The password to offer; it may have to be asked for, or to be waited for while another host tries it.
@@ -259,7 +267,7 @@ impl<'a> Login<'a> {
                 ticket
             }
         };
-        let ticket = ticket.map_err(|over| self.refused(control, no_password(over)))?;
+        let ticket = ticket.map_err(|over| self.refused(no_password(over)))?;
         if handle.is_closed() {
             self.ticket = Some(ticket);
             return Err(Setback::Parked(Parked::Settled));
@@ -314,14 +322,11 @@ impl<'a> Login<'a> {
     }
 
     /// The login has failed for this reason.
-    fn refused(&self, control: &Control, why: &str) -> Setback {
+    fn refused(&self, why: &str) -> Setback {
         let mut sentence = why.to_owned();
         for note in &self.notes {
             sentence.push_str("; ");
             sentence.push_str(note);
-        }
-        if let Some(said) = control.banner_text() {
-            sentence.push_str(&format!("; the host says: {said}"));
         }
         Setback::Final(ConnectError::Login(sentence))
     }
@@ -330,13 +335,22 @@ impl<'a> Login<'a> {
     fn ended(&self, control: &Control) -> Setback {
         let why = control.lost().unwrap_or_else(|| "the connection ended".to_owned());
         if why.contains("Too many authentication failures") {
-            return self.refused(control, &self.means().ladder.too_many());
+            return self.refused(&self.means().ladder.too_many());
         }
         if control.dismissed() {
-            return self.refused(control, &why);
+            return self.refused(&why);
         }
         Setback::Final(ConnectError::Unreachable { stage: Stage::Login, why })
     }
+}
+
+/// Whether the connection has ended otherwise than with a refusal that was heard; then it is also known why.
+async fn broke_off(handle: &Handle<Client>, control: &Control) -> bool {
+    if !handle.is_closed() {
+        return false;
+    }
+    control.finished().await;
+    !control.exhausted()
 }
 
 fn no_password(over: Over) -> &'static str {
@@ -344,6 +358,7 @@ fn no_password(over: Over) -> &'static str {
         Over::Nobody => "needs a password",
         Over::Dismissed => "no password was given",
         Over::NotAccepted => "no password was accepted",
+        Over::Unheard => "the hosts that were offered the password did not answer",
     }
 }
 

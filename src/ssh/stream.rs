@@ -43,14 +43,40 @@ const PREAMBLE_LIMIT: usize = 256;
 /// Our handle on one connection's stream; shared with the russh task.
 #[derive(Debug)]
 pub(super) struct Control {
-    cut: AtomicBool,
+    cut: Flag,
+    finished: Flag,
     established: AtomicBool,
     held: AtomicIsize,
     reader: AtomicWaker,
     writer: AtomicWaker,
-    ended: Notify,
     said: Mutex<Said>,
     clock: Arc<Clock>,
+}
+
+/// Something that happens once.
+#[derive(Debug, Default)]
+struct Flag {
+    set: AtomicBool,
+    changed: Notify,
+}
+
+impl Flag {
+    fn set(&self) {
+        self.set.store(true, SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    fn is_set(&self) -> bool {
+        self.set.load(SeqCst)
+    }
+
+    async fn wait(&self) {
+        let mut changed = std::pin::pin!(self.changed.notified());
+        changed.as_mut().enable();
+        if !self.is_set() {
+            changed.await;
+        }
+    }
 }
 
 /// What came before the identification line, and why the link ended.
@@ -60,18 +86,18 @@ struct Said {
     identified: bool,
     lost: Option<String>,
     dismissed: bool,
-    banner: Option<String>,
+    exhausted: bool,
 }
 
 impl Control {
     pub(super) fn new(clock: Arc<Clock>) -> Arc<Control> {
         Arc::new(Control {
-            cut: AtomicBool::new(false),
+            cut: Flag::default(),
+            finished: Flag::default(),
             established: AtomicBool::new(false),
             held: AtomicIsize::new(0),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
-            ended: Notify::new(),
             said: Mutex::default(),
             clock,
         })
@@ -83,10 +109,9 @@ impl Control {
 
     /// Ends the connection: its task sees an error at once, ends, and closes the socket.
     pub(super) fn cut(&self) {
-        self.cut.store(true, SeqCst);
+        self.cut.set();
         self.reader.wake();
         self.writer.wake();
-        self.ended.notify_waiters();
     }
 
     /// From now on silence means a lost link; before, the connect timeout rules.
@@ -121,14 +146,17 @@ impl Control {
 
     /// Waits until the connection is ended by us.
     pub(super) async fn ended(&self) {
-        loop {
-            let mut ended = std::pin::pin!(self.ended.notified());
-            ended.as_mut().enable();
-            if self.cut.load(SeqCst) {
-                return;
-            }
-            ended.await;
-        }
+        self.cut.wait().await;
+    }
+
+    /// The connection's task is over, and everything is known about its end.
+    pub(super) fn finish(&self) {
+        self.finished.set();
+    }
+
+    /// Waits for that.
+    pub(super) async fn finished(&self) {
+        self.finished.wait().await;
     }
 
     /// Notes why the link ended; the first reason stands.
@@ -140,6 +168,17 @@ impl Control {
     pub(super) fn dismiss(&self, words: &str) {
         self.said().dismissed = true;
         self.lose(format!("the host ended the connection: {words}"));
+    }
+
+    /// The host refused the last way to log in that it knows; russh ends the connection then.
+    pub(super) fn exhaust(&self) {
+        self.said().exhausted = true;
+        self.lose("the host knows no other way to log in");
+    }
+
+    /// Whether the connection ended with a refusal that was heard.
+    pub(super) fn exhausted(&self) -> bool {
+        self.said().exhausted
     }
 
     /// Whether the host ended the connection in its own words.
@@ -155,16 +194,6 @@ impl Control {
     /// The text that a server sent in place of its identification.
     pub(super) fn preamble(&self) -> String {
         crate::escape::text(&String::from_utf8_lossy(&self.said().preamble), PREAMBLE_LIMIT)
-    }
-
-    /// Keeps the login banner; the first stands.
-    pub(super) fn banner(&self, text: String) {
-        self.said().banner.get_or_insert(text);
-    }
-
-    /// What the server said before login, if anything.
-    pub(super) fn banner_text(&self) -> Option<String> {
-        self.said().banner.clone()
     }
 
     fn look(&self, bytes: &[u8]) {
@@ -243,7 +272,7 @@ impl Guarded {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.control.cut.load(SeqCst) {
+        if self.control.cut.is_set() {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by us"));
         }
         Ok(())
@@ -308,5 +337,77 @@ impl AsyncWrite for Guarded {
         me.control.writer.register(cx.waker());
         me.check()?;
         Pin::new(&mut me.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn guarded() -> (Guarded, tokio::io::DuplexStream, Arc<Control>) {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let control = Control::new(Arc::new(Clock::new(Duration::from_secs(1))));
+        (Guarded::new(Box::new(near), Arc::clone(&control)), far, control)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_an_established_link_only() {
+        let (mut guarded, _far, control) = guarded();
+        let wait = tokio::time::timeout(SILENCE / 2, guarded.read_u8());
+        wait.await.expect_err("before the login the connect timeout rules");
+        control.establish();
+        let start = Instant::now();
+        let error = guarded.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() <= SILENCE);
+        assert_eq!(control.lost().as_deref(), Some("nothing heard for 60 s"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_we_do_not_read_is_no_silence() {
+        let (mut guarded, mut far, control) = guarded();
+        control.establish();
+        control.hold(HELD_LIMIT as usize + 1);
+        far.write_all(b"x").await.unwrap();
+        tokio::time::timeout(SILENCE * 3, guarded.read_u8()).await.expect_err("paced");
+        // Writes go on.
+        guarded.write_all(b"^C").await.unwrap();
+        control.release(1);
+        assert_eq!(guarded.read_u8().await.unwrap(), b'x');
+        let start = Instant::now();
+        guarded.read_u8().await.unwrap_err();
+        assert!(start.elapsed() >= SILENCE - Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn release_and_cut_wake_a_reader() {
+        let (mut guarded, mut far, control) = guarded();
+        control.hold(HELD_LIMIT as usize + 100);
+        far.write_all(b"x").await.unwrap();
+        let (told, mut hears) = tokio::sync::mpsc::channel(1);
+        let reader = tokio::spawn(async move {
+            let first = guarded.read_u8().await;
+            told.send(first).await.unwrap();
+            guarded.read_u8().await
+        });
+        tokio::task::yield_now().await;
+        control.release(100);
+        assert_eq!(hears.recv().await.unwrap().unwrap(), b'x');
+        control.cut();
+        assert_eq!(reader.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[test]
+    fn the_identification_may_come_in_pieces_and_after_other_lines() {
+        let clock = Arc::new(Clock::new(Duration::from_secs(1)));
+        let control = Control::new(Arc::clone(&clock));
+        clock.enter(Stage::Banner);
+        for piece in ["hello\r\n", "SSH-", "2.0-x", "\r"] {
+            control.look(piece.as_bytes());
+            assert_eq!(clock.stage(), Stage::Banner, "{piece:?}");
+        }
+        control.look(b"\n");
+        assert_eq!(clock.stage(), Stage::KeyExchange);
     }
 }

@@ -258,7 +258,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 Effect::AddHosts(expression) => {
                     self.searches.spawn(self.fleet.find(expression));
                 }
-                Effect::Copy(text) => drop(self.painter.copy(&text)),
+                Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Bell => self.painter.ring(),
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspends = true,

@@ -24,9 +24,6 @@ use super::{draw, terminal};
 const BEGIN: &[u8] = b"\x1b[?2026h\x1b[?25l";
 const END: &[u8] = b"\x1b[?2026l";
 
-/// Longest text for the clipboard, in bytes; terminals refuse more.
-const CLIPBOARD_BYTES: usize = 74_000;
-
 /// Makes frames and hands them to the writing thread.
 #[derive(Debug)]
 pub(super) struct Painter {
@@ -79,13 +76,9 @@ impl Painter {
         self.rings = true;
     }
 
-    /// Puts a text on the clipboard with the next frame (OSC 52); the last one counts. False where it is too long.
-    pub(super) fn copy(&mut self, text: &str) -> bool {
-        if text.len() > CLIPBOARD_BYTES {
-            return false;
-        }
+    /// Puts a text on the clipboard with the next frame (OSC 52); the last one counts.
+    pub(super) fn copy(&mut self, text: &str) {
         self.extra = format!("\x1b]52;c;{}\x07", STANDARD.encode(text)).into_bytes();
-        true
     }
 
     /// Makes a frame of the app as it is now and hands it over. To be called only while the painter is idle.

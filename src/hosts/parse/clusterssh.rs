@@ -93,7 +93,8 @@ impl Reader<'_> {
         for (number, line) in text.lines().enumerate().map(|(n, line)| (n + 1, line)) {
             let line = line[..line.find('#').unwrap_or(line.len())].trim_end();
             let (body, continues) = line.strip_suffix('\\').map_or((line, false), |body| (body, true));
-            let first = words(body).first().map(|(at, _)| *at);
+            let found = words(body);
+            let first = found.first().map(|word| word.start);
             if let Some((_, true)) = open
                 && first == Some(0)
             {
@@ -101,10 +102,10 @@ impl Reader<'_> {
                 let help = "put a blank before the backslash, or at the start of this line";
                 self.problem(&word, "this line is joined to the word above it".to_owned(), help);
             }
-            let row = words(body).into_iter().map(|(at, word)| Word {
-                text: word.to_owned(),
+            let row = found.into_iter().map(|word| Word {
+                text: word.text.to_owned(),
                 line: number,
-                column: body[..at].chars().count() + 1,
+                column: word.column,
             });
             if open.is_none() {
                 rows.push(Vec::new());

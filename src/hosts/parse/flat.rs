@@ -35,10 +35,10 @@ pub(super) fn parse(text: &str, file: &Arc<str>) -> Parsed {
         let before = name.chars().count() + 1;
         let items: Vec<Item> = words(members)
             .into_iter()
-            .map(|(at, word)| Item {
-                text: word.to_owned(),
+            .map(|word| Item {
+                text: word.text.to_owned(),
                 origin: Origin::file(file, number),
-                column: before + members[..at].chars().count() + 1,
+                column: before + word.column,
             })
             .collect();
         problems.extend(items.iter().filter_map(item_fault));

@@ -16,36 +16,48 @@ pub fn parse_host_list(text: &str, file_name: &str) -> Result<HostList, FileProb
     let mut items = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = &line[..line.find('#').unwrap_or(line.len())];
-        for (at, word) in words(line) {
+        for word in words(line) {
             items.push(Item {
-                text: word.to_owned(),
+                text: word.text.to_owned(),
                 origin: Origin::file(&file, number + 1),
-                column: line[..at].chars().count() + 1,
+                column: word.column,
             });
         }
     }
     Ok(HostList { items })
 }
 
-/// The words of a line with the byte at which each begins. Blanks inside brackets, braces and parentheses do not
-/// separate.
-pub(super) fn words(line: &str) -> Vec<(usize, &str)> {
+/// A word of a line.
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
+    /// The byte at which it begins.
+    pub(super) start: usize,
+    /// The column of its first character, from 1.
+    pub(super) column: usize,
+}
+
+/// The words of a line. Blanks inside brackets, braces and parentheses do not separate.
+pub(super) fn words(line: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
-    let mut start = None;
+    let mut open: Option<(usize, usize)> = None;
     let mut depth = 0usize;
-    for (at, c) in line.char_indices() {
+    for (nth, (at, c)) in line.char_indices().enumerate() {
         match c {
             '[' | '{' | '(' => depth += 1,
             ']' | '}' | ')' => depth = depth.saturating_sub(1),
             c if c.is_whitespace() && depth == 0 => {
-                words.extend(start.take().map(|start| (start, &line[start..at])));
+                words.extend(open.take().map(|(start, column)| Word {
+                    text: &line[start..at],
+                    start,
+                    column,
+                }));
                 continue;
             }
             _ => {}
         }
-        start = start.or(Some(at));
+        open = open.or(Some((at, nth + 1)));
     }
-    words.extend(start.map(|start| (start, line[start..].trim_end())));
+    words.extend(open.map(|(start, column)| Word { text: line[start..].trim_end(), start, column }));
     words
 }
 

@@ -10,6 +10,7 @@ mod groups_yaml;
 mod list;
 mod toml_file;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -119,24 +120,36 @@ fn is_groups_conf(text: &str) -> bool {
     })
 }
 
-/// Where lines begin, to turn bytes into lines and columns.
+/// Turns bytes into lines and columns. Asked in the order of the text, all answers together cost one walk over it.
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// The last byte asked for and its column.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Lines<'a> {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Lines { text, starts }
+        Lines { text, starts, last: Cell::new((0, 1)) }
+    }
+
+    /// The line, from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.starts.partition_point(|start| *start <= at)
     }
 
     /// Line and column in characters, both from 1.
     pub(super) fn place(&self, at: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= at);
+        let line = self.line(at);
         let start = self.starts[line - 1];
-        let before = self.text.get(start..at).unwrap_or("");
-        (line, before.chars().count() + 1)
+        let (known, column) = match self.last.get() {
+            (known, column) if (start..=at).contains(&known) => (known, column),
+            _ => (start, 1),
+        };
+        let column = column + self.text.get(known..at).unwrap_or("").chars().count();
+        self.last.set((at, column));
+        (line, column)
     }
 }
 
@@ -198,7 +211,10 @@ fn spans(steps: &[Step]) -> Vec<std::ops::Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::hosts::{Inventory, NoGroups, Selection};
 
     #[test]
     fn the_format_is_told_from_the_content() {
@@ -229,6 +245,26 @@ mod tests {
         assert!(["web", "b\u{fc}ro", "a.b-c_d", "12"].iter().all(|name| name_fault(name).is_none()));
         let bad = ["", "-x", "a b", "a,b", "@a", "a*", "a:b", "a\u{202e}b", "a[1]", "a$b"];
         assert!(bad.iter().all(|name| name_fault(name).is_some()));
+    }
+
+    proptest! {
+        /// Whatever stands in a file or an expression, it is read or refused, and all that is read can be evaluated.
+        #[test]
+        fn nothing_panics(text in "[a-c0-9@:,!&^()\\[\\]{}*?./=#\"'\\\\ \\n\t\u{e9}\u{202e}$|>-]{0,120}") {
+            let opened = ["", "[clusters.a]\nhosts = [", "[Main]\n", "a:\n  b: ", "a: ", "web "];
+            for (role, before) in opened.iter().map(|before| (Role::Clusters, before)).chain([(Role::Tags, &"")]) {
+                let mut inventory = Inventory::default();
+                match parse_clusters(&format!("{before}{text}"), Path::new("f"), role, &Trust::Granted) {
+                    Ok(definitions) => inventory.add(definitions),
+                    Err(problems) => prop_assert!(!problems.is_empty()),
+                }
+                for target in [text.as_str(), "@*", "a"] {
+                    let targets = [target.to_owned()];
+                    let selection = Selection { targets: &targets, ..Selection::default() };
+                    let _ = inventory.select(&selection, &NoGroups).map_err(|error| error.to_string());
+                }
+            }
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub use dialogs::{Confirm, Line};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, ScopeDefault, ZoomHears};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use sessions::ending;
 pub use tiles::{Mark, Tile};
 
 use tiles::Tiles;

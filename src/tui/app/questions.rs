@@ -315,6 +315,12 @@ impl Questions {
         }
     }
 
+    /// Is there another topic than the dialog's, for Tab to turn to?
+    pub fn has_other_topic(&self) -> bool {
+        let present = self.dialog.as_ref().map(|dialog| &dialog.topic);
+        self.next_topic(present).as_ref() != present
+    }
+
     /// The topic that comes after `present`, in a circle: the host keys, then each secret.
     fn next_topic(&self, present: Option<&Topic>) -> Option<Topic> {
         let keys = self.host_keys().next().map(|_| Topic::HostKeys);

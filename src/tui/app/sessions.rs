@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::broadcast::{Entry, Member, MemberId};
 use crate::escape;
 use crate::hosts::Host;
+use crate::outcome::{NotRun, Outcome, Unknown};
 use crate::pane::{HistoryLimit, Pane};
 use crate::session::{SessionEvent, SessionId, SessionState};
 use crate::size::Size;
@@ -14,17 +15,20 @@ use crate::tui::event::{Effect, TargetIndex};
 use super::tiles::Tile;
 use super::{App, Tone};
 
+/// Longest reason for an end, in characters.
+const REASON_CHARS: usize = 300;
+
 /// After a resize of the outer terminal the hosts are told once it has been quiet for this long...
 const SETTLES: Duration = Duration::from_millis(60);
 
 /// ...and at most this often: while the user drags a window, every host gets few messages, and the last one in time.
 const TELLS: Duration = Duration::from_millis(500);
 
-/// Puts a terminal back to its usual modes without losing its history, whatever the last session left: ends an
-/// unfinished sequence, leaves the alternate screen, turns mouse, focus and paste modes off, goes to the last line.
+/// Puts a terminal back to its usual modes without losing what it shows, whatever the last session left: ends an
+/// unfinished sequence, leaves the alternate screen, turns mouse, focus and paste modes and the scroll region off.
 const START_AFRESH: &[u8] =
     b"\x18\x1b\\\x1b[?1049l\x1b[?1;6;9;1000;1002;1003;1004;1005;1006;2004l\x1b>\x1b[?7;25h\
-    \x1b[0 q\x1b[r\x1b[m\x1b(B\x0f\x1b[999;1H\r\n\x1b[2m[omnes: new session]\x1b[m\r\n";
+    \x1b[0 q\x1b[r\x1b[m\x1b(B\x0f";
 
 impl App {
     /// Opens a tile and a session for each host; their targets come next in the event loop's list.
@@ -71,7 +75,7 @@ impl App {
                 self.broadcast.written(member);
                 self.flush(member);
             }
-            SessionEvent::Closed(outcome) => self.became_closed(member, &outcome.to_string()),
+            SessionEvent::Closed(outcome) => self.became_closed(member, &ending(&outcome)),
         }
     }
 
@@ -105,7 +109,7 @@ impl App {
     fn became_closed(&mut self, member: MemberId, how: &str) {
         let unsent = self.broadcast.closed(member);
         let name = self.name(member);
-        let mut text = format!("{name}: {}", escape::text(how, 300));
+        let mut text = format!("{name}: {how}");
         if unsent > 0 {
             text.push_str(&format!("; {unsent} bytes typed for it may not have arrived"));
         }
@@ -142,6 +146,11 @@ impl App {
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);
+        let screen = tile.pane.screen();
+        let used =
+            (0..size.rows).rev().find(|row| !screen.row_text(*row).is_empty()).map_or(0, |row| row + 1);
+        let mark = format!("\x1b[{};1H\r\n\x1b[2m[omnes: new session]\x1b[m\r\n", used.max(1));
+        tile.pane.feed(now, mark.as_bytes());
         let target = tile.target;
         self.effects.push(Effect::Open { session, target, size });
     }
@@ -179,5 +188,17 @@ impl App {
     /// The name of a host, for a sentence.
     pub(super) fn name(&self, member: MemberId) -> String {
         self.tiles.get(member).map_or_else(|| member.to_string(), |tile| tile.name.clone())
+    }
+}
+
+/// How a shell ended, in words, free of control characters. A command's outcome says more than a shell needs: nobody
+/// asks whether a shell "was run".
+pub fn ending(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited(0) => "the shell ended".to_owned(),
+        Outcome::Exited(status) => format!("the shell ended with status {status}"),
+        Outcome::Unknown(Unknown::LinkLost(why)) => format!("link lost: {}", escape::text(why, REASON_CHARS)),
+        Outcome::Unknown(Unknown::Killed) | Outcome::NotRun(NotRun::Cancelled) => "closed by you".to_owned(),
+        other => escape::text(&other.to_string(), REASON_CHARS),
     }
 }

@@ -8,6 +8,9 @@ use crate::tui::layout::Zoom;
 
 use super::{App, Confirm, Keyboard, Line, Tone};
 
+/// Longest text for the clipboard, in bytes; terminals refuse more (OSC 52).
+const CLIPBOARD_BYTES: usize = 74_000;
+
 /// What becomes of the input that was kept for a held host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
@@ -254,6 +257,10 @@ impl App {
             Some(top) => (top..top + usize::from(height)).map(|n| screen.line(n).text() + "\n").collect(),
         };
         let text = text.trim_end().to_owned() + "\n";
+        if text.len() > CLIPBOARD_BYTES {
+            let text = format!("{} is too large for a terminal's clipboard", tile.name);
+            return self.notes.say(Tone::Bad, text, self.now);
+        }
         let said = format!("copied {} lines of {}", text.lines().count(), tile.name);
         self.notes.say(Tone::Plain, said, self.now);
         self.effects.push(Effect::Copy(text));

@@ -17,6 +17,9 @@ use super::theme;
 /// Widest box, in columns: one host key with its fingerprint, and lines that are still easy to read.
 const MOST_COLUMNS: u16 = 100;
 
+/// Widest column of names in the table of host keys.
+const MOST_NAME: u16 = 30;
+
 /// Columns and rows that the frame takes.
 const FRAME: u16 = 2;
 
@@ -109,7 +112,7 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
     if let Some(note) = &dialog.note {
         rows.push(Row::new(note.clone(), theme::strong()));
     }
-    let others = if app.questions().len() > 1 { " · Tab next" } else { "" };
+    let others = if app.questions().has_other_topic() { " · Tab next" } else { "" };
     let keys = match listens {
         true => format!("{keys}{others} · Esc later"),
         false => "one moment: keys are taken when you do not type".to_owned(),
@@ -132,21 +135,33 @@ fn host_keys(app: &App, dialog: &Dialog, layout: &Layout) -> Vec<Row> {
         ),
         Style::new(),
     )];
-    let column = keys.iter().map(|(_, key)| width(&name_of(key))).max().unwrap_or(0).min(30);
+    let names = keys.iter().map(|(_, key)| width(&name_of(key))).max().unwrap_or(0).min(MOST_NAME);
+    let prints = keys.iter().map(|(_, key)| width(&print_of(key))).max().unwrap_or(0);
+    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
+    let rows_each = if 2 + names + 1 + prints <= columns { 1 } else { 2 };
     let at = keys.iter().position(|(id, _)| dialog.selected == Some(*id)).unwrap_or(0);
-    let room = most_rows(layout).saturating_sub(4).max(1);
+    let room = (most_rows(layout).saturating_sub(4) / rows_each).max(1);
     let first = at.saturating_sub(room / 2).min(keys.len().saturating_sub(room));
     for (id, key) in keys.iter().skip(first).take(room) {
         let (mark, style) = match dialog.selected == Some(*id) {
             true => ("▶", theme::strong()),
             false => (" ", Style::new()),
         };
-        let algorithm = escape::text(&key.algorithm, REMOTE_CHARS);
-        let fingerprint = escape::text(&key.fingerprint, REMOTE_CHARS);
-        let name = format!("{:<width$}", name_of(key), width = usize::from(column));
-        rows.push(Row::new(format!("{mark} {name} {algorithm} {fingerprint}"), style));
+        let (name, print) = (name_of(key), print_of(key));
+        if rows_each == 1 {
+            rows.push(Row::new(format!("{mark} {name:<width$} {print}", width = usize::from(names)), style));
+        } else {
+            rows.push(Row::new(format!("{mark} {name}"), style));
+            rows.push(Row::new(format!("    {print}"), style));
+        }
     }
     rows
+}
+
+/// The algorithm and the fingerprint, whole: they are there to be compared.
+fn print_of(key: &UnknownKey) -> String {
+    let algorithm = escape::text(&key.algorithm, REMOTE_CHARS);
+    format!("{algorithm} {}", escape::text(&key.fingerprint, REMOTE_CHARS))
 }
 
 /// The host as the user named it, and the name of its key where that is another one.

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
-use crate::escape;
 use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
 use crate::session::SessionState;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile};
+use crate::tui::app::{App, Mark, Tile, ending};
 use crate::tui::layout::{self, Layout};
 
 use super::text::{behind, bytes, put, row, wrap};
@@ -18,9 +18,6 @@ use super::theme;
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
-
-/// Longest reason for an end, in characters.
-const REASON_CHARS: usize = 300;
 
 /// Paints a tile.
 pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
@@ -94,8 +91,13 @@ fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
         target.set_style(style(cell.style));
         return;
     }
-    let fits = !cell.wide || room > 1;
-    let text = if cell.text.is_empty() || !fits { " " } else { cell.text };
+    let text = match cell.text {
+        "" => " ",
+        _ if cell.wide && room < 2 => " ",
+        // The emulator and the screen must agree on every width, or the rest of the row is out of place.
+        text if text.len() > 1 && text.width() != 1 + usize::from(cell.wide) => "\u{fffd}",
+        text => text,
+    };
     target.set_symbol(text).set_style(style(cell.style));
 }
 
@@ -113,11 +115,7 @@ fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
 
 /// How a session ended, over the last rows of its screen, which stays.
 fn end(app: &App, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
-    let why = match outcome {
-        Outcome::Exited(0) => "the shell ended".to_owned(),
-        other => escape::text(&other.to_string(), REASON_CHARS),
-    };
-    let text = format!("× {why} · {} reconnects", app.options().keymap.hint(Action::Reconnect));
+    let text = format!("× {} · {} reconnects", ending(outcome), app.options().keymap.hint(Action::Reconnect));
     let lines = wrap(&text, area.width);
     let shown = (lines.len() as u16).min(area.height.div_ceil(2));
     let first = area.height - shown;

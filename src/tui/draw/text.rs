@@ -32,19 +32,20 @@ pub(super) fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
-/// Breaks a text at blanks into lines of at most `columns`; a longer word is broken where it must.
+/// Breaks a text at blanks into lines of at most `columns`; a longer word is broken where it must. Blanks at the
+/// beginning stay.
 pub(super) fn wrap(text: &str, columns: u16) -> Vec<String> {
     let columns = usize::from(columns.max(1));
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split(' ') {
-        let len = word.width();
-        if used > 0 && used + 1 + len > columns {
-            lines.push(String::new());
-            used = 0;
-        } else if used > 0 {
+    for (n, word) in text.split(' ').enumerate() {
+        let fits = used + 1 + word.width() <= columns;
+        if n > 0 && fits {
             push(&mut lines, ' ');
             used += 1;
+        } else if used > 0 {
+            lines.push(String::new());
+            used = 0;
         }
         for c in word.chars() {
             let wide = c.width().unwrap_or(0);
@@ -88,6 +89,7 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("SHA256:abcdef", 6), ["SHA256", ":abcde", "f"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("  two in", 6), ["  two", "in"]);
         assert_eq!(wrap("", 4), [""]);
         assert_eq!(wrap("ab", 0), ["a", "b"]);
     }

@@ -1,0 +1,9 @@
+//! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
+
+mod delivery;
+mod harness;
+mod life;
+mod model;
+mod prompts;
+mod receivers;
+mod screens;

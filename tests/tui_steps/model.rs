@@ -1,0 +1,217 @@
+//! Exact delivery: whatever the user does, each host hears what a naive model says it must, and nothing else.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::harness::Ui;
+
+/// The rule of DESIGN section 2 as plainly as it can be written, for hosts that are never stuck.
+struct Model {
+    hosts: BTreeMap<String, Host>,
+    focus: String,
+    begun: bool,
+}
+
+#[derive(Clone, Default)]
+struct Host {
+    detached: bool,
+    open: bool,
+    waiting: bool,
+    heard: String,
+}
+
+impl Model {
+    fn of(names: &[String]) -> Model {
+        let host = Host { open: true, ..Host::default() };
+        Model {
+            hosts: names.iter().map(|name| (name.clone(), host.clone())).collect(),
+            focus: names[0].clone(),
+            begun: false,
+        }
+    }
+
+    fn key(&mut self, c: char) {
+        let focus = &self.hosts[&self.focus];
+        if focus.detached {
+            if focus.open {
+                self.focused().heard.push(c);
+            }
+            return;
+        }
+        for host in self.hosts.values_mut().filter(|h| h.open && !h.detached && !h.waiting) {
+            host.heard.push(c);
+            self.begun = true;
+        }
+    }
+
+    fn focused(&mut self) -> &mut Host {
+        self.hosts.get_mut(&self.focus).expect("the focus is on a host")
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Type(char),
+    Next,
+    Detach,
+    AttachAll,
+    Admit,
+    Zoom,
+    Page,
+    Dies(usize),
+    Reconnect(usize),
+    Ready(usize),
+    Output(usize),
+}
+
+fn act(hosts: usize) -> impl Strategy<Value = Act> {
+    prop_oneof![
+        12 => proptest::char::range('a', 'z').prop_map(Act::Type),
+        4 => Just(Act::Next),
+        4 => Just(Act::Detach),
+        1 => Just(Act::AttachAll),
+        1 => Just(Act::Admit),
+        1 => Just(Act::Zoom),
+        1 => Just(Act::Page),
+        1 => (0..hosts).prop_map(Act::Dies),
+        1 => (0..hosts).prop_map(Act::Reconnect),
+        2 => (0..hosts).prop_map(Act::Ready),
+        1 => (0..hosts).prop_map(Act::Output),
+    ]
+}
+
+/// Both worlds, and the bytes that each host was sent over all its sessions.
+struct Both {
+    ui: Ui,
+    model: Model,
+    names: Vec<String>,
+    earlier: BTreeMap<String, String>,
+    reconnecting: Vec<bool>,
+}
+
+impl Both {
+    fn of(n: usize) -> Both {
+        let ui = Ui::fleet(n);
+        let names: Vec<String> = ui.session.keys().cloned().collect();
+        Both { ui, model: Model::of(&names), names, earlier: BTreeMap::new(), reconnecting: vec![false; n] }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match act {
+            Act::Type(c) => {
+                self.ui.text(&c.to_string());
+                self.model.key(*c);
+            }
+            Act::Next => self.next(),
+            Act::Detach => {
+                self.ui.keys("C-a d");
+                let host = self.model.focused();
+                host.detached = !host.detached;
+            }
+            Act::AttachAll => {
+                self.ui.keys("C-a D");
+                self.model.hosts.values_mut().for_each(|h| (h.detached, h.waiting) = (false, false));
+            }
+            Act::Admit => {
+                self.ui.keys("C-a i");
+                self.model.focused().waiting = false;
+            }
+            Act::Zoom => drop(self.ui.keys("C-a z")),
+            Act::Page => self.page(),
+            Act::Dies(n) => self.dies(*n),
+            Act::Reconnect(n) => self.reconnect(*n),
+            Act::Ready(n) => self.ready(*n),
+            Act::Output(n) => self.ui.output(&self.names[*n].clone(), "\x1b[31mnoise\r\n"),
+        }
+    }
+
+    fn next(&mut self) {
+        self.ui.keys("C-a o");
+        let at = self.names.iter().position(|name| *name == self.model.focus).expect("a host");
+        self.model.focus = self.names[(at + 1) % self.names.len()].clone();
+    }
+
+    /// A page turns to wherever the app says, on the user's word.
+    fn page(&mut self) {
+        self.ui.keys("C-a n");
+        let focus = self.ui.app.broadcast().focus().and_then(|id| self.ui.app.tile(id)).expect("a focus");
+        self.model.focus = focus.name.clone();
+    }
+
+    fn dies(&mut self, n: usize) {
+        let name = self.names[n].clone();
+        self.ui.dies(&name);
+        self.model.hosts.get_mut(&name).expect("a host").open = false;
+        self.reconnecting[n] = false;
+    }
+
+    /// The user goes there, presses `r`, and comes back.
+    fn reconnect(&mut self, n: usize) {
+        let name = self.names[n].clone();
+        if self.model.hosts[&name].open || self.reconnecting[n] {
+            return;
+        }
+        let heard = self.ui.got(&name);
+        self.earlier.entry(name.clone()).or_default().push_str(&heard);
+        while self.model.focus != name {
+            self.next();
+        }
+        self.ui.keys("C-a r");
+        self.reconnecting[n] = true;
+        self.model.focused().waiting = false;
+    }
+
+    fn ready(&mut self, n: usize) {
+        if !std::mem::take(&mut self.reconnecting[n]) {
+            return;
+        }
+        let name = self.names[n].clone();
+        self.ui.ready(&name);
+        let begun = self.model.begun;
+        let host = self.model.hosts.get_mut(&name).expect("a host");
+        (host.open, host.waiting) = (true, begun);
+    }
+
+    fn agree(&self) {
+        for (name, host) in &self.model.hosts {
+            let earlier = self.earlier.get(name).map_or("", String::as_str);
+            assert_eq!(format!("{earlier}{}", self.ui.got(name)), host.heard, "{name}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_host_hears_what_the_model_says(acts in proptest::collection::vec(act(9), 1..200)) {
+        let mut both = Both::of(9);
+        for act in &acts {
+            both.act(act);
+        }
+        both.agree();
+    }
+}
+
+#[test]
+fn exact_delivery_to_200_hosts_over_500_changes_and_10_000_keys() {
+    let mut both = Both::of(200);
+    let mut seed = 20_261_121u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for n in 0..10_000 {
+        if n % 20 == 0 {
+            for _ in 0..random(40) {
+                both.act(&Act::Next);
+            }
+            both.act(if random(25) == 0 { &Act::AttachAll } else { &Act::Detach });
+        }
+        both.act(&Act::Type(char::from(b'a' + random(26) as u8)));
+    }
+    both.agree();
+    let heard: usize = both.model.hosts.values().map(|host| host.heard.len()).sum();
+    assert!(heard > 100_000, "the script reaches many: {heard}");
+}
