@@ -26,6 +26,7 @@ mod keys;
 pub mod known_hosts;
 mod link;
 mod login;
+mod names;
 mod pattern;
 mod place;
 mod resolve;
