@@ -24,8 +24,11 @@ use crate::tui::keymap::Keymap;
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
 const LOGINS: usize = 32;
 
+/// How a host is reached, or why it is not contacted.
+pub(super) type Way = Result<Target, ConnectError>;
+
 /// A host with the way to it.
-pub(super) type Reached = (Host, Result<Target, ConnectError>);
+pub(super) type Reached = (Host, Way);
 
 /// Finds the hosts of an expression that the user types into the TUI; the error is one line.
 pub(super) type Find = Arc<dyn Fn(&str) -> Result<Vec<Reached>, String> + Send + Sync>;
@@ -54,7 +57,7 @@ impl Screen {
         let (asker, questions) = asker();
         let connector = Connector::new(dial, Arc::new(asker), Arc::new(KnownHosts::new()));
         let (hosts, targets) = self.hosts.into_iter().unzip();
-        let panes = Panes { hub: Hub::new(connector.into(), self.logins), targets, find: self.find };
+        let panes = Panes::new(connector, self.logins, targets, self.find);
         let app = App::new(self.options, Size::DEFAULT);
         let ended = event_loop::run(app, hosts, panes, questions).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
@@ -127,10 +130,17 @@ fn keymap(config: &Config) -> anyhow::Result<Keymap> {
 }
 
 /// The sessions of the TUI with their targets.
-struct Panes {
+pub(super) struct Panes {
     hub: Hub,
-    targets: Vec<Result<Target, ConnectError>>,
+    targets: Vec<Way>,
     find: Find,
+}
+
+impl Panes {
+    /// No session yet; the targets are those of the first hosts.
+    pub(super) fn new(connector: Connector, logins: usize, targets: Vec<Way>, find: Find) -> Panes {
+        Panes { hub: Hub::new(connector.into(), logins), targets, find }
+    }
 }
 
 impl Fleet for Panes {

@@ -60,7 +60,7 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
         writer
     });
     let mut run = Run::new(job, events, fault);
-    run.to_the_end(&mut interrupts).await;
+    run.drive(&mut interrupts).await;
     if *run.pace.borrow() == Pace::Leave {
         return run.leave().await;
     }
@@ -123,7 +123,7 @@ impl Run {
         }
     }
 
-    async fn to_the_end(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+    async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
         loop {
             self.start_more();
             let faulty = *self.pace.borrow() >= Pace::End;
