@@ -148,7 +148,7 @@ fn say(ui: &Ui, word: &str) {
 
 /// Brings all shells to the same bare state.
 fn calm_shells(ui: &Ui, hosts: usize) {
-    ui.wait("all sessions", |screen| screen.contains(&format!("→ {hosts} of {hosts} hosts")));
+    ui.wait("all sessions", |screen| screen.contains(&format!("→ {hosts} hosts")));
     ui.line("exec env PS1='$ ' HISTFILE= bash --norc --noprofile");
     ui.line("cd $(mktemp -d); clear");
     say(ui, "all-calm");
@@ -176,7 +176,7 @@ fn broadcast_detach_edit_and_attach_again() {
     assert_eq!(screen.count("exception"), 1, "nothing else heard the exception:\n{}", screen.text());
 
     ui.keys("C-a D");
-    ui.wait_for("→ 4 of 4 hosts");
+    ui.wait_for("→ 4 hosts");
     say(&ui, "together");
     ui.wait("the line on all again", |screen| screen.count("together") == 4);
 
@@ -224,7 +224,7 @@ fn a_server_dies_and_comes_back_as_waiting() {
     assert!(screen.contains("→ 2 of 3 hosts"), "{}", screen.text());
 
     ui.keys("C-a D");
-    ui.wait_for("→ 3 of 3 hosts");
+    ui.wait_for("→ 3 hosts");
     say(&ui, "welcome");
     let screen = ui.wait("all three", |screen| screen.count("welcome") == 3);
     assert_eq!(screen.count("not-yet"), 2, "what it missed is not replayed:\n{}", screen.text());
