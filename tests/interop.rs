@@ -108,7 +108,7 @@ fn one_command_on_fifty_servers() {
     let gathered = lab.run(&["run", "-b", "fleet", "--", "echo", "the", "same;", "exit 3"]);
     let (out, err) = (text(&gathered.stdout), text(&gathered.stderr));
     assert_eq!(gathered.status.code(), Some(1), "{out}{err}");
-    assert_eq!(out.matches("the same").count(), 1, "equal answers stand once:\n{out}");
+    assert_eq!(out.matches("the same").count(), 1, "equal answers stand once:\n{out}\n{err}");
     assert!(err.contains("50 failed (exit status 3)"), "{err}");
 
     let json = lab.run(&["run", "--output", "json", "fleet", "--", "printf 'a\\0b'; echo oops >&2"]);

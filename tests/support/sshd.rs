@@ -128,6 +128,8 @@ impl SshdBuilder {
             "PidFile none",
             "UsePAM no",
             "StrictModes no",
+            // The rc files of whoever runs the tests stay out of them.
+            "SetEnv HOME=/nonexistent HISTFILE=/dev/null",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
