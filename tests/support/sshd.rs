@@ -217,6 +217,12 @@ impl Sshd {
         assert!(self.log.wait(|log| log.contains(text)), "no `{text}` in sshd's log:\n{}", self.log());
     }
 
+    /// Starts it again after [`Sshd::kill`], on the same port with the same keys.
+    pub fn restart(&mut self) {
+        let (child, log) = launch(self.dir.path(), self.listen.len()).expect("its port is still free");
+        (self.child, self.log) = (child, log);
+    }
+
     /// Ends the server and every session of it at once, as a crash of the machine would.
     pub fn kill(&mut self) {
         let mut doomed = vec![self.child.id()];
