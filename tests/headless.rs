@@ -263,3 +263,22 @@ fn without_a_terminal_the_demo_tells_its_story() {
         assert!(told.contains(&line), "no {line:?}: {out}");
     }
 }
+
+#[test]
+fn under_nohup_a_hangup_changes_nothing() {
+    let (_, home) = omnes(&[]);
+    let line = "trap '' HUP; exec \"$0\" demo run --hosts 1 -- 'echo up; sleep 1; echo done'";
+    let mut child = Command::new("bash")
+        .args(["-c", line, OMNES])
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bash starts");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    out.read_line(&mut String::new()).expect("a first line");
+    kill_process(Pid::from_child(&child), Signal::HUP).expect("it still runs");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "demo01: done\n");
+    assert!(child.wait().expect("it ends").success());
+}

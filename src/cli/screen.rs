@@ -200,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn the_example_holds_the_defaults() {
+        let text = include_str!("../../docs/config.toml");
+        let example = options(&parse("docs/config.toml", text).expect("a good file")).expect("good keys");
+        let usual = Options::default();
+        assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
+        assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
+        for action in crate::tui::action::Action::all() {
+            assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
+        }
+    }
+
+    #[test]
     fn keys_are_judged_with_their_place() {
         let config = parse("config.toml", "prefix = \"C-b\"\nzoom = \"alone\"\n[limits]\nscrollback = 7\n");
         let options = options(&config.expect("a good file")).expect("good keys");
