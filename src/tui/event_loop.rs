@@ -29,6 +29,9 @@ use super::translate::{Decoder, Input};
 /// The shortest time between two frames: 60 a second.
 const FRAME: Duration = Duration::from_micros(16_667);
 
+/// A frame waits this long for what belongs to it: a key's echo comes back a moment after the key.
+const GATHERS: Duration = Duration::from_millis(2);
+
 /// Output taken from the hosts before keys and frames are looked at again: a few milliseconds of emulation.
 const SHARE_BYTES: usize = 64 * 1024;
 
@@ -95,9 +98,9 @@ struct Loop<'a, F: Fleet> {
     terminal: &'a Terminal,
     painter: Painter,
     began: Instant,
-    /// When the last frame was made, and whether something has changed since.
+    /// When the last frame was made, and since when it is out of date.
     framed: Instant,
-    dirty: bool,
+    dirty: Option<Instant>,
     decoder: Decoder,
     /// When the last byte of the keyboard came.
     typed: Instant,
@@ -132,7 +135,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             painter: Painter::new()?,
             began: now,
             framed: now - FRAME,
-            dirty: true,
+            dirty: Some(now),
             decoder: Decoder::default(),
             typed: now,
             answers: HashMap::new(),
@@ -179,7 +182,11 @@ impl<'a, F: Fleet> Loop<'a, F> {
     fn take(&mut self, next: Next, keyboard: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), TerminalError> {
         match next {
             Next::Ended(ended) => self.ended = Some(ended),
-            Next::Resized => self.step(Event::Resize(self.terminal.size())),
+            Next::Resized => {
+                // Even where the size is the old one again: in between the terminal may have cut or moved what it shows.
+                self.painter.forget();
+                self.step(Event::Resize(self.terminal.size()));
+            }
             Next::Typed(bytes) => {
                 self.type_in(&bytes)?;
                 // What was typed meanwhile comes before everything else, but a frame is due now and then.
@@ -239,7 +246,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     fn step(&mut self, event: Event) {
         let effects = self.app.step(self.began.elapsed(), event);
         self.carry_out(effects);
-        self.dirty = true;
+        self.dirty.get_or_insert_with(Instant::now);
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -287,7 +294,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
 
     /// When the next frame is due: when something changed, and the terminal has taken the last one.
     fn frame_at(&self) -> Option<Instant> {
-        (self.dirty && self.painter.is_idle()).then(|| self.framed + FRAME)
+        let due = (self.dirty? + GATHERS).max(self.framed + FRAME);
+        self.painter.is_idle().then_some(due)
     }
 
     /// When what was typed is complete as it is.
@@ -301,7 +309,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     }
 
     fn paint(&mut self) -> Result<(), TerminalError> {
-        self.dirty = false;
+        self.dirty = None;
         self.framed = Instant::now();
         self.painter.paint(&self.app)?;
         Ok(())
