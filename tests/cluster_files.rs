@@ -1,5 +1,7 @@
 //! Files of hosts as they lie on a user's disk: found, read, put together, and what a selection makes of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world fails there")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -110,11 +112,12 @@ fn the_example_means_what_it_says() {
     assert_eq!(web03.port.as_ref().unwrap().value, 2200);
     assert_eq!(said(&web03.jump), "bastion.example.org");
     assert_eq!(web03.vars.keys().collect::<Vec<_>>(), ["dc", "role"]);
-    assert!(web03.port.unwrap().origin.to_string().ends_with("clusters.toml:34"));
+    assert!(web03.port.unwrap().origin.to_string().ends_with("clusters.toml:29"));
     // Named alone it is in no cluster, but its tags are never lost.
     let alone = only(&inventory, "web03");
     assert_eq!(alone.user, None);
     assert_eq!(alone.tags.iter().map(|tag| tag.value.as_str()).collect::<Vec<_>>(), ["prod"]);
+    assert_eq!(names(&inventory, &["@*"]), names(&inventory, &["web,db"]));
     assert_eq!(inventory.cluster_names().collect::<Vec<_>>(), ["all", "db", "default", "web"]);
 }
 
@@ -182,6 +185,10 @@ fn cycles_are_reported_with_their_chain() {
     let deep: String = (0..200).map(|n| format!("c{n} c{}\n", n + 1)).collect();
     disk.write("home/.clusterssh/clusters", deep);
     assert!(select(&disk.load(), &["c0"]).unwrap_err().contains("nest deeper"));
+    let (open, close) = ("(".repeat(32), ")".repeat(32));
+    let deepest: String = (0..31).map(|n| format!("c{n} {open}c{}{close}\n", n + 1)).collect();
+    disk.write("home/.clusterssh/clusters", deepest);
+    assert_eq!(names(&disk.load(), &[&format!("{open}c0{close}")]), "c31");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! Starting `nodeset` takes a tenth of a second, so most expressions go to one Python process that asks the same library;
 //! a part goes to the command itself.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its world fails there")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -120,7 +121,7 @@ impl Lab {
         let options = self.options(case);
         let theirs = ssh(&options, "127.0.0.1");
         let ours = ours(&target(&options, "127.0.0.1"), self.sshd.host_key(KeyKind::Ed25519));
-        assert_eq!(ours, theirs, "ours | ssh's, in case {case:?} with {options:?}");
+        assert_eq!(ours, theirs, "ours | ssh's, in case `{}`: {case:?} with {options:?}", case.title);
         theirs
     }
 }
@@ -545,4 +546,42 @@ fn a_file_that_cannot_be_read_refuses() {
         ["UserKnownHostsFile=none".to_owned(), format!("GlobalKnownHostsFile={}/no", dir.path().display())];
     assert_eq!(KnownHosts::new().check(&target(&options, "web"), &key).unwrap(), Verdict::Unknown);
     assert!(KnownHosts::new().learn(&target(&options, "web"), &key).is_err());
+}
+
+/// A run reads each file once: what somebody writes later matters to the next run.
+#[test]
+fn a_file_is_read_once_a_run() {
+    let lab = Lab::new(&[KeyKind::Ed25519]);
+    let key = blob(lab.sshd.host_key(KeyKind::Ed25519));
+    let options = lab.options(&Case { alias: "web", user: "web {K}\n".to_owned(), ..Case::default() });
+    let target = target(&options, "127.0.0.1");
+    let store = KnownHosts::new();
+    assert_eq!(store.check(&target, &key).unwrap(), Verdict::Known);
+    fs::remove_file(&target.user_known_hosts[0]).unwrap();
+    assert_eq!(store.check(&target, &key).unwrap(), Verdict::Known);
+    assert_eq!(KnownHosts::new().check(&target, &key).unwrap(), Verdict::Unknown);
+}
+
+/// Ten thousand hosts against 5,000 plain and 100 hashed lines; the bound is many times what it takes.
+#[test]
+fn thousands_of_lines_cost_nothing_per_host() {
+    let dir = TempDir::new().unwrap();
+    let key = keygen(KeyKind::Ed25519, &dir.path().join("key"));
+    let file = dir.path().join("known_hosts");
+    let mut text: String = (0..5000).map(|n| format!("host{n}.example.org {key}\n")).collect();
+    (0..100).for_each(|n| {
+        let (salt, hash) = (STANDARD.encode([n; 20]), STANDARD.encode([!n; 20]));
+        text.push_str(&format!("|1|{salt}|{hash} {key}\n"));
+    });
+    fs::write(&file, text).unwrap();
+    let base = target(&[format!("UserKnownHostsFile={}", file.display())], "host0.example.org");
+    let (store, blob) = (KnownHosts::new(), blob(&key));
+    let start = Instant::now();
+    for n in 0..10_000 {
+        let target = Target { key_name: format!("host{n}.example.org"), ..base.clone() };
+        let expected = if n < 5000 { Verdict::Known } else { Verdict::Unknown };
+        assert_eq!(store.check(&target, &blob).unwrap(), expected);
+        assert_eq!(store.algorithms_for(&target).len(), usize::from(n < 5000));
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }

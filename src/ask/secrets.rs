@@ -3,7 +3,7 @@
 //! Theory: for each [`SecretKind`] an answer is first *on trial* with one host while all others wait. Accepted, it is
 //! *proven* and offered to the others: a few at first and, as more accept it, to ever more at once, so that a secret
 //! which only one odd host takes does not lock accounts everywhere. A host that refuses a proven secret has another one;
-//! it starts the next question. After [`WRONG`] refused answers there are no more questions.
+//! it starts the next question. After three refused answers there are no more questions.
 //!
 //! This is a state machine without clock or tasks. Whoever drives it calls [`Secrets::next`] until it says something
 //! other than [`Next::Wait`], calling again after each change.
@@ -16,6 +16,9 @@ use super::{Answer, SecretKind};
 
 /// Wrong answers that hosts may see, for each kind.
 const WRONG: u32 = 3;
+
+/// Hosts after whose acceptance all others may see a secret at once.
+const TRUSTED: u32 = 16;
 
 /// Hosts in a row that may be offered an answer and say nothing to it, before the others stop waiting for a verdict.
 const UNHEARD: u32 = 3;
@@ -51,7 +54,8 @@ struct Proven {
 impl Proven {
     /// Whether one more host may see it now.
     fn permits(&self) -> bool {
-        self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
+        let trusted = self.accepted >= TRUSTED && self.refused <= self.accepted;
+        trusted || self.under_way + self.refused < WRONG + 2 * (self.accepted - 1)
     }
 }
 

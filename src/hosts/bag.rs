@@ -68,12 +68,14 @@ pub(super) fn put(bag: &mut Bag, named: &Named) {
     Joins::default().put(bag, named);
 }
 
+type Pair = (*const Effective, *const Effective);
+
 /// Results of joining what two clusters say, since it is the same for all their common hosts.
 #[derive(Default)]
 struct Joins {
     /// By the addresses of both; the left one is kept alive beside the result, the right one by its bag, so that an
     /// address names nothing else meanwhile.
-    known: HashMap<(*const Effective, *const Effective), (Rc<Effective>, Rc<Effective>)>,
+    known: HashMap<Pair, (Rc<Effective>, Rc<Effective>)>,
 }
 
 impl Joins {

@@ -153,28 +153,35 @@ pub struct FileProblems(pub Vec<FileProblem>);
 pub enum SelectError {
     /// An expression is wrong, on the command line or in a file.
     #[error(transparent)]
-    Expression(#[from] ExprError),
+    Expression(#[from] Box<ExprError>),
     /// Two clusters, or two items, say different things about one host.
-    #[error(
-        "{}: `{}` says {what} {} ({}), `{}` says {what} {} ({}); settle it by naming the host with it, or by [hosts.\"{}\"] in clusters.toml",
-        escape::line(host.as_bytes()),
-        escape::line(.one.0.as_bytes()), escape::text(&.one.1.value, 60), .one.1.origin,
-        escape::line(.two.0.as_bytes()), escape::text(&.two.1.value, 60), .two.1.origin,
-        escape::line(host.as_bytes())
-    )]
-    Disagree {
-        /// The host.
-        host: String,
-        /// The key they disagree about, such as `user`.
-        what: String,
-        /// Who says what.
-        one: (String, Valued<String>),
-        /// And who says otherwise.
-        two: (String, Valued<String>),
-    },
+    #[error(transparent)]
+    Disagree(#[from] Box<Disagreement>),
     /// Nothing is left.
     #[error("{} names no host at all; check it with `omnes hosts`, or say --allow-empty", escape::text(.0, 120))]
     Empty(String),
+}
+
+/// Two that say different things about one host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{}: {} and {}; settle it on the command line, or by [hosts.\"{}\"] in clusters.toml",
+    escape::line(host.as_bytes()), says(one, what), says(two, what), escape::line(host.as_bytes())
+)]
+pub struct Disagreement {
+    /// The host.
+    pub host: String,
+    /// The key they disagree about, such as `user`.
+    pub what: String,
+    /// Who says what.
+    pub one: (String, Valued<String>),
+    /// And who says otherwise.
+    pub two: (String, Valued<String>),
+}
+
+fn says((who, said): &(String, Valued<String>), what: &str) -> String {
+    let who = escape::line(who.as_bytes());
+    format!("`{who}` says {what} {} ({})", escape::text(&said.value, 60), said.origin)
 }
 
 #[cfg(test)]

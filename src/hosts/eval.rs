@@ -5,20 +5,21 @@
 //! leave a claim with a rival, which is an error only if the host is really selected and nothing stands above both.
 //! The work is counted against a limit, so that no expression and no file can make it run for ever.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::bag::{Bag, Effective, Named, join, leave, put, with_user};
-use super::definitions::{Cluster, Item, Trust};
+use super::definitions::{Cluster, Trust};
 use super::expr::{self, Op, Step, Term};
-use super::range::{HOST_LIMIT, Ranges};
+use super::place::{Order, Place, Span, expand, lines, nearest, read_host, too_many};
+use super::range::HOST_LIMIT;
 use super::{ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query, SelectError, Selection};
 
 /// How many hosts may be looked at in one selection, all steps together.
-const WORK_LIMIT: u64 = 2_000_000;
+const WORK_LIMIT: u64 = 1_000_000;
 /// How deep clusters may nest.
-const NEST_LIMIT: usize = 64;
+const NEST_LIMIT: usize = 32;
 
 /// A cluster or group that is evaluated once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,54 +43,6 @@ impl Key {
     }
 }
 
-/// Where the expression at hand stands.
-#[derive(Clone)]
-struct Place<'t> {
-    text: &'t str,
-    origin: Origin,
-    column: usize,
-    /// The source whose groups `@name` means; inside one a bare name is always a host.
-    namespace: Option<Arc<str>>,
-    /// The cluster whose own name is a host here.
-    inside: Option<Arc<str>>,
-    order: Order,
-}
-
-/// Does anything stand before an expression, for it to apply to?
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    First,
-    Later,
-}
-
-impl Order {
-    fn nth(n: usize) -> Order {
-        if n == 0 { Order::First } else { Order::Later }
-    }
-}
-
-impl<'t> Place<'t> {
-    fn typed(text: &'t str, order: Order) -> Place<'t> {
-        Place { text, origin: Origin::Expression, column: 1, namespace: None, inside: None, order }
-    }
-
-    fn error(
-        &self,
-        span: std::ops::Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> SelectError {
-        SelectError::Expression(ExprError {
-            origin: self.origin.clone(),
-            column: self.column,
-            text: self.text.to_owned(),
-            span,
-            message: message.into(),
-            help: help.into(),
-        })
-    }
-}
-
 /// Reads an expression in which every name is a host.
 pub(super) fn plain(text: &str) -> Result<HostSet, ExprError> {
     let inventory = Inventory::default();
@@ -98,7 +51,7 @@ pub(super) fn plain(text: &str) -> Result<HostSet, ExprError> {
     let mut bag = Bag::new();
     match evaluator.apply(&place, &mut bag) {
         Ok(()) => Ok(bag.into_values().map(|named| named.host).collect()),
-        Err(SelectError::Expression(error)) => Err(error),
+        Err(SelectError::Expression(error)) => Err(*error),
         Err(other) => Err(ExprError {
             origin: Origin::Expression,
             column: 1,
@@ -144,7 +97,7 @@ impl<'a> Evaluator<'a> {
         let mut bag = Bag::new();
         let mut terms = 0;
         for item in selection.lists.iter().flat_map(|list| &list.items) {
-            self.apply(&place_of(item, None, None, Order::nth(terms)), &mut bag)?;
+            self.apply(&Place::of(item, None, None, Order::nth(terms)), &mut bag)?;
             terms += 1;
         }
         for line in selection.targets.iter().flat_map(|target| lines(target)) {
@@ -171,7 +124,7 @@ impl<'a> Evaluator<'a> {
 
     /// Applies the expression at `place` to all that was named before it.
     fn apply(&mut self, place: &Place<'_>, bag: &mut Bag) -> Result<(), SelectError> {
-        let expr = expr::parse(place.text, &place.origin, place.column)?;
+        let expr = expr::parse(place.text, &place.origin, place.column).map_err(Box::new)?;
         if !expr.continues {
             let own = self.steps(&expr.steps, place, Bag::new())?;
             join(bag, Op::Union, &own);
@@ -403,9 +356,8 @@ impl<'a> Evaluator<'a> {
             return Err(place.error(span, message, "name the hosts nearer to the top"));
         }
         self.open.push((key.clone(), place.origin.clone()));
-        let bag = Rc::new(self.evaluate(&key, place, span.clone())?);
+        let bag = Rc::new(self.evaluate(&key, place, span)?);
         self.open.pop();
-        self.spend(bag.len(), place, span)?;
         self.known.insert(key, bag.clone());
         Ok(bag)
     }
@@ -448,7 +400,7 @@ impl<'a> Evaluator<'a> {
         let inventory = self.inventory;
         let added = inventory.members.get(&cluster.name).filter(|_| namespace.is_none());
         for (n, item) in cluster.items.iter().chain(added.into_iter().flatten()).enumerate() {
-            self.apply(&place_of(item, namespace, inside.as_ref(), Order::nth(n)), &mut bag)?;
+            self.apply(&Place::of(item, namespace, inside.as_ref(), Order::nth(n)), &mut bag)?;
         }
         leave(&mut bag, &cluster.name, &cluster.settings);
         Ok(bag)
@@ -472,7 +424,9 @@ impl<'a> Evaluator<'a> {
             self.within_limit(&bag, place, span.clone())?;
         }
         self.work = quiet.work;
-        for (name, settings) in &inventory.hosts {
+        // A host with settings is most often a member of a cluster too, there perhaps with a port.
+        let members: HashSet<Arc<str>> = bag.keys().map(Host::shared_name).collect();
+        for (name, settings) in inventory.hosts.iter().filter(|(name, _)| !members.contains(name.as_str())) {
             let first = settings.values.values().chain(&settings.tags).next();
             let origin = first.map_or(Origin::Expression, |value| value.origin.clone());
             let host = Host::new(None, name, None);
@@ -557,75 +511,5 @@ impl<'a> Evaluator<'a> {
             self.apply(&place, &mut bag)?;
         }
         Ok(bag)
-    }
-}
-
-type Span = std::ops::Range<usize>;
-
-/// The non-empty lines of an argument: the output of another command may be pasted in as one.
-fn lines(argument: &str) -> impl Iterator<Item = &str> {
-    // An argument without any text is kept, so that it is refused and not taken for nothing.
-    let whole = argument.trim().is_empty().then_some(argument);
-    whole.into_iter().chain(argument.lines().filter(|line| !line.trim().is_empty()))
-}
-
-fn place_of<'t>(
-    item: &'t Item,
-    namespace: Option<&Arc<str>>,
-    inside: Option<&Arc<str>>,
-    order: Order,
-) -> Place<'t> {
-    Place {
-        text: &item.text,
-        origin: item.origin.clone(),
-        column: item.column,
-        namespace: namespace.cloned(),
-        inside: inside.cloned(),
-        order,
-    }
-}
-
-/// The texts of an item's ranges, after they were counted.
-fn expand(place: &Place<'_>, span: Span, text: &str) -> Result<Vec<String>, SelectError> {
-    let ranges = Ranges::parse(text).map_err(|fault| {
-        let at = span.start + fault.span.start..span.start + fault.span.end;
-        place.error(at, fault.message, fault.help)
-    })?;
-    match ranges.count() {
-        count if count > HOST_LIMIT as u64 => Err(too_many(place, span, count)),
-        _ => Ok(ranges.expand()),
-    }
-}
-
-fn too_many(place: &Place<'_>, span: Span, count: u64) -> SelectError {
-    let count = match count {
-        u64::MAX => "more hosts than can be counted".to_owned(),
-        count => format!("{count} hosts"),
-    };
-    place.error(span, format!("this names {count}; the limit is 100,000 hosts"), "name fewer at a time")
-}
-
-/// Reads one of `of` texts of an item as a host; the fault is shown where it stands if the item is the text itself.
-fn read_host(place: &Place<'_>, span: Span, text: &str, of: usize) -> Result<Host, SelectError> {
-    text.parse().map_err(|error: super::HostParseError| {
-        let at = match of {
-            1 if place.text[span.clone()] == *text => {
-                span.start + error.span.start..span.start + error.span.end
-            }
-            _ => span,
-        };
-        place.error(at, error.message, error.help)
-    })
-}
-
-/// The next step for a name that is not known.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let near = known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, _)| *distance <= 2.max(name.len() / 3))
-        .min();
-    match near {
-        Some((_, known)) => format!("did you mean `{known}`?"),
-        None => "see `omnes hosts --list`".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use super::{ExprError, Origin};
 /// The longest expression in bytes; a list of 20,000 full names fits.
 pub(super) const TEXT_LIMIT: usize = 1 << 20;
 /// How deep parentheses may nest.
-const DEPTH_LIMIT: usize = 64;
+const DEPTH_LIMIT: usize = 32;
 
 /// How a term joins what stands before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn faults_are_named_where_they_stand() {
-        let deep = "(".repeat(65) + "a" + &")".repeat(65);
+        let deep = "(".repeat(33) + "a" + &")".repeat(33);
         let table = [
             ("", 0..0, "missing"),
             ("a,,b", 1..2, "missing"),
@@ -255,7 +255,7 @@ mod tests {
             ("(a", 0..1, "not closed"),
             ("a)", 1..2, "closes nothing"),
             ("a(b)", 1..2, "operator"),
-            (deep.as_str(), 64..65, "deeper"),
+            (deep.as_str(), 32..33, "deeper"),
         ];
         for (text, span, says) in table {
             let error = parse(text, &Origin::Expression, 1).expect_err(text);

@@ -65,6 +65,10 @@ impl Host {
         Host { user: Some(Arc::from(user)), ..self.clone() }
     }
 
+    pub(super) fn shared_name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
     pub(super) fn form(&self) -> Form {
         self.form
     }

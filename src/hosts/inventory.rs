@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::bag::{Claim, Named};
 use super::definitions::{Cluster, Definitions, GroupSource, Item, Setting, Settings, Source};
 use super::eval::Evaluator;
-use super::{FileProblem, Host, HostSet, Origin, SelectError, Valued};
+use super::{Disagreement, FileProblem, Host, HostSet, Origin, SelectError, Valued};
 
 /// What a dynamic source is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -285,20 +285,20 @@ fn tags_of(host: &Host, tags: &Tags) -> Vec<Valued<String>> {
 
 fn users_disagree(host: &Host, first: &Valued<String>, second: &Valued<String>) -> SelectError {
     let who = |valued: &Valued<String>| (format!("{}@{}", valued.value, host.name()), valued.clone());
-    SelectError::Disagree {
+    SelectError::Disagree(Box::new(Disagreement {
         host: host.name().to_owned(),
         what: "user".to_owned(),
         one: who(first),
         two: who(second),
-    }
+    }))
 }
 
 fn clusters_disagree(host: &Host, setting: &Setting, claim: &Claim, rival: &Claim) -> SelectError {
     let who = |claim: &Claim| (claim.cluster.to_string(), claim.value.clone());
-    SelectError::Disagree {
+    SelectError::Disagree(Box::new(Disagreement {
         host: host.name().to_owned(),
         what: setting.name(),
         one: who(claim),
         two: who(rival),
-    }
+    }))
 }

@@ -14,12 +14,13 @@ mod fold;
 mod host;
 mod inventory;
 mod parse;
+mod place;
 mod range;
 mod set;
 mod sources;
 
 pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
-pub use error::{ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
+pub use error::{Disagreement, ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
 pub use files::{ExtraSources, Places, load};
 pub use host::{Host, HostParseError};
 pub use inventory::{Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};

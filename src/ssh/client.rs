@@ -77,11 +77,6 @@ impl Handler for Client {
         Ok(true)
     }
 
-    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), ClientError> {
-        self.control.banner(escape::text(banner, WORDS));
-        Ok(())
-    }
-
     async fn channel_open_confirmation(
         &mut self,
         id: ChannelId,

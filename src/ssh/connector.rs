@@ -65,3 +65,16 @@ impl Connector {
         clock.within(progress, connect::reach(&self.shared, &target, &clock)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tasks_share_can_be_shared() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Connector>();
+        shared::<Link>();
+        shared::<crate::ssh::Channel>();
+    }
+}

@@ -77,7 +77,7 @@ impl<'a> Login<'a> {
                 Step::Key(Offer::Agent(n)) => self.offer_agent_key(handle, control, *n).await?,
                 Step::Key(Offer::File(n)) => self.offer_file(handle, control, *n).await?,
                 Step::Password => self.offer_password(handle, control).await?,
-                Step::Stop(why) => return Err(self.refused(control, why)),
+                Step::Stop(why) => return Err(self.refused(why)),
             };
             match tally {
                 Tally::In => return Ok(()),
@@ -267,7 +267,7 @@ impl<'a> Login<'a> {
                 ticket
             }
         };
-        let ticket = ticket.map_err(|over| self.refused(control, no_password(over)))?;
+        let ticket = ticket.map_err(|over| self.refused(no_password(over)))?;
         if handle.is_closed() {
             self.ticket = Some(ticket);
             return Err(Setback::Parked(Parked::Settled));
@@ -322,14 +322,11 @@ impl<'a> Login<'a> {
     }
 
     /// The login has failed for this reason.
-    fn refused(&self, control: &Control, why: &str) -> Setback {
+    fn refused(&self, why: &str) -> Setback {
         let mut sentence = why.to_owned();
         for note in &self.notes {
             sentence.push_str("; ");
             sentence.push_str(note);
-        }
-        if let Some(said) = control.banner_text() {
-            sentence.push_str(&format!("; the host says: {said}"));
         }
         Setback::Final(ConnectError::Login(sentence))
     }
@@ -338,10 +335,10 @@ impl<'a> Login<'a> {
     fn ended(&self, control: &Control) -> Setback {
         let why = control.lost().unwrap_or_else(|| "the connection ended".to_owned());
         if why.contains("Too many authentication failures") {
-            return self.refused(control, &self.means().ladder.too_many());
+            return self.refused(&self.means().ladder.too_many());
         }
         if control.dismissed() {
-            return self.refused(control, &why);
+            return self.refused(&why);
         }
         Setback::Final(ConnectError::Unreachable { stage: Stage::Login, why })
     }

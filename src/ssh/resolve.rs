@@ -5,12 +5,12 @@
 //! done is refused by name.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{Checking, ConfigError, Evaluated, Setting, SshConfig, Tokens};
+use super::config::{Checking, ConfigError, Setting, SshConfig, Tokens};
 use super::config::{expand, expand_host_name, parse_option};
+use super::names::{bad_user, canonical};
 use super::place::Place;
 use super::{ConnectError, HostKeyPolicy, Target, UserEnvironment};
 use crate::escape;
@@ -196,53 +196,32 @@ impl Resolver {
             .settings
             .iter()
             .for_each(|(setting, place)| heard.hear(setting, || Origin::Config((*place).clone())));
-        let address = self.address(request, &options, &heard)?;
+        let case = Case { request, options, heard };
+        let (address, origin) = case.address()?;
+        if let Some(place) = self.config.doubtful(request.host.name(), &address) {
+            return Err(unsupported(format!("a Match block that may concern this host ({place})")));
+        }
         if let Some((keyword, place)) = evaluated.refused.first() {
             return Err(unsupported(format!("{keyword} ({place})")));
         }
-        if let Some(place) = self.config.doubtful(request.host.name(), &address.0) {
-            return Err(unsupported(format!("a Match block that may concern this host ({place})")));
-        }
-        self.finish(request, &options, heard, address, &evaluated)
+        let mut resolved = self.settle(&case, address, origin)?;
+        let noted = evaluated.noted.iter();
+        resolved
+            .notes
+            .extend(noted.map(|&(keyword, place)| Note::PassedOver { keyword, place: place.clone() }));
+        resolved.notes.sort();
+        Ok(resolved)
     }
 
-    /// The address, checked: nothing that is no name or address leaves this function.
-    fn address(
-        &self,
-        request: &Request,
-        options: &Heard<'_>,
-        heard: &Heard<'_>,
-    ) -> Result<(String, Origin), ConnectError> {
-        let named = request.host.name();
-        let (address, origin) = match (&options.host_name, &request.address, &heard.host_name) {
-            (None, Some(address), _) => (address.clone(), Origin::Cluster),
-            (Some((template, origin)), ..) | (None, None, Some((template, origin))) => {
-                let address = expand_host_name(template, named);
-                (address.map_err(|what| unsupported(format!("HostName ({origin}): {what}")))?, origin.clone())
-            }
-            (None, None, None) => (named.to_owned(), Origin::Expression),
-        };
-        match canonical(&address) {
-            Ok(address) => Ok((address, origin)),
-            Err(why) => Err(unsupported(format!("the address of this host ({origin}): {why}"))),
-        }
-    }
-
-    fn finish(
-        &self,
-        request: &Request,
-        options: &Heard<'_>,
-        heard: Heard<'_>,
-        (address, address_origin): (String, Origin),
-        evaluated: &Evaluated<'_>,
-    ) -> Result<Resolved, ConnectError> {
-        let (user, user_origin) = self.user(request, options, &heard)?;
-        let (port, port_origin) = self.port(request, options, &heard);
+    fn settle(&self, case: &Case<'_>, address: String, origin: Origin) -> Result<Resolved, ConnectError> {
+        let heard = &case.heard;
+        let (user, user_origin) = self.user(case)?;
+        let (port, port_origin) = self.port(case);
         let alias = heard.alias.as_ref().map(|(alias, _)| alias.to_ascii_lowercase());
         let tokens = Tokens {
             host: &address,
-            original: request.host.name(),
-            alias: alias.as_deref().unwrap_or(request.host.name()),
+            original: case.request.host.name(),
+            alias: alias.as_deref().unwrap_or(case.request.host.name()),
             port,
             user: &user,
             local_user: &self.environment.user,
@@ -251,27 +230,23 @@ impl Resolver {
             local_host: &self.environment.host_name,
             variables: &self.environment.variables,
         };
-        let (identities, identities_configured) = self.identities(request, &heard, &tokens)?;
-        let agent = self.agent(&heard, &tokens)?;
-        let user_known_hosts = self.user_known_hosts(&heard, &tokens)?;
-        let (policy, policy_origin, note) = self.policy(&heard);
-        let noted = evaluated.noted.iter();
-        let noted = noted.map(|&(keyword, place)| Note::PassedOver { keyword, place: place.clone() });
-        let timeout = heard.connect_timeout.as_ref();
+        let (identities, identities_configured) = self.identities(case, &tokens)?;
+        let agent = self.agent(heard, &tokens)?;
+        let user_known_hosts = self.user_known_hosts(heard, &tokens)?;
+        let (policy, policy_origin, note) = self.policy(heard);
         let origins = Origins {
             user: user_origin,
             port: port_origin,
-            key_name: heard
-                .alias
-                .as_ref()
-                .map_or_else(|| address_origin.clone(), |(_, origin)| origin.clone()),
-            address: address_origin,
+            key_name: heard.alias.as_ref().map_or_else(|| origin.clone(), |(_, origin)| origin.clone()),
+            address: origin,
             policy: policy_origin,
-            connect_timeout: timeout.map_or(Origin::Default, |(_, origin)| origin.clone()),
+            connect_timeout: heard
+                .connect_timeout
+                .as_ref()
+                .map_or(Origin::Default, |(_, origin)| origin.clone()),
         };
-        let notes = noted.chain(note).collect();
         let target = Target {
-            host: request.host.clone(),
+            host: case.request.host.clone(),
             key_port: (alias.is_none() && port != 22).then_some(port),
             key_name: alias.unwrap_or_else(|| address.clone()),
             address,
@@ -279,31 +254,30 @@ impl Resolver {
             user,
             identities,
             identities_configured,
-            identities_only: heard.identities_only.is_some_and(|(only, _)| only),
+            identities_only: heard.identities_only.as_ref().is_some_and(|&(only, _)| only),
             agent,
             user_known_hosts,
-            global_known_hosts: match &heard.global_known_hosts {
-                Some((files, _)) => files.iter().map(PathBuf::from).collect(),
-                None => ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from).to_vec(),
-            },
+            global_known_hosts: global_known_hosts(heard),
             policy,
-            connect_timeout: timeout.and_then(|(limit, _)| *limit).unwrap_or(CONNECT_TIMEOUT),
+            connect_timeout: heard
+                .connect_timeout
+                .as_ref()
+                .and_then(|&(limit, _)| limit)
+                .unwrap_or(CONNECT_TIMEOUT),
         };
-        Ok(Resolved { target, origins, notes })
+        Ok(Resolved { target, origins, notes: note.into_iter().collect() })
     }
 
-    fn user(
-        &self,
-        request: &Request,
-        options: &Heard<'_>,
-        heard: &Heard<'_>,
-    ) -> Result<(String, Origin), ConnectError> {
+    fn user(&self, case: &Case<'_>) -> Result<(String, Origin), ConnectError> {
+        let Case { request, options, heard } = case;
+        let said =
+            |user: &Said<&str>| user.as_ref().map(|(user, origin)| ((*user).to_owned(), origin.clone()));
         let (user, origin) = None
             .or_else(|| Some((request.host.user()?.to_owned(), Origin::Expression)))
             .or_else(|| Some((self.overrides.user.clone()?, Origin::Option("-l"))))
-            .or_else(|| options.user.as_ref().map(|(user, origin)| ((*user).to_owned(), origin.clone())))
+            .or_else(|| said(&options.user))
             .or_else(|| Some((request.user.clone()?, Origin::Cluster)))
-            .or_else(|| heard.user.as_ref().map(|(user, origin)| ((*user).to_owned(), origin.clone())))
+            .or_else(|| said(&heard.user))
             .unwrap_or_else(|| (self.environment.user.clone(), Origin::Default));
         match bad_user(&user) {
             None => Ok((user, origin)),
@@ -311,27 +285,23 @@ impl Resolver {
         }
     }
 
-    fn port(&self, request: &Request, options: &Heard<'_>, heard: &Heard<'_>) -> (u16, Origin) {
-        None.or_else(|| Some((request.host.port()?, Origin::Expression)))
+    fn port(&self, case: &Case<'_>) -> (u16, Origin) {
+        None.or_else(|| Some((case.request.host.port()?, Origin::Expression)))
             .or_else(|| Some((self.overrides.port?, Origin::Option("-p"))))
-            .or_else(|| options.port.clone())
-            .or_else(|| Some((request.port?, Origin::Cluster)))
-            .or_else(|| heard.port.clone())
+            .or_else(|| case.options.port.clone())
+            .or_else(|| Some((case.request.port?, Origin::Cluster)))
+            .or_else(|| case.heard.port.clone())
             .unwrap_or((22, Origin::Default))
     }
 
     /// The key files, each once; the usual ones where nobody names one.
-    fn identities(
-        &self,
-        request: &Request,
-        heard: &Heard<'_>,
-        tokens: &Tokens<'_>,
-    ) -> Result<(Vec<PathBuf>, bool), ConnectError> {
-        let option = self.overrides.identities.iter().map(|file| (file.as_str(), Origin::Option("-i")));
-        let (before, after): (Vec<_>, Vec<_>) =
-            heard.identities.iter().cloned().partition(|(_, origin)| matches!(origin, Origin::Option(_)));
-        let cluster = request.identity.iter().map(|file| (file.as_str(), Origin::Cluster));
-        let named: Vec<(&str, Origin)> = option.chain(before).chain(cluster).chain(after).collect();
+    fn identities(&self, case: &Case<'_>, tokens: &Tokens<'_>) -> Result<(Vec<PathBuf>, bool), ConnectError> {
+        let flags = self.overrides.identities.iter().map(|file| (file.as_str(), Origin::Option("-i")));
+        // What `-o` says was heard first, so the configuration's own follow it.
+        let (options, config) = case.heard.identities.split_at(case.options.identities.len());
+        let cluster = case.request.identity.iter().map(|file| (file.as_str(), Origin::Cluster));
+        let named: Vec<(&str, Origin)> =
+            flags.chain(options.iter().cloned()).chain(cluster).chain(config.iter().cloned()).collect();
         if named.is_empty() {
             return Ok((self.environment.usual_identities.clone(), false));
         }
@@ -377,8 +347,8 @@ impl Resolver {
             let ours = self.environment.home.join(".ssh");
             return Ok(vec![ours.join("known_hosts"), ours.join("known_hosts2")]);
         };
-        let expanded = files.iter().map(|file| expand(file, tokens).map(PathBuf::from));
-        let expanded = expanded.collect::<Result<_, _>>();
+        let expanded: Result<_, _> =
+            files.iter().map(|file| expand(file, tokens).map(PathBuf::from)).collect();
         expanded.map_err(|what| unsupported(format!("UserKnownHostsFile ({origin}): {what}")))
     }
 
@@ -393,6 +363,43 @@ impl Resolver {
             Checking::Off => (HostKeyPolicy::AcceptNew, Some(Note::ReadAsAcceptNew(origin.clone()))),
         };
         (policy, origin.clone(), note)
+    }
+}
+
+/// As OpenSSH takes them: neither tokens nor `~` mean anything here.
+fn global_known_hosts(heard: &Heard<'_>) -> Vec<PathBuf> {
+    match &heard.global_known_hosts {
+        Some((files, _)) => files.iter().map(PathBuf::from).collect(),
+        None => ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from).to_vec(),
+    }
+}
+
+/// One host, and all that was said about it.
+struct Case<'a> {
+    request: &'a Request,
+    /// What `-o` says.
+    options: Heard<'a>,
+    /// What `-o` and, after it, ssh_config say.
+    heard: Heard<'a>,
+}
+
+impl Case<'_> {
+    /// The address, checked: nothing that is no name or address leaves this function.
+    fn address(&self) -> Result<(String, Origin), ConnectError> {
+        let named = self.request.host.name();
+        let (address, origin) = match (&self.options.host_name, &self.request.address, &self.heard.host_name)
+        {
+            (None, Some(address), _) => (address.clone(), Origin::Cluster),
+            (Some((template, origin)), ..) | (None, None, Some((template, origin))) => {
+                let address = expand_host_name(template, named);
+                (address.map_err(|what| unsupported(format!("HostName ({origin}): {what}")))?, origin.clone())
+            }
+            (None, None, None) => (named.to_owned(), Origin::Expression),
+        };
+        match canonical(&address) {
+            Ok(address) => Ok((address, origin)),
+            Err(why) => Err(unsupported(format!("the address of this host ({origin}): {why}"))),
+        }
     }
 }
 
@@ -438,60 +445,4 @@ impl<'a> Heard<'a> {
 
 fn unsupported(what: String) -> ConnectError {
     ConnectError::Unsupported(what)
-}
-
-/// A name in lower case, or an address in the one form that known_hosts uses (`127.1` is 127.0.0.1, `0::1` is ::1).
-/// What cannot be either is an error, so that no text of a configuration reaches a resolver or a shell as it stands.
-fn canonical(address: &str) -> Result<String, String> {
-    let shown = || escape::text(address, 80);
-    if let Ok(v6) = address.parse::<Ipv6Addr>() {
-        return Ok(v6.to_string());
-    }
-    if let Some(v4) = ipv4(address) {
-        return Ok(v4.to_string());
-    }
-    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '+');
-    match address {
-        "" => Err("it is empty".to_owned()),
-        _ if address.len() > 255 => Err("it is longer than 255 characters".to_owned()),
-        _ if address.starts_with('-') => Err(format!("`{}` begins with a dash", shown())),
-        _ if !address.chars().all(usual) => Err(format!("`{}` is no host name", shown())),
-        _ => Ok(address.to_ascii_lowercase()),
-    }
-}
-
-/// An IPv4 address in any form that the system's resolver takes for one: one to four numbers, decimal, octal or
-/// hexadecimal, the last of which fills what is left.
-fn ipv4(text: &str) -> Option<Ipv4Addr> {
-    let number = |part: &str| -> Option<u32> {
-        let (digits, radix) = match part {
-            _ if part.starts_with("0x") || part.starts_with("0X") => (&part[2..], 16),
-            _ if part.len() > 1 && part.starts_with('0') => (&part[1..], 8),
-            _ => (part, 10),
-        };
-        (!digits.starts_with('+')).then(|| u32::from_str_radix(digits, radix).ok())?
-    };
-    let parts: Vec<u32> = text.split('.').map(number).collect::<Option<_>>()?;
-    let (&last, front) = parts.split_last()?;
-    if front.len() > 3 || front.iter().any(|&part| part > 255) {
-        return None;
-    }
-    let room = 32 - 8 * front.len() as u32;
-    if room < 32 && last >> room != 0 {
-        return None;
-    }
-    let high = front.iter().enumerate().fold(0, |sum, (at, &part)| sum | part << (24 - 8 * at));
-    Some(Ipv4Addr::from(high | last))
-}
-
-/// Why a login name is refused, if it is: those that ssh refuses, and control characters.
-fn bad_user(user: &str) -> Option<String> {
-    let shown = || escape::text(user, 40);
-    let odd = |c: char| c.is_control() || "'`\";&<>|(){}".contains(c);
-    match user {
-        "" => Some("it is empty".to_owned()),
-        _ if user.starts_with('-') => Some(format!("`{}` begins with a dash", shown())),
-        _ if user.contains(odd) || user.ends_with('\\') => Some(format!("`{}` is no login name", shown())),
-        _ => None,
-    }
 }

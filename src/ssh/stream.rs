@@ -87,7 +87,6 @@ struct Said {
     lost: Option<String>,
     dismissed: bool,
     exhausted: bool,
-    banner: Option<String>,
 }
 
 impl Control {
@@ -195,16 +194,6 @@ impl Control {
     /// The text that a server sent in place of its identification.
     pub(super) fn preamble(&self) -> String {
         crate::escape::text(&String::from_utf8_lossy(&self.said().preamble), PREAMBLE_LIMIT)
-    }
-
-    /// Keeps the login banner; the first stands.
-    pub(super) fn banner(&self, text: String) {
-        self.said().banner.get_or_insert(text);
-    }
-
-    /// What the server said before login, if anything.
-    pub(super) fn banner_text(&self) -> Option<String> {
-        self.said().banner.clone()
     }
 
     fn look(&self, bytes: &[u8]) {

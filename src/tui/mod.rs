@@ -14,5 +14,6 @@ pub mod event_loop;
 pub mod keymap;
 pub mod layout;
 mod painter;
+pub mod rehearsal;
 pub mod terminal;
 pub mod translate;

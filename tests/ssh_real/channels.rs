@@ -105,6 +105,46 @@ async fn a_flood_waits_for_its_reader_and_still_hears_the_interrupt() {
 }
 
 #[tokio::test]
+async fn a_flood_that_nobody_reads_stands_still_at_its_host() {
+    let sshd = Sshd::builder().start();
+    let (idle, busy) = (connector(), connector());
+    let idle = idle.connect(&target_of(&sshd), &()).await.unwrap();
+    let busy = busy.connect(&target_of(&sshd), &()).await.unwrap();
+    let written = sshd.dir().join("written");
+    let flood = format!("head -c 100000000 /dev/zero; touch {}", written.display());
+    let unread = idle.exec(flood.as_bytes()).await.unwrap();
+    // As much again, read to its end beside it: time enough for the first to be through, if anything took it in.
+    let said = run(&busy, "head -c 100000000 /dev/zero").await;
+    assert_eq!(said.stdout.len(), 100_000_000);
+    assert!(!written.exists());
+    let said = collect(unread).await;
+    assert_eq!((said.stdout.len(), said.exit), (100_000_000, Some(0)));
+    assert!(written.exists());
+}
+
+#[tokio::test]
+async fn a_writer_that_waits_for_a_deaf_command_learns_that_the_link_is_gone() {
+    let sshd = Sshd::builder().start();
+    let link = connector().connect(&target_of(&sshd), &()).await.unwrap();
+    let mut channel = link.exec(b"sleep 1000").await.unwrap();
+    let (filled, mut progress) = tokio::sync::mpsc::unbounded_channel();
+    let writer = tokio::spawn(async move {
+        loop {
+            match channel.input.write(Bytes::from(vec![0; 100_000])).await {
+                Ok(()) => filled.send(()).unwrap(),
+                Err(gone) => return gone,
+            }
+        }
+    });
+    // The window of sshd is 2 MB; the last write that goes through is followed by one that waits.
+    for _ in 0..20 {
+        tokio::time::timeout(DEADLINE, progress.recv()).await.unwrap();
+    }
+    drop(link);
+    tokio::time::timeout(DEADLINE, writer).await.expect("the writer wakes").unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_dies_ends_the_channel_with_a_reason() {
     let mut sshd = Sshd::builder().start();
     let link = connector().connect(&target_of(&sshd), &()).await.unwrap();

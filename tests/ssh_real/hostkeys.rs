@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use omnes::ask::{Answer, Question};
-use omnes::ssh::{ConnectError, HostKeyPolicy, Target};
+use tokio::sync::mpsc;
+
+use omnes::ask::{Answer, Ask, BoxFuture, Nobody, Question};
+use omnes::ssh::{ConnectError, Connector, HostKeyPolicy, KnownHosts, Target, Tcp};
 
 use crate::common::*;
 use crate::support::sshd::{KeyKind, Sshd};
@@ -24,7 +26,7 @@ async fn an_unknown_key_is_refused_learned_or_asked_about() {
     let sshd = Sshd::builder().start();
     let keys = Arc::new(Keys::default());
     let strict = with(HostKeyPolicy::Strict, target_of(&sshd));
-    let connector = connector_with(Arc::new(omnes::ask::Nobody), keys.clone());
+    let connector = connector_with(Arc::new(Nobody), keys.clone());
     let why = refusal(connector.connect(&strict, &()).await);
     assert!(why.contains("accept-new") && why.contains("ssh-keyscan") && why.contains("SHA256:"), "{why}");
     // Nobody can be asked: `ask` is `strict`.
@@ -76,6 +78,63 @@ async fn unknown_hosts_ask_and_four_connections_stay_open() {
     // Who held its connection came once, the others twice; the first four questions found a slot for certain.
     let connections = sshd.log().matches("Connection from").count();
     assert!((17..=28).contains(&connections), "{connections} connections");
+}
+
+#[tokio::test]
+async fn the_known_hosts_file_decides_and_learns() {
+    let sshd = Sshd::builder().host_keys(&[KeyKind::Rsa, KeyKind::Ecdsa, KeyKind::Ed25519]).start();
+    let file = sshd.dir().join("known_hosts");
+    let reach = async |policy| {
+        let target = Target { user_known_hosts: vec![file.clone()], policy, ..target_of(&sshd) };
+        let connector = Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+        connector.connect(&target, &()).await
+    };
+    // Of three keys the one that is known is asked for.
+    for kind in [KeyKind::Rsa, KeyKind::Ecdsa, KeyKind::Ed25519] {
+        let line = format!("[127.0.0.1]:{} {}\n", sshd.port(), sshd.host_key(kind));
+        std::fs::write(&file, line).unwrap();
+        reach(HostKeyPolicy::Strict).await.unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+    }
+    std::fs::remove_file(&file).unwrap();
+    refusal(reach(HostKeyPolicy::Strict).await);
+    reach(HostKeyPolicy::AcceptNew).await.unwrap();
+    reach(HostKeyPolicy::Strict).await.unwrap();
+    let learned = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(learned.trim(), format!("[127.0.0.1]:{} {}", sshd.port(), sshd.host_key(KeyKind::Ed25519)));
+
+    let other = Sshd::builder().start();
+    let line = format!("[127.0.0.1]:{} {}\n", sshd.port(), other.host_key(KeyKind::Ed25519));
+    std::fs::write(&file, line).unwrap();
+    let why = refusal(reach(HostKeyPolicy::AcceptNew).await);
+    assert!(why.contains("ssh-keygen -R") && why.matches("SHA256:").count() == 2, "{why}");
+}
+
+#[tokio::test]
+async fn a_connect_that_is_given_up_while_it_asks_leaves_nothing_behind() {
+    struct Never(mpsc::UnboundedSender<()>);
+    impl Ask for Never {
+        fn ask(&self, _: Question) -> BoxFuture<'_, Answer> {
+            self.0.send(()).unwrap();
+            Box::pin(std::future::pending())
+        }
+    }
+    let sshd = Sshd::builder().start();
+    let (asked, mut questions) = mpsc::unbounded_channel();
+    let connector = connector_with(Arc::new(Never(asked)), Arc::new(Keys::default()));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    // More than may keep their connection open, so that both ways of asking are given up.
+    let connects: Vec<_> = (0..6)
+        .map(|_| {
+            let (connector, target) = (connector.clone(), with(HostKeyPolicy::Ask, target_of(&sshd)));
+            tokio::spawn(async move { connector.connect(&target, &()).await })
+        })
+        .collect();
+    for _ in 0..6 {
+        tokio::time::timeout(DEADLINE, questions.recv()).await.expect("everybody asks");
+    }
+    connects.iter().for_each(tokio::task::JoinHandle::abort);
+    wait_until("all tasks have ended", || tasks() == before).await;
 }
 
 #[tokio::test]

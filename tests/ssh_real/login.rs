@@ -176,6 +176,29 @@ async fn two_hundred_logins_share_the_agent() {
 }
 
 #[tokio::test]
+async fn each_kind_of_key_signs_through_the_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    for kind in [KeyKind::Ed25519, KeyKind::Ecdsa, KeyKind::Rsa] {
+        let path = dir.path().join(kind.name());
+        let sshd = Sshd::builder().authorize(&keygen(kind, &path)).start();
+        let agent = Agent::start(&[path]);
+        let target = with_agent(&sshd, &agent);
+        connector().connect(&target, &()).await.unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_gone_is_told_when_it_was_needed() {
+    let sshd = Sshd::builder().start();
+    let mut target = target_of(&sshd);
+    target.agent = Some(sshd.dir().join("no-agent"));
+    connector().connect(&target, &()).await.unwrap();
+    target.identities.clear();
+    let why = refusal(connector().connect(&target, &()).await);
+    assert!(why.contains("needs a key") && why.contains("no agent at"), "{why}");
+}
+
+#[tokio::test]
 async fn of_many_keys_the_configured_one_is_offered_first() {
     let dir = tempfile::tempdir().unwrap();
     let sshd = Sshd::builder().start();

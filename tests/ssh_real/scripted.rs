@@ -11,7 +11,7 @@ use omnes::hosts::Host;
 use omnes::ssh::{ConnectError, Connector, Dial, Hop, Link, Progress, Stage, StartError, Stream, Target};
 use russh::keys::{PrivateKey, load_secret_key};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
-use russh::{Channel, ChannelId, MethodKind, MethodSet};
+use russh::{Channel, ChannelId, Disconnect, MethodKind, MethodSet};
 
 use crate::common::*;
 use crate::support::sshd::{KeyKind, keygen};
@@ -29,6 +29,8 @@ enum Habit {
     RefuseExec,
     NoStatus,
     OpenTowardsUs,
+    /// Ends the connection with words.
+    Farewell,
 }
 
 /// A fleet in memory; counts what its hosts saw.
@@ -147,6 +149,9 @@ impl Handler for Server {
     ) -> Result<(), russh::Error> {
         if self.habit == Habit::StallInChannel {
             std::future::pending::<()>().await;
+        }
+        if self.habit == Habit::Farewell {
+            return session.disconnect(Disconnect::ByApplication, "go\x1b[2J\x07 away", "");
         }
         if self.habit == Habit::OpenTowardsUs {
             let handle = session.handle();
@@ -347,4 +352,13 @@ async fn what_a_server_opens_towards_us_is_refused() {
     let link = connector_to(&fleet, Arc::new(Nobody)).connect(&host("h"), &()).await.unwrap();
     let said = run(&link, "true").await;
     assert_eq!((said.exit, fleet.seen.let_in.load(SeqCst)), (Some(0), 7));
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_server_are_shown_and_do_not_act() {
+    let fleet = fleet(|_| Habit::Farewell);
+    let link = connector_to(&fleet, Arc::new(Nobody)).connect(&host("h"), &()).await.unwrap();
+    let error = link.open().await.unwrap_err();
+    let expected = "unreachable (channel): the host ended the connection: go^[[2J^G away";
+    assert_eq!(error.to_string(), expected);
 }

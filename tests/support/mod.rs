@@ -2,6 +2,7 @@
 //!
 //! A test takes it with `pub mod support;`.
 
+pub mod config;
 pub mod sshd;
 
 use std::path::PathBuf;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal of its own.
-pub struct Ui {
+pub(crate) struct Ui {
     pty: Arc<pty_process::blocking::Pty>,
     child: Child,
     seen: Arc<(Mutex<Seen>, Condvar)>,
@@ -29,28 +29,28 @@ struct Seen {
 
 /// The screen at one moment.
 #[derive(Clone)]
-pub struct Screen {
-    pub rows: Vec<String>,
-    pub cursor: (u16, u16),
+pub(crate) struct Screen {
+    pub(crate) rows: Vec<String>,
+    pub(crate) cursor: (u16, u16),
 }
 
 impl Screen {
-    pub fn contains(&self, text: &str) -> bool {
+    pub(crate) fn contains(&self, text: &str) -> bool {
         self.rows.iter().any(|row| row.contains(text))
     }
 
-    pub fn count(&self, text: &str) -> usize {
+    pub(crate) fn count(&self, text: &str) -> usize {
         self.rows.iter().map(|row| row.matches(text).count()).sum()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.rows.join("\n")
     }
 }
 
 impl Ui {
     /// Starts `program` with `args` in a terminal of `rows` x `cols` and exactly the environment `env`.
-    pub fn start(program: &Path, args: &[&str], env: &[(&str, &str)], (rows, cols): (u16, u16)) -> Ui {
+    pub(crate) fn start(program: &Path, args: &[&str], env: &[(&str, &str)], (rows, cols): (u16, u16)) -> Ui {
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
         let child = pty_process::blocking::Command::new(program)
@@ -70,12 +70,12 @@ impl Ui {
     }
 
     /// Types bytes as they are.
-    pub fn write(&self, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, bytes: impl AsRef<[u8]>) {
         (&*self.pty).write_all(bytes.as_ref()).expect("the program reads its terminal");
     }
 
     /// Types keys separated by blanks: `C-a d`, `Enter`, `Up`; anything else letter by letter.
-    pub fn keys(&self, keys: &str) {
+    pub(crate) fn keys(&self, keys: &str) {
         for key in keys.split_whitespace() {
             let bytes: Vec<u8> = match key {
                 "Enter" => b"\r".to_vec(),
@@ -99,13 +99,13 @@ impl Ui {
     }
 
     /// A line and Enter.
-    pub fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         self.write(text);
         self.write("\r");
     }
 
     /// Waits until the screen is as wanted; fails with what was seen.
-    pub fn wait(&self, what: &str, wanted: impl Fn(&Screen) -> bool) -> Screen {
+    pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Screen) -> bool) -> Screen {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = self.seen.0.lock().expect("the reader lives");
         loop {
@@ -123,22 +123,22 @@ impl Ui {
     }
 
     /// Waits for a text anywhere on the screen.
-    pub fn wait_for(&self, text: &str) -> Screen {
+    pub(crate) fn wait_for(&self, text: &str) -> Screen {
         self.wait(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
     /// The screen now.
-    pub fn screen(&self) -> Screen {
+    pub(crate) fn screen(&self) -> Screen {
         screen_of(&self.seen.0.lock().expect("the reader lives"))
     }
 
     /// Everything the program wrote to its terminal so far.
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         self.seen.0.lock().expect("the reader lives").raw.clone()
     }
 
     /// The modes of the terminal that a program must leave as they were.
-    pub fn modes(&self) -> Modes {
+    pub(crate) fn modes(&self) -> Modes {
         let seen = self.seen.0.lock().expect("the reader lives");
         let screen = seen.parser.screen();
         Modes {
@@ -150,27 +150,23 @@ impl Ui {
     }
 
     /// Changes the size of the terminal.
-    pub fn resize(&self, rows: u16, cols: u16) {
+    pub(crate) fn resize(&self, rows: u16, cols: u16) {
         self.seen.0.lock().expect("the reader lives").parser.set_size(nonzero(rows), nonzero(cols));
         self.pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
     }
 
     /// The program's process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for the end of the program.
-    pub fn wait_exit(&mut self) -> ExitStatus {
+    pub(crate) fn wait_exit(&mut self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = self.seen.0.lock().expect("the reader lives");
         while !seen.ended {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "the program does not end; the screen was:\n{}",
-                screen_of(&seen).text()
-            );
+            assert!(!left.is_zero(), "the program does not end; the screen was:\n{}", screen_of(&seen).text());
             seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
         }
         drop(seen);
@@ -187,16 +183,15 @@ impl Drop for Ui {
 
 /// Modes that must be off before and after.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Modes {
-    pub alternate: bool,
-    pub cursor_hidden: bool,
-    pub mouse: bool,
-    pub bracketed_paste: bool,
+pub(crate) struct Modes {
+    pub(crate) alternate: bool,
+    pub(crate) cursor_hidden: bool,
+    pub(crate) mouse: bool,
+    pub(crate) bracketed_paste: bool,
 }
 
 impl Modes {
-    pub const SANE: Modes =
-        Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
+    pub(crate) const SANE: Modes = Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
 }
 
 fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {

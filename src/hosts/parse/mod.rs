@@ -211,7 +211,10 @@ fn spans(steps: &[Step]) -> Vec<std::ops::Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::hosts::{Inventory, NoGroups, Selection};
 
     #[test]
     fn the_format_is_told_from_the_content() {
@@ -242,6 +245,26 @@ mod tests {
         assert!(["web", "b\u{fc}ro", "a.b-c_d", "12"].iter().all(|name| name_fault(name).is_none()));
         let bad = ["", "-x", "a b", "a,b", "@a", "a*", "a:b", "a\u{202e}b", "a[1]", "a$b"];
         assert!(bad.iter().all(|name| name_fault(name).is_some()));
+    }
+
+    proptest! {
+        /// Whatever stands in a file or an expression, it is read or refused, and all that is read can be evaluated.
+        #[test]
+        fn nothing_panics(text in "[a-c0-9@:,!&^()\\[\\]{}*?./=#\"'\\\\ \\n\t\u{e9}\u{202e}$|>-]{0,120}") {
+            let opened = ["", "[clusters.a]\nhosts = [", "[Main]\n", "a:\n  b: ", "a: ", "web "];
+            for (role, before) in opened.iter().map(|before| (Role::Clusters, before)).chain([(Role::Tags, &"")]) {
+                let mut inventory = Inventory::default();
+                match parse_clusters(&format!("{before}{text}"), Path::new("f"), role, &Trust::Granted) {
+                    Ok(definitions) => inventory.add(definitions),
+                    Err(problems) => prop_assert!(!problems.is_empty()),
+                }
+                for target in [text.as_str(), "@*", "a"] {
+                    let targets = [target.to_owned()];
+                    let selection = Selection { targets: &targets, ..Selection::default() };
+                    let _ = inventory.select(&selection, &NoGroups).map_err(|error| error.to_string());
+                }
+            }
+        }
     }
 
     #[test]

@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(web.settings.values[&Setting::Var("n".to_owned())].value, "3");
         assert_eq!(web.settings.tags[0].value, "prod");
         assert_eq!(parsed.hosts[0].1.values[&Setting::Port].value, "2200");
-        assert!(parsed.sources[0].has_list() == false && !parsed.sources[0].has_all());
+        assert!(!parsed.sources[0].has_list() && !parsed.sources[0].has_all());
     }
 
     #[test]

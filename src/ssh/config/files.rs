@@ -146,6 +146,7 @@ impl<'a> Reader<'a> {
                     self.config.add(guard, What::Note(keyword), place);
                 }
                 Statement::Note(_) => {}
+                Statement::Decline(keyword) => self.config.add(guard, What::Decline(keyword), place),
             }
         }
         Ok(())

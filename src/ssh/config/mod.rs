@@ -21,6 +21,5 @@ pub use files::ConfigSource;
 pub use rules::SshConfig;
 
 pub(super) use parse::parse_option;
-pub(super) use rules::Evaluated;
 pub(super) use setting::{Checking, Setting};
 pub(super) use tokens::{Tokens, expand, expand_host_name};

@@ -26,6 +26,8 @@ pub(super) enum Statement {
     Refuse(&'static str),
     /// This keyword asks for something that is passed over.
     Note(&'static str),
+    /// One of the last two with a value that asks for nothing; being first, it wins over later ones.
+    Decline(&'static str),
 }
 
 /// The conditions of a `Match` line.
@@ -77,15 +79,21 @@ pub(super) fn parse(line: &[u8], ignored: &[Pattern]) -> Result<Statement, Strin
     if line.arguments.is_empty() {
         return Err(format!("{name}: the value is missing"));
     }
-    let asks_for_nothing = |values: &[&str]| match line.arguments.as_slice() {
-        [value] => values.iter().any(|nothing| nothing.eq_ignore_ascii_case(value)),
-        _ => false,
+    let asks_for_nothing = |values: &[&str]| {
+        let is = |value: &str| values.iter().any(|nothing| nothing.eq_ignore_ascii_case(value));
+        match line.arguments.as_slice() {
+            // To ssh, all that follows is the command or the jump host: `none # note` is not `none`.
+            _ if matches!(name, "ProxyCommand" | "ProxyJump") => is(&line.rest),
+            [value] => is(value),
+            _ => false,
+        }
     };
     match support {
         Support::Evaluated(key) => statement(key, &line.arguments).map_err(|what| format!("{name}: {what}")),
         Support::Refused(values) if !asks_for_nothing(values) => Ok(Statement::Refuse(name)),
         Support::Noted(values) if !asks_for_nothing(values) => Ok(Statement::Note(name)),
-        Support::Refused(_) | Support::Noted(_) | Support::Quiet => Ok(Statement::Nothing),
+        Support::Refused(_) | Support::Noted(_) => Ok(Statement::Decline(name)),
+        Support::Quiet => Ok(Statement::Nothing),
     }
 }
 
@@ -203,9 +211,9 @@ mod tests {
         assert_eq!(parsed("# all"), Ok(Statement::Nothing));
         assert_eq!(parsed("Port 23"), Ok(Statement::Set(Setting::Port(23))));
         assert_eq!(parsed("ProxyJump bastion"), Ok(Statement::Refuse("ProxyJump")));
-        assert_eq!(parsed("ProxyJump none"), Ok(Statement::Nothing));
+        assert_eq!(parsed("ProxyJump none"), Ok(Statement::Decline("ProxyJump")));
         assert_eq!(parsed("ForwardAgent yes"), Ok(Statement::Note("ForwardAgent")));
-        assert_eq!(parsed("ForwardAgent no"), Ok(Statement::Nothing));
+        assert_eq!(parsed("ForwardAgent no"), Ok(Statement::Decline("ForwardAgent")));
         assert_eq!(parsed("ControlMaster auto"), Ok(Statement::Nothing));
         assert_eq!(parsed("Include a b"), Ok(Statement::Include(vec!["a".to_owned(), "b".to_owned()])));
         assert_eq!(

@@ -45,6 +45,7 @@ pub(super) enum What {
     Set(Setting),
     Refuse(&'static str),
     Note(&'static str),
+    Decline(&'static str),
 }
 
 /// What a configuration says about one host, each value with its place; the first value won.
@@ -69,11 +70,25 @@ impl SshConfig {
             .collect();
         rules.sort_unstable();
         let mut evaluated = Evaluated::default();
+        let mut decided: Vec<&str> = Vec::new();
+        let mut is_first = |keyword: &'static str| {
+            let first = !decided.contains(&keyword);
+            decided.push(keyword);
+            // As in ssh, `ProxyCommand none` also bars a later ProxyJump; `ProxyJump none` bars no ProxyCommand.
+            if keyword == "ProxyCommand" {
+                decided.push("ProxyJump");
+            }
+            first
+        };
         for Rule { what, place } in rules.into_iter().map(|rule| &self.rules[rule]) {
             match what {
                 What::Set(setting) => evaluated.settings.push((setting, place)),
-                What::Refuse(keyword) => evaluated.refused.push((keyword, place)),
-                What::Note(keyword) => evaluated.noted.push((keyword, place)),
+                What::Refuse(keyword) if is_first(keyword) => evaluated.refused.push((keyword, place)),
+                What::Note(keyword) if is_first(keyword) => evaluated.noted.push((keyword, place)),
+                What::Decline(keyword) => {
+                    is_first(keyword);
+                }
+                What::Refuse(_) | What::Note(_) => {}
             }
         }
         evaluated

@@ -7,6 +7,8 @@ pub(super) struct Line {
     pub(super) keyword: String,
     /// What follows, without quotes and escapes.
     pub(super) arguments: Vec<String>,
+    /// What follows as it stands: some keywords take the whole rest of the line, quotes and notes included.
+    pub(super) rest: String,
 }
 
 /// What is wrong with a line, before its keyword is looked at.
@@ -34,7 +36,11 @@ pub(super) fn split(line: &[u8]) -> Result<Option<Line>, WordError> {
     }
     let line = std::str::from_utf8(line).map_err(|_| WordError::Encoding)?;
     let (keyword, rest) = keyword(line)?;
-    Ok(Some(Line { keyword: keyword.to_ascii_lowercase(), arguments: arguments(rest)? }))
+    Ok(Some(Line {
+        keyword: keyword.to_ascii_lowercase(),
+        arguments: arguments(rest)?,
+        rest: rest.to_owned(),
+    }))
 }
 
 /// The keyword and the text after it and after one `=`.

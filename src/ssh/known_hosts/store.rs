@@ -133,6 +133,8 @@ impl KnownHosts {
     /// Keeps a key for the target, in the first of its `UserKnownHostsFile`s: one whole line, appended under a lock.
     /// Where another process has kept the same key meanwhile nothing is written; where it kept another one, or revoked
     /// this one, that is an error.
+    ///
+    /// This writes to a file and may wait up to 5 s for another process's append.
     pub fn learn(&self, target: &Target, blob: &[u8]) -> Result<(), StoreError> {
         let path = target.user_known_hosts.first().ok_or_else(|| {
             StoreError::NotKept(
