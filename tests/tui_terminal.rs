@@ -1,8 +1,7 @@
 //! The user's own terminal is given back as it was, however the program ends.
 
 #[path = "support/ui.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod ui;
+pub mod ui;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
