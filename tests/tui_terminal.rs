@@ -60,6 +60,19 @@ fn a_paste_without_its_end_does_not_stop_the_keyboard() {
 }
 
 #[test]
+fn a_long_input_without_brackets_holds_no_host() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    ui.line("stty -echo; wc -c");
+    ui.wait_for("wc -c");
+    // Lines, because a terminal that gathers lines keeps at most 4 kB of one.
+    let line = "x".repeat(99) + "\r";
+    ui.write(line.repeat(2_000));
+    ui.write("\x04");
+    ui.wait("every byte on both hosts", |screen| screen.count("200000") == 2);
+}
+
+#[test]
 fn keys_come_through_while_a_host_floods() {
     let home = tempfile::tempdir().expect("a directory");
     let ui = demo(&home);

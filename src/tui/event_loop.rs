@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -95,6 +96,7 @@ pub async fn run<F: Fleet>(
 struct Loop<'a, F: Fleet> {
     app: App,
     fleet: F,
+    listener: Arc<Listener>,
     terminal: &'a Terminal,
     painter: Painter,
     began: Instant,
@@ -130,6 +132,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         let now = Instant::now();
         Ok(Loop {
             app,
+            listener: fleet.listener(),
             fleet,
             terminal,
             painter: Painter::new()?,
@@ -148,7 +151,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     async fn turn(mut self, hosts: Vec<Host>, mut questions: Questions) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
-        let listener = self.fleet.listener();
+        let listener = self.listener.clone();
         let (idle, withdrawn) = (self.painter.idle(), questions.withdrawn());
         self.step(Event::Resize(self.terminal.size()));
         let effects = self.app.start(hosts);
@@ -171,7 +174,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
             };
-            self.take(next, &mut keyboard)?;
+            self.take(next)?;
             if std::mem::take(&mut self.suspends) {
                 self.suspend(&mut signals).await?;
             }
@@ -179,7 +182,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
-    fn take(&mut self, next: Next, keyboard: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), TerminalError> {
+    fn take(&mut self, next: Next) -> Result<(), TerminalError> {
         match next {
             Next::Ended(ended) => self.ended = Some(ended),
             Next::Resized => {
@@ -189,10 +192,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             }
             Next::Typed(bytes) => {
                 self.type_in(&bytes)?;
-                // What was typed meanwhile comes before everything else, but a frame is due now and then.
-                while let Ok(bytes) = keyboard.try_recv() {
-                    self.type_in(&bytes)?;
-                }
+                self.breathe()?;
             }
             Next::Frame => self.paint()?,
             Next::Flush => {
@@ -210,6 +210,17 @@ impl<'a, F: Fleet> Loop<'a, F> {
         }
         if self.painter.is_broken() {
             self.ended = Some(Ended::TerminalGone);
+        }
+        Ok(())
+    }
+
+    /// Between two pieces of a long input: hosts say that they took what was typed before, and the picture goes on.
+    /// Otherwise a paste without brackets would hold every host at its bound.
+    fn breathe(&mut self) -> Result<(), TerminalError> {
+        let heard = self.listener.clone().next(SHARE_BYTES).now_or_never();
+        self.hear(heard.unwrap_or_default());
+        if self.frame_at().is_some_and(|due| due <= Instant::now()) {
+            self.paint()?;
         }
         Ok(())
     }
