@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -28,6 +29,9 @@ use super::translate::{Decoder, Input};
 
 /// The shortest time between two frames: 60 a second.
 const FRAME: Duration = Duration::from_micros(16_667);
+
+/// A frame waits this long for what belongs to it: a key's echo comes back a moment after the key.
+const GATHERS: Duration = Duration::from_millis(2);
 
 /// Output taken from the hosts before keys and frames are looked at again: a few milliseconds of emulation.
 const SHARE_BYTES: usize = 64 * 1024;
@@ -92,12 +96,13 @@ pub async fn run<F: Fleet>(
 struct Loop<'a, F: Fleet> {
     app: App,
     fleet: F,
+    listener: Arc<Listener>,
     terminal: &'a Terminal,
     painter: Painter,
     began: Instant,
-    /// When the last frame was made, and whether something has changed since.
+    /// When the last frame was made, and since when it is out of date.
     framed: Instant,
-    dirty: bool,
+    dirty: Option<Instant>,
     decoder: Decoder,
     /// When the last byte of the keyboard came.
     typed: Instant,
@@ -127,12 +132,13 @@ impl<'a, F: Fleet> Loop<'a, F> {
         let now = Instant::now();
         Ok(Loop {
             app,
+            listener: fleet.listener(),
             fleet,
             terminal,
             painter: Painter::new()?,
             began: now,
             framed: now - FRAME,
-            dirty: true,
+            dirty: Some(now),
             decoder: Decoder::default(),
             typed: now,
             answers: HashMap::new(),
@@ -145,7 +151,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     async fn turn(mut self, hosts: Vec<Host>, mut questions: Questions) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
-        let listener = self.fleet.listener();
+        let listener = self.listener.clone();
         let (idle, withdrawn) = (self.painter.idle(), questions.withdrawn());
         self.step(Event::Resize(self.terminal.size()));
         let effects = self.app.start(hosts);
@@ -168,7 +174,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
             };
-            self.take(next, &mut keyboard)?;
+            self.take(next)?;
             if std::mem::take(&mut self.suspends) {
                 self.suspend(&mut signals).await?;
             }
@@ -176,16 +182,17 @@ impl<'a, F: Fleet> Loop<'a, F> {
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
-    fn take(&mut self, next: Next, keyboard: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), TerminalError> {
+    fn take(&mut self, next: Next) -> Result<(), TerminalError> {
         match next {
             Next::Ended(ended) => self.ended = Some(ended),
-            Next::Resized => self.step(Event::Resize(self.terminal.size())),
+            Next::Resized => {
+                // Even where the size is the old one again: in between the terminal may have cut or moved what it shows.
+                self.painter.forget();
+                self.step(Event::Resize(self.terminal.size()));
+            }
             Next::Typed(bytes) => {
                 self.type_in(&bytes)?;
-                // What was typed meanwhile comes before everything else, but a frame is due now and then.
-                while let Ok(bytes) = keyboard.try_recv() {
-                    self.type_in(&bytes)?;
-                }
+                self.breathe()?;
             }
             Next::Frame => self.paint()?,
             Next::Flush => {
@@ -203,6 +210,17 @@ impl<'a, F: Fleet> Loop<'a, F> {
         }
         if self.painter.is_broken() {
             self.ended = Some(Ended::TerminalGone);
+        }
+        Ok(())
+    }
+
+    /// Between two pieces of a long input: hosts say that they took what was typed before, and the picture goes on.
+    /// Otherwise a paste without brackets would hold every host at its bound.
+    fn breathe(&mut self) -> Result<(), TerminalError> {
+        let heard = self.listener.clone().next(SHARE_BYTES).now_or_never();
+        self.hear(heard.unwrap_or_default());
+        if self.frame_at().is_some_and(|due| due <= Instant::now()) {
+            self.paint()?;
         }
         Ok(())
     }
@@ -239,7 +257,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     fn step(&mut self, event: Event) {
         let effects = self.app.step(self.began.elapsed(), event);
         self.carry_out(effects);
-        self.dirty = true;
+        self.dirty.get_or_insert_with(Instant::now);
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -287,7 +305,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
 
     /// When the next frame is due: when something changed, and the terminal has taken the last one.
     fn frame_at(&self) -> Option<Instant> {
-        (self.dirty && self.painter.is_idle()).then(|| self.framed + FRAME)
+        let due = (self.dirty? + GATHERS).max(self.framed + FRAME);
+        self.painter.is_idle().then_some(due)
     }
 
     /// When what was typed is complete as it is.
@@ -301,7 +320,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     }
 
     fn paint(&mut self) -> Result<(), TerminalError> {
-        self.dirty = false;
+        self.dirty = None;
         self.framed = Instant::now();
         self.painter.paint(&self.app)?;
         Ok(())

@@ -32,6 +32,8 @@ pub(super) struct Painter {
     /// What goes out with the next frame: the bell, a text for the clipboard.
     extra: Vec<u8>,
     rings: bool,
+    /// The shape the cursor was given last; `None` where that is not known.
+    shape: Option<CursorShape>,
     pipe: Pipe,
 }
 
@@ -48,7 +50,7 @@ struct Pipe {
 impl Painter {
     /// A painter whose thread waits for the first frame.
     pub(super) fn new() -> io::Result<Painter> {
-        Ok(Painter { shown: None, extra: Vec::new(), rings: false, pipe: Pipe::new()? })
+        Ok(Painter { shown: None, extra: Vec::new(), rings: false, shape: None, pipe: Pipe::new()? })
     }
 
     /// Can a frame be made now?
@@ -69,6 +71,7 @@ impl Painter {
     /// The terminal's content is not known any more: the next frame paints every cell.
     pub(super) fn forget(&mut self) {
         self.shown = None;
+        self.shape = None;
     }
 
     /// Rings with the next frame, once however often it is asked.
@@ -99,7 +102,9 @@ impl Painter {
         out.draw(shown.diff(&next).into_iter())?;
         if let Some((at, shape)) = draw::cursor(app, layout) {
             out.set_cursor_position(at)?;
-            out.write_all(shape_bytes(shape))?;
+            if self.shape.replace(shape) != Some(shape) {
+                out.write_all(shape_bytes(shape))?;
+            }
             out.show_cursor()?;
         }
         out.write_all(END)?;

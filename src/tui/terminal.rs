@@ -3,6 +3,7 @@
 //! What is switched on is switched off in reverse order on leaving, on drop and in the panic hook: raw mode, alternate
 //! screen, mouse, focus and paste reports, the kitty keyboard where the terminal has it, cursor and colours.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -15,8 +16,9 @@ use tokio::sync::mpsc;
 use crate::pane;
 use crate::size::Size;
 
-/// Alternate screen, cleared; cursor hidden until it is placed; mouse clicks, drags and the wheel (SGR form); motion where
-/// a program may want it; focus; bracketed paste; then who are you (kitty keyboard, and DA1, which everyone answers).
+/// Alternate screen, cleared; cursor hidden until it is placed; mouse clicks, drags and the wheel (SGR form); focus;
+/// bracketed paste; then who are you (kitty keyboard, and DA1, which everyone answers). Motion without a button is left
+/// out: it would be a stream of events for nothing.
 const ENTER: &[u8] =
     b"\x1b[?1049h\x1b[2J\x1b[?25l\x1b[?1000h\x1b[?1002h\x1b[?1006h\x1b[?1004h\x1b[?2004h\x1b[?u\x1b[c";
 
@@ -29,6 +31,9 @@ const KITTY_OFF: &[u8] = b"\x1b[<u";
 const LEAVE: &[u8] =
     b"\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[?1006l\x1b[?1003l\x1b[?1002l\x1b[?1000l\x1b[m\x1b[0 q\
     \x1b[?25h\x1b[?1049l";
+
+/// The controlling terminal, wherever standard input and output lead.
+const TTY: &str = "/dev/tty";
 
 /// Pieces of input that the loop has not read yet; the reader waits then, and the terminal keeps what comes.
 const UNREAD: usize = 16;
@@ -76,7 +81,7 @@ pub struct Terminal {
 impl Terminal {
     /// Takes the terminal over. Everything is checked before anything is changed.
     pub fn enter() -> Result<Terminal, TerminalError> {
-        if !io::stdin().is_terminal() {
+        if !io::stdin().is_terminal() && File::open(TTY).is_err() {
             return Err(TerminalError::NoTerminal("input"));
         }
         if !io::stdout().is_terminal() {
@@ -129,13 +134,18 @@ impl Drop for Terminal {
 }
 
 /// Reads the keyboard on a thread of its own, since reading a terminal cannot be waited for without changing it for
-/// others. The thread ends with the process, or when the terminal is gone: then the channel closes.
+/// others. The thread ends with the process, or when the terminal is gone: then the channel closes. Where standard input
+/// holds something else, a list of hosts perhaps, keys come from the controlling terminal.
 pub fn keyboard() -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (send, receive) = mpsc::channel(UNREAD);
+    let mut source: Box<dyn Read + Send> = match io::stdin().is_terminal() {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(TTY)?),
+    };
     thread::Builder::new().name("keyboard".to_owned()).spawn(move || {
         let mut buffer = [0; 4096];
         loop {
-            match io::stdin().lock().read(&mut buffer) {
+            match source.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(n) if n > 0 && send.blocking_send(buffer[..n].to_vec()).is_ok() => {}
                 _ => return,

@@ -18,27 +18,27 @@ use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
 /// A screen on which two tiles stand above each other.
-pub const SMALL: Size = Size { rows: 25, cols: 80 };
+pub(crate) const SMALL: Size = Size { rows: 25, cols: 80 };
 
 /// An app and what became of its effects.
-pub struct Ui {
-    pub app: App,
-    pub now: Duration,
+pub(crate) struct Ui {
+    pub(crate) app: App,
+    pub(crate) now: Duration,
     /// Everything each session was sent.
-    pub sent: HashMap<SessionId, Vec<u8>>,
+    pub(crate) sent: HashMap<SessionId, Vec<u8>>,
     /// The present session of each host, by the host's name.
-    pub session: BTreeMap<String, SessionId>,
+    pub(crate) session: BTreeMap<String, SessionId>,
     /// Hosts that take no input: their chunks stay under way.
-    pub stuck: HashSet<SessionId>,
+    pub(crate) stuck: HashSet<SessionId>,
     /// Every effect but input, in order.
-    pub effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     targets: Vec<String>,
     questions: u64,
 }
 
 impl Ui {
     /// Hosts of these names, connecting.
-    pub fn connecting(options: Options, size: Size, names: &[&str]) -> Ui {
+    pub(crate) fn connecting(options: Options, size: Size, names: &[&str]) -> Ui {
         let mut ui = Ui {
             app: App::new(options, size),
             now: Duration::from_secs(1),
@@ -55,24 +55,24 @@ impl Ui {
     }
 
     /// Hosts of these names, ready.
-    pub fn with(options: Options, size: Size, names: &[&str]) -> Ui {
+    pub(crate) fn with(options: Options, size: Size, names: &[&str]) -> Ui {
         let mut ui = Ui::connecting(options, size, names);
         names.iter().for_each(|name| ui.ready(name));
         ui
     }
 
     /// Ready hosts with the usual options on a small screen.
-    pub fn of(names: &[&str]) -> Ui {
+    pub(crate) fn of(names: &[&str]) -> Ui {
         Ui::with(Options::default(), SMALL, names)
     }
 
     /// `n` ready hosts `h000`, `h001`...
-    pub fn fleet(n: usize) -> Ui {
+    pub(crate) fn fleet(n: usize) -> Ui {
         let names: Vec<String> = (0..n).map(|i| format!("h{i:03}")).collect();
         Ui::of(&names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    pub fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: Event) {
         let effects = self.app.step(self.now, event);
         self.take(effects);
     }
@@ -96,7 +96,7 @@ impl Ui {
     }
 
     /// Keys in notation, separated by blanks.
-    pub fn keys(&mut self, keys: &str) -> &mut Ui {
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Ui {
         for key in keys.split(' ') {
             let key: Key = key.parse().expect("a key in notation");
             self.step(Event::Key(key));
@@ -105,99 +105,99 @@ impl Ui {
     }
 
     /// Text letter by letter.
-    pub fn text(&mut self, text: &str) -> &mut Ui {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Ui {
         text.chars().for_each(|c| self.step(Event::Key(Key::char(c))));
         self
     }
 
     /// Lets time pass.
-    pub fn wait(&mut self, time: Duration) -> &mut Ui {
+    pub(crate) fn wait(&mut self, time: Duration) -> &mut Ui {
         self.now += time;
         self.step(Event::Tick);
         self
     }
 
-    pub fn id(&self, name: &str) -> SessionId {
+    pub(crate) fn id(&self, name: &str) -> SessionId {
         self.session[name]
     }
 
-    pub fn member(&self, name: &str) -> MemberId {
+    pub(crate) fn member(&self, name: &str) -> MemberId {
         self.app.tiles().find(|tile| tile.name == name).expect("an open host").member
     }
 
-    pub fn session_event(&mut self, name: &str, event: SessionEvent) {
+    pub(crate) fn session_event(&mut self, name: &str, event: SessionEvent) {
         self.step(Event::Session(self.id(name), event));
     }
 
-    pub fn ready(&mut self, name: &str) {
+    pub(crate) fn ready(&mut self, name: &str) {
         self.session_event(name, SessionEvent::Ready);
     }
 
-    pub fn output(&mut self, name: &str, text: &str) {
+    pub(crate) fn output(&mut self, name: &str, text: &str) {
         self.session_event(name, SessionEvent::Output(Bytes::copy_from_slice(text.as_bytes())));
     }
 
     /// The link to a host is lost.
-    pub fn dies(&mut self, name: &str) {
+    pub(crate) fn dies(&mut self, name: &str) {
         let outcome = Outcome::Unknown(Unknown::LinkLost("connection reset".to_owned()));
         self.session_event(name, SessionEvent::Closed(outcome));
     }
 
     /// A stuck host takes what is under way, and whatever comes until nothing more does.
-    pub fn unstick(&mut self, name: &str) {
+    pub(crate) fn unstick(&mut self, name: &str) {
         let id = self.id(name);
         self.stuck.remove(&id);
         self.step(Event::Session(id, SessionEvent::Written));
     }
 
-    pub fn stick(&mut self, name: &str) {
+    pub(crate) fn stick(&mut self, name: &str) {
         let id = self.id(name);
         self.stuck.insert(id);
     }
 
     /// The hosts that the user asked for have been found.
-    pub fn added(&mut self, names: &[&str]) {
+    pub(crate) fn added(&mut self, names: &[&str]) {
         self.targets.extend(names.iter().map(|name| name.to_string()));
         self.step(Event::Added(names.iter().map(|name| host(name)).collect()));
     }
 
-    pub fn ask(&mut self, question: Question) -> QuestionId {
+    pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = QuestionId(self.questions);
         self.questions += 1;
         self.step(Event::Question(id, question));
         id
     }
 
-    pub fn click(&mut self, col: u16, row: u16) {
+    pub(crate) fn click(&mut self, col: u16, row: u16) {
         for kind in [MouseKind::Down(MouseButton::Left), MouseKind::Up(MouseButton::Left)] {
             self.mouse(kind, col, row);
         }
     }
 
-    pub fn mouse(&mut self, kind: MouseKind, col: u16, row: u16) {
+    pub(crate) fn mouse(&mut self, kind: MouseKind, col: u16, row: u16) {
         self.step(Event::Mouse(MouseEvent { kind, row, col, mods: Mods::NONE }));
     }
 
     /// What the present session of a host was sent.
-    pub fn got(&self, name: &str) -> String {
+    pub(crate) fn got(&self, name: &str) -> String {
         String::from_utf8_lossy(self.sent.get(&self.id(name)).map_or(&[], Vec::as_slice))
             .escape_debug()
             .to_string()
     }
 
     /// What every host was sent, in the order of their names.
-    pub fn all_got(&self) -> Vec<String> {
+    pub(crate) fn all_got(&self) -> Vec<String> {
         self.session.keys().map(|name| self.got(name)).collect()
     }
 
-    pub fn buffer(&self) -> Buffer {
+    pub(crate) fn buffer(&self) -> Buffer {
         let mut buffer = Buffer::empty(self.app.layout().area);
         draw::draw(&self.app, self.app.layout(), &mut buffer);
         buffer
     }
 
     /// The screen as text, blanks at the ends of lines left out.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         let buffer = self.buffer();
         let line = |y| {
             let (mut text, mut x) = (String::new(), 0);
@@ -212,12 +212,12 @@ impl Ui {
     }
 
     /// The bottom line.
-    pub fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         self.screen().lines().last().expect("a bottom line").trim().to_owned()
     }
 
     /// The answers given so far.
-    pub fn answers(&self) -> Vec<(QuestionId, Answer)> {
+    pub(crate) fn answers(&self) -> Vec<(QuestionId, Answer)> {
         let answer = |effect: &Effect| match effect {
             Effect::Answer(id, answer) => Some((*id, answer.clone())),
             _ => None,
@@ -225,16 +225,16 @@ impl Ui {
         self.effects.iter().filter_map(answer).collect()
     }
 
-    pub fn did(&self, wanted: impl Fn(&Effect) -> bool) -> usize {
+    pub(crate) fn did(&self, wanted: impl Fn(&Effect) -> bool) -> usize {
         self.effects.iter().filter(|effect| wanted(effect)).count()
     }
 }
 
-pub fn host(name: &str) -> Host {
+pub(crate) fn host(name: &str) -> Host {
     Host::new(None, name, None)
 }
 
-pub fn unknown_key(name: &str) -> Question {
+pub(crate) fn unknown_key(name: &str) -> Question {
     Question::HostKey(UnknownKey {
         host: host(name),
         known_as: name.to_owned(),
@@ -243,7 +243,7 @@ pub fn unknown_key(name: &str) -> Question {
     })
 }
 
-pub fn password(name: &str) -> Question {
+pub(crate) fn password(name: &str) -> Question {
     Question::Secret(SecretRequest {
         kind: SecretKind::Password { user: "ann".to_owned() },
         host: host(name),

@@ -1,6 +1,7 @@
 //! What omnes itself asks: to confirm, or for a line. While it asks, nothing typed reaches a host.
 
 use crate::broadcast::MemberId;
+use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, PasteShape};
 use crate::tui::event::Effect;
 
@@ -114,6 +115,8 @@ impl App {
                 let text = line.text.trim().to_owned();
                 self.keyboard = Keyboard::Hosts;
                 if !text.is_empty() {
+                    let said = format!("looking for {}", escape::text(&text, 60));
+                    self.notes.say(Tone::Plain, said, self.now);
                     self.effects.push(Effect::AddHosts(text));
                 }
             }

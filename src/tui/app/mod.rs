@@ -2,8 +2,8 @@
 //!
 //! [`App::step`] takes one event and returns what is to be done; it waits for nothing, knows no clock, and cannot fail.
 //! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
-//! never reach two places. The parts by subject: [`sending`] (keys, pastes and mouse to hosts), [`sessions`] (the life of
-//! a tile), [`verbs`] (what each action does), [`dialogs`] and [`questions`].
+//! never reach two places. The parts by subject: `sending` (keys, pastes and mouse to hosts), `sessions` (the life of
+//! a tile), `verbs` (what each action does), `dialogs` and `questions`.
 
 mod dialogs;
 mod notes;

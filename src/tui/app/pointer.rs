@@ -1,7 +1,7 @@
 //! The mouse: a click moves the focus, the wheel looks back, and what a program asked for goes to the pane under the
 //! pointer and nowhere else.
 
-use crate::broadcast::MemberId;
+use crate::broadcast::{MemberId, Push};
 use crate::pane::{MouseEvent, MouseKind, MouseMode};
 use crate::tui::layout;
 
@@ -76,7 +76,9 @@ impl App {
         if row < screen.size().rows && col < screen.size().cols {
             let event = MouseEvent { row, col, ..event };
             if let Some(bytes) = tile.pane.encode_mouse(&event) {
-                self.broadcast.push(member, &bytes);
+                if self.broadcast.push(member, &bytes) == Push::NowHeld {
+                    self.say_held(&[member]);
+                }
                 self.flush(member);
             }
         }

@@ -121,7 +121,8 @@ impl App {
         self.say_held(&held);
     }
 
-    fn say_held(&mut self, held: &[MemberId]) {
+    /// Says which hosts are held from now on, and what can be done.
+    pub(super) fn say_held(&mut self, held: &[MemberId]) {
         let Some(first) = held.first() else { return };
         let others = match held.len() {
             1 => " is held: it does".to_owned(),

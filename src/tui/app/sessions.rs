@@ -1,5 +1,6 @@
 //! The life of a tile: opened, connected, closed, reconnected, taken away; and the size of its terminal.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::broadcast::{Entry, Member, MemberId};
@@ -18,6 +19,9 @@ use super::{App, Tone};
 /// Longest reason for an end, in characters.
 const REASON_CHARS: usize = 300;
 
+/// The same in the status line, where there is less room.
+const NOTE_CHARS: usize = 100;
+
 /// After a resize of the outer terminal the hosts are told once it has been quiet for this long...
 const SETTLES: Duration = Duration::from_millis(60);
 
@@ -34,10 +38,11 @@ impl App {
     /// Opens a tile and a session for each host; their targets come next in the event loop's list.
     pub(super) fn open_hosts(&mut self, hosts: Vec<Host>) {
         let first = self.tiles.ids().len();
+        let mut open: HashSet<Host> = self.tiles.iter().map(|tile| tile.host.clone()).collect();
         for host in hosts {
             let target = TargetIndex(self.targets);
             self.targets += 1;
-            if self.tiles.iter().any(|tile| tile.host == host) {
+            if !open.insert(host.clone()) {
                 let name = escape::text(&host.to_string(), 60);
                 self.notes.say(Tone::Plain, format!("{name} is open already"), self.now);
                 continue;
@@ -109,7 +114,8 @@ impl App {
     fn became_closed(&mut self, member: MemberId, how: &str) {
         let unsent = self.broadcast.closed(member);
         let name = self.name(member);
-        let mut text = format!("{name}: {how}");
+        // The whole reason stands in the tile.
+        let mut text = format!("{name}: {}", escape::text(how, NOTE_CHARS));
         if unsent > 0 {
             text.push_str(&format!("; {unsent} bytes typed for it may not have arrived"));
         }

@@ -1,6 +1,6 @@
 //! Painting: a function of the app and the geometry that changes neither.
 //!
-//! Remote text comes here as cells of a pane or through the escaper; every other string passes [`text::put`], which
+//! Remote text comes here as cells of a pane or through the escaper; every other string passes `text::put`, which
 //! keeps inside its line.
 
 mod dialogs;

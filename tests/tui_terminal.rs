@@ -1,0 +1,106 @@
+//! The user's own terminal is given back as it was, however the program ends.
+
+#[path = "support/ui.rs"]
+pub mod ui;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+use ui::{Modes, Ui};
+
+fn demo(home: &tempfile::TempDir) -> Ui {
+    let home = home.path().to_str().expect("a path in UTF-8");
+    let env = [("HOME", home), ("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin")];
+    let ui = Ui::start(Path::new(env!("CARGO_BIN_EXE_omnes")), &["demo", "--hosts", "2"], &env, (30, 100));
+    ui.wait("a host that hears", |screen| screen.contains("● demo01") && screen.contains("$"));
+    ui
+}
+
+#[test]
+fn leaving_and_every_signal_give_the_terminal_back() {
+    for signal in [None, Some(Signal::TERM), Some(Signal::HUP), Some(Signal::INT), Some(Signal::QUIT)] {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut ui = demo(&home);
+        let on = ui.modes();
+        assert!(on.alternate && on.mouse && on.bracketed_paste, "{on:?}");
+        match signal {
+            None => {
+                ui.keys("C-a q");
+                ui.wait_for("Leave omnes");
+                ui.keys("y");
+            }
+            Some(signal) => {
+                let pid = Pid::from_raw(ui.pid() as i32).expect("a process");
+                kill_process(pid, signal).expect("it lives");
+            }
+        }
+        let status = ui.wait_exit();
+        assert_eq!(ui.modes(), Modes::SANE, "after {signal:?}");
+        assert_eq!(status.signal(), None, "it ends by itself after {signal:?}");
+        assert_eq!(status.code(), Some(if signal.is_none() { 0 } else { 130 }));
+        let raw = ui.raw();
+        let text = String::from_utf8_lossy(&raw);
+        assert!(
+            text.contains("\x1b[?1004h") && text.contains("\x1b[?1004l"),
+            "focus reports end after {signal:?}"
+        );
+    }
+}
+
+#[test]
+fn a_paste_without_its_end_does_not_stop_the_keyboard() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    ui.write("\x1b[200~echo pas");
+    ui.write("ted");
+    ui.wait("the paste, without its end", |screen| screen.count("$ echo pasted") >= 1);
+    ui.keys("Enter");
+    ui.wait("the keyboard goes on", |screen| screen.rows.iter().any(|row| row.contains("║pasted")));
+}
+
+#[test]
+fn a_long_input_without_brackets_holds_no_host() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    ui.line("stty -echo; wc -c");
+    ui.wait_for("wc -c");
+    // Lines, because a terminal that gathers lines keeps at most 4 kB of one.
+    let line = "x".repeat(99) + "\r";
+    ui.write(line.repeat(2_000));
+    ui.write("\x04");
+    ui.wait("every byte on both hosts", |screen| screen.count("200000") == 2);
+}
+
+#[test]
+fn keys_come_through_while_a_host_floods() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    ui.keys("C-a d");
+    ui.wait_for("→ demo01 alone");
+    ui.line("yes");
+    ui.wait("the flood", |screen| screen.count("║y ") > 5);
+    ui.keys("C-a o");
+    ui.line("echo $((6*7))");
+    ui.wait("the other host", |screen| screen.contains("║42"));
+    ui.keys("C-a o C-c");
+    ui.line("echo st''opped");
+    ui.wait_for("stopped");
+}
+
+#[test]
+fn resizes_in_a_storm_leave_a_whole_picture() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    for n in 0..200u16 {
+        ui.resize(1 + n * 7 % 60, 1 + n * 13 % 200);
+    }
+    ui.resize(30, 100);
+    let whole = |screen: &ui::Screen| {
+        let corner = |row: &String| row.starts_with('╔') && row.trim_end().ends_with('╗');
+        screen.rows.iter().filter(|row| corner(row)).count() >= 1 && screen.contains("C-a ? help")
+    };
+    ui.wait("a whole picture", whole);
+    ui.line("echo al''ive");
+    ui.wait_for("alive");
+}
