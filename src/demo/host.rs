@@ -174,10 +174,17 @@ async fn swallow(stream: &mut (impl AsyncRead + Unpin)) {
     while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
 }
 
+/// What was asked for before the program.
+#[derive(Default)]
+struct Setting {
+    terminal: Option<Terminal>,
+    env: Vec<(String, String)>,
+}
+
 /// One channel before and after its program started.
 enum Stage {
     /// Being prepared.
-    Prepared { write: ChannelWriteHalf<Msg>, terminal: Option<Terminal>, env: Vec<(String, String)> },
+    Prepared { write: ChannelWriteHalf<Msg>, setting: Setting },
     /// Its program runs, or ran.
     Started { input: InputSender },
 }
@@ -229,9 +236,10 @@ impl Connection {
         key.key_data() == self.host.shared.user_key.key_data()
     }
 
-    fn prepared(&mut self, id: ChannelId) -> Option<(&mut Option<Terminal>, &mut Vec<(String, String)>)> {
+    /// What a channel's program will be given, as long as none was started.
+    fn prepared(&mut self, id: ChannelId) -> Option<&mut Setting> {
         match self.channels.get_mut(&id).map(|open| &mut open.stage) {
-            Some(Stage::Prepared { terminal, env, .. }) => Some((terminal, env)),
+            Some(Stage::Prepared { setting, .. }) => Some(setting),
             _ => None,
         }
     }
@@ -249,13 +257,14 @@ impl Connection {
         }
         let (sender, receiver) = job::input(&self.line.backlog);
         let Some(open) = self.channels.get_mut(&id) else { return session.channel_failure(id) };
-        let (write, terminal, env) = match mem::replace(&mut open.stage, Stage::Started { input: sender }) {
-            Stage::Prepared { write, terminal, env } => (write, terminal, env),
-            running => {
-                open.stage = running;
-                return session.channel_failure(id);
-            }
-        };
+        let (write, Setting { terminal, env }) =
+            match mem::replace(&mut open.stage, Stage::Started { input: sender }) {
+                Stage::Prepared { write, setting } => (write, setting),
+                running => {
+                    open.stage = running;
+                    return session.channel_failure(id);
+                }
+            };
         let job = Job { what, user: self.user.clone(), terminal, env, closed: open.closed.clone() };
         let output = Output::new(write, session.handle(), self.line.clone(), self.host.fault);
         session.channel_success(id)?;
@@ -318,7 +327,7 @@ impl Handler for Connection {
         let id = channel.id();
         // The read half goes: an unread queue there would stop the whole connection, and `data` is told the same.
         let (_, write) = channel.split();
-        let stage = Stage::Prepared { terminal: None, env: Vec::new(), write };
+        let stage = Stage::Prepared { setting: Setting::default(), write };
         self.channels.insert(id, Open { stage, closed: self.cut.child_token() });
         reply.accept().await;
         Ok(())
@@ -351,7 +360,6 @@ impl Handler for Connection {
         if self.is(Fault::NeverReads) { 1 } else { current }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "russh's trait has them")]
     async fn pty_request(
         &mut self,
         id: ChannelId,
@@ -368,8 +376,8 @@ impl Handler for Connection {
         }
         let asked = Terminal { term: term.to_owned(), size: size(rows, cols) };
         match self.prepared(id) {
-            Some((terminal, _)) => {
-                *terminal = Some(asked);
+            Some(setting) => {
+                setting.terminal = Some(asked);
                 session.channel_success(id)
             }
             None => session.channel_failure(id),
@@ -385,8 +393,8 @@ impl Handler for Connection {
     ) -> Result<(), russh::Error> {
         let is_allowed = name == "LANG" || name.starts_with("LC_") || name == "COLORTERM";
         match self.prepared(id) {
-            Some((_, env)) if is_allowed && env.len() < MAX_ENV && !value.contains('\0') => {
-                env.push((name.to_owned(), value.to_owned()));
+            Some(setting) if is_allowed && setting.env.len() < MAX_ENV && !value.contains('\0') => {
+                setting.env.push((name.to_owned(), value.to_owned()));
                 session.channel_success(id)
             }
             _ => session.channel_failure(id),
@@ -419,7 +427,6 @@ impl Handler for Connection {
         session.channel_failure(id)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "russh's trait has them")]
     async fn x11_request(
         &mut self,
         id: ChannelId,

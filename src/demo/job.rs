@@ -247,7 +247,7 @@ async fn run_scripted(
     output: &Output,
 ) -> Result<End, Gone> {
     loop {
-        match shell.next() {
+        match shell.take() {
             Some(Event::Out(bytes)) => output.out(bytes).await?,
             Some(Event::Err(bytes)) => output.err(bytes).await?,
             Some(Event::Pause(pause)) => tokio::time::sleep(pause).await,

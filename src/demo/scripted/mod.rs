@@ -1,7 +1,7 @@
 //! A shell without processes: bytes in, bytes out. Pure, deterministic, and cheap enough that one process serves
 //! thousands of hosts.
 //!
-//! It is told of input by [`Scripted::input`] and asked for what follows by [`Scripted::next`], one bounded piece at a
+//! It is told of input by [`Scripted::input`] and asked for what follows by [`Scripted::take`], one bounded piece at a
 //! time, so that an endless command needs no memory and its reader sets the pace. On a terminal it behaves as a tty in
 //! canonical mode with echo: backspace, `C-u`, `C-c`, `C-d` work, other control characters show as `^X`.
 //!
@@ -157,7 +157,7 @@ impl Scripted {
     }
 
     /// What follows now; `None` until there is more input.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn take(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }

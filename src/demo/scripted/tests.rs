@@ -7,7 +7,7 @@ fn identity() -> Identity {
 /// What came out on a terminal until nothing follows, and the status if it ended.
 fn drain(shell: &mut Scripted) -> (String, Option<u8>) {
     let (mut out, mut status) = (Vec::new(), None);
-    while let Some(event) = shell.next() {
+    while let Some(event) = shell.take() {
         match event {
             Event::Out(bytes) | Event::Err(bytes) => out.extend(bytes),
             Event::Exit(code) => status = Some(code),
@@ -22,7 +22,7 @@ fn exec(command: &str) -> (String, String, Option<u8>) {
     let mut shell = Scripted::exec(identity(), None, command);
     shell.end_of_input();
     let (mut out, mut err, mut status) = (Vec::new(), Vec::new(), None);
-    while let Some(event) = shell.next() {
+    while let Some(event) = shell.take() {
         match event {
             Event::Out(bytes) => out.extend(bytes),
             Event::Err(bytes) => err.extend(bytes),
@@ -72,7 +72,7 @@ fn interrupt_ends_what_runs_and_keeps_the_shell() {
     let mut shell = Scripted::shell(identity(), Some(Size::DEFAULT));
     shell.input(b"yes\r");
     for _ in 0..100 {
-        assert!(matches!(shell.next(), Some(Event::Out(_) | Event::Ran(_))));
+        assert!(matches!(shell.take(), Some(Event::Out(_) | Event::Ran(_))));
     }
     shell.input(b"echo lost\r\x03echo kept\r");
     let (shown, status) = drain(&mut shell);
@@ -94,7 +94,7 @@ fn cat_returns_bytes_untouched() {
     let mut shell = Scripted::exec(identity(), None, "cat");
     shell.input(&bytes);
     shell.end_of_input();
-    let events: Vec<Event> = std::iter::from_fn(|| shell.next()).collect();
+    let events: Vec<Event> = std::iter::from_fn(|| shell.take()).collect();
     assert_eq!(events, [Event::Ran("cat".into()), Event::Out(bytes), Event::Exit(0)]);
     let mut shell = Scripted::shell(identity(), Some(Size::DEFAULT));
     shell.input(b"cat\r");
@@ -106,12 +106,12 @@ fn cat_returns_bytes_untouched() {
 #[test]
 fn endless_output_comes_in_bounded_pieces_and_a_flood_pauses() {
     let mut shell = Scripted::exec(identity(), None, "yes word");
-    shell.next();
-    assert!((0..1000).all(|_| matches!(shell.next(), Some(Event::Out(piece)) if piece.len() <= PIECE)));
+    shell.take();
+    assert!((0..1000).all(|_| matches!(shell.take(), Some(Event::Out(piece)) if piece.len() <= PIECE)));
     let mut flood = Scripted::flooding(identity(), None, 1000);
     let (mut bytes, mut time) = (0, Duration::ZERO);
     for _ in 0..200 {
-        match flood.next() {
+        match flood.take() {
             Some(Event::Out(piece)) => bytes += piece.len(),
             Some(Event::Pause(pause)) => time += pause,
             other => panic!("{other:?}"),

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn lines_fall_into_commands_and_words() {
-        let cases: &[(&str, &[(&[&str], bool)])] = &[
+        type Expected<'a> = &'a [(&'a [&'a str], bool)];
+        let cases: &[(&str, Expected<'_>)] = &[
             ("", &[]),
             (" ; ;", &[]),
             ("echo a  b", &[(&["echo", "a", "b"], false)]),
