@@ -23,9 +23,10 @@ use super::{Happened, HostIx, Interrupt, Plan, Stream};
 use crate::outcome::{Exit, NotRun, Outcome, Unknown};
 use crate::ssh::{Channel, ChannelEvent, ChannelOutput, ConnectError, Connector, StartError, Target};
 
-/// How long a command may take to end after it was told to; with [`CLOSING`] the 5 s that the user was promised.
-const GRACE: Duration = Duration::from_secs(4);
-/// How long closing a channel and saying good-bye may take.
+/// How long a command may take to end after it was told to. With three times [`CLOSING`], for the signal, the channel and
+/// the link, these are the 5 s that the user was promised.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long each step of taking leave may take: a signal, closing a channel, closing a link.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// A plan with its targets and the way to them.
@@ -291,7 +292,7 @@ async fn follow(
             () = overdue => Err(Unknown::TimedOut(shared.command_timeout.unwrap_or_default())),
             () = at_least(pace, Pace::End) => {
                 let _ = timeout(CLOSING, input.signal("TERM")).await;
-                timeout(GRACE - CLOSING, telling).await.unwrap_or(Err(Unknown::Killed))
+                timeout(GRACE, telling).await.unwrap_or(Err(Unknown::Killed))
             }
         }
     };
