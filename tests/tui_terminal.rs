@@ -123,6 +123,8 @@ fn the_cursor_stands_where_the_focused_host_has_it() {
 #[test]
 fn a_suspended_program_gives_the_terminal_to_the_shell_and_comes_back_with_fg() {
     let home = tempfile::tempdir().expect("a directory");
+    // The shell would switch the paste mode on for its own prompt.
+    std::fs::write(home.path().join(".inputrc"), "set enable-bracketed-paste off\n").expect("a file");
     let path = home.path().to_str().expect("a path in UTF-8");
     let env = [("HOME", path), ("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin"), ("PS1", "shell> ")];
     let ui = Ui::start(Path::new("/bin/bash"), &["--norc", "--noprofile", "-i"], &env, (30, 100));
