@@ -207,7 +207,9 @@ fn completions_and_man_pages_are_generated() {
     let place = Place::new();
     assert!(place.run(&["completions", "bash"]).out.contains("__clusters"));
     assert!(place.run(&["man"]).out.contains(".TH omnes 1"));
-    assert_eq!(place.run(&["man", "nope"]).code, 2);
+    assert_eq!(place.run(&["man", &place.path("man1")]).code, 0);
+    assert!(Path::new(&place.path("man1/omnes-demo-run.1")).exists());
+    assert_eq!(place.run(&["man", "/dev/null/x"]).code, 2);
 }
 
 #[test]

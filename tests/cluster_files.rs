@@ -196,7 +196,7 @@ fn wrong_expressions_point_at_the_part() {
     let disk = Disk::new();
     disk.write("etc/clusters", "web w1\n");
     let inventory = disk.load();
-    let table: [(&str, &str); 12] = [
+    let table: [(&str, &str); 14] = [
         ("web,h[5-1]", "runs backwards\n  web,h[5-1]\n        ^^^ write"),
         (
             "h[1-999999999]",
@@ -212,6 +212,8 @@ fn wrong_expressions_point_at_the_part() {
         ("w1 w2", "operator is missing"),
         ("", "missing"),
         ("w\u{1b}[2J", "w^[[2J"),
+        ("@w\u{1b}x", "named `w^[x`\n  @w^[x\n   ^^^^ "),
+        ("@s\u{1b}:x", "no source is named `s^[`"),
     ];
     for (expression, says) in table {
         let error = select(&inventory, &[expression]).expect_err(expression);

@@ -246,3 +246,39 @@ fn a_served_fleet_is_reached_by_run_with_its_own_configuration() {
     kill_process(Pid::from_child(&server), Signal::TERM).expect("it still runs");
     assert!(server.wait().expect("it ends").success());
 }
+
+#[test]
+fn without_a_terminal_the_demo_tells_its_story() {
+    let (code, out, err) = run(&["demo", "--hosts", "5"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let told: Vec<&str> = out.lines().map(str::trim).collect();
+    for line in [
+        "→ 5 of 5 hosts: echo port 80 > app.conf; cat app.conf",
+        "demo[01-05]: port 80",
+        "→ demo01 alone: echo port 8080 > app.conf",
+        "→ 5 of 5 hosts: cat app.conf",
+        "demo[02-05]: port 80",
+        "demo01: port 8080",
+    ] {
+        assert!(told.contains(&line), "no {line:?}: {out}");
+    }
+}
+
+#[test]
+fn under_nohup_a_hangup_changes_nothing() {
+    let (_, home) = omnes(&[]);
+    let line = "trap '' HUP; exec \"$0\" demo run --hosts 1 -- 'echo up; sleep 1; echo done'";
+    let mut child = Command::new("bash")
+        .args(["-c", line, OMNES])
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bash starts");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    out.read_line(&mut String::new()).expect("a first line");
+    kill_process(Pid::from_child(&child), Signal::HUP).expect("it still runs");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "demo01: done\n");
+    assert!(child.wait().expect("it ends").success());
+}

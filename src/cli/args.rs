@@ -63,8 +63,11 @@ pub enum Command {
         omnes completions fish > ~/.config/fish/completions/omnes.fish"
     )]
     Completions(CompletionsArgs),
-    /// Print the man page of omnes or of one of its commands
-    #[command(hide = true, after_help = "Examples:\n  omnes man | man -l -\n  omnes man run > omnes-run.1")]
+    /// Print the man page, or write one for every command into a directory
+    #[command(
+        hide = true,
+        after_help = "Examples:\n  omnes man | man -l -\n  omnes man ~/.local/share/man/man1"
+    )]
     Man(ManArgs),
     /// Print the names of all clusters, for completions
     #[command(name = "__clusters", hide = true)]
@@ -284,8 +287,9 @@ pub struct CompletionsArgs {
 /// `omnes man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// One command: run, hosts, ...
-    pub command: Option<String>,
+    /// Where the pages of all commands go
+    #[arg(value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

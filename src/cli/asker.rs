@@ -3,20 +3,47 @@
 //! A run that has a terminal on standard input and standard error may ask for a passphrase or a password there, one
 //! question at a time. Host keys are never asked about headless: the policy is `strict` unless something says otherwise.
 
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use crate::ask::{Answer, Ask, BoxFuture, Nobody, Question, SecretRequest};
 use crate::escape;
 
-/// Who answers in a headless run.
-pub(super) fn headless() -> Arc<dyn Ask> {
-    match io::stdin().is_terminal() && io::stderr().is_terminal() {
-        true => Arc::new(Terminal::default()),
-        false => Arc::new(Nobody),
+/// Who answers in a headless run. While this lives questions may be asked; when it goes, the terminal echoes again even
+/// if a question was still open, as when the user interrupts it.
+pub(super) struct Asker {
+    ask: Arc<dyn Ask>,
+    modes: Option<(File, Termios)>,
+}
+
+impl Asker {
+    /// The terminal, where there is one to ask on.
+    pub(super) fn headless() -> Asker {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Asker { ask: Arc::new(Nobody), modes: None };
+        }
+        let modes =
+            File::open("/dev/tty").ok().and_then(|tty| tcgetattr(&tty).ok().map(|modes| (tty, modes)));
+        Asker { ask: Arc::new(Terminal::default()), modes }
+    }
+
+    /// The one who is asked.
+    pub(super) fn ask(&self) -> Arc<dyn Ask> {
+        self.ask.clone()
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        if let Some((tty, modes)) = &self.modes {
+            // A terminal that is gone has nothing to restore.
+            let _ = tcsetattr(tty, OptionalActions::Now, modes);
+        }
     }
 }
 
@@ -24,17 +51,20 @@ pub(super) fn headless() -> Arc<dyn Ask> {
 #[derive(Debug, Default)]
 struct Terminal {
     /// Held while a question is open, so that two never stand on one line.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Ask for Terminal {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             let Question::Secret(request) = question else { return Answer::Nobody };
-            let _turn = self.turn.lock().await;
-            let read =
-                tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt(&request))).await;
-            match read {
+            let turn = self.turn.clone().lock_owned().await;
+            let read = tokio::task::spawn_blocking(move || {
+                // Held by the thread that reads, which goes on reading even if nobody waits for the answer any more.
+                let _turn = turn;
+                rpassword::prompt_password(prompt(&request))
+            });
+            match read.await {
                 Ok(Ok(secret)) if !secret.is_empty() => Answer::Secret(SecretString::from(secret)),
                 Ok(Ok(_)) => Answer::Refuse,
                 Ok(Err(_)) | Err(_) => Answer::Nobody,

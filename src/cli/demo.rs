@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::screen::{self, Find, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, preferences, signals};
+use super::{OwnFault, headless, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
 use crate::hosts::{Inventory, Member};
@@ -24,12 +24,12 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
         Some(DemoCommand::Serve) => serve(args),
-        None if screen::is_there() => open(args),
-        None => anyhow::bail!("story"),
+        None => open(args),
     }
 }
 
-/// The fleet in the TUI, with its faults, so that a newcomer sees every state.
+/// The fleet in the TUI, with its faults, so that a newcomer sees every state; without a terminal its story, on hosts
+/// that all answer.
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
@@ -37,9 +37,10 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let shown = runtime.block_on(async {
-        let hosts = usize::from(args.hosts);
-        let config_of_fleet = FleetConfig { hosts, faults: Faults::story(hosts), ..FleetConfig::default() };
-        let fleet = Fleet::start(config_of_fleet).await.context(OwnFault("the demo cannot start".into()))?;
+        let (hosts, on_screen) = (usize::from(args.hosts), screen::is_there());
+        let faults = if on_screen { Faults::story(hosts) } else { Faults::none() };
+        let fleet = FleetConfig { hosts, faults, ..FleetConfig::default() };
+        let fleet = Fleet::start(fleet).await.context(OwnFault("the demo cannot start".into()))?;
         let fleet = Arc::new(fleet);
         let targets = fleet.targets();
         let screen = Screen {
@@ -48,7 +49,13 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             options,
             logins: screen::logins(None, &config),
         };
-        let shown = screen.show(fleet.clone()).await;
+        let shown = match on_screen {
+            true => screen.show(fleet.clone()).await,
+            false => match story::play(screen, fleet.clone(), &mut std::io::stdout()).await {
+                Err(error) if is_broken_pipe(&error) => Ok(Exit::OwnFault),
+                told => told.map(|()| Exit::Well),
+            },
+        };
         end(fleet).await?;
         shown
     });
@@ -121,4 +128,10 @@ fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {
     });
     runtime.shutdown_background();
     served.map(|()| Exit::Well)
+}
+
+/// Whoever read our output has gone away, and knows it.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
 }

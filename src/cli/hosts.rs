@@ -91,7 +91,9 @@ fn list(inventory: &Inventory, verbose: bool) -> String {
 fn explain(member: &Member, reach: &Reach) -> String {
     let mut text = format!("{}\n", member.host);
     let mut line = |name: &str, value: &str, from: &str| {
-        let _ = writeln!(text, "  {name:<16} {:<30} {from}", escape::line(value.as_bytes()));
+        let line = format!("  {name:<16} {:<30} {from}", escape::line(value.as_bytes()));
+        text.push_str(line.trim_end());
+        text.push('\n');
     };
     let via: Vec<String> = member.via.iter().map(|name| format!("@{name}")).collect();
     line(

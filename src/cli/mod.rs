@@ -24,6 +24,7 @@ mod run;
 mod screen;
 mod select;
 mod signals;
+mod story;
 mod words;
 
 use args::{Cli, Command};

@@ -48,23 +48,16 @@ compdef _omnes_with_clusters omnes
     }
 }
 
-/// Prints a man page in roff.
+/// Prints the man page in roff, or writes one for each command.
 pub(super) fn man(args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut root = Cli::command();
-    root.build();
-    let command = match &args.command {
-        None => root.clone(),
-        Some(name) => {
-            let found =
-                root.get_subcommands().find(|command| command.get_name() == name && !command.is_hide_set());
-            let known: Vec<&str> =
-                root.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
-            let unknown = || format!("there is no command `{name}`; man pages: {}", known.join(", "));
-            found.with_context(unknown)?.clone()
-        }
-    };
+    let root = Cli::command();
+    if let Some(directory) = &args.directory {
+        let cannot = || format!("{}: man pages cannot be written there", directory.display());
+        std::fs::create_dir_all(directory).with_context(cannot)?;
+        return clap_mangen::generate_to(root, directory).with_context(cannot);
+    }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).context("the page cannot be rendered")?;
+    clap_mangen::Man::new(root).render(&mut page).context("the page cannot be rendered")?;
     out.write_all(&page).context("standard output cannot be written")
 }
 
@@ -80,12 +73,9 @@ mod tests {
             let script = String::from_utf8(script).expect("text");
             assert!(script.contains("command-timeout") && script.contains("omnes __clusters"), "{shell}");
         }
-        let mut page = Vec::new();
-        man(&ManArgs { command: Some("run".into()) }, &mut page).expect("a page");
-        let page = String::from_utf8(page).expect("text");
+        let directory = tempfile::tempdir().expect("a directory").path().join("man1");
+        man(&ManArgs { directory: Some(directory.clone()) }, &mut Vec::new()).expect("pages");
+        let page = std::fs::read_to_string(directory.join("omnes-run.1")).expect("a page for run");
         assert!(page.contains("omnes\\-run") && page.contains("Hosts at once"), "{page}");
-        let error =
-            man(&ManArgs { command: Some("nope".into()) }, &mut Vec::new()).expect_err("no such page");
-        assert!(error.to_string().contains("run"), "{error}");
     }
 }

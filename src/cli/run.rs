@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::args::RunArgs;
+use super::asker::Asker;
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
-use super::{asker, headless, preferences};
+use super::{headless, preferences};
 use crate::outcome::Exit;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
@@ -31,12 +32,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
     reach::tell_notes(resolved.iter().flatten());
     let limits = headless::limits_for(&args.how, &config, members.len(), DESCRIPTORS);
+    let asker = Asker::headless();
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let job = Job {
             plan: Plan { command, hosts: members.into_iter().map(|member| member.host).collect(), limits },
             targets: resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect(),
-            connector: Connector::new(Arc::new(Tcp), asker::headless(), Arc::new(KnownHosts::new())),
+            connector: Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())),
         };
         headless::carry_out(job, headless::output(&args.how)).await
     });

@@ -24,8 +24,11 @@ use crate::tui::keymap::Keymap;
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
 const LOGINS: usize = 32;
 
+/// How a host is reached, or why it is not contacted.
+pub(super) type Way = Result<Target, ConnectError>;
+
 /// A host with the way to it.
-pub(super) type Reached = (Host, Result<Target, ConnectError>);
+pub(super) type Reached = (Host, Way);
 
 /// Finds the hosts of an expression that the user types into the TUI; the error is one line.
 pub(super) type Find = Arc<dyn Fn(&str) -> Result<Vec<Reached>, String> + Send + Sync>;
@@ -54,7 +57,7 @@ impl Screen {
         let (asker, questions) = asker();
         let connector = Connector::new(dial, Arc::new(asker), Arc::new(KnownHosts::new()));
         let (hosts, targets) = self.hosts.into_iter().unzip();
-        let panes = Panes { hub: Hub::new(connector.into(), self.logins), targets, find: self.find };
+        let panes = Panes::new(connector, self.logins, targets, self.find);
         let app = App::new(self.options, Size::DEFAULT);
         let ended = event_loop::run(app, hosts, panes, questions).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
@@ -127,10 +130,17 @@ fn keymap(config: &Config) -> anyhow::Result<Keymap> {
 }
 
 /// The sessions of the TUI with their targets.
-struct Panes {
+pub(super) struct Panes {
     hub: Hub,
-    targets: Vec<Result<Target, ConnectError>>,
+    targets: Vec<Way>,
     find: Find,
+}
+
+impl Panes {
+    /// No session yet; the targets are those of the first hosts.
+    pub(super) fn new(connector: Connector, logins: usize, targets: Vec<Way>, find: Find) -> Panes {
+        Panes { hub: Hub::new(connector.into(), logins), targets, find }
+    }
 }
 
 impl Fleet for Panes {
@@ -187,6 +197,18 @@ mod tests {
     fn fault(text: &str) -> String {
         let config = parse("config.toml", text).expect("good as far as the file goes");
         options(&config).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn the_example_holds_the_defaults() {
+        let text = include_str!("../../docs/config.toml");
+        let example = options(&parse("docs/config.toml", text).expect("a good file")).expect("good keys");
+        let usual = Options::default();
+        assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
+        assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
+        for action in crate::tui::action::Action::all() {
+            assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
+        }
     }
 
     #[test]

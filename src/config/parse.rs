@@ -185,6 +185,16 @@ min_tile = "60x10"
     }
 
     #[test]
+    fn the_example_names_every_key_and_parses() {
+        let text = include_str!("../../docs/config.toml");
+        let config = parse("docs/config.toml", text).expect("a good file");
+        assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
+        for key in TOP.iter().chain(&LIMITS).filter(|key| !["keys", "theme", "limits"].contains(key)) {
+            assert!(text.contains(&format!("{key} = ")), "{key}");
+        }
+    }
+
+    #[test]
     fn a_fault_names_its_place_and_the_next_step() {
         for (text, expected) in [
             ("\nprefx = 1", "config.toml:2:1: unknown key `prefx`; did you mean `prefix`?"),

@@ -17,6 +17,7 @@ use super::host::Host;
 use super::keys::Seed;
 use super::run_dir::RunDir;
 use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_name};
+use super::shell_real;
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
 use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target};
@@ -92,6 +93,9 @@ pub enum FleetError {
     /// A file could not be written.
     #[error("the demo's files could not be written: {0}; they are kept in $TMPDIR, else /tmp")]
     Files(#[source] io::Error),
+    /// The signals of processes could not be set up.
+    #[error("the demo's shells cannot get their usual signals: {0}")]
+    Signals(#[source] io::Error),
     /// A port could not be opened.
     #[error(
         "{host} got no port on 127.0.0.1: {error}; each host needs a file descriptor (`ulimit -n` shows how many there are)"
@@ -172,6 +176,9 @@ impl Fleet {
     pub async fn start(config: FleetConfig) -> Result<Fleet, FleetError> {
         if config.hosts == 0 || config.hosts > MAX_HOSTS {
             return Err(FleetError::Size(config.hosts));
+        }
+        if config.shell == ShellKind::Real {
+            shell_real::restore_signals().map_err(FleetError::Signals)?;
         }
         let dir = RunDir::create().map_err(FleetError::Files)?;
         let user = Seed::random();

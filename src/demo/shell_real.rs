@@ -16,6 +16,7 @@ use russh::Sig;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::signal::unix::SignalKind;
 
 use super::host::Host;
 use super::job::{End, Gone, Input, InputReceiver, Job, Output, Terminal, What};
@@ -228,6 +229,22 @@ where
             return;
         }
     }
+}
+
+/// Makes processes start with the usual signals although this one was told to ignore some (`nohup`, a job in the
+/// background of a script): an ignored signal stays ignored over exec, and `C-c` would do nothing in any shell. A caught
+/// one does not, so each ignored signal is caught, and left at that. Needs `/proc`.
+pub(super) fn restore_signals() -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+    for kind in [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()] {
+        if ignored & (1 << (kind.as_raw_value() - 1)) != 0 {
+            // The handler stays when its listener goes.
+            drop(tokio::signal::unix::signal(kind)?);
+        }
+    }
+    Ok(())
 }
 
 /// The program for what was asked: bash without anybody's start-up files where there is one.

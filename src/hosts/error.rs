@@ -84,10 +84,10 @@ impl fmt::Display for ExprError {
             write!(f, "{}: ", self.origin)?;
         }
         let (before, wrong, after) = self.cut();
-        writeln!(f, "{}", self.message)?;
+        writeln!(f, "{}", visible(&self.message))?;
         writeln!(f, "  {before}{wrong}{after}")?;
         let carets = wrong.width().max(1);
-        write!(f, "  {}{} {}", " ".repeat(before.width()), "^".repeat(carets), self.help)
+        write!(f, "  {}{} {}", " ".repeat(before.width()), "^".repeat(carets), visible(&self.help))
     }
 }
 
@@ -118,7 +118,7 @@ fn visible(text: &str) -> String {
 
 /// A fault in a file of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}: {message}; {help}", escape::line(file.as_bytes()), place(*line, *column))]
+#[error("{}{}: {}; {}", escape::line(file.as_bytes()), place(*line, *column), visible(message), visible(help))]
 pub struct FileProblem {
     /// The file as it was named to us.
     pub file: Arc<str>,

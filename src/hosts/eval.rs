@@ -336,7 +336,10 @@ impl<'a> Evaluator<'a> {
         let bag: Bag = found
             .map(|named| (named.host.clone(), Named { effective: shared.clone(), ..named.clone() }))
             .collect();
-        Ok(user.map_or_else(|| bag.clone(), |user| with_user(&bag, user, &place.origin)))
+        Ok(match user {
+            Some(user) => with_user(&bag, user, &place.origin),
+            None => bag,
+        })
     }
 
     /// The hosts of a cluster or group, evaluated at most once.

@@ -183,8 +183,8 @@ enum News {
 fn watch(mut child: Child, time_limit: Duration) -> Result<Ended, &'static str> {
     let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
     let deadline = Instant::now() + time_limit;
-    // Three threads send at most one piece of news each, and output one more.
-    let (news, arriving) = sync_channel(4);
+    // Three threads send one piece of news each, so none of them ever waits for room.
+    let (news, arriving) = sync_channel(3);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let readers = (news.clone(), news.clone());
     thread::spawn(move || read_output(stdout, &readers.0));

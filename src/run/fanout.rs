@@ -60,7 +60,7 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
         writer
     });
     let mut run = Run::new(job, events, fault);
-    run.to_the_end(&mut interrupts).await;
+    run.drive(&mut interrupts).await;
     if *run.pace.borrow() == Pace::Leave {
         return run.leave().await;
     }
@@ -123,7 +123,7 @@ impl Run {
         }
     }
 
-    async fn to_the_end(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+    async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
         loop {
             self.start_more();
             let faulty = *self.pace.borrow() >= Pace::End;
@@ -170,7 +170,8 @@ impl Run {
     fn interrupted(&mut self, interrupt: Interrupt) -> Pace {
         self.exit = self.exit.worst(Exit::Interrupted);
         let old = *self.pace.borrow();
-        let running = self.tasks.len();
+        let sent = |host: &&HostIx| self.shared.sent[host.0].load(Ordering::Acquire);
+        let running = self.hosts.values().filter(sent).count();
         let (pace, sentence) = match (old, interrupt) {
             (Pace::Go, Interrupt::Int) => (
                 Pace::StartNoMore,
@@ -225,7 +226,11 @@ async fn work(
 ) -> Outcome {
     let begun = Instant::now();
     let outcome = match target {
-        Ok(target) => reach(&shared, host, &target, &mut pace).await.unwrap_or_else(Outcome::from),
+        Ok(target) => {
+            let outcome = reach(&shared, host, &target, &mut pace).await.unwrap_or_else(Outcome::from);
+            tracing::debug!(host = %target.host, took = ?begun.elapsed(), "{outcome}");
+            outcome
+        }
         Err(error) => error.into(),
     };
     let _ = shared.events.send(Happened::Ended(host, outcome.clone(), begun.elapsed())).await;

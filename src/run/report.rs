@@ -227,9 +227,8 @@ impl Reporter {
                 gather.ended(host, outcome.clone());
                 self.progress(paper);
             }
-            // Nothing to say of the well, and what never began is named by the summary alone.
-            Mode::Stream
-                if outcome == Outcome::Exited(0) || outcome == Outcome::NotRun(NotRun::NotStarted) => {}
+            // Nothing to say of the well; whom the user's interrupt kept from running is named by the summary alone.
+            Mode::Stream if is_unremarkable(&outcome) => {}
             Mode::Stream => {
                 let text = paper.on(Stream::Err);
                 text.extend_from_slice(format!("{}: {outcome}\n", self.names[host.0]).as_bytes());
@@ -268,6 +267,10 @@ impl Reporter {
             push_text(paper.on(Stream::Err), err, self.sinks.err);
         }
     }
+}
+
+fn is_unremarkable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Exited(0) | Outcome::NotRun(NotRun::NotStarted | NotRun::Cancelled))
 }
 
 fn push_header(text: &mut Vec<u8>, title: &str) {

@@ -46,7 +46,8 @@ pub enum ChannelEvent {
 #[error("the channel is closed")]
 pub struct Gone;
 
-/// A running command or shell.
+/// A running command or shell. It ends when the host says so, by [`ChannelInput::close`], or with its
+/// [`Link`](super::Link); dropping it leaves the command running as long as the link stands.
 #[derive(Debug)]
 pub struct Channel {
     /// What we say to it.
@@ -60,6 +61,7 @@ pub struct Channel {
 pub struct ChannelInput {
     pub(super) half: ChannelWriteHalf<Msg>,
     pub(super) mailbox: Arc<Mailbox>,
+    pub(super) hub: Arc<Hub>,
 }
 
 impl ChannelInput {
@@ -83,9 +85,11 @@ impl ChannelInput {
         self.unless_gone(self.half.signal(signal(name))).await
     }
 
-    /// Closes the channel: the output ends now, whatever the host still had to say.
+    /// Closes the channel: the output ends with what has come, whatever the host still had to say.
     pub async fn close(&mut self) {
         let _ = self.unless_gone(self.half.close()).await;
+        // russh forgets a channel that we have closed, so the host's own close is never heard.
+        self.hub.closed(self.half.id());
         self.mailbox.close(Ok(()));
     }
 
@@ -352,7 +356,7 @@ impl Hub {
         self.boxes().get(&id).cloned()
     }
 
-    /// The host closed this channel.
+    /// This channel was closed.
     pub(super) fn closed(&self, id: ChannelId) {
         let Some(mailbox) = self.get(id) else { return };
         mailbox.close(Ok(()));

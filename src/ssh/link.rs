@@ -51,6 +51,7 @@ pub enum StartError {
 pub struct Opened {
     half: ChannelWriteHalf<Msg>,
     mailbox: Arc<Mailbox>,
+    hub: Arc<Hub>,
     limit: Duration,
 }
 
@@ -86,7 +87,7 @@ impl Link {
             return Err(ConnectError::Unreachable { stage: Stage::Channel, why });
         }
         let (_, half) = channel.split();
-        Ok(Opened { half, mailbox, limit: self.limit })
+        Ok(Opened { half, mailbox, hub: Arc::clone(&self.hub), limit: self.limit })
     }
 
     /// Opens a channel and starts a command on it; see [`Opened::exec`].
@@ -107,6 +108,7 @@ impl Link {
     /// Says good-bye, waits until what was written has gone, at most a second, and ends the connection.
     pub async fn close(self) {
         let Link { handle, guard, .. } = self;
+        guard.0.lose("ended by us");
         let goodbye = async {
             if handle.disconnect(Disconnect::ByApplication, "", "").await.is_ok() {
                 let _ = handle.await;
@@ -138,7 +140,7 @@ impl Opened {
 
     fn into_channel(self) -> Channel {
         let output = ChannelOutput { mailbox: Arc::clone(&self.mailbox) };
-        Channel { input: ChannelInput { half: self.half, mailbox: self.mailbox }, output }
+        Channel { input: ChannelInput { half: self.half, mailbox: self.mailbox, hub: self.hub }, output }
     }
 
     async fn timed(&self, start: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {

@@ -1,4 +1,4 @@
-//! Logging in: what the [`Ladder`](super::auth::Ladder) decides, done.
+//! Logging in: what the [`Ladder`] decides, done.
 //!
 //! A login may take more than one connection: at most [`super::broker::SLOTS`] stay open behind questions, so a host that must
 //! wait for an answer without such a slot closes its connection ([`Setback::Parked`]), waits, and comes again with the

@@ -1,7 +1,7 @@
 //! From a host as named to a [`Target`]: who says what, and who is heard first.
 //!
-//! The order is that of DESIGN section 3: the host expression, the command line, the cluster files, ssh_config, the
-//! defaults. Everything is settled here, before anything connects: a host whose configuration asks for what is not
+//! The order is: the host expression, the command line (`-l`, `-p`, `-i`, then `-o`), the cluster files, ssh_config,
+//! the defaults. Everything is settled here, before anything connects: a host whose configuration asks for what is not
 //! done is refused by name.
 
 use std::fmt;
@@ -21,6 +21,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// More key files than this are refused, as in OpenSSH.
 const IDENTITIES: usize = 100;
+
+/// What to do about a host whose configuration asks for what is not done.
+const WAY_OUT: &str = "leave the host out with -x, or name a configuration without it with -F";
 
 /// What the host expression and the cluster files say about one host.
 #[derive(Clone, Debug)]
@@ -199,10 +202,12 @@ impl Resolver {
         let case = Case { request, options, heard };
         let (address, origin) = case.address()?;
         if let Some(place) = self.config.doubtful(request.host.name(), &address) {
-            return Err(unsupported(format!("a Match block that may concern this host ({place})")));
+            return Err(unsupported(format!(
+                "a Match block that may concern this host ({place}); {WAY_OUT}"
+            )));
         }
         if let Some((keyword, place)) = evaluated.refused.first() {
-            return Err(unsupported(format!("{keyword} ({place})")));
+            return Err(unsupported(format!("{keyword} ({place}); {WAY_OUT}")));
         }
         let mut resolved = self.settle(&case, address, origin)?;
         let noted = evaluated.noted.iter();

@@ -37,8 +37,11 @@ pub(super) const HELD_LIMIT: isize = 256 * 1024;
 /// Nothing heard for so long, in spite of a keepalive each quarter of it, means that the link is lost.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
-/// Text before the identification line that is kept for the error; the rest is not looked at.
+/// Bytes before the identification line that are kept for the error.
 const PREAMBLE_LIMIT: usize = 256;
+
+/// Bytes before the identification line that are looked at; russh gives up after 20 lines of 255.
+const OPENING_LIMIT: usize = 8 * 1024;
 
 /// Our handle on one connection's stream; shared with the russh task.
 #[derive(Debug)]
@@ -79,11 +82,19 @@ impl Flag {
     }
 }
 
+/// The lines before the identification and that line itself.
+#[derive(Debug, Default)]
+struct Opening {
+    preamble: Vec<u8>,
+    /// The first four bytes of the line that is coming.
+    line: Vec<u8>,
+    seen: usize,
+}
+
 /// What came before the identification line, and why the link ended.
 #[derive(Debug, Default)]
 struct Said {
-    preamble: Vec<u8>,
-    identified: bool,
+    opening: Opening,
     lost: Option<String>,
     dismissed: bool,
     exhausted: bool,
@@ -193,30 +204,40 @@ impl Control {
 
     /// The text that a server sent in place of its identification.
     pub(super) fn preamble(&self) -> String {
-        crate::escape::text(&String::from_utf8_lossy(&self.said().preamble), PREAMBLE_LIMIT)
+        crate::escape::text(&String::from_utf8_lossy(&self.said().opening.preamble), PREAMBLE_LIMIT)
     }
 
-    fn look(&self, bytes: &[u8]) {
+    /// Looks at what comes before the identification line is complete; says whether it still wants to see more.
+    fn look(&self, bytes: &[u8]) -> bool {
         let mut said = self.said();
-        if said.identified {
-            return;
-        }
-        let room = PREAMBLE_LIMIT.saturating_sub(said.preamble.len());
-        said.preamble.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        let complete = said.preamble.split_inclusive(|b| *b == b'\n').any(identifies);
-        if complete || said.preamble.len() == PREAMBLE_LIMIT {
-            said.identified = true;
+        if said.opening.look(bytes) {
             drop(said);
-            if complete {
-                self.clock.enter(Stage::KeyExchange);
-            }
+            self.clock.enter(Stage::KeyExchange);
+            return false;
         }
+        said.opening.seen < OPENING_LIMIT
     }
 }
 
-/// Whether a line is a complete identification (RFC 4253 section 4.2).
-fn identifies(line: &[u8]) -> bool {
-    line.starts_with(b"SSH-") && line.ends_with(b"\n")
+impl Opening {
+    /// Whether the identification (RFC 4253 section 4.2) is complete with these bytes.
+    fn look(&mut self, bytes: &[u8]) -> bool {
+        self.seen += bytes.len();
+        for &byte in bytes {
+            if self.preamble.len() < PREAMBLE_LIMIT {
+                self.preamble.push(byte);
+            }
+            if byte == b'\n' {
+                if self.line.starts_with(b"SSH-") {
+                    return true;
+                }
+                self.line.clear();
+            } else if self.line.len() < 4 {
+                self.line.push(byte);
+            }
+        }
+        false
+    }
 }
 
 /// Cuts the connection when it goes, so that nothing outlives whoever waited for it.
@@ -248,8 +269,7 @@ impl Guarded {
     fn heard(&mut self, bytes: &[u8]) {
         self.heard = Instant::now();
         if self.opening {
-            self.control.look(bytes);
-            self.opening = !self.control.said().identified;
+            self.opening = self.control.look(bytes);
         }
     }
 
@@ -403,11 +423,13 @@ mod tests {
         let clock = Arc::new(Clock::new(Duration::from_secs(1)));
         let control = Control::new(Arc::clone(&clock));
         clock.enter(Stage::Banner);
-        for piece in ["hello\r\n", "SSH-", "2.0-x", "\r"] {
-            control.look(piece.as_bytes());
+        let long = "x".repeat(1000);
+        for piece in ["hello\r\n", &long, "SSH-\n", "SS", "H-", "2.0-x", "\r"] {
+            assert!(control.look(piece.as_bytes()));
             assert_eq!(clock.stage(), Stage::Banner, "{piece:?}");
         }
-        control.look(b"\n");
+        assert!(!control.look(b"\nbinary"));
         assert_eq!(clock.stage(), Stage::KeyExchange);
+        assert!(control.preamble().starts_with("hello  xx"));
     }
 }

@@ -75,9 +75,9 @@ async fn unknown_hosts_ask_and_four_connections_stay_open() {
         }
     }
     assert_eq!((well, ask.count(), keys.learned()), (15, 16, 15));
-    // Who held its connection came once, the others twice; the first four questions found a slot for certain.
+    // Who held its connection came once, the others twice; four at least found a slot.
     let connections = sshd.log().matches("Connection from").count();
-    assert!((17..=28).contains(&connections), "{connections} connections");
+    assert!((16..=28).contains(&connections), "{connections} connections");
 }
 
 #[tokio::test]

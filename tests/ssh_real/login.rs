@@ -210,6 +210,7 @@ async fn of_many_keys_the_configured_one_is_offered_first() {
     let unnamed = with_agent(&sshd, &agent);
     let why = refusal(connector().connect(&unnamed, &()).await);
     assert!(why.contains("IdentitiesOnly"), "{why}");
+    sshd.wait_for_log("Too many authentication failures");
     assert!(sshd.log().matches("Failed publickey").count() <= 6);
     // Named by its public half alone, it is the first.
     let mut named = unnamed;
@@ -241,5 +242,6 @@ async fn a_frozen_agent_costs_one_deadline_for_all_hosts() {
         login.await.unwrap().unwrap();
     }
     let took = start.elapsed();
-    assert!(took >= Duration::from_secs(10) && took < Duration::from_secs(19), "{took:?}");
+    // Were it one for each request, thirty hosts would take four deadlines one after the other.
+    assert!(took >= Duration::from_secs(10) && took < Duration::from_secs(35), "{took:?}");
 }

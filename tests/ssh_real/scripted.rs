@@ -362,3 +362,35 @@ async fn the_last_words_of_a_server_are_shown_and_do_not_act() {
     let expected = "unreachable (channel): the host ended the connection: go^[[2J^G away";
     assert_eq!(error.to_string(), expected);
 }
+
+#[tokio::test]
+async fn that_a_person_is_asked_is_told() {
+    #[derive(Default)]
+    struct Told(Mutex<Vec<bool>>);
+    impl Progress for Told {
+        fn stage(&self, _: Stage) {}
+        fn asking(&self, asking: bool) {
+            self.0.lock().unwrap().push(asking);
+        }
+    }
+    let fleet = fleet(|_| Habit::Password("right"));
+    let connector = connector_to(&fleet, Scripted::new(secrets(&["right"])));
+    let told = Told::default();
+    connector.connect(&host("h"), &told).await.unwrap();
+    assert_eq!(told.0.into_inner().unwrap(), [true, false]);
+}
+
+#[tokio::test]
+async fn a_dismissed_question_stays_dismissed_until_it_is_pardoned() {
+    let fleet = fleet(|_| Habit::Password("right"));
+    let ask = Scripted::new(|n, _| if n == 0 { Answer::Refuse } else { Answer::Secret("right".into()) });
+    let connector = connector_to(&fleet, ask.clone());
+    for _ in 0..2 {
+        let error = connector.connect(&host("h"), &()).await.unwrap_err();
+        assert_eq!(error.to_string(), "login refused (no password was given)");
+    }
+    assert_eq!(ask.count(), 1);
+    connector.pardon();
+    connector.connect(&host("h"), &()).await.unwrap();
+    assert_eq!(ask.count(), 2);
+}

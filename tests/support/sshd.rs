@@ -128,6 +128,8 @@ impl SshdBuilder {
             "PidFile none",
             "UsePAM no",
             "StrictModes no",
+            // The rc files of whoever runs the tests stay out of them.
+            "SetEnv HOME=/nonexistent HISTFILE=/dev/null",
             "PermitRootLogin yes",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
@@ -215,6 +217,12 @@ impl Sshd {
     /// Waits until its log holds `text`; panics with the log when it does not within 20 s.
     pub fn wait_for_log(&self, text: &str) {
         assert!(self.log.wait(|log| log.contains(text)), "no `{text}` in sshd's log:\n{}", self.log());
+    }
+
+    /// Starts it again after [`Sshd::kill`], on the same port with the same keys.
+    pub fn restart(&mut self) {
+        let (child, log) = launch(self.dir.path(), self.listen.len()).expect("its port is still free");
+        (self.child, self.log) = (child, log);
     }
 
     /// Ends the server and every session of it at once, as a crash of the machine would.

@@ -166,7 +166,11 @@ impl Ui {
         let mut seen = self.seen.0.lock().expect("the reader lives");
         while !seen.ended {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "the program does not end; the screen was:\n{}", screen_of(&seen).text());
+            assert!(
+                !left.is_zero(),
+                "the program does not end; the screen was:\n{}",
+                screen_of(&seen).text()
+            );
             seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
         }
         drop(seen);
@@ -191,7 +195,8 @@ pub(crate) struct Modes {
 }
 
 impl Modes {
-    pub(crate) const SANE: Modes = Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
+    pub(crate) const SANE: Modes =
+        Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
 }
 
 fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
@@ -199,7 +204,10 @@ fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
     let mut pty = pty;
     loop {
         let read = pty.read(&mut buffer);
-        let mut guard = seen.0.lock().expect("no test panics while it holds the screen");
+        let Ok(mut guard) = seen.0.lock() else {
+            // The test has failed while it looked at the screen; its own message says why.
+            return;
+        };
         match read {
             Ok(n) if n > 0 => {
                 let bytes = &buffer[..n];

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::parse::{Statement, is_glob, parse};
+use super::parse::{Statement, parse};
 use super::rules::{GuardTest, What};
 use super::tokens::expand_path;
 use super::{ConfigError, SshConfig};
@@ -231,7 +231,7 @@ fn is_null(metadata: &Metadata) -> bool {
 /// The files that a name with wildcards means, in the order of their names.
 fn found(path: &Path) -> Result<Vec<PathBuf>, String> {
     let name = path.to_str().ok_or("the path is not UTF-8")?;
-    if !is_glob(name) {
+    if !name.contains(['*', '?', '[']) {
         return Ok(vec![path.to_owned()]);
     }
     let options = glob::MatchOptions {

@@ -193,11 +193,6 @@ pub(in crate::ssh) fn parse_option(option: &str) -> Result<Setting, ConfigError>
     Setting::read(key, &line.arguments).map_err(|what| fail(format!("{name}: {what}")))
 }
 
-/// Whether a name has a wildcard that a file name could match; see [`super::files`].
-pub(super) fn is_glob(name: &str) -> bool {
-    name.contains(['*', '?', '['])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +247,20 @@ mod tests {
         }
         assert!(parsed("Match bogus").is_err());
         assert!(parsed("Match host").is_err());
+    }
+
+    #[test]
+    fn no_text_makes_it_panic() {
+        let whole = "Include \"a b\" ~/c\nHost = web* !\"x\" # é\nMatch host=a,b !exec 'x y'\nIdentityFile ${X}/%d\\ é\n\
+                     ConnectTimeout 1m2s\nUserKnownHostsFile /a \"/b c\"\nIgnoreUnknown x,y*\nPort \"2\"2\n";
+        for at in 0..whole.len() {
+            let (cut, changed) = whole.as_bytes().split_at(at);
+            for byte in [b'"', b'\'', b'\\', b'=', b'\n', b' ', b'#', b'%', 0, 0x80, 0xff] {
+                let text = [cut, &[byte], &changed[1..]].concat();
+                text.split(|&byte| byte == b'\n').for_each(|line| drop(parse(line, &[])));
+            }
+            cut.split(|&byte| byte == b'\n').for_each(|line| drop(parse(line, &[])));
+        }
     }
 
     #[test]

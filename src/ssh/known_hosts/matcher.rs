@@ -189,6 +189,27 @@ mod tests {
     }
 
     #[test]
+    fn no_text_makes_it_panic() {
+        use crate::ssh::known_hosts::key::{Key, tests::ed25519};
+        let key = ed25519(1);
+        let whole =
+            format!("@revoked w*,!x {key} c\n{} {key}\r\n[web]:22\t{key}", hashed("web")).into_bytes();
+        for at in 0..whole.len() {
+            for byte in [b' ', b'\t', b'\n', b'|', b'@', b',', b'*', b'=', 0, 0xff] {
+                let mut text = whole.clone();
+                text[at] = byte;
+                for text in [&text[..], &text[..=at]] {
+                    let mut index = Index::default();
+                    index.extend(text);
+                    for name in ["web", "[web]:22", ""] {
+                        index.find(name).iter().for_each(|found| drop(Key::read(found.key)));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn growth_is_seen() {
         let mut index = Index::default();
         index.extend(format!("a k\n{} k", hashed("b")).as_bytes());

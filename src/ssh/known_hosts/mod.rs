@@ -1,7 +1,7 @@
 //! known_hosts with OpenSSH's meaning: the same file gives the same verdict as `ssh`.
 //!
-//! [`file`] reads lines, [`key`] reads keys, [`matcher`] finds the lines that name a host, [`verdict`] judges a key by
-//! them; these are pure. [`store`] reads each file once a run and appends what is learned. Keys are compared as bytes
+//! `file` reads lines, `key` reads keys, `matcher` finds the lines that name a host, `verdict` judges a key by
+//! them; these are pure. `store` reads each file once a run and appends what is learned. Keys are compared as bytes
 //! on the wire, so nothing here knows a transport.
 
 mod file;

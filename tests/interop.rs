@@ -1,0 +1,231 @@
+//! The main job on servers that are not ours: Debian's sshd, and the built binary as a user starts it.
+
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+pub mod support;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use support::sshd::Sshd;
+use tempfile::TempDir;
+use ui::{Modes, Screen, Ui};
+
+const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
+
+/// Servers, and the home of a user who may log in to all of them.
+struct Lab {
+    servers: Vec<Sshd>,
+    home: TempDir,
+}
+
+impl Lab {
+    /// A server for each of `names`, which are the hosts of the cluster `lab`.
+    fn named(names: &[&str]) -> Lab {
+        let servers: Vec<Sshd> = names.iter().map(|_| Sshd::builder().start()).collect();
+        let lab = Lab { servers, home: TempDir::new().expect("a home") };
+        let mut config = String::new();
+        let list: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+        config.push_str(&format!("[clusters.lab]\nhosts = [{}]\n", list.join(", ")));
+        for (name, server) in names.iter().zip(&lab.servers) {
+            let key = server.client_key().display().to_string();
+            let port = server.port();
+            config.push_str(&format!(
+                "[hosts.{name}]\naddress = \"127.0.0.1\"\nport = {port}\nidentity = {key:?}\n"
+            ));
+        }
+        lab.write(".config/omnes/clusters.toml", &config);
+        lab.trust();
+        lab
+    }
+
+    /// Five servers with ten addresses each: fifty hosts, in ClusterSSH's file.
+    fn fifty() -> Lab {
+        let addresses = |server: usize| (1..=10).map(move |n| format!("127.{}.0.{n}", 20 + server));
+        let servers: Vec<Sshd> = (0..5)
+            .map(|n| {
+                let listen: Vec<String> = addresses(n).collect();
+                Sshd::builder().listen(&listen.iter().map(String::as_str).collect::<Vec<_>>()).start()
+            })
+            .collect();
+        let lab = Lab { servers, home: TempDir::new().expect("a home") };
+        let mut clusters = String::from("# fifty hosts on five machines\nfleet");
+        let mut ssh_config = String::new();
+        for (n, server) in lab.servers.iter().enumerate() {
+            clusters.push_str(&format!(" \\\n  127.{}.0.{{1..10}}:{}", 20 + n, server.port()));
+            let key = server.client_key();
+            ssh_config.push_str(&format!("Host 127.{}.*\n  IdentityFile {}\n", 20 + n, key.display()));
+        }
+        lab.write(".clusterssh/clusters", &format!("{clusters}\n"));
+        lab.write(".ssh/config", &ssh_config);
+        lab.trust();
+        lab
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("inside the home")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn trust(&self) {
+        let known: String = self.servers.iter().map(Sshd::known_hosts).collect();
+        self.write(".ssh/known_hosts", &known);
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(OMNES);
+        command.env_clear().env("HOME", self.home.path()).env("PATH", path()).args(args);
+        command.output().expect("omnes starts")
+    }
+
+    fn open(&self, args: &[&str], size: (u16, u16)) -> Ui {
+        let home = self.home.path().display().to_string();
+        let path = path();
+        let env = [("HOME", home.as_str()), ("PATH", &path), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")];
+        Ui::start(Path::new(OMNES), args, &env, size)
+    }
+}
+
+fn path() -> String {
+    std::env::var("PATH").expect("a PATH")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn one_command_on_fifty_servers() {
+    let lab = Lab::fifty();
+    let gathered = lab.run(&["run", "-b", "fleet", "--", "echo", "the", "same;", "exit 3"]);
+    let (out, err) = (text(&gathered.stdout), text(&gathered.stderr));
+    assert_eq!(gathered.status.code(), Some(1), "{out}{err}");
+    assert_eq!(out.matches("the same").count(), 1, "equal answers stand once:\n{out}\n{err}");
+    assert!(err.contains("50 failed (exit status 3)"), "{err}");
+
+    let json = lab.run(&["run", "--output", "json", "fleet", "--", "printf 'a\\0b'; echo oops >&2"]);
+    assert_eq!(json.status.code(), Some(0), "{}", text(&json.stderr));
+    let lines: Vec<serde_json::Value> =
+        text(&json.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let outcomes: std::collections::BTreeSet<&str> = lines
+        .iter()
+        .filter(|line| line["outcome"] == "exited")
+        .map(|line| line["host"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(outcomes.len(), 50, "every host once");
+    assert!(lines.iter().all(|line| line["v"] == 1));
+}
+
+#[test]
+fn a_dead_server_and_a_changed_key_are_told_apart() {
+    let mut lab = Lab::named(&["alpha", "beta", "gamma"]);
+    lab.servers[1].kill();
+    let wrong = lab.servers[0].known_hosts().split_once(' ').expect("a key").1.to_owned();
+    let gamma = format!("[127.0.0.1]:{} {wrong}", lab.servers[2].port());
+    lab.write(".ssh/known_hosts", &format!("{}{gamma}", lab.servers[0].known_hosts()));
+    let run = lab.run(&["run", "lab", "--", "echo hello"]);
+    let err = text(&run.stderr);
+    assert_eq!(text(&run.stdout), "alpha: hello\n");
+    assert_eq!(run.status.code(), Some(3), "{err}");
+    assert!(err.contains("1 unreachable (tcp): beta"), "{err}");
+    assert!(err.contains("1 host key refused: gamma"), "{err}");
+    assert!(err.contains("ssh-keygen -R '[127.0.0.1]:"), "the mending command is named: {err}");
+    assert!(!lab.servers[2].log().contains("Accepted"), "nothing was sent to the impostor");
+}
+
+/// Types a line whose text and effect differ, so that the echo of the typing is not taken for the answer.
+fn say(ui: &Ui, word: &str) {
+    ui.line(&format!("echo {}''{}", &word[..1], &word[1..]));
+}
+
+/// Brings all shells to the same bare state.
+fn calm_shells(ui: &Ui, hosts: usize) {
+    ui.wait("all sessions", |screen| screen.contains(&format!("→ {hosts} hosts")));
+    ui.line("exec env PS1='$ ' HISTFILE= bash --norc --noprofile");
+    ui.line("cd $(mktemp -d); clear");
+    say(ui, "all-calm");
+    ui.wait("calm shells", |screen| screen.count("all-calm") == hosts);
+    ui.line("clear");
+}
+
+#[test]
+fn broadcast_detach_edit_and_attach_again() {
+    let lab = Lab::named(&["alpha", "beta", "gamma", "delta"]);
+    let mut ui = lab.open(&["lab"], (40, 130));
+    calm_shells(&ui, 4);
+    say(&ui, "everyone");
+    ui.wait("the line on every host", |screen| screen.count("everyone") == 4);
+
+    ui.keys("C-a l C-a d");
+    ui.wait_for("→ beta alone");
+    say(&ui, "exception");
+    ui.wait("the line on one host", |screen| screen.count("exception") == 1);
+
+    ui.keys("C-a h");
+    ui.wait_for("→ 3 of 4 hosts");
+    say(&ui, "the-rest");
+    let screen = ui.wait("the line on the others", |screen| screen.count("the-rest") == 3);
+    assert_eq!(screen.count("exception"), 1, "nothing else heard the exception:\n{}", screen.text());
+
+    ui.keys("C-a D");
+    ui.wait_for("→ 4 hosts");
+    say(&ui, "together");
+    ui.wait("the line on all again", |screen| screen.count("together") == 4);
+
+    ui.keys("C-a q");
+    ui.wait_for("4 sessions");
+    ui.keys("y");
+    assert!(ui.wait_exit().success());
+    assert_eq!(ui.modes(), Modes::SANE);
+}
+
+#[test]
+fn vi_works_on_all_at_once() {
+    let lab = Lab::named(&["alpha", "beta", "gamma"]);
+    let ui = lab.open(&["lab"], (60, 100));
+    calm_shells(&ui, 3);
+    ui.line("vi -u NONE -N note");
+    let in_vi = |screen: &Screen| screen.count("~") >= 3 * 5;
+    ui.wait("vi on all", in_vi);
+    ui.write("ione\rtwo\rthree");
+    ui.keys("Esc Up Up");
+    ui.write("ifirst-");
+    ui.keys("Esc Down");
+    ui.write("x:wq\r");
+    ui.wait("the shells again", |screen| !in_vi(screen));
+    ui.line("clear; tr '\\n' '+' <note");
+    // `Up` twice from the end of `three` lands in `one` at its last letter.
+    ui.wait("the edited file on all", |screen| screen.count("onfirst-e+") == 3);
+}
+
+#[test]
+fn a_server_dies_and_comes_back_as_waiting() {
+    let mut lab = Lab::named(&["alpha", "beta", "gamma"]);
+    let ui = lab.open(&["lab"], (60, 100));
+    calm_shells(&ui, 3);
+    lab.servers[2].kill();
+    ui.wait_for("→ 2 of 3 hosts");
+    say(&ui, "go-on");
+    ui.wait("the others go on", |screen| screen.count("go-on") == 2);
+
+    lab.servers[2].restart();
+    ui.keys("C-a R");
+    ui.wait_for("waiting");
+    say(&ui, "not-yet");
+    let screen = ui.wait("the two that take part", |screen| screen.count("not-yet") == 2);
+    assert!(screen.contains("→ 2 of 3 hosts"), "{}", screen.text());
+
+    ui.keys("C-a D");
+    ui.wait_for("→ 3 hosts");
+    say(&ui, "welcome");
+    let screen = ui.wait("all three", |screen| screen.count("welcome") == 3);
+    assert_eq!(screen.count("not-yet"), 2, "what it missed is not replayed:\n{}", screen.text());
+}
