@@ -104,3 +104,44 @@ fn resizes_in_a_storm_leave_a_whole_picture() {
     ui.line("echo al''ive");
     ui.wait_for("alive");
 }
+
+#[test]
+fn the_cursor_stands_where_the_focused_host_has_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    ui.write("abc");
+    let screen = ui.wait("the echo", |screen| screen.contains("$ abc") && screen.cursor.0 == 1);
+    let column =
+        screen.rows[1].find("$ abc").expect("the focused tile is on top") - "║".len() + "║".chars().count();
+    ui.wait("the cursor behind it", |screen| usize::from(screen.cursor.1) == column + "$ abc".len());
+    ui.keys("C-a ?");
+    // The bottom line is painted last.
+    ui.wait_for("keys go to the help");
+    assert!(ui.screen().contains("After C-a:"));
+}
+
+#[test]
+fn a_suspended_program_gives_the_terminal_to_the_shell_and_comes_back_with_fg() {
+    let home = tempfile::tempdir().expect("a directory");
+    // The shell would switch the paste mode on for its own prompt.
+    std::fs::write(home.path().join(".inputrc"), "set enable-bracketed-paste off\n").expect("a file");
+    let path = home.path().to_str().expect("a path in UTF-8");
+    let env = [("HOME", path), ("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin"), ("PS1", "shell> ")];
+    let ui = Ui::start(Path::new("/bin/bash"), &["--norc", "--noprofile", "-i"], &env, (30, 100));
+    ui.wait_for("shell>");
+    ui.line(&format!("{} demo --hosts 2", env!("CARGO_BIN_EXE_omnes")));
+    ui.wait("a host that hears", |screen| screen.contains("● demo01") && screen.contains("$"));
+    ui.line("x=kept");
+    ui.keys("C-a C-z");
+    ui.wait_for("Stopped");
+    assert_eq!(ui.modes(), Modes::SANE);
+    ui.line("stty -a | grep -o ' icanon' | tr a-z A-Z");
+    ui.wait_for("ICANON");
+    ui.resize(40, 120);
+    ui.line("fg");
+    ui.wait("the tiles in the new size", |screen| {
+        screen.rows.len() == 40 && screen.rows[0].trim_end().ends_with('╗') && screen.contains("C-a ? help")
+    });
+    ui.line("echo $x-alive");
+    ui.wait_for("kept-alive");
+}

@@ -3,6 +3,7 @@
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, PasteShape};
+use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
 use super::{App, Keyboard, Tone};
@@ -128,10 +129,12 @@ impl App {
     pub(super) fn help_key(&mut self, key: Key) {
         let Keyboard::Help(top) = &mut self.keyboard else { return };
         let page = usize::from(self.layout.area.height.saturating_sub(4)).max(1);
+        // A line for each action, about; what is beyond the end is not scrolled to.
+        let last = Action::all().count();
         match key.code() {
-            KeyCode::Down | KeyCode::Char('j') => *top = top.saturating_add(1),
+            KeyCode::Down | KeyCode::Char('j') => *top = (*top + 1).min(last),
             KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
-            KeyCode::PageDown | KeyCode::Char(' ') => *top = top.saturating_add(page),
+            KeyCode::PageDown | KeyCode::Char(' ') => *top = (*top + page).min(last),
             KeyCode::PageUp => *top = top.saturating_sub(page),
             KeyCode::Esc | KeyCode::Char('q' | '?') => self.keyboard = Keyboard::Hosts,
             _ => {}

@@ -131,13 +131,13 @@ impl App {
     fn attach_all(&mut self) {
         self.broadcast.attach_all();
         let held = self.broadcast.members().filter(|m| m.is_held()).count();
-        let text = match held {
-            0 => "every host takes part".to_owned(),
-            n => format!(
-                "every host takes part; {n} held must be released one by one, or all at once with {}",
-                { self.options.keymap.hint(Action::SendAllKept) }
-            ),
-        };
+        let mut text = "every host takes part".to_owned();
+        if held > 0 {
+            let release = self.options.keymap.hint(Action::SendAllKept);
+            text.push_str(&format!(
+                "; {held} held must be released, one by one or all at once with {release}"
+            ));
+        }
         self.notes.say(Tone::Plain, text, self.now);
     }
 
