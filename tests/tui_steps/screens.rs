@@ -175,7 +175,7 @@ fn a_secret_that_is_typed() {
     ┃web05 asks for the password of ann; it is offered only to hosts that ask for  ┃
     ┃it.                                                                           ┃
     ┃hidden: ••••••                                                                ┃
-    ┃Enter sends it · C-u clears · C-x gives up this login · Esc later             ┃
+    ┃Enter takes it · C-u clears · C-x gives up this login · Esc later             ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                      ││                                      │
     │                                      ││                                      │

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::ask::{SecretRequest, UnknownKey};
+use crate::ask::{SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
 use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
 use crate::tui::event::QuestionId;
@@ -106,7 +106,7 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
         ),
         Topic::Secret(id, request) => {
             let rows = secret(app, dialog, *id, request);
-            ("A secret is needed", rows, "Enter sends it · C-u clears · C-x gives up this login")
+            ("A secret is needed", rows, "Enter takes it · C-u clears · C-x gives up this login")
         }
     };
     if let Some(note) = &dialog.note {
@@ -182,7 +182,14 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
         rows.push(Row::new("nobody waits for it any more", theme::strong()));
     }
     rows.push(Row::new(
-        format!("{host} asks for the {kind}; it is offered only to hosts that ask for it."),
+        match request.kind {
+            SecretKind::Password { .. } => {
+                format!("{host} asks for the {kind}; it is offered only to hosts that ask for it.")
+            }
+            SecretKind::Passphrase { .. } => {
+                format!("The login to {host} needs the {kind}, which is sent to no host.")
+            }
+        },
         Style::new(),
     ));
     rows.push(Row::new(format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))), theme::strong()));
