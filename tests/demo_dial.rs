@@ -1,5 +1,7 @@
 //! The demo fleet under our own client: each fault comes out as the outcome that it stands for.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The demo fleet against the ordinary `ssh`, and against a bare russh client: what it says it does, it does.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Output, Stdio};

@@ -57,7 +57,7 @@ async fn every_host_receives_exactly_the_keys_it_was_to_hear() {
     let (fleet, mut rehearsal) = open(config).await;
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let (mut focus, mut attached) = (0, [true; HOSTS]);
-    let mut expected = vec![Vec::with_capacity(KEYS); HOSTS];
+    let mut expected: Vec<Vec<u8>> = vec![Vec::new(); HOSTS];
     for n in 0..KEYS {
         if n % (KEYS / TOGGLES) == 0 {
             for _ in 0..dice.below(12) {

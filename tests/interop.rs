@@ -147,10 +147,10 @@ fn say(ui: &Ui, word: &str) {
 }
 
 /// Brings all shells to the same bare state.
-fn calm_shells(ui: &Ui, hosts: usize) {
+fn calm_shells(lab: &Lab, ui: &Ui, hosts: usize) {
     ui.wait("all sessions", |screen| screen.contains(&format!("→ {hosts} hosts")));
     ui.line("exec env PS1='$ ' HISTFILE= bash --norc --noprofile");
-    ui.line("cd $(mktemp -d); clear");
+    ui.line(&format!("cd $(mktemp -d -p {}); clear", lab.home.path().display()));
     say(ui, "all-calm");
     ui.wait("calm shells", |screen| screen.count("all-calm") == hosts);
     ui.line("clear");
@@ -160,7 +160,7 @@ fn calm_shells(ui: &Ui, hosts: usize) {
 fn broadcast_detach_edit_and_attach_again() {
     let lab = Lab::named(&["alpha", "beta", "gamma", "delta"]);
     let mut ui = lab.open(&["lab"], (40, 130));
-    calm_shells(&ui, 4);
+    calm_shells(&lab, &ui, 4);
     say(&ui, "everyone");
     ui.wait("the line on every host", |screen| screen.count("everyone") == 4);
 
@@ -191,7 +191,7 @@ fn broadcast_detach_edit_and_attach_again() {
 fn vi_works_on_all_at_once() {
     let lab = Lab::named(&["alpha", "beta", "gamma"]);
     let ui = lab.open(&["lab"], (60, 100));
-    calm_shells(&ui, 3);
+    calm_shells(&lab, &ui, 3);
     ui.line("vi -u NONE -N note");
     let in_vi = |screen: &Screen| screen.count("~") >= 3 * 5;
     ui.wait("vi on all", in_vi);
@@ -210,7 +210,7 @@ fn vi_works_on_all_at_once() {
 fn a_server_dies_and_comes_back_as_waiting() {
     let mut lab = Lab::named(&["alpha", "beta", "gamma"]);
     let ui = lab.open(&["lab"], (60, 100));
-    calm_shells(&ui, 3);
+    calm_shells(&lab, &ui, 3);
     lab.servers[2].kill();
     ui.wait_for("→ 2 of 3 hosts");
     say(&ui, "go-on");

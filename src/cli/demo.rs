@@ -97,6 +97,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let limits = headless::limits_for(&run.how, &config, usize::from(args.hosts), DESCRIPTORS);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let targets = fleet.targets();
@@ -106,9 +107,9 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
             targets: targets.into_iter().map(Ok).collect(),
             connector: Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
         };
-        let summary = headless::carry_out(job, headless::output(&run.how)).await;
+        let summary = headless::carry_out(job, headless::output(&run.how), interrupts).await;
         end(fleet).await?;
-        summary
+        anyhow::Ok(summary)
     });
     runtime.shutdown_background();
     Ok(summary?.exit)

@@ -9,7 +9,10 @@ use anyhow::{Context, bail};
 use super::args::{HowArgs, OutputArg};
 use super::{OwnFault, signals};
 use crate::config::Config;
-use crate::run::{Ends, Job, Limits, Output, Summary, limits, plan};
+use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
+
+/// Where a run hears of them.
+pub(super) type Interrupts = tokio::sync::mpsc::Receiver<Interrupt>;
 
 /// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
 const SPARE: u64 = 64;
@@ -62,8 +65,12 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     built.context(OwnFault("no runtime".into()))
 }
 
+/// Interrupts of this process, from now on. To be had before a demo fleet starts, which catches signals that are ignored.
+pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
+    signals::interrupts().context(OwnFault("signals cannot be watched".into()))
+}
+
 /// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, output: Output) -> anyhow::Result<Summary> {
-    let interrupts = signals::interrupts().context(OwnFault("signals cannot be watched".into()))?;
-    Ok(crate::run::run(job, output, Ends::standard(), interrupts).await)
+pub(super) async fn carry_out(job: Job, output: Output, interrupts: Interrupts) -> Summary {
+    crate::run::run(job, output, Ends::standard(), interrupts).await
 }

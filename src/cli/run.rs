@@ -35,12 +35,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let asker = Asker::headless();
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
         let job = Job {
             plan: Plan { command, hosts: members.into_iter().map(|member| member.host).collect(), limits },
             targets: resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect(),
             connector: Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())),
         };
-        headless::carry_out(job, headless::output(&args.how)).await
+        anyhow::Ok(headless::carry_out(job, headless::output(&args.how), interrupts).await)
     });
     // After the third interrupt tasks may still be at work; nobody waits for them.
     runtime.shutdown_background();

@@ -131,6 +131,7 @@ fn keymap(config: &Config) -> anyhow::Result<Keymap> {
 
 /// The sessions of the TUI with their targets.
 pub(super) struct Panes {
+    connector: Arc<Connector>,
     hub: Hub,
     targets: Vec<Way>,
     find: Find,
@@ -139,7 +140,8 @@ pub(super) struct Panes {
 impl Panes {
     /// No session yet; the targets are those of the first hosts.
     pub(super) fn new(connector: Connector, logins: usize, targets: Vec<Way>, find: Find) -> Panes {
-        Panes { hub: Hub::new(connector.into(), logins), targets, find }
+        let connector = Arc::new(connector);
+        Panes { hub: Hub::new(connector.clone(), logins), connector, targets, find }
     }
 }
 
@@ -147,6 +149,8 @@ impl Fleet for Panes {
     type Found = Vec<Reached>;
 
     fn open(&mut self, session: SessionId, target: TargetIndex, size: Size) {
+        // Hosts are opened on the user's word alone; whoever tries again may have another password, or an agent that lives.
+        self.connector.pardon();
         if let Some(target) = self.targets.get(target.0) {
             self.hub.open(session, target.clone(), size);
         }

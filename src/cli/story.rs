@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -14,47 +14,35 @@ use super::screen::{Panes, Screen};
 use crate::ask::Nobody;
 use crate::escape;
 use crate::hosts::HostSet;
-use crate::pane::{Key, KeyCode, Mods};
-use crate::session::Listener;
 use crate::size::Size;
 use crate::ssh::{Connector, Dial, KnownHosts};
 use crate::tui::app::{App, Options, Tile};
-use crate::tui::event::{Effect, Event};
-use crate::tui::event_loop::Fleet;
+use crate::tui::rehearsal::Rehearsal;
 
 /// A screen on which every host of a small fleet has a tile.
 const SCREEN: Size = Size { rows: 60, cols: 200 };
 /// How long one line of the story may take on all hosts; far more than it needs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Output taken from the hosts at once, in bytes.
-const SHARE: usize = 64 * 1024;
 
 /// Plays the story on these hosts and tells it; needs a runtime.
 pub(super) async fn play(screen: Screen, dial: Arc<dyn Dial>, out: &mut dyn Write) -> anyhow::Result<()> {
     let connector = Connector::new(dial, Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let (hosts, ways): (Vec<_>, Vec<_>) = screen.hosts.into_iter().unzip();
     let panes = Panes::new(connector, screen.logins, ways, screen.find);
-    let mut story = Story {
-        // The usual keys, since the story names them.
-        app: App::new(Options::default(), SCREEN),
-        listener: panes.listener(),
-        panes,
-        began: Instant::now(),
-        lines: BTreeMap::new(),
-    };
     let set: HostSet = hosts.iter().cloned().collect();
     let first = hosts.first().context("a story needs a host")?.clone();
     writeln!(out, "A fleet of {} hosts inside this process, each with a real shell: {set}\n", hosts.len())?;
-    let effects = story.app.start(hosts);
-    story.carry_out(effects);
+    // The usual keys, since the story names them.
+    let app = App::new(Options::default(), SCREEN);
+    let mut story = Story { desk: Rehearsal::start(app, hosts, panes), lines: BTreeMap::new() };
     story.all_at_a_prompt().await?;
     writeln!(out, "What is typed goes to every host:")?;
     story.line("echo port 80 > app.conf; cat app.conf", out).await?;
     writeln!(out, "C-a d detaches {first}; the next line is its own edit:")?;
-    story.prefixed('d');
+    story.desk.keys("C-a d");
     story.line("echo port 8080 > app.conf", out).await?;
     writeln!(out, "C-a d attaches it again, and all of them hear:")?;
-    story.prefixed('d');
+    story.desk.keys("C-a d");
     story.line("cat app.conf", out).await?;
     writeln!(
         out,
@@ -64,10 +52,7 @@ pub(super) async fn play(screen: Screen, dial: Arc<dyn Dial>, out: &mut dyn Writ
 }
 
 struct Story {
-    app: App,
-    panes: Panes,
-    listener: Arc<Listener>,
-    began: Instant,
+    desk: Rehearsal<Panes>,
     /// By host: the lines typed for it so far.
     lines: BTreeMap<String, usize>,
 }
@@ -75,14 +60,15 @@ struct Story {
 impl Story {
     /// Types a line, waits until every host that heard it has answered, and tells what they answered.
     async fn line(&mut self, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-        let heard: Vec<_> = self.app.broadcast().hearing();
+        let heard: Vec<_> = self.desk.app().broadcast().hearing();
         let names: Vec<String> = self
-            .app
+            .desk
+            .app()
             .tiles()
             .filter(|tile| heard.contains(&tile.member))
             .map(|tile| tile.name.clone())
             .collect();
-        let total = self.app.tiles().len();
+        let total = self.desk.app().tiles().len();
         let receivers = match &names[..] {
             [alone] => format!("→ {alone} alone"),
             names => format!("→ {} of {total} hosts", names.len()),
@@ -91,8 +77,7 @@ impl Story {
         for name in &names {
             *self.lines.entry(name.clone()).or_default() += 1;
         }
-        text.chars().for_each(|c| self.key(Key::new(KeyCode::Char(c), Mods::NONE)));
-        self.key(Key::new(KeyCode::Enter, Mods::NONE));
+        self.desk.line(text);
         self.all_at_a_prompt().await?;
         self.tell_answers(&names, out)
     }
@@ -100,7 +85,7 @@ impl Story {
     /// Equal answers once, as everywhere.
     fn tell_answers(&self, names: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
         let mut answers: BTreeMap<String, HostSet> = BTreeMap::new();
-        for tile in self.app.tiles().filter(|tile| names.contains(&tile.name)) {
+        for tile in self.desk.app().tiles().filter(|tile| names.contains(&tile.name)) {
             let set = answers.entry(answer(tile)).or_default();
             *set = set.iter().cloned().chain([tile.host.clone()]).collect();
         }
@@ -113,48 +98,17 @@ impl Story {
 
     /// Waits until every host shows one prompt more than it was typed lines.
     async fn all_at_a_prompt(&mut self) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            if let Some(tile) = self.app.tiles().find(|tile| tile.state.is_closed()) {
-                bail!(super::OwnFault(format!("the demo host {} is gone", tile.name)));
-            }
-            let typed = |tile: &Tile| self.lines.get(&tile.name).copied().unwrap_or_default();
-            if self.app.tiles().all(|tile| prompts(tile) == typed(tile) + 1 && is_at_prompt(tile)) {
-                return Ok(());
-            }
-            let heard = tokio::time::timeout_at(deadline, self.listener.next(SHARE)).await;
-            let heard = heard.map_err(|_| super::OwnFault("the demo hosts do not answer".into()))?;
-            for (session, event) in heard {
-                self.step(Event::Session(session, event));
-            }
+        let typed = |tile: &Tile| self.lines.get(&tile.name).copied().unwrap_or_default();
+        let done = |tile: &Tile| prompts(tile) == typed(tile) + 1 && is_at_prompt(tile);
+        let settled = |app: &App| app.tiles().any(|tile| tile.state.is_closed()) || app.tiles().all(done);
+        let in_time = self.desk.until(PATIENCE, settled).await;
+        if let Some(tile) = self.desk.app().tiles().find(|tile| tile.state.is_closed()) {
+            bail!(super::OwnFault(format!("the demo host {} is gone", tile.name)));
         }
-    }
-
-    fn prefixed(&mut self, key: char) {
-        self.key(self.app.options().keymap.prefix());
-        self.key(Key::new(KeyCode::Char(key), Mods::NONE));
-    }
-
-    fn key(&mut self, key: Key) {
-        self.step(Event::Key(key));
-    }
-
-    fn step(&mut self, event: Event) {
-        let effects = self.app.step(self.began.elapsed(), event);
-        self.carry_out(effects);
-    }
-
-    /// What concerns sessions; there is no terminal to ring, copy to or draw on.
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Open { session, target, size } => self.panes.open(session, target, size),
-                Effect::Input { session, bytes } => self.panes.input(session, bytes),
-                Effect::Resize { session, size } => self.panes.resize(session, size),
-                Effect::Close(session) => self.panes.close(session),
-                _ => {}
-            }
+        if !in_time {
+            bail!(super::OwnFault("the demo hosts do not answer".into()));
         }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 //! fails or is given up did not run the command, from then on only its exit status says that it did. The standard input
 //! of a command is empty; that of omnes is never read here.
 //!
-//! Interrupts go through three steps, each told to all host tasks at once ([`Pace`]): start no more, end what runs, leave.
+//! Interrupts go through three steps, each told to all host tasks at once (`Pace`): start no more, end what runs, leave.
 
 use std::collections::HashMap;
 use std::pin::pin;
