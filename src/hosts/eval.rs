@@ -529,7 +529,7 @@ impl<'a> Evaluator<'a> {
             return Ok(());
         }
         let near = nearest(group, listed.split_whitespace());
-        let help = format!("{near} Or say --allow-empty, which takes it as a group without hosts");
+        let help = format!("--allow-empty takes it as a group without hosts; {near}");
         Err(place.error(span, format!("source `{source}` names no host in a group `{group}`"), help))
     }
 
