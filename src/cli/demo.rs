@@ -56,7 +56,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
                 told => told.map(|()| Exit::Well),
             },
         };
-        end(fleet).await?;
+        end(&fleet).await?;
         shown
     });
     runtime.shutdown_background();
@@ -77,12 +77,9 @@ fn finder(fleet: Arc<Fleet>) -> Find {
     })
 }
 
-/// Ends the fleet, its processes and its files; where a session still holds it, it goes with that.
-async fn end(fleet: Arc<Fleet>) -> anyhow::Result<()> {
-    match Arc::into_inner(fleet) {
-        Some(fleet) => fleet.stop().await.context(OwnFault("the demo cannot end".into())),
-        None => Ok(()),
-    }
+/// Ends the fleet, its processes and its files, even where a session on its way out still holds it.
+async fn end(fleet: &Fleet) -> anyhow::Result<()> {
+    fleet.stop().await.context(OwnFault("the demo cannot end".into()))
 }
 
 fn fleet(args: &DemoArgs) -> FleetConfig {
@@ -108,7 +105,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
             connector: Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
         };
         let summary = headless::carry_out(job, headless::output(&run.how), interrupts).await;
-        end(fleet).await?;
+        end(&fleet).await?;
         anyhow::Ok(summary)
     });
     runtime.shutdown_background();

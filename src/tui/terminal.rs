@@ -47,6 +47,9 @@ pub enum TerminalError {
     /// It cannot move its cursor.
     #[error("TERM is `{0}`, which cannot show panes; set it to what your terminal is, or use `omnes run`")]
     Dumb(String),
+    /// Nobody says what it can do.
+    #[error("TERM is not set; set it to what your terminal is, such as `xterm-256color`, or use `omnes run`")]
+    Unnamed,
     /// It failed.
     #[error("the terminal failed: {0}")]
     Io(#[from] io::Error),
@@ -88,7 +91,10 @@ impl Terminal {
             return Err(TerminalError::NoTerminal("output"));
         }
         let term = std::env::var("TERM").unwrap_or_default();
-        if term.is_empty() || term == "dumb" {
+        if term.is_empty() {
+            return Err(TerminalError::Unnamed);
+        }
+        if term == "dumb" {
             return Err(TerminalError::Dumb(crate::escape::text(&term, 40)));
         }
         hook_panics(thread::current().id());

@@ -14,6 +14,7 @@ const PASTE_BYTES: usize = 64 * 1024;
 /// Longest sequence that is waited for; a longer one is none of ours and is dropped.
 const SEQUENCE_BYTES: usize = 4096;
 
+const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// What the user's terminal said.
@@ -113,7 +114,7 @@ impl Decoder {
 
 /// Moves what belongs to a paste; returns how many bytes were taken, and whether its end was among them.
 fn take_paste(paste: &mut Vec<u8>, bytes: &[u8]) -> (usize, bool) {
-    let end = memchr::memmem::find(bytes, PASTE_END);
+    let end = paste_end(bytes);
     // A piece of the end marker may stand at the edge.
     let edge = (1..PASTE_END.len()).rev().find(|n| bytes.ends_with(&PASTE_END[..*n])).unwrap_or(0);
     let text = &bytes[..end.unwrap_or(bytes.len() - edge)];
@@ -122,6 +123,20 @@ fn take_paste(paste: &mut Vec<u8>, bytes: &[u8]) -> (usize, bool) {
     match end {
         Some(at) => (at + PASTE_END.len(), true),
         None => (text.len(), false),
+    }
+}
+
+/// Where the end marker of a paste stands. Some terminals (tmux's paste-buffer among them) let an end marker through that
+/// stands in the pasted text itself, and what follows it would act as if it were typed. So of several ends that come at
+/// once it is the last, unless the next paste begins directly behind one.
+fn paste_end(bytes: &[u8]) -> Option<usize> {
+    let mut end = memchr::memmem::find(bytes, PASTE_END)?;
+    loop {
+        let behind = end + PASTE_END.len();
+        match memchr::memmem::find(&bytes[behind..], PASTE_END) {
+            Some(next) if !bytes[behind..].starts_with(PASTE_BEGIN) => end = behind + next,
+            _ => return Some(end),
+        }
     }
 }
 
@@ -391,6 +406,20 @@ mod tests {
             let pieces: Vec<Input> = bytes.chunks(size).flat_map(|piece| decoder.feed(piece)).collect();
             assert_eq!(pieces, whole, "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn an_end_marker_inside_a_paste_does_not_end_it() {
+        let of = |bytes: &[u8]| Decoder::default().feed(bytes);
+        let paste = |text: &str| Input::Paste(text.to_owned());
+        assert_eq!(of(b"\x1b[200~a\x1b[201~\rrm\r\x1b[201~"), [paste("a\x1b[201~\rrm\r")]);
+        assert_eq!(
+            of(b"\x1b[200~a\x1b[201~\rrm\r\x1b[200~b\x1b[201~"),
+            [paste("a\x1b[201~\rrm\r\x1b[200~b")],
+            "nor with a beginning behind it"
+        );
+        assert_eq!(of(b"\x1b[200~a\x1b[201~\x1b[200~b\x1b[201~"), [paste("a"), paste("b")]);
+        assert_eq!(of(b"\x1b[200~a\x1b[201~b"), [paste("a"), Input::Key(Key::char('b'))]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn a_dead_attached_focus_keeps_the_focus_and_the_others_hear() {
 fn nobody_is_ready_yet() {
     let mut ui = Ui::connecting(Options::default(), SMALL, &["a", "b"]);
     ui.text("x");
-    assert!(ui.status().starts_with("→ nobody: no host is receiving"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ nobody: no host is ready yet  nothing was sent"), "{}", ui.status());
     ui.ready("a");
     ui.text("y");
     assert_eq!(ui.got("a"), "y", "what reached nobody began no broadcast, and is not replayed");
@@ -166,7 +166,7 @@ fn the_mark_of_a_tile_is_its_frame_and_a_glyph_not_a_colour() {
     assert!(rows(&ui)[0].starts_with("╔▶● a◀═"), "{}", rows(&ui)[0]);
     assert!(rows(&ui)[12].starts_with("╔ ● b "), "{}", rows(&ui)[12]);
     ui.keys("C-a d");
-    assert!(rows(&ui)[0].starts_with("╔▶● a◀"), "the detached focus hears");
+    assert!(rows(&ui)[0].starts_with("╔▶● a · alone◀"), "the detached focus hears: {}", rows(&ui)[0]);
     assert!(rows(&ui)[12].starts_with("┌ · b "), "the other does not: {}", rows(&ui)[12]);
     ui.keys("C-a Down");
     assert!(rows(&ui)[0].starts_with("┌ ○ a · detached"), "{}", rows(&ui)[0]);

@@ -53,7 +53,7 @@ fn a_detached_host_hears_alone() {
     ui.keys("C-a d");
     ui.wait(Duration::from_secs(60));
     assert_snapshot!(ui.screen(), @r"
-    ╔▶● web01◀═════════════════════════════╗┌ · web02 ─────────────────────────────┐
+    ╔▶● web01 · alone◀═════════════════════╗┌ · web02 ─────────────────────────────┐
     ║web01$                                ║│web02$                                │
     ║                                      ║│                                      │
     ║                                      ║│                                      │
@@ -95,7 +95,7 @@ fn waiting_held_connecting_and_closed_hosts() {
     ║                                      ║│                                      │
     ║                                      ║│                                      │
     ╚══════════════════════════════════════╝└──────────────────────────────────────┘
-    ┌ ■ web03 · held · 64 kB behind ───────┐┌ × db · closed ───────────────────────┐
+    ┌ ■ web03 · held · 64 kB behind ───────┐┌ × db · closed: link lost ────────────┐
     │web03$                                ││db$                                   │
     │                                      ││                                      │
     │                                      ││                                      │
@@ -145,9 +145,9 @@ fn the_table_of_unknown_keys() {
     ┏━ Unknown host keys ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃The keys of 2 hosts are not known yet. Compare the fingerprint before you     ┃
     ┃accept.                                                                       ┃
-    ┃▶ web05                                                                       ┃
-    ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
     ┃  longer-name.example.org                                                     ┃
+    ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
+    ┃▶ web05                                                                       ┃
     ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
     ┃a accepts the marked key · A all · r refuses it · R all · Esc later           ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
@@ -175,7 +175,7 @@ fn a_secret_that_is_typed() {
     ┃web05 asks for the password of ann; it is offered only to hosts that ask for  ┃
     ┃it.                                                                           ┃
     ┃hidden: ••••••                                                                ┃
-    ┃Enter sends it · C-u clears · C-x gives up this login · Esc later             ┃
+    ┃Enter takes it · C-u clears · C-x gives up this login · Esc later             ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                      ││                                      │
     │                                      ││                                      │

@@ -32,7 +32,7 @@ pub use dialogs::{Confirm, Line};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, ScopeDefault, ZoomHears};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
-pub use sessions::ending;
+pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
 
 use tiles::Tiles;
@@ -139,7 +139,7 @@ impl App {
             }
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.added(hosts),
-            Event::AddFailed(why) => self.notes.say(Tone::Bad, escape::text(&why, 400), now),
+            Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
         self.tell_terminal_size();

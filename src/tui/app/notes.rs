@@ -17,6 +17,15 @@ pub enum Tone {
     Bad,
 }
 
+/// Why a sentence is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// It answers an act of the user, and is gone with the next one: it may not be true any more.
+    Act,
+    /// Something happened by itself; that stays true.
+    News,
+}
+
 /// One sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -25,6 +34,7 @@ pub struct Note {
     /// The sentence, free of control characters.
     pub text: String,
     until: Duration,
+    cause: Cause,
 }
 
 /// The last sentence and the flash.
@@ -35,9 +45,19 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Says something; what stood before is gone.
+    /// Answers an act of the user; what stood before is gone.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>, now: Duration) {
-        self.note = Some(Note { tone, text: text.into(), until: now + STANDS });
+        self.note = Some(Note { tone, text: text.into(), until: now + STANDS, cause: Cause::Act });
+    }
+
+    /// Tells what happened by itself; what stood before is gone.
+    pub fn tell(&mut self, tone: Tone, text: impl Into<String>, now: Duration) {
+        self.note = Some(Note { tone, text: text.into(), until: now + STANDS, cause: Cause::News });
+    }
+
+    /// The user does something else: the answer to what was done before does not stand beside it.
+    pub fn turn(&mut self) {
+        self.note.take_if(|note| note.cause == Cause::Act);
     }
 
     /// The sentence that stands now.
@@ -72,6 +92,17 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_goes_with_the_next_act_and_news_stays() {
+        let mut notes = Notes::default();
+        notes.say(Tone::Plain, "web01 is detached", Duration::ZERO);
+        notes.turn();
+        assert_eq!(notes.note(), None);
+        notes.tell(Tone::Bad, "web01: link lost", Duration::ZERO);
+        notes.turn();
+        assert!(notes.note().is_some());
+    }
 
     #[test]
     fn sentences_and_flashes_end() {

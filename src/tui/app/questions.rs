@@ -113,12 +113,16 @@ impl Questions {
         self.dialog.as_ref()
     }
 
-    /// The unknown host keys, in the order they came.
+    /// The unknown host keys, in the order of their hosts: it is a list to compare with another.
     pub fn host_keys(&self) -> impl Iterator<Item = (QuestionId, &UnknownKey)> {
-        self.waiting.iter().filter_map(|w| match &w.question {
-            Question::HostKey(key) => Some((w.id, key)),
-            Question::Secret(_) => None,
-        })
+        let mut keys: Vec<(QuestionId, &UnknownKey)> = (self.waiting.iter())
+            .filter_map(|w| match &w.question {
+                Question::HostKey(key) => Some((w.id, key)),
+                Question::Secret(_) => None,
+            })
+            .collect();
+        keys.sort_by(|(_, one), (_, other)| one.host.cmp(&other.host));
+        keys.into_iter()
     }
 
     /// Does anybody wait for the secret that the dialog asks for?
@@ -282,13 +286,14 @@ impl Questions {
         if ids.is_empty() {
             return Answers::new();
         }
+        let row = self.row();
         self.waiting.retain(|w| !ids.contains(&w.id));
         let answer = answer();
         let answers = ids.into_iter().map(|id| (id, answer.clone())).collect();
         let stays = self.dialog.as_ref().is_some_and(|d| d.topic == Topic::HostKeys)
             && self.host_keys().next().is_some();
         if stays {
-            self.select(0);
+            self.select_row(row.unwrap_or(0));
         } else {
             self.turn_to(self.next_topic(None));
         }
@@ -350,11 +355,21 @@ impl Questions {
 
     /// Moves the selection; a selection that is gone begins anew at the first row.
     fn select(&mut self, by: isize) {
+        self.select_row(self.row().map_or(0, |at| at.saturating_add_signed(by)));
+    }
+
+    /// Selects a row, or the last one where there are not that many.
+    fn select_row(&mut self, row: usize) {
         let ids = self.ids();
-        let Some(dialog) = &mut self.dialog else { return };
-        let at = dialog.selected.and_then(|id| ids.iter().position(|other| *other == id));
-        let to = at.map_or(0, |at| at.saturating_add_signed(by).min(ids.len().saturating_sub(1)));
-        dialog.selected = ids.get(to).copied();
+        if let Some(dialog) = &mut self.dialog {
+            dialog.selected = ids.get(row).or(ids.last()).copied();
+        }
+    }
+
+    /// The row of the selection.
+    fn row(&self) -> Option<usize> {
+        let selected = self.dialog.as_ref()?.selected?;
+        self.host_keys().position(|(id, _)| id == selected)
     }
 
     fn note(&mut self, text: &str) {

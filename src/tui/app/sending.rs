@@ -5,7 +5,7 @@
 
 use std::ops::Deref;
 
-use crate::broadcast::{MemberId, Push, Receivers, Why};
+use crate::broadcast::{Entry, Life, Member, MemberId, Push, Why};
 use crate::pane::{FocusChange, Key, Modes, PasteShape, encode_key, encode_paste, paste};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
@@ -67,12 +67,13 @@ impl App {
         }
     }
 
-    /// Does anybody hear? If not, says why.
+    /// Does anybody hear? If not, says so; why stands at the beginning of the line all the time.
     fn has_receivers(&mut self) -> bool {
-        let Receivers::Nobody(why) = self.broadcast.receivers() else { return true };
-        let text = self.explain(why);
-        self.notes.say(Tone::Bad, text, self.now);
-        false
+        let hears = self.broadcast.receivers().count() > 0;
+        if !hears {
+            self.notes.say(Tone::Bad, "nothing was sent", self.now);
+        }
+        hears
     }
 
     /// Why nobody hears, with the next step.
@@ -94,9 +95,25 @@ impl App {
                 format!("{} is held; {send} sends what was kept, {discard} discards it", self.name(id))
             }
             Why::FocusOutOfScope(id) => format!("{} is outside the scope", self.name(id)),
-            Why::NoneReceiving => {
-                format!("no host is receiving; {} lets in those that wait", hint(Action::AttachAll))
-            }
+            Why::NoneReceiving => self.explain_none(),
+        }
+    }
+
+    /// Why none of the hosts hears, though no single one was meant.
+    fn explain_none(&self) -> String {
+        let hint = |action| self.options.keymap.hint(action);
+        let any = |is: fn(&Member) -> bool| self.broadcast.members().any(is);
+        if any(|member| member.life() == Life::Open && member.entry() == Entry::Waiting) {
+            format!("no host is let in; {} lets in those that wait", hint(Action::AttachAll))
+        } else if any(Member::is_held) {
+            format!("no other host takes input; {} sends what was kept", hint(Action::SendAllKept))
+        } else if any(|member| member.life() == Life::Opening) {
+            "no host is ready yet".to_owned()
+        } else if any(|member| member.life() == Life::Open) {
+            format!("no host is attached; {} attaches all", hint(Action::AttachAll))
+        } else {
+            let (again, quit) = (hint(Action::ReconnectAll), hint(Action::Quit));
+            format!("all sessions are closed; {again} reconnects, {quit} leaves")
         }
     }
 
@@ -134,7 +151,7 @@ impl App {
             "{}{others} not take input; {send} there sends what was kept, {discard} discards it",
             self.name(*first)
         );
-        self.notes.say(Tone::Bad, text, self.now);
+        self.notes.tell(Tone::Bad, text, self.now);
         self.effects.push(Effect::Bell);
     }
 

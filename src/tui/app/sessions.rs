@@ -10,6 +10,7 @@ use crate::outcome::{NotRun, Outcome, Unknown};
 use crate::pane::{HistoryLimit, Pane};
 use crate::session::{SessionEvent, SessionId, SessionState};
 use crate::size::Size;
+use crate::ssh::ConnectError;
 use crate::tui::action::Action;
 use crate::tui::event::{Effect, TargetIndex};
 
@@ -17,10 +18,7 @@ use super::tiles::Tile;
 use super::{App, Tone};
 
 /// Longest reason for an end, in characters.
-const REASON_CHARS: usize = 300;
-
-/// The same in the status line, where there is less room.
-const NOTE_CHARS: usize = 100;
+const REASON_CHARS: usize = 1_000;
 
 /// After a resize of the outer terminal the hosts are told once it has been quiet for this long...
 const SETTLES: Duration = Duration::from_millis(60);
@@ -80,7 +78,7 @@ impl App {
                 self.broadcast.written(member);
                 self.flush(member);
             }
-            SessionEvent::Closed(outcome) => self.became_closed(member, &ending(&outcome)),
+            SessionEvent::Closed(outcome) => self.became_closed(member, &ending_in_short(&outcome)),
         }
     }
 
@@ -91,7 +89,7 @@ impl App {
             let (admit, all) = (map.hint(Action::Admit), map.hint(Action::AttachAll));
             let name = self.name(member);
             let text = format!("{name} is ready and waits: {admit} there lets it in, {all} lets all in");
-            self.notes.say(Tone::Plain, text, self.now);
+            self.notes.tell(Tone::Plain, text, self.now);
         }
     }
 
@@ -103,7 +101,7 @@ impl App {
         }
         if fed.reset {
             let text = format!("{}: emulator reset", tile.name);
-            self.notes.say(Tone::Bad, text, self.now);
+            self.notes.tell(Tone::Bad, text, self.now);
         }
         if !fed.replies.is_empty() {
             self.broadcast.push_reply(member, &fed.replies);
@@ -114,17 +112,12 @@ impl App {
     fn became_closed(&mut self, member: MemberId, how: &str) {
         let unsent = self.broadcast.closed(member);
         let name = self.name(member);
-        // The whole reason stands in the tile.
-        let mut text = format!("{name}: {}", escape::text(how, NOTE_CHARS));
+        // The whole reason stands in the tile, which is where the user looks next.
+        let mut text = format!("{name}: {how}");
         if unsent > 0 {
             text.push_str(&format!("; {unsent} bytes typed for it may not have arrived"));
         }
-        if self.tiles.iter().all(|tile| tile.state.is_closed()) {
-            let map = &self.options.keymap;
-            let (quit, again) = (map.hint(Action::Quit), map.hint(Action::ReconnectAll));
-            text.push_str(&format!(". All sessions are closed: {quit} leaves, {again} reconnects"));
-        }
-        self.notes.say(Tone::Bad, text, self.now);
+        self.notes.tell(Tone::Bad, text, self.now);
     }
 
     /// Ends the session of a tile and takes the tile away.
@@ -194,6 +187,21 @@ impl App {
     /// The name of a host, for a sentence.
     pub(super) fn name(&self, member: MemberId) -> String {
         self.tiles.get(member).map_or_else(|| member.to_string(), |tile| tile.name.clone())
+    }
+}
+
+/// How a shell ended, in the few words that fit into a title: without what a host or a system said about it.
+pub fn ending_in_short(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Unknown(Unknown::LinkLost(_)) => "link lost".to_owned(),
+        Outcome::NotRun(NotRun::Connect(error)) => match error {
+            ConnectError::Unreachable { stage, .. } => format!("unreachable ({stage})"),
+            ConnectError::Unsupported(_) => "not supported".to_owned(),
+            ConnectError::HostKey(_) => "host key refused".to_owned(),
+            ConnectError::Login(_) => "login refused".to_owned(),
+            ConnectError::Throttled(_) => "throttled".to_owned(),
+        },
+        other => ending(other),
     }
 }
 

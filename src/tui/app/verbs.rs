@@ -21,6 +21,7 @@ enum Kept {
 impl App {
     /// Does what the user said.
     pub(super) fn perform(&mut self, action: Action) {
+        self.notes.turn();
         match action {
             Action::FocusLeft | Action::FocusDown | Action::FocusUp | Action::FocusRight => {
                 self.step_focus(action)
@@ -60,6 +61,7 @@ impl App {
         if before == Some(member) {
             return;
         }
+        self.notes.turn();
         self.leave_scrollback();
         self.tell_focus(before, FocusChange::Lost);
         self.broadcast.set_focus(member);
@@ -120,8 +122,8 @@ impl App {
         let Some(focus) = self.broadcast.focus() else { return };
         let Some(member) = self.broadcast.member(focus) else { return };
         let (part, told) = match member.part() {
-            Part::Attached => (Part::Detached, "is detached: keys go to it alone"),
-            Part::Detached => (Part::Attached, "takes part again"),
+            Part::Attached => (Part::Detached, "is detached"),
+            Part::Detached => (Part::Attached, "is attached"),
         };
         self.broadcast.set_part(focus, part);
         let text = format!("{} {told}", self.name(focus));
@@ -131,7 +133,7 @@ impl App {
     fn attach_all(&mut self) {
         self.broadcast.attach_all();
         let held = self.broadcast.members().filter(|m| m.is_held()).count();
-        let mut text = "every host takes part".to_owned();
+        let mut text = "every host is attached".to_owned();
         if held > 0 {
             let release = self.options.keymap.hint(Action::SendAllKept);
             text.push_str(&format!(
@@ -310,6 +312,7 @@ impl App {
             return;
         }
         self.keyboard = Keyboard::Hosts;
+        self.notes.turn();
         let focus = self.broadcast.focus();
         if let Some(tile) = focus.and_then(|id| self.tiles.get_mut(id)) {
             tile.top = None;

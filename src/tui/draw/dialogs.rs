@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::ask::{SecretRequest, UnknownKey};
+use crate::ask::{SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
 use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
 use crate::tui::event::QuestionId;
@@ -106,7 +106,7 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
         ),
         Topic::Secret(id, request) => {
             let rows = secret(app, dialog, *id, request);
-            ("A secret is needed", rows, "Enter sends it · C-u clears · C-x gives up this login")
+            ("A secret is needed", rows, "Enter takes it · C-u clears · C-x gives up this login")
         }
     };
     if let Some(note) = &dialog.note {
@@ -182,7 +182,14 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
         rows.push(Row::new("nobody waits for it any more", theme::strong()));
     }
     rows.push(Row::new(
-        format!("{host} asks for the {kind}; it is offered only to hosts that ask for it."),
+        match request.kind {
+            SecretKind::Password { .. } => {
+                format!("{host} asks for the {kind}; it is offered only to hosts that ask for it.")
+            }
+            SecretKind::Passphrase { .. } => {
+                format!("The login to {host} needs the {kind}, which is sent to no host.")
+            }
+        },
         Style::new(),
     ));
     rows.push(Row::new(format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))), theme::strong()));
@@ -241,7 +248,7 @@ pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut B
 fn excerpt(text: &str, layout: &Layout) -> Vec<Row> {
     let room = most_rows(layout).saturating_sub(4).clamp(1, 12);
     let columns = usize::from(layout.area.width.saturating_sub(8)).clamp(1, 90);
-    let lines: Vec<&str> = text.lines().collect();
+    let lines = pasted_lines(text);
     let mut rows: Vec<Row> = lines
         .iter()
         .take(room)
@@ -251,6 +258,14 @@ fn excerpt(text: &str, layout: &Layout) -> Vec<Row> {
         rows.push(Row::new(format!("│ … {} more", lines.len() - room), theme::quiet()));
     }
     rows
+}
+
+/// The lines of a paste, which a terminal sends as the Enter key would: each ended by a carriage return.
+fn pasted_lines(text: &str) -> Vec<&str> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    // What stands between the two halves of a line end is no line.
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
 }
 
 const HOSTS_LABEL: &str = "hosts: ";
@@ -290,4 +305,24 @@ fn cursor_behind(panel: &Panel<'_>, label: &str, layout: &Layout) -> Option<Posi
     let column = width(text).max(width(label)).min(inside.width.saturating_sub(1));
     let at = Position::new(inside.x + column, inside.y + at as u16);
     inside.contains(at).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paste_has_as_many_lines_as_it_says() {
+        for (text, lines) in [
+            ("one", vec!["one"]),
+            ("one\ntwo\n", vec!["one", "two"]),
+            ("one\rtwo\r", vec!["one", "two"]),
+            ("one\r\ntwo\r\n", vec!["one", "two"]),
+            ("one\r\rthree", vec!["one", "", "three"]),
+            ("\n", vec![""]),
+        ] {
+            assert_eq!(pasted_lines(text), lines, "{text:?}");
+            assert_eq!(crate::pane::paste::inspect(text).lines, lines.len(), "{text:?}");
+        }
+    }
 }

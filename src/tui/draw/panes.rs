@@ -6,14 +6,15 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
+use crate::broadcast::Receivers;
 use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
 use crate::session::SessionState;
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile, ending};
+use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 
-use super::text::{behind, bytes, put, row, wrap};
+use super::text::{behind, bytes, fitting, put, row, wrap};
 use super::theme;
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
@@ -38,7 +39,7 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
         None => screen(tile, inner, buf),
     }
     if let SessionState::Closed(outcome) = &tile.state {
-        end(app, outcome, inner, buf);
+        end(app, tile, outcome, inner, buf);
     }
 }
 
@@ -56,8 +57,12 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
-        SessionState::Ready | SessionState::Closed(_) if mark.word().is_empty() => String::new(),
-        SessionState::Ready | SessionState::Closed(_) => format!(" · {}", mark.word()),
+        SessionState::Closed(outcome) => format!(" · closed: {}", ending_in_short(outcome)),
+        SessionState::Ready if matches!(app.audience(), Some(Receivers::Alone(id)) if id == tile.member) => {
+            " · alone".to_owned()
+        }
+        SessionState::Ready if mark.word().is_empty() => String::new(),
+        SessionState::Ready => format!(" · {}", mark.word()),
     };
     let backlog = app.broadcast().member(tile.member).map_or(0, |member| member.backlog());
     if backlog >= BACKLOG_SHOWN {
@@ -113,17 +118,39 @@ fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// How a session ended, over the last rows of its screen, which stays.
-fn end(app: &App, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
-    let text = format!("× {} · {} reconnects", ending(outcome), app.options().keymap.hint(Action::Reconnect));
-    let lines = wrap(&text, area.width);
-    let shown = (lines.len() as u16).min(area.height.div_ceil(2));
-    let first = area.height - shown;
+/// How a session ended, over the last rows of its screen, which stays. It takes the rows the host left empty, and half of
+/// the tile at least; a reason that is longer ends in `…`, and zoom shows the whole.
+fn end(app: &App, tile: &Tile, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
+    let map = &app.options().keymap;
+    let again = format!("{} reconnects", map.hint(Action::Reconnect));
+    let mut lines = wrap(&format!("× {} · {again}", ending(outcome)), area.width);
+    let room = area.height.saturating_sub(rows_used(tile, area)).max(area.height.div_ceil(2));
+    if lines.len() > usize::from(room) {
+        lines = wrap(&format!("× {}", ending(outcome)), area.width);
+        lines.truncate(usize::from(room.saturating_sub(1)).max(1));
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{}…", fitting(last, area.width.saturating_sub(1)));
+        }
+        lines.push(format!("{} shows all · {again}", map.hint(Action::Zoom)));
+        lines.truncate(usize::from(room));
+    }
+    let first = area.height - (lines.len() as u16).min(area.height);
     for (n, line) in (first..area.height).zip(lines) {
         let target = row(area, n);
         buf.set_style(target, theme::attention());
         put(buf, target, &format!("{line:<width$}", width = usize::from(area.width)), theme::attention());
     }
+}
+
+/// Rows of a tile that the host wrote into, counted from the top.
+fn rows_used(tile: &Tile, area: Rect) -> u16 {
+    if tile.top_line(area.height.max(1)).is_some() {
+        return area.height;
+    }
+    let (first, _) = view(tile, area);
+    let screen = tile.pane.screen();
+    let is_used = |n: &u16| !screen.row_text(first + n).is_empty();
+    (0..area.height).rev().find(is_used).map_or(0, |n| n + 1)
 }
 
 /// What stands where no host is open.

@@ -39,7 +39,8 @@ pub(super) fn status(app: &App, layout: &Layout, buf: &mut Buffer) {
     let room = line.width.saturating_sub(width(&right) + 1);
     match app.notes().note() {
         Some(note) if width(&note.text) < room => {
-            put(buf, behind(line, 1), &note.text, theme::note(app, note.tone));
+            let used = put(buf, behind(line, 1), &note.text, theme::note(app, note.tone)) + 2;
+            fill(&facts(app, layout), behind(line, used), room - used.min(room), buf);
         }
         Some(note) => {
             above(layout, &note.text, theme::note(app, note.tone), buf);
@@ -48,7 +49,8 @@ pub(super) fn status(app: &App, layout: &Layout, buf: &mut Buffer) {
         None => fill(&facts(app, layout), line, room, buf),
     }
     if width(&right) < line.width {
-        put(buf, behind(line, line.width - width(&right)), &right, theme::quiet());
+        let style = if app.is_prefixed() { theme::attention() } else { theme::quiet() };
+        put(buf, behind(line, line.width - width(&right)), &right, style);
     }
 }
 
@@ -156,7 +158,7 @@ fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
 fn right(app: &App) -> String {
     let map = &app.options().keymap;
     if app.is_prefixed() {
-        format!("{} … ", map.prefix())
+        format!(" {} … ", map.prefix())
     } else {
         format!("{} help ", map.hint(Action::Help))
     }

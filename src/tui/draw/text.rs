@@ -66,6 +66,16 @@ fn push(lines: &mut [String], c: char) {
     }
 }
 
+/// The beginning of a text that takes at most so many columns.
+pub(super) fn fitting(text: &str, columns: u16) -> &str {
+    let mut used = 0;
+    let too_far = text.char_indices().find(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used > usize::from(columns)
+    });
+    too_far.map_or(text, |(at, _)| &text[..at])
+}
+
 /// A number of bytes for people.
 pub(super) fn bytes(n: usize) -> String {
     match n {
@@ -83,6 +93,11 @@ pub(super) fn count(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_beginning_that_fits() {
+        assert_eq!((fitting("abc", 3), fitting("abc", 2), fitting("日本", 3)), ("abc", "ab", "日"));
+    }
 
     #[test]
     fn lines_break_at_blanks_and_long_words_where_they_must() {

@@ -159,3 +159,12 @@ fn keys_first_then_secrets_and_tab_turns() {
     assert_eq!(type_keys(&mut q, "C-x", LATER), told(&[(0, "refuse")]));
     assert_eq!(q.dialog().map(|d| d.topic.clone()), Some(Topic::HostKeys), "on to what is left");
 }
+
+#[test]
+fn the_table_stands_in_the_order_of_the_hosts_and_an_answer_leads_to_the_next_row() {
+    let mut q = asked(&[host_key("web10"), host_key("web2"), host_key("web1")]);
+    q.open_for_user();
+    let names: Vec<String> = q.host_keys().map(|(_, key)| key.host.to_string()).collect();
+    assert_eq!(names, ["web1", "web2", "web10"]);
+    assert_eq!(type_keys(&mut q, "j r a", LATER), told(&[(1, "refuse"), (0, "accept")]));
+}
