@@ -357,6 +357,42 @@ fn clustershell_groups_are_clusters_and_sources() {
 }
 
 #[test]
+fn a_group_that_its_source_does_not_know_is_named_and_not_dropped() {
+    let disk = Disk::new();
+    // As Debian installs it: the default source is a command, which answers nothing for what it does not know.
+    disk.write(
+        "etc/clustershell/groups.conf",
+        "[Main]\ndefault: local\n\
+         [local]\nmap: sed -n 's/^$GROUP: *//p' $CFGDIR/flat\nlist: sed 's/:.*//' $CFGDIR/flat\n\
+         [mute]\nmap: sed -n 's/^$GROUP: *//p' $CFGDIR/flat\n",
+    )
+    .write("etc/clustershell/flat", "web: w1 w2\nnone:\n");
+    let inventory = disk.load();
+    let ask = |targets: &[&str], exclude: &[&str], empty: Empty| {
+        let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
+        let (targets, exclude) = (own(targets), own(exclude));
+        let selection = Selection { targets: &targets, exclude: &exclude, empty, ..Selection::default() };
+        let members = inventory.select(&selection, &Sources::new()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(members.into_iter().map(|member| member.host).collect::<HostSet>().to_string())
+    };
+    assert_eq!(ask(&["@web,x1"], &[], Empty::Refused).unwrap(), "w[1-2],x1");
+    for (targets, exclude, name) in [
+        (&["@wbe,x1"] as &[&str], &[] as &[&str], "`wbe`"),
+        (&["x1", "@nope"], &[], "`nope`"),
+        (&["@web!@nope"], &[], "`nope`"),
+        (&["@web"], &["@nope"], "`nope`"),
+        (&["@local:nope", "x1"], &[], "`nope`"),
+        (&["@mute:nope", "x1"], &[], "`nope`"),
+    ] {
+        let error = ask(targets, exclude, Empty::Refused).expect_err("an unknown group");
+        assert!(error.contains(name) && error.contains("--allow-empty"), "{error}");
+    }
+    assert!(ask(&["@wbe,x1"], &[], Empty::Refused).unwrap_err().contains("did you mean `web`?"));
+    assert_eq!(ask(&["@none,x1"], &[], Empty::Refused).unwrap(), "x1", "a group that is listed may be empty");
+    assert_eq!(ask(&["@nope,x1"], &[], Empty::Allowed).unwrap(), "x1");
+}
+
+#[test]
 fn commands_run_only_from_files_that_nobody_else_may_write() {
     let refused = |places: Places| {
         let inventory = load(&places).unwrap_or_else(|problems| panic!("{problems}"));

@@ -1,16 +1,17 @@
 //! A run without processes: the fan-out against the demo fleet in memory, its output in buffers.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use omnes::ask::Nobody;
+use omnes::ask::{BoxFuture, Nobody};
 use omnes::demo::{Fault, Faults, Fleet, FleetConfig, LEDGER, Refusal, StallAt, host_name};
 use omnes::outcome::{Class, Exit, NotRun, Outcome, Unknown};
 use omnes::run::report::{Sink, Sinks};
 use omnes::run::{self, Ends, Interrupt, Job, Limits, Output, Plan, Summary};
-use omnes::ssh::{ConnectError, Connector, KnownHosts, Stage};
+use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage, Stream};
 use tokio::sync::mpsc;
 
 /// A stream of ours that can be read afterwards.
@@ -161,40 +162,94 @@ async fn timeouts_tell_not_run_from_may_still_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ledger_of_a_hundred_hosts_is_exact() {
-    let faults = Faults::by_shares(100, LEDGER, 11);
-    let mut scene = Scene::new(fleet(100, faults)).await;
+async fn the_ledger_of_a_thousand_hosts_is_exact() {
+    const HOSTS: usize = 1000;
+    let mut scene = Scene::new(fleet(HOSTS, Faults::by_shares(HOSTS, LEDGER, 2026))).await;
     scene.output = Output::Json;
-    scene.connect_timeout = Duration::from_secs(20);
-    scene.limits.command_timeout = Some(Duration::from_secs(10));
+    // With so few at once a handshake takes a tenth of the timeout, even where others use the machine too.
+    scene.limits.fanout = NonZeroUsize::new(64).expect("not zero");
+    scene.connect_timeout = Duration::from_secs(5);
+    scene.limits.command_timeout = Some(Duration::from_secs(5));
     let summary = scene.run("hostname").await;
     let expected = |name: &str| match scene.fleet.fault(name) {
-        None => "exited",
-        Some(Fault::Refuse(_)) => "unreachable",
-        Some(Fault::Stall(StallAt::Request)) => "link-lost",
-        Some(Fault::Stall(_)) => "unreachable",
-        Some(Fault::ChangedKey) => "host-key",
-        Some(Fault::RefuseLogin) => "login",
-        Some(Fault::Flood(_)) => "timed-out",
-        Some(Fault::DieAfter(_)) => "link-lost",
-        Some(Fault::NoExitStatus) => "no-status",
+        None => ("exited", 1),
+        Some(Fault::Stall(StallAt::Request)) => ("link-lost", 0),
+        Some(Fault::Refuse(_) | Fault::Stall(_)) => ("unreachable", 0),
+        Some(Fault::ChangedKey) => ("host-key", 0),
+        Some(Fault::RefuseLogin) => ("login", 0),
+        Some(Fault::Flood(_)) => ("timed-out", 1),
+        Some(Fault::DieAfter(_)) => ("link-lost", 1),
+        Some(Fault::NoExitStatus) => ("no-status", 1),
         Some(other) => panic!("{other:?} is not in the ledger"),
     };
     for (name, outcome) in scene.fleet.names().zip(&summary.outcomes) {
-        assert_eq!(outcome.word(), expected(name), "{name}: {outcome}");
+        let runs = scene.fleet.truth().executions(name, "hostname");
+        assert_eq!((outcome.word(), runs), expected(name), "{name}: {outcome}");
     }
-    let text = scene.out.text();
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
-    let mut told: Vec<&str> = lines
-        .iter()
-        .filter(|line| line["event"] == "outcome")
-        .filter_map(|line| line["host"].as_str())
-        .collect();
-    told.sort_unstable();
+    let words = summary.outcomes.iter().fold(BTreeMap::new(), |mut words: BTreeMap<_, usize>, outcome| {
+        *words.entry(outcome.word()).or_default() += 1;
+        words
+    });
+    let seeded = [
+        ("exited", 780),
+        ("host-key", 20),
+        ("link-lost", 20),
+        ("login", 20),
+        ("no-status", 10),
+        ("timed-out", 10),
+        ("unreachable", 140),
+    ];
+    assert_eq!(words, BTreeMap::from(seeded));
+    assert_eq!(summary.exit, Exit::NotKnown);
+    let lines = json_lines(&scene.out.text());
     let names: Vec<&str> = scene.fleet.names().collect();
-    assert_eq!(told, names, "every host once");
-    assert_eq!(lines.last().expect("a summary")["exit"], 4);
+    assert_eq!(told(&lines), names, "every host once");
+    let last = lines.last().expect("a summary");
+    for (class, count) in [("well", 780), ("failed", 0), ("not_run", 180), ("not_known", 40)] {
+        assert_eq!(last[class]["count"], count, "{class}: {last}");
+    }
+    assert_eq!(last["exit"], 4);
+}
+
+fn json_lines(text: &str) -> Vec<serde_json::Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+}
+
+/// The hosts of all outcomes, sorted.
+fn told(lines: &[serde_json::Value]) -> Vec<&str> {
+    let ends = lines.iter().filter(|line| line["event"] == "outcome");
+    let mut told: Vec<&str> = ends.filter_map(|line| line["host"].as_str()).collect();
+    told.sort_unstable();
+    told
+}
+
+/// The way to a fleet, with a hole in it.
+struct Hole(Arc<Fleet>);
+
+impl Dial for Hole {
+    fn dial<'a>(
+        &'a self,
+        hop: &'a Hop,
+        progress: &'a dyn Progress,
+    ) -> BoxFuture<'a, Result<Stream, ConnectError>> {
+        assert_ne!(hop.address, "demo02", "the fault of this test");
+        self.0.dial(hop, progress)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_whose_task_fails_inside_omnes_is_told_of_like_any_other() {
+    let scene = Scene { output: Output::Json, ..Scene::new(fleet(3, Faults::none())).await };
+    let (_keep, interrupts) = mpsc::channel(1);
+    let hole = Arc::new(Hole(scene.fleet.clone()));
+    let connector = Connector::new(hole, Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let job = Job { connector, ..scene.job("hostname") };
+    let summary = in_time(run::run(job, scene.output, scene.ends(), interrupts)).await;
+    assert_eq!(summary.exit, Exit::OwnFault);
+    let lines = json_lines(&scene.out.text());
+    assert_eq!(told(&lines), ["demo01", "demo02", "demo03"]);
+    let failed = lines.iter().find(|line| line["event"] == "outcome" && line["host"] == "demo02");
+    assert_eq!(failed.expect("its outcome")["class"], "not_known");
 }
 
 /// Interrupts a run as soon as `hosts` commands run, `times` times; gives what it came to.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use omnes::hosts::Host;
 use omnes::ssh::{
-    CONNECT_TIMEOUT, ConfigSource, ConnectError, HostKeyPolicy, Note, Origin, Overrides, Request, Resolved,
-    Resolver, SshConfig, UserEnvironment,
+    CONNECT_TIMEOUT, ConfigSource, ConnectError, HostKeyPolicy, Logins, Note, Origin, Overrides, Request,
+    Resolved, Resolver, SshConfig, UserEnvironment, Way,
 };
 use support::config::{environment, resolver_of};
 use tempfile::TempDir;
@@ -85,6 +85,46 @@ fn keywords_passed_over_are_noted() {
     assert!(texts[1].contains("config:3: SendEnv"), "{texts:?}");
     assert!(texts[2].contains("config:4: StrictHostKeyChecking no is read as accept-new"), "{texts:?}");
     assert!(resolve(config, "db").unwrap().notes.is_empty());
+}
+
+#[test]
+fn which_ways_to_log_in_are_open() {
+    let (open, barred) = (Way::Open, Way::Barred);
+    for (config, keys, passwords, questions) in [
+        ("", open, open, open),
+        ("PasswordAuthentication no\n", open, barred, open),
+        ("PasswordAuthentication yes\nPasswordAuthentication no\n", open, open, open),
+        ("PubkeyAuthentication no\n", barred, open, open),
+        ("PubkeyAuthentication unbound\n", open, open, open),
+        ("DSAAuthentication no\n", barred, open, open),
+        ("BatchMode yes\n", open, barred, barred),
+        ("BatchMode no\n", open, open, open),
+        ("PreferredAuthentications publickey,keyboard-interactive\n", open, barred, open),
+        ("PreferredAuthentications password\n", barred, open, open),
+        ("Host db\nPasswordAuthentication no\n", open, open, open),
+    ] {
+        let resolved = resolve(config, "web").unwrap();
+        assert_eq!(resolved.target.logins, Logins { keys, passwords, questions }, "{config}");
+        assert!(resolved.notes.is_empty(), "{config}");
+    }
+    let ask = |config: &str, options: &[&str]| {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("config");
+        fs::write(&file, config).unwrap();
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let overrides = Overrides::new(None, None, Vec::new(), &options).unwrap();
+        let resolver = resolver_of(&file, overrides, environment()).unwrap();
+        resolver.resolve(&Request::new("web".parse().unwrap())).unwrap().target
+    };
+    assert_eq!(ask("", &["BatchMode=yes"]).logins.passwords, barred);
+    assert_eq!(ask("BatchMode yes\n", &["BatchMode=no"]).logins, Logins::default());
+    // In batch mode nobody is asked about a host key either.
+    assert_eq!(ask("StrictHostKeyChecking ask\n", &[]).policy, HostKeyPolicy::Ask);
+    assert_eq!(ask("StrictHostKeyChecking ask\nBatchMode yes\n", &[]).policy, HostKeyPolicy::Strict);
+    assert_eq!(
+        ask("StrictHostKeyChecking accept-new\nBatchMode yes\n", &[]).policy,
+        HostKeyPolicy::AcceptNew
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use omnes::hosts::Host;
-use omnes::ssh::{CONNECT_TIMEOUT, ConnectError, HostKeyPolicy, Overrides, Request, Resolved};
+use omnes::ssh::{CONNECT_TIMEOUT, ConnectError, HostKeyPolicy, Overrides, Request, Resolved, Way};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use support::config::{environment, resolver_of};
@@ -46,6 +46,16 @@ fn same(ours: &Resolved, theirs: &HashMap<String, Vec<String>>, what: &str) {
     assert_eq!(target.user, one("user"), "User, {what}");
     let only = if target.identities_only { "yes" } else { "no" };
     assert_eq!(only, one("identitiesonly"), "IdentitiesOnly, {what}");
+    let said = |keyword: &str| !matches!(one(keyword), "no" | "false");
+    let preferred = |way: &str| {
+        one("preferredauthentications").is_empty()
+            || one("preferredauthentications").split(',').any(|listed| listed == way)
+    };
+    let keys = said("pubkeyauthentication") && preferred("publickey");
+    assert_eq!(target.logins.keys == Way::Open, keys, "PubkeyAuthentication, {what}");
+    let passwords = said("passwordauthentication") && preferred("password") && !said("batchmode");
+    assert_eq!(target.logins.passwords == Way::Open, passwords, "PasswordAuthentication, {what}");
+    assert_eq!(target.logins.questions == Way::Open, !said("batchmode"), "BatchMode, {what}");
     assert_eq!(words(&target.user_known_hosts), one("userknownhostsfile"), "UserKnownHostsFile, {what}");
     assert_eq!(
         words(&target.global_known_hosts),
@@ -61,6 +71,7 @@ fn same(ours: &Resolved, theirs: &HashMap<String, Vec<String>>, what: &str) {
     assert_eq!(target.key_port, qualified.then_some(target.port), "the port beside the name, {what}");
     let policy = match one("stricthostkeychecking") {
         "true" => HostKeyPolicy::Strict,
+        "ask" if said("batchmode") => HostKeyPolicy::Strict,
         "ask" => HostKeyPolicy::Ask,
         "accept-new" | "false" => HostKeyPolicy::AcceptNew,
         other => panic!("StrictHostKeyChecking {other}"),
@@ -99,7 +110,7 @@ impl Writer {
     }
 
     fn setting(&mut self) -> (&'static str, &'static str) {
-        const SETTINGS: [(&str, &[&str]); 16] = [
+        const SETTINGS: [(&str, &[&str]); 20] = [
             ("HostName", &["%h", "%h.example.org", "10.1.2.3", "127.1", "Alpha", "0:0::1", "a%%b", "%h%h"]),
             ("User", &["deploy", "root", "a.b", "%h", "x y"]),
             ("Port", &["22", "2200", "022", "65535"]),
@@ -111,6 +122,10 @@ impl Writer {
             ("GlobalKnownHostsFile", &["/g/1", "none", "/g/%h"]),
             ("StrictHostKeyChecking", &["yes", "no", "off", "ask", "Accept-New"]),
             ("ConnectTimeout", &["5", "1m", "1h2m3s", "0", "none"]),
+            ("PubkeyAuthentication", &["yes", "no", "unbound", "host-bound"]),
+            ("PasswordAuthentication", &["yes", "No"]),
+            ("PreferredAuthentications", &["publickey", "keyboard-interactive,password", "gssapi-with-mic"]),
+            ("BatchMode", &["yes", "no"]),
             ("ProxyJump", &["none", "bastion"]),
             ("ProxyCommand", &["none", "nc %h"]),
             ("ForwardAgent", &["yes", "no"]),

@@ -10,7 +10,7 @@ use omnes::hosts::Host;
 use omnes::pane::{HistoryLimit, Pane};
 use omnes::session::{Hub, SessionEvent, SessionId};
 use omnes::size::Size;
-use omnes::ssh::{Connector, HostKeyPolicy, KnownHosts, Target, Tcp};
+use omnes::ssh::{Connector, HostKeyPolicy, KnownHosts, Logins, Target, Tcp};
 
 use crate::measure;
 
@@ -115,6 +115,7 @@ fn targets(dir: &Path) -> Vec<Target> {
                 identities: vec![dir.join("key")],
                 identities_configured: true,
                 identities_only: true,
+                logins: Logins::default(),
                 agent: None,
                 user_known_hosts: vec![dir.join("known_hosts")],
                 global_known_hosts: Vec::new(),

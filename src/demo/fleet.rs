@@ -20,7 +20,7 @@ use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_
 use super::shell_real;
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
-use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target};
+use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Logins, Progress, Stage, Stream, Target};
 
 /// The most hosts of one fleet; on loopback each needs a file descriptor, and two more a connection.
 pub const MAX_HOSTS: usize = 10_000;
@@ -294,6 +294,7 @@ impl Fleet {
             identities: vec![self.client_key.clone()],
             identities_configured: true,
             identities_only: true,
+            logins: Logins::default(),
             agent: None,
             user_known_hosts: vec![self.known_hosts.clone()],
             global_known_hosts: Vec::new(),

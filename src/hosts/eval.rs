@@ -14,7 +14,9 @@ use super::definitions::{Cluster, Trust};
 use super::expr::{self, Op, Step, Term};
 use super::place::{Order, Place, Span, expand, lines, nearest, read_host, too_many};
 use super::range::HOST_LIMIT;
-use super::{ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query, SelectError, Selection};
+use super::{
+    Empty, ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query, SelectError, Selection,
+};
 
 /// How many hosts may be looked at in one selection, all steps together.
 const WORK_LIMIT: u64 = 1_000_000;
@@ -71,6 +73,8 @@ pub(super) struct Evaluator<'a> {
     /// What is being evaluated, the outermost first, with the place of its definition.
     open: Vec<(Key, Origin)>,
     asking: Asking,
+    /// What a group without hosts is of which its source does not know either.
+    empty: Empty,
     /// What is said of hosts that were named by themselves: nothing. One value for all, so that it is told apart once.
     plain: Rc<Effective>,
     /// Hosts looked at so far, up to `WORK_LIMIT`.
@@ -89,11 +93,13 @@ enum Asking {
 impl<'a> Evaluator<'a> {
     pub(super) fn new(inventory: &'a Inventory, groups: &'a dyn Groups) -> Evaluator<'a> {
         let (known, open) = (HashMap::new(), Vec::new());
-        Evaluator { inventory, groups, known, open, asking: Asking::Named, plain: Rc::default(), work: 0 }
+        let (asking, empty, plain) = (Asking::Named, Empty::Refused, Rc::default());
+        Evaluator { inventory, groups, known, open, asking, empty, plain, work: 0 }
     }
 
     /// The hosts of a selection in natural order.
     pub(super) fn select(&mut self, selection: &Selection<'_>) -> Result<Vec<Named>, SelectError> {
+        self.empty = selection.empty;
         let mut bag = Bag::new();
         let mut terms = 0;
         for item in selection.lists.iter().flat_map(|list| &list.items) {
@@ -387,8 +393,10 @@ impl<'a> Evaluator<'a> {
                 match file {
                     Some(cluster) => self.cluster(cluster, Some(source)),
                     None => {
-                        let answer = self.ask(source, Query::Group(group), place, span)?;
-                        self.answered(source, &answer)
+                        let answer = self.ask(source, Query::Group(group), place, span.clone())?;
+                        let bag = self.answered(source, &answer)?;
+                        self.refuse_unknown(source, group, &bag, place, span)?;
+                        Ok(bag)
                     }
                 }
             }
@@ -497,6 +505,32 @@ impl<'a> Evaluator<'a> {
         self.groups.ask(definition, query).map_err(|message| {
             place.error(span, message, format!("run it by hand; it is defined in {}", definition.origin))
         })
+    }
+
+    /// Sources answer nothing for a group that they do not know. In silence a slip of the finger would leave hosts out,
+    /// or, behind `!` or `-x`, in; so a group without hosts must at least be one that its source lists.
+    fn refuse_unknown(
+        &mut self,
+        source: &str,
+        group: &str,
+        found: &Bag,
+        place: &Place<'_>,
+        span: Span,
+    ) -> Result<(), SelectError> {
+        if !found.is_empty() || self.asking == Asking::Never || self.empty == Empty::Allowed {
+            return Ok(());
+        }
+        let definition = self.inventory.sources.get(source);
+        let listed = match definition.filter(|definition| definition.has_list()) {
+            Some(definition) => self.groups.ask(definition, Query::List).unwrap_or_default(),
+            None => String::new(),
+        };
+        if listed.split_whitespace().any(|listed| listed == group) {
+            return Ok(());
+        }
+        let near = nearest(group, listed.split_whitespace());
+        let help = format!("--allow-empty takes it as a group without hosts; {near}");
+        Err(place.error(span, format!("source `{source}` names no host in a group `{group}`"), help))
     }
 
     /// The hosts in the answer of a source: words, each an expression in that source's own namespace.

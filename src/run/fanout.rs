@@ -85,6 +85,8 @@ struct Run {
     tasks: JoinSet<Outcome>,
     hosts: HashMap<Id, HostIx>,
     books: Vec<Option<Outcome>>,
+    /// Hosts whose task ended before it could tell its outcome.
+    untold: Vec<HostIx>,
     pace: watch::Sender<Pace>,
     fault: CancellationToken,
     exit: Exit,
@@ -118,6 +120,7 @@ impl Run {
             tasks: JoinSet::new(),
             hosts: HashMap::new(),
             books: vec![None; n],
+            untold: Vec::new(),
             pace: watch::Sender::new(Pace::Go),
             fault,
             exit: Exit::Well,
@@ -157,14 +160,15 @@ impl Run {
 
     fn host_ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
         let (id, outcome) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                self.exit = self.exit.worst(Exit::OwnFault);
-                (error.id(), Outcome::Unknown(Unknown::LinkLost("internal error, please report it".into())))
-            }
+            Ok((id, outcome)) => (id, Some(outcome)),
+            Err(error) => (error.id(), None),
         };
         let host = self.hosts.remove(&id).expect("every task was entered when it was spawned");
-        self.books[host.0] = Some(outcome);
+        self.books[host.0] = Some(outcome.unwrap_or_else(|| {
+            self.exit = self.exit.worst(Exit::OwnFault);
+            self.untold.push(host);
+            Outcome::Unknown(Unknown::LinkLost("internal error, please report it".into()))
+        }));
     }
 
     /// One step further; says so, unless the writer is so far behind that it would have to wait.
@@ -205,10 +209,12 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        let silent = self.books.iter().enumerate().filter(|(_, outcome)| outcome.is_none());
-        for (ix, _) in silent {
-            let outcome = Outcome::NotRun(NotRun::NotStarted);
-            let _ = self.shared.events.send(Happened::Ended(HostIx(ix), outcome, Duration::ZERO)).await;
+        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
+            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted))),
+            Some(outcome) => self.untold.contains(&HostIx(ix)).then(|| (HostIx(ix), outcome.clone())),
+        });
+        for (host, outcome) in silent {
+            let _ = self.shared.events.send(Happened::Ended(host, outcome, Duration::ZERO)).await;
         }
         self.summary()
     }

@@ -4,6 +4,8 @@
 //! `IdentitiesOnly`), then key files; after the keys the password. A server counts refused tries and ends the connection
 //! at the sixth (`MaxAuthTries`), so we stop by then and say what helps.
 
+use super::{Logins, Way};
+
 /// Tries after which servers end the connection.
 const TRIES: u32 = 6;
 
@@ -74,11 +76,13 @@ pub(super) struct Ladder {
     refused: usize,
     methods: Option<Methods>,
     tries: u32,
+    logins: Logins,
 }
 
 impl Ladder {
-    pub(super) fn new(offers: Vec<Offer>) -> Ladder {
-        Ladder { offers, next: 0, refused: 0, methods: None, tries: 0 }
+    /// `offers` is empty where `logins` bars keys.
+    pub(super) fn new(offers: Vec<Offer>, logins: Logins) -> Ladder {
+        Ladder { offers, next: 0, refused: 0, methods: None, tries: 0, logins }
     }
 
     /// A new connection: the server counts anew.
@@ -91,11 +95,12 @@ impl Ladder {
         let Some(methods) = self.methods else {
             return self.offers.get(self.next).map_or(Step::Probe, |&offer| Step::Key(offer));
         };
+        let password = methods.password && self.logins.passwords == Way::Open;
         // The last try is kept for the password.
-        let tries = if methods.password { TRIES - 1 } else { TRIES };
+        let tries = if password { TRIES - 1 } else { TRIES };
         match self.offers.get(self.next) {
             Some(&offer) if methods.publickey && self.tries < tries => Step::Key(offer),
-            _ if methods.password && self.tries < TRIES => Step::Password,
+            _ if password && self.tries < TRIES => Step::Password,
             Some(_) if methods.publickey => Step::Stop(self.too_many()),
             _ => Step::Stop(self.nothing_left(methods)),
         }
@@ -129,7 +134,18 @@ impl Ladder {
     }
 
     fn nothing_left(&self, methods: Methods) -> String {
+        let (keys, passwords) = (self.logins.keys == Way::Barred, self.logins.passwords == Way::Barred);
         match self.refused {
+            0 if keys && methods.publickey => {
+                "needs a key, and the configuration of this host bars keys (PubkeyAuthentication, \
+                 PreferredAuthentications)"
+                    .to_owned()
+            }
+            0 if passwords && methods.password => {
+                "needs a password, and the configuration of this host bars passwords (PasswordAuthentication, \
+                 PreferredAuthentications, BatchMode)"
+                    .to_owned()
+            }
             0 if methods.keyboard_interactive => {
                 "needs keyboard-interactive, which omnes does not do yet".to_owned()
             }
@@ -176,7 +192,11 @@ mod tests {
     const BOTH: Methods = Methods { publickey: true, password: true, keyboard_interactive: true };
 
     fn climb(keys: usize, methods: Methods) -> (Vec<Step>, String) {
-        let mut ladder = Ladder::new((0..keys).map(Offer::File).collect());
+        climb_with(keys, methods, Logins::default())
+    }
+
+    fn climb_with(keys: usize, methods: Methods, logins: Logins) -> (Vec<Step>, String) {
+        let mut ladder = Ladder::new((0..keys).map(Offer::File).collect(), logins);
         let mut steps = Vec::new();
         loop {
             match ladder.step() {
@@ -211,8 +231,24 @@ mod tests {
     }
 
     #[test]
+    fn a_way_that_is_barred_is_not_taken() {
+        let no_passwords = Logins { passwords: Way::Barred, ..Logins::default() };
+        let (steps, why) = climb_with(9, BOTH, no_passwords);
+        assert!(!steps.contains(&Step::Password) && steps.len() == 6, "{steps:?} {why}");
+        let (steps, why) = climb_with(1, BOTH, no_passwords);
+        assert_eq!(steps, [Step::Key(Offer::File(0))], "{why}");
+        let password = Methods { password: true, ..Methods::default() };
+        let (steps, why) = climb_with(0, password, no_passwords);
+        assert_eq!(steps, [Step::Probe]);
+        assert!(why.contains("bars passwords"), "{why}");
+        let no_keys = Logins { keys: Way::Barred, ..Logins::default() };
+        assert!(climb_with(0, KEYS, no_keys).1.contains("bars keys"));
+        assert_eq!(climb_with(0, BOTH, no_keys).0[..2], [Step::Probe, Step::Password]);
+    }
+
+    #[test]
     fn a_key_that_is_half_the_login_is_no_failure() {
-        let mut ladder = Ladder::new(vec![Offer::File(0), Offer::File(1)]);
+        let mut ladder = Ladder::new(vec![Offer::File(0), Offer::File(1)], Logins::default());
         let password = Methods { password: true, ..Methods::default() };
         ladder.failed(&ladder.step(), password, true);
         assert_eq!(ladder.step(), Step::Password);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::agent::Agents;
 use super::broker::{Broker, Slots};
 use super::clock::{Clock, Progress};
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
+    /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
+    pub(super) learning: Arc<Mutex<()>>,
 }
 
 impl Connector {
@@ -44,6 +48,7 @@ impl Connector {
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
             tuning: Tuning::default(),
+            learning: Arc::default(),
             ask,
         };
         Connector { shared: Arc::new(shared) }

@@ -4,6 +4,8 @@
 //! questions; any other is closed, the question is put without it, and after "accept" the key is learned and the host
 //! is reached again: its key is then verified against what was learned, like any known one.
 
+use std::sync::Arc;
+
 use russh::keys::{HashAlg, PublicKey, PublicKeyBase64};
 
 use super::connector::Shared;
@@ -70,17 +72,22 @@ pub(super) async fn decide(
     control: &Control,
     presented: Presented,
 ) -> Result<(), KeyEnd> {
-    match verdict(shared, target, &presented)? {
-        Next::GoOn => Ok(()),
-        Next::Ask => {
-            let Some(_slot) = shared.slots.take() else { return Err(KeyEnd::Parked(presented)) };
-            let _human = control.clock().human();
-            tokio::select! {
-                biased;
-                () = control.ended() => Err(KeyEnd::Refused(ConnectError::HostKey("not answered".to_owned()))),
-                settled = ask(shared, target, &presented) => settled.map_err(KeyEnd::Refused),
+    let deciding = async {
+        match verdict(shared, target, &presented).await? {
+            Next::GoOn => Ok(()),
+            Next::Ask => {
+                let Some(_slot) = shared.slots.take() else {
+                    return Err(KeyEnd::Parked(presented.clone()));
+                };
+                let _human = control.clock().human();
+                ask(shared, target, &presented).await.map_err(KeyEnd::Refused)
             }
         }
+    };
+    tokio::select! {
+        biased;
+        () = control.ended() => Err(KeyEnd::Refused(ConnectError::HostKey("not answered".to_owned()))),
+        decided = deciding => decided,
     }
 }
 
@@ -90,7 +97,7 @@ pub(super) async fn settle(
     target: &Target,
     presented: &Presented,
 ) -> Result<(), ConnectError> {
-    match verdict(shared, target, presented) {
+    match verdict(shared, target, presented).await {
         Ok(Next::GoOn) => Ok(()),
         Ok(Next::Ask) => ask(shared, target, presented).await,
         Err(KeyEnd::Refused(error)) => Err(error),
@@ -103,7 +110,7 @@ enum Next {
     Ask,
 }
 
-fn verdict(shared: &Shared, target: &Target, presented: &Presented) -> Result<Next, KeyEnd> {
+async fn verdict(shared: &Shared, target: &Target, presented: &Presented) -> Result<Next, KeyEnd> {
     let refused = |why: String| KeyEnd::Refused(ConnectError::HostKey(why));
     match shared.keys.check(target, &presented.algorithm, &presented.blob) {
         Verdict::Known => Ok(Next::GoOn),
@@ -112,14 +119,25 @@ fn verdict(shared: &Shared, target: &Target, presented: &Presented) -> Result<Ne
             HostKeyPolicy::Ask => Ok(Next::Ask),
             HostKeyPolicy::Strict => Err(refused(strict(target, presented))),
             HostKeyPolicy::AcceptNew => {
-                learn(shared, target, presented).map(|()| Next::GoOn).map_err(KeyEnd::Refused)
+                learn(shared, target, presented).await.map(|()| Next::GoOn).map_err(KeyEnd::Refused)
             }
         },
     }
 }
 
-fn learn(shared: &Shared, target: &Target, presented: &Presented) -> Result<(), ConnectError> {
-    shared.keys.learn(target, &presented.algorithm, &presented.blob).map_err(ConnectError::HostKey)
+/// Writes a key down, which may wait for the file: never on a thread that drives connections, and one key at a time.
+async fn learn(shared: &Shared, target: &Target, presented: &Presented) -> Result<(), ConnectError> {
+    let turn = Arc::clone(&shared.learning).lock_owned().await;
+    let (keys, target, presented) = (Arc::clone(&shared.keys), target.clone(), presented.clone());
+    let learning = tokio::task::spawn_blocking(move || {
+        // The thread keeps its turn even if nobody waits for it any more.
+        let _turn = turn;
+        keys.learn(&target, &presented.algorithm, &presented.blob)
+    });
+    match learning.await {
+        Ok(learned) => learned.map_err(ConnectError::HostKey),
+        Err(_) => Err(ConnectError::HostKey("the host key could not be kept: internal error".to_owned())),
+    }
 }
 
 async fn ask(shared: &Shared, target: &Target, presented: &Presented) -> Result<(), ConnectError> {
@@ -133,7 +151,7 @@ async fn ask(shared: &Shared, target: &Target, presented: &Presented) -> Result<
         // Meanwhile another host of the same name may have settled it, in either direction.
         Answer::Accept => match shared.keys.check(target, &presented.algorithm, &presented.blob) {
             Verdict::Known => Ok(()),
-            Verdict::Unknown => learn(shared, target, presented),
+            Verdict::Unknown => learn(shared, target, presented).await,
             Verdict::Refused(why) => Err(ConnectError::HostKey(why)),
         },
         Answer::Nobody => Err(ConnectError::HostKey(strict(target, presented))),

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -196,9 +196,18 @@ fn unusable(path: &Path, why: &str, public: Option<PublicKey>) -> Contents {
 }
 
 fn slurp(path: &Path) -> std::io::Result<SecretString> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(FILE_LIMIT).read_to_string(&mut text)?;
-    Ok(text.into())
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer, on a thread that nobody could end.
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("open's flags are an int");
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is not a plain file"));
+    }
+    // Room for exactly all of it, so that neither growing nor shrinking leaves a copy of a key behind.
+    let mut text = String::with_capacity(metadata.len().min(FILE_LIMIT) as usize);
+    let read = file.take(FILE_LIMIT).read_to_string(&mut text);
+    let text = SecretString::from(text);
+    read.map(|_| text)
 }
 
 /// As OpenSSH: a private key of ours that others can read is not used.

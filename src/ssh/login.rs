@@ -20,7 +20,7 @@ use super::connect::{Parked, Setback};
 use super::connector::Shared;
 use super::keys::{KeyFile, Private};
 use super::stream::Control;
-use super::{ConnectError, Stage, Target};
+use super::{ConnectError, Stage, Target, Way};
 use crate::ask::SecretKind;
 use crate::ask::secrets::{Over, Tried, Verdict};
 
@@ -100,6 +100,10 @@ impl<'a> Login<'a> {
 
     /// Lists the keys; the agent and the files are asked only once for all hosts.
     async fn gather(&mut self, control: &Control) -> Means {
+        if self.target.logins.keys == Way::Barred {
+            let ladder = Ladder::new(Vec::new(), self.target.logins);
+            return Means { agent: None, agent_keys: Vec::new(), files: Vec::new(), ladder };
+        }
         let agent = self.target.agent.as_deref().map(|socket| self.shared.agents.get(socket));
         let agent_keys = match &agent {
             None => Vec::new(),
@@ -128,7 +132,7 @@ impl<'a> Login<'a> {
         }
         let keys = if self.target.identities_only { AgentKeys::Configured } else { AgentKeys::All };
         let held: Vec<_> = agent_keys.iter().map(|key| key.key_data().clone()).collect();
-        let ladder = Ladder::new(order(&held, &public, &usable, keys));
+        let ladder = Ladder::new(order(&held, &public, &usable, keys), self.target.logins);
         Means { agent, agent_keys, files, ladder }
     }
 
@@ -161,6 +165,9 @@ impl<'a> Login<'a> {
         let file = Arc::clone(&self.means().files[n]);
         let key = match file.at_hand().await {
             Some(key) => key,
+            None if self.target.logins.questions == Way::Barred => {
+                Err(format!("BatchMode: the passphrase of {} is not asked for", file.path.display()))
+            }
             None => {
                 if let Some(failed) = self.probe(handle, control, &file).await? {
                     return Ok(failed);

@@ -49,4 +49,4 @@ pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
-pub use target::{HostKeyPolicy, Target};
+pub use target::{HostKeyPolicy, Logins, Target, Way};

@@ -12,7 +12,7 @@ use super::config::{Checking, ConfigError, Setting, SshConfig, Tokens};
 use super::config::{expand, expand_host_name, parse_option};
 use super::names::{bad_user, canonical};
 use super::place::Place;
-use super::{ConnectError, HostKeyPolicy, Target, UserEnvironment};
+use super::{ConnectError, HostKeyPolicy, Logins, Target, UserEnvironment, Way};
 use crate::escape;
 use crate::hosts::Host;
 
@@ -260,6 +260,7 @@ impl Resolver {
             identities,
             identities_configured,
             identities_only: heard.identities_only.as_ref().is_some_and(|&(only, _)| only),
+            logins: heard.logins(),
             agent,
             user_known_hosts,
             global_known_hosts: global_known_hosts(heard),
@@ -359,10 +360,14 @@ impl Resolver {
 
     fn policy(&self, heard: &Heard<'_>) -> (HostKeyPolicy, Origin, Option<Note>) {
         let Some((checking, origin)) = &heard.checking else {
-            return (self.default_policy, Origin::Default, None);
+            return match (self.default_policy, &heard.batch_mode) {
+                (HostKeyPolicy::Ask, Some((true, batch))) => (HostKeyPolicy::Strict, batch.clone(), None),
+                (policy, _) => (policy, Origin::Default, None),
+            };
         };
         let (policy, note) = match checking {
             Checking::Yes => (HostKeyPolicy::Strict, None),
+            Checking::Ask if heard.logins().questions == Way::Barred => (HostKeyPolicy::Strict, None),
             Checking::Ask => (HostKeyPolicy::Ask, None),
             Checking::AcceptNew => (HostKeyPolicy::AcceptNew, None),
             Checking::Off => (HostKeyPolicy::AcceptNew, Some(Note::ReadAsAcceptNew(origin.clone()))),
@@ -425,6 +430,10 @@ struct Heard<'a> {
     global_known_hosts: Said<&'a [String]>,
     checking: Said<Checking>,
     connect_timeout: Said<Option<Duration>>,
+    keys: Said<bool>,
+    passwords: Said<bool>,
+    preferred: Said<&'a [String]>,
+    batch_mode: Said<bool>,
 }
 
 impl<'a> Heard<'a> {
@@ -444,6 +453,24 @@ impl<'a> Heard<'a> {
             Setting::GlobalKnownHostsFile(files) => first(&mut self.global_known_hosts, files, origin),
             Setting::StrictHostKeyChecking(checking) => first(&mut self.checking, *checking, origin),
             Setting::ConnectTimeout(limit) => first(&mut self.connect_timeout, *limit, origin),
+            Setting::PubkeyAuthentication(allowed) => first(&mut self.keys, *allowed, origin),
+            Setting::PasswordAuthentication(allowed) => first(&mut self.passwords, *allowed, origin),
+            Setting::PreferredAuthentications(ways) => first(&mut self.preferred, ways, origin),
+            Setting::BatchMode(batch) => first(&mut self.batch_mode, *batch, origin),
+        }
+    }
+
+    fn logins(&self) -> Logins {
+        let no = |said: &Said<bool>| matches!(said, Some((false, _)));
+        let passed_over = |way: &str| {
+            self.preferred.as_ref().is_some_and(|(ways, _)| !ways.iter().any(|listed| listed == way))
+        };
+        let way = |barred: bool| if barred { Way::Barred } else { Way::Open };
+        let batch = matches!(self.batch_mode, Some((true, _)));
+        Logins {
+            keys: way(no(&self.keys) || passed_over("publickey")),
+            passwords: way(no(&self.passwords) || passed_over("password") || batch),
+            questions: way(batch),
         }
     }
 }

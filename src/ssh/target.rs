@@ -26,6 +26,8 @@ pub struct Target {
     pub identities_configured: bool,
     /// Offer only keys of `identities`, also from the agent (`IdentitiesOnly`).
     pub identities_only: bool,
+    /// Which ways to log in are open.
+    pub logins: Logins,
     /// The agent's socket (`SSH_AUTH_SOCK`), if any.
     pub agent: Option<PathBuf>,
     /// `UserKnownHostsFile`; learned keys go to the first.
@@ -36,6 +38,28 @@ pub struct Target {
     pub policy: HostKeyPolicy,
     /// From resolve to channel; time spent waiting for a person apart.
     pub connect_timeout: Duration,
+}
+
+/// Which ways to log in a host's configuration leaves open. What is barred is not offered, whatever the host asks for:
+/// a secret that is meant for other hosts must not reach one whose configuration wants none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// Keys, of the agent and of files (`PubkeyAuthentication`, `PreferredAuthentications`).
+    pub keys: Way,
+    /// Passwords (`PasswordAuthentication`, `PreferredAuthentications`, `BatchMode`).
+    pub passwords: Way,
+    /// Questions for this host: passphrases, and whether an unknown host key is right (`BatchMode`).
+    pub questions: Way,
+}
+
+/// Whether a way to log in is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Nobody says otherwise.
+    #[default]
+    Open,
+    /// The configuration bars it.
+    Barred,
 }
 
 /// What to do with a host key that known_hosts does not hold (`StrictHostKeyChecking`). A changed or revoked key is

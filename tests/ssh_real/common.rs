@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use omnes::ask::{Answer, Ask, BoxFuture, Nobody, Question};
 use omnes::hosts::Host;
-use omnes::ssh::{Channel, ChannelEvent, Connector, HostKeyPolicy, HostKeys, Link, Target, Tcp, Verdict};
+use omnes::ssh::{
+    Channel, ChannelEvent, Connector, HostKeyPolicy, HostKeys, Link, Logins, Target, Tcp, Verdict,
+};
 
 use crate::support::sshd::Sshd;
 
@@ -74,6 +76,7 @@ pub(crate) fn target(address: &str, port: u16, key: &Path) -> Target {
         identities: vec![key.to_owned()],
         identities_configured: true,
         identities_only: false,
+        logins: Logins::default(),
         agent: None,
         user_known_hosts: Vec::new(),
         global_known_hosts: Vec::new(),

@@ -109,6 +109,32 @@ async fn the_known_hosts_file_decides_and_learns() {
     assert!(why.contains("ssh-keygen -R") && why.matches("SHA256:").count() == 2, "{why}");
 }
 
+/// On one thread, so that whoever blocks it holds up everybody.
+#[tokio::test]
+async fn a_locked_known_hosts_holds_up_nobody_but_who_would_write_to_it() {
+    let (known, unknown) = (Sshd::builder().start(), Sshd::builder().start());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("known_hosts");
+    std::fs::write(&path, known.known_hosts()).unwrap();
+    let connector = Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let connect = |sshd: &Sshd, policy| {
+        let target = Target { user_known_hosts: vec![path.clone()], policy, ..target_of(sshd) };
+        let connector = connector.clone();
+        tokio::spawn(async move { connector.connect(&target, &()).await.map(drop) })
+    };
+    let file = std::fs::File::open(&path).unwrap();
+    file.lock().unwrap();
+    let learning = connect(&unknown, HostKeyPolicy::AcceptNew);
+    wait_until("it is being reached", || unknown.log().contains("Connection from")).await;
+    for _ in 0..5 {
+        connect(&known, HostKeyPolicy::Strict).await.unwrap().unwrap();
+    }
+    assert!(!learning.is_finished(), "the file is locked");
+    file.unlock().unwrap();
+    learning.await.unwrap().unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), known.known_hosts() + &unknown.known_hosts());
+}
+
 #[tokio::test]
 async fn a_connect_that_is_given_up_while_it_asks_leaves_nothing_behind() {
     struct Never(mpsc::UnboundedSender<()>);

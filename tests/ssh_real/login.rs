@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omnes::ask::{Answer, Question, SecretKind};
-use omnes::ssh::{ConnectError, Target};
+use omnes::ssh::{ConnectError, Logins, Target, Way};
 
 use crate::common::*;
 use crate::support::need;
@@ -96,6 +96,41 @@ async fn nobody_is_asked_for_the_passphrase_of_a_key_that_the_host_does_not_take
     let why =
         refusal(super::common::connector().connect(&target(sshd.address(), sshd.port(), &path), &()).await);
     assert!(why.contains("needs the passphrase of") && why.contains("locked"), "{why}");
+}
+
+#[tokio::test]
+async fn what_the_configuration_bars_is_not_tried() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("locked");
+    let public = keygen(KeyKind::Ed25519, &path);
+    encrypt(&path, "open sesame");
+    let sshd = Sshd::builder().authorize(&public).start();
+    let ask = Scripted::new(|_, question| panic!("asked {question:?}"));
+    let connector = connector_with(ask, Arc::new(Keys::default()));
+    let locked = target(sshd.address(), sshd.port(), &path);
+    let logins = Logins { questions: Way::Barred, passwords: Way::Barred, ..Logins::default() };
+    let why = refusal(connector.connect(&Target { logins, ..locked }, &()).await);
+    assert!(why.contains("BatchMode") && why.contains("locked"), "{why}");
+    // The key that would be let in is not offered.
+    let logins = Logins { keys: Way::Barred, ..Logins::default() };
+    let why = refusal(connector.connect(&Target { logins, ..target_of(&sshd) }, &()).await);
+    assert!(why.contains("bars keys"), "{why}");
+    connector.connect(&target_of(&sshd), &()).await.unwrap();
+}
+
+/// Opening a FIFO waits for a writer, and reading a device may never end.
+#[tokio::test]
+async fn a_key_file_that_is_no_file_holds_up_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let sshd = Sshd::builder().start();
+    let mut target = target_of(&sshd);
+    target.identities = vec![fifo, "/dev/zero".into(), sshd.client_key()];
+    tokio::time::timeout(DEADLINE, connector().connect(&target, &())).await.unwrap().unwrap();
+    target.identities.pop();
+    let why = refusal(connector().connect(&target, &()).await);
+    assert!(why.contains("fifo cannot be used: it is not a plain file"), "{why}");
 }
 
 /// A stock ssh-agent with keys, for as long as it lives.

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use omnes::ask::{Answer, Ask, BoxFuture, Nobody, Question};
 use omnes::hosts::Host;
-use omnes::ssh::{ConnectError, Connector, Dial, Hop, Link, Progress, Stage, StartError, Stream, Target};
+use omnes::ssh::{
+    ConnectError, Connector, Dial, Hop, Link, Logins, Progress, Stage, StartError, Stream, Target, Way,
+};
 use russh::keys::{PrivateKey, load_secret_key};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
 use russh::{Channel, ChannelId, Disconnect, MethodKind, MethodSet};
@@ -249,6 +251,20 @@ async fn wrong_passwords_reach_three_hosts_of_a_thousand_at_most() {
         assert_eq!(end.unwrap_err().to_string(), "login refused (no password was accepted)");
     }
     assert_eq!((ask.count(), fleet.seen.wrong.lock().unwrap().len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_password_of_others_never_reaches_a_host_that_bars_passwords() {
+    let fleet = fleet(|name| Habit::Password(if name == "barred" { "other" } else { "right" }));
+    let ask = Scripted::new(secrets(&["right"]));
+    let connector = connector_to(&fleet, ask.clone());
+    connector.connect(&host("h0"), &()).await.unwrap();
+    let barred = Logins { passwords: Way::Barred, ..Logins::default() };
+    let target = Target { logins: barred, ..host("barred") };
+    let why = connector.connect(&target, &()).await.unwrap_err().to_string();
+    assert!(why.starts_with("login refused (needs a password, and the configuration"), "{why}");
+    assert!(fleet.seen.wrong.lock().unwrap().is_empty(), "the password was offered");
+    assert_eq!(ask.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -176,3 +176,16 @@ async fn stages_are_reported_in_order() {
     assert!(phases.get(Stage::KeyExchange) > Duration::ZERO && phases.get(Stage::Login) > Duration::ZERO);
     assert_eq!(phases.get(Stage::Channel), Duration::ZERO);
 }
+
+/// Of MaxStartups sshd takes the last value, of most others the first; what a test asks for must hold for both.
+#[test]
+fn what_a_test_asks_of_sshd_takes_the_place_of_the_usual() {
+    let sshd = Sshd::builder().option("MaxStartups 2:100:2").option("maxsessions 3").start();
+    let program = crate::support::need("sshd", "openssh-server");
+    let told =
+        std::process::Command::new(program).args(["-T", "-f"]).arg(sshd.dir().join("sshd_config")).output();
+    let told = String::from_utf8(told.unwrap().stdout).unwrap();
+    for line in ["maxstartups 2:100:2", "maxsessions 3", "printmotd no"] {
+        assert!(told.lines().any(|told| told == line), "no `{line}` in:\n{told}");
+    }
+}

@@ -74,7 +74,7 @@ impl SshdBuilder {
         self
     }
 
-    /// One more line of sshd_config; it comes before ours, so it wins.
+    /// One more line of sshd_config; it takes the place of ours with the same keyword.
     pub fn option(mut self, line: &str) -> SshdBuilder {
         self.options.push(line.to_owned());
         self
@@ -141,11 +141,19 @@ impl SshdBuilder {
             "LogLevel VERBOSE",
             "Subsystem sftp internal-sftp",
         ] {
-            line(fixed.to_owned());
+            // Of most keywords sshd takes the first value, but of MaxStartups the last, and two Subsystems are an error.
+            if !self.options.iter().any(|option| keyword(option).eq_ignore_ascii_case(keyword(fixed))) {
+                line(fixed.to_owned());
+            }
         }
         config.push('\n');
         config
     }
+}
+
+/// The keyword of a line of sshd_config.
+fn keyword(line: &str) -> &str {
+    line.trim_start().split([' ', '\t', '=']).next().unwrap_or_default()
 }
 
 /// A running sshd; ended with its sessions when dropped.

@@ -33,10 +33,14 @@ pub(in crate::ssh) enum Key {
     GlobalKnownHostsFile,
     StrictHostKeyChecking,
     ConnectTimeout,
+    PubkeyAuthentication,
+    PasswordAuthentication,
+    PreferredAuthentications,
+    BatchMode,
 }
 
 /// The keywords that `-o` takes.
-pub(in crate::ssh) const OPTIONS: [(&str, Key); 10] = [
+pub(in crate::ssh) const OPTIONS: [(&str, Key); 14] = [
     ("HostName", Key::HostName),
     ("User", Key::User),
     ("Port", Key::Port),
@@ -47,6 +51,10 @@ pub(in crate::ssh) const OPTIONS: [(&str, Key); 10] = [
     ("GlobalKnownHostsFile", Key::GlobalKnownHostsFile),
     ("StrictHostKeyChecking", Key::StrictHostKeyChecking),
     ("ConnectTimeout", Key::ConnectTimeout),
+    ("PubkeyAuthentication", Key::PubkeyAuthentication),
+    ("PasswordAuthentication", Key::PasswordAuthentication),
+    ("PreferredAuthentications", Key::PreferredAuthentications),
+    ("BatchMode", Key::BatchMode),
 ];
 
 /// A keyword as it is written in manuals, and what becomes of it; `word` is in lower case.
@@ -85,6 +93,11 @@ const TABLE: &[(&str, Support)] = &[
     ("GlobalKnownHostsFile", Evaluated(Key::GlobalKnownHostsFile)),
     ("StrictHostKeyChecking", Evaluated(Key::StrictHostKeyChecking)),
     ("ConnectTimeout", Evaluated(Key::ConnectTimeout)),
+    ("PubkeyAuthentication", Evaluated(Key::PubkeyAuthentication)),
+    ("DSAAuthentication", Evaluated(Key::PubkeyAuthentication)),
+    ("PasswordAuthentication", Evaluated(Key::PasswordAuthentication)),
+    ("PreferredAuthentications", Evaluated(Key::PreferredAuthentications)),
+    ("BatchMode", Evaluated(Key::BatchMode)),
     // Where the connection goes, and from where.
     ("ProxyJump", Refused(NONE)),
     ("ProxyCommand", Refused(NONE)),
@@ -99,7 +112,6 @@ const TABLE: &[(&str, Support)] = &[
     ("RequiredRSASize", Refused(&["0", "1024"])),
     // How one logs in: what is passed over only means that more, or less, is tried.
     ("AddressFamily", Noted(&["any"])),
-    ("BatchMode", Noted(NO)),
     ("CertificateFile", Noted(NONE)),
     ("ChallengeResponseAuthentication", Noted(YES)),
     ("GSSAPIAuthentication", Noted(NO)),
@@ -108,12 +120,9 @@ const TABLE: &[(&str, Support)] = &[
     ("KbdInteractiveAuthentication", Noted(YES)),
     ("KbdInteractiveDevices", Noted(ALWAYS)),
     ("NumberOfPasswordPrompts", Noted(ALWAYS)),
-    ("PasswordAuthentication", Noted(YES)),
     ("PKCS11Provider", Noted(NONE)),
-    ("PreferredAuthentications", Noted(ALWAYS)),
     ("PubkeyAcceptedAlgorithms", Noted(ALWAYS)),
     ("PubkeyAcceptedKeyTypes", Noted(ALWAYS)),
-    ("PubkeyAuthentication", Noted(YES)),
     ("SecurityKeyProvider", Noted(&["internal"])),
     ("SmartcardDevice", Noted(ALWAYS)),
     // The transport's choices; russh has its own lists.
@@ -192,7 +201,6 @@ const TABLE: &[(&str, Support)] = &[
     ("AFSTokenPassing", Quiet),
     ("Cipher", Quiet),
     ("CompressionLevel", Quiet),
-    ("DSAAuthentication", Quiet),
     ("FallBackToRsh", Quiet),
     ("GlobalKnownHostsFile2", Quiet),
     ("KerberosAuthentication", Quiet),

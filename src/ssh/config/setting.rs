@@ -21,6 +21,11 @@ pub(in crate::ssh) enum Setting {
     StrictHostKeyChecking(Checking),
     /// `None` where the user wants no limit; we keep the default then, since every stage has one.
     ConnectTimeout(Option<Duration>),
+    PubkeyAuthentication(bool),
+    PasswordAuthentication(bool),
+    /// The ways that are listed; their order is ours, keys first.
+    PreferredAuthentications(Vec<String>),
+    BatchMode(bool),
 }
 
 /// The values of `StrictHostKeyChecking`.
@@ -61,6 +66,12 @@ impl Setting {
             Key::HostKeyAlias => Setting::HostKeyAlias(value),
             Key::StrictHostKeyChecking => Setting::StrictHostKeyChecking(checking(&value)?),
             Key::ConnectTimeout => Setting::ConnectTimeout(duration(&value)?),
+            Key::PubkeyAuthentication => Setting::PubkeyAuthentication(pubkey(&value)?),
+            Key::PasswordAuthentication => Setting::PasswordAuthentication(flag(&value)?),
+            Key::PreferredAuthentications => {
+                Setting::PreferredAuthentications(value.split(',').map(str::to_owned).collect())
+            }
+            Key::BatchMode => Setting::BatchMode(flag(&value)?),
             Key::UserKnownHostsFile | Key::GlobalKnownHostsFile => unreachable!("read above"),
             Key::Host | Key::Match | Key::Include | Key::IgnoreUnknown => {
                 unreachable!("these are no settings")
@@ -97,6 +108,14 @@ fn flag(value: &str) -> Result<bool, String> {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
         _ => Err(format!("`{}` is neither yes nor no", crate::escape::text(value, 40))),
+    }
+}
+
+/// `unbound` and `host-bound` are about a protocol extension of agents only.
+fn pubkey(value: &str) -> Result<bool, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "unbound" | "host-bound" => Ok(true),
+        _ => flag(value),
     }
 }
 
@@ -161,6 +180,7 @@ mod tests {
         );
         assert_eq!(read(Key::ConnectTimeout, &["none"]), Ok(Setting::ConnectTimeout(None)));
         assert_eq!(read(Key::UserKnownHostsFile, &["None"]), Ok(Setting::UserKnownHostsFile(vec![])));
+        assert_eq!(read(Key::PubkeyAuthentication, &["host-bound"]), Ok(Setting::PubkeyAuthentication(true)));
         assert_eq!(read(Key::HostName, &["a b"]), Ok(Setting::HostName("a b".to_owned())));
     }
 
@@ -176,6 +196,9 @@ mod tests {
             (Key::Port, &["22", "23"]),
             (Key::IdentitiesOnly, &["maybe"]),
             (Key::StrictHostKeyChecking, &["never"]),
+            (Key::PubkeyAuthentication, &["perhaps"]),
+            (Key::PasswordAuthentication, &["unbound"]),
+            (Key::BatchMode, &["2"]),
             (Key::ConnectTimeout, &["-3"]),
             (Key::ConnectTimeout, &["5x"]),
             (Key::ConnectTimeout, &["s"]),

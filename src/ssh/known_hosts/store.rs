@@ -62,6 +62,8 @@ pub struct KnownHosts {
 struct Slot {
     path: Arc<Path>,
     content: Mutex<Option<Result<Content, String>>>,
+    /// Held by whoever appends. It is not `content`, since checks go on while another process has the file locked.
+    appending: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -134,7 +136,7 @@ impl KnownHosts {
     /// Where another process has kept the same key meanwhile nothing is written; where it kept another one, or revoked
     /// this one, that is an error.
     ///
-    /// This writes to a file and may wait up to 5 s for another process's append.
+    /// This writes to a file and may wait up to 5 s for another process's append; checks do not wait for it.
     pub fn learn(&self, target: &Target, blob: &[u8]) -> Result<(), StoreError> {
         let path = target.user_known_hosts.first().ok_or_else(|| {
             StoreError::NotKept(
@@ -144,10 +146,12 @@ impl KnownHosts {
         let name = known_as(target);
         let (algorithm, line) = line(&name, blob)?;
         let slot = self.slot(path);
+        loaded(&slot.path, &mut slot.lock())?;
+        let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
+        let _turn = slot.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = open_to_append(&slot.path).map_err(failed)?;
         let mut content = slot.lock();
         let content = loaded(&slot.path, &mut content)?;
-        let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
-        let file = open_to_append(&slot.path).map_err(failed)?;
         content.refresh(&file).map_err(failed)?;
         match judge(&content.held(&slot.path, &name), &name, blob) {
             Verdict::Known => return Ok(()),
@@ -186,7 +190,7 @@ impl KnownHosts {
         if let Some(slot) = files.get(path) {
             return slot.clone();
         }
-        let slot = Arc::new(Slot { path: path.into(), content: Mutex::new(None) });
+        let slot = Arc::new(Slot { path: path.into(), content: Mutex::new(None), appending: Mutex::new(()) });
         files.insert(path.to_owned(), slot.clone());
         slot
     }
