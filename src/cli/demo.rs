@@ -67,8 +67,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn finder(fleet: Arc<Fleet>) -> Find {
     Arc::new(move |expression| {
         let members = Wanted::expression(expression).select(&Inventory::default());
-        let members =
-            members.map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())?;
+        let members = members.map_err(|error| screen::in_a_line(expression, &error))?;
         let target = |member: Member| {
             let target = fleet.target(member.host.name()).map_err(|error| error.to_string())?;
             Ok((target.host.clone(), Ok(target)))

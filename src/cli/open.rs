@@ -60,8 +60,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
 fn finder(inventory: Inventory, reach: Reach) -> Find {
     Arc::new(move |expression| {
         let members = Wanted::expression(expression).select(&inventory);
-        let members =
-            members.map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())?;
+        let members = members.map_err(|error| screen::in_a_line(expression, &error))?;
         let reached = |member: Member| {
             let target = reach.resolve(&select::request(&member)).map(|resolved| resolved.target);
             (member.host, target)

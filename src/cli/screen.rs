@@ -45,6 +45,12 @@ pub(super) struct Screen {
     pub(super) logins: usize,
 }
 
+/// Why an expression finds nobody, without the lines that point into it: the bottom line has room for one.
+pub(super) fn in_a_line(expression: &str, error: &impl std::fmt::Display) -> String {
+    let error = error.to_string();
+    format!("{expression}: {}", error.lines().next().unwrap_or_default())
+}
+
 /// Is there a screen and a keyboard? Keys come from the terminal itself where standard input holds a list of hosts.
 pub(super) fn is_there() -> bool {
     std::io::stdout().is_terminal()

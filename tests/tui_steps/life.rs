@@ -149,6 +149,13 @@ fn a_closed_host_keeps_its_screen_shows_why_and_reconnects_in_place() {
     ui.output("a", "new words");
     let screen = ui.screen();
     assert!(screen.contains("last words") && screen.contains("new words"), "{screen}");
+    ui.dies("a");
+    ui.keys("C-a r");
+    ui.dies("a");
+    ui.keys("C-a r");
+    ui.ready("a");
+    let marks = ui.screen().matches("[omnes: new session]").count();
+    assert_eq!(marks, 2, "one for each session that there was, not for each try:\n{}", ui.screen());
 }
 
 #[test]

@@ -83,12 +83,24 @@ impl App {
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.mark_new_session(member);
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
             let map = &self.options.keymap;
             let (admit, all) = (map.hint(Action::Admit), map.hint(Action::AttachAll));
             let name = self.name(member);
             let text = format!("{name} is ready and waits: {admit} there lets it in, {all} lets all in");
             self.notes.tell(Tone::Plain, text, self.now);
+        }
+    }
+
+    /// Below what an earlier session left, a line that tells it from what this one will say.
+    fn mark_new_session(&mut self, member: MemberId) {
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        let screen = tile.pane.screen();
+        let used = (0..screen.size().rows).rev().find(|row| !screen.row_text(*row).is_empty());
+        if let Some(last) = used {
+            let mark = format!("\x1b[{};1H\r\n\x1b[2m[omnes: new session]\x1b[m\r\n", last + 1);
+            tile.pane.feed(self.now, mark.as_bytes());
         }
     }
 
@@ -144,11 +156,6 @@ impl App {
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);
-        let screen = tile.pane.screen();
-        let used =
-            (0..size.rows).rev().find(|row| !screen.row_text(*row).is_empty()).map_or(0, |row| row + 1);
-        let mark = format!("\x1b[{};1H\r\n\x1b[2m[omnes: new session]\x1b[m\r\n", used.max(1));
-        tile.pane.feed(now, mark.as_bytes());
         let target = tile.target;
         self.effects.push(Effect::Open { session, target, size });
     }
