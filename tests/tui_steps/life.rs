@@ -227,3 +227,17 @@ fn a_bell_rings() {
     ui.output("a", "\x07");
     assert_eq!(ui.did(|e| matches!(e, Effect::Bell)), 1);
 }
+
+#[test]
+fn a_dialog_names_its_keys_and_the_help_its_last_line_on_a_small_screen_too() {
+    let mut ui = Ui::of(&["a", "b"]);
+    ui.step(Event::Resize(Size::new(7, 30)));
+    ui.keys("C-a q");
+    assert!(ui.screen().contains("y leaves · n stays"), "{}", ui.screen());
+    ui.keys("n C-a ?");
+    assert!(ui.screen().contains("Esc closes"), "{}", ui.screen());
+    for _ in 0..200 {
+        ui.keys("Down");
+    }
+    assert!(ui.screen().contains("×") && ui.screen().contains("closed"), "{}", ui.screen());
+}

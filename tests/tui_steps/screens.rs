@@ -230,7 +230,7 @@ fn the_top_of_the_help() {
     │     ┃Up, k          move the focus up                                  ┃     │
     │     ┃Right, l       move the focus to the right                        ┃     │
     │     ┃o, Tab         move the focus to the next host                    ┃     │
-    │     ┃Up and Down scroll · Esc closes                                   ┃     │
+    │     ┃↑ ↓ scroll · Esc closes                                           ┃     │
     └─────┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛─────┘
      → nobody: keys go to the help                                       C-a ? help
     ");

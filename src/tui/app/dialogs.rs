@@ -11,6 +11,13 @@ use super::{App, Keyboard, Tone};
 /// Longest line of hosts, in bytes; what goes beyond is not taken.
 const LINE_BYTES: usize = 4096;
 
+/// Columns that the keys take in the list of keys, about.
+const KEYS_COLUMNS: usize = 16;
+
+/// Rows behind the actions in the list of keys, and the columns that one takes, about.
+const MARKS_ROWS: usize = 10;
+const MARK_COLUMNS: usize = 60;
+
 /// A question of omnes. Only `y` says yes; Enter never does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirm {
@@ -129,8 +136,11 @@ impl App {
     pub(super) fn help_key(&mut self, key: Key) {
         let Keyboard::Help(top) = &mut self.keyboard else { return };
         let page = usize::from(self.layout.area.height.saturating_sub(4)).max(1);
-        // A line for each action, about; what is beyond the end is not scrolled to.
-        let last = Action::all().count();
+        // What is beyond the end is not scrolled to. How many lines there are is known when they are drawn; about so many.
+        let columns = usize::from(self.layout.area.width.saturating_sub(2)).max(1);
+        let broken = |columns_wanted: usize| 1 + columns_wanted * 5 / 4 / columns;
+        let actions: usize = Action::all().map(|a| broken(KEYS_COLUMNS + a.describe().len())).sum();
+        let last = actions + MARKS_ROWS * broken(MARK_COLUMNS);
         match key.code() {
             KeyCode::Down | KeyCode::Char('j') => *top = (*top + 1).min(last),
             KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),

@@ -37,6 +37,11 @@ impl Row {
     pub(super) fn new(text: impl Into<String>, style: Style) -> Row {
         Row { text: text.into(), style }
     }
+
+    /// It, wrapped.
+    fn lines(&self, columns: u16) -> Vec<(String, Style)> {
+        wrap(&self.text, columns).into_iter().map(|line| (line, self.style)).collect()
+    }
 }
 
 /// A box with a title.
@@ -48,6 +53,12 @@ pub(super) struct Panel<'a> {
 /// Rows inside the largest box.
 pub(super) fn most_rows(layout: &Layout) -> usize {
     usize::from(layout.status.y.saturating_sub(FRAME))
+}
+
+/// Rows broken into lines that fit into the widest box, for a list that is scrolled.
+pub(super) fn broken(rows: &[Row], layout: &Layout) -> Vec<Row> {
+    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
+    rows.iter().flat_map(|row| row.lines(columns)).map(|(text, style)| Row::new(text, style)).collect()
 }
 
 /// Paints a box in the middle of the screen; returns where its inside is.
@@ -66,7 +77,7 @@ pub(super) fn panel(panel: &Panel<'_>, layout: &Layout, buf: &mut Buffer) -> Rec
         Block::bordered().border_type(BorderType::Thick).border_style(theme::strong()).render(outer, buf);
         put(buf, behind(row(outer, 0), 2), &format!(" {} ", panel.title), theme::attention());
     }
-    for (n, (line, style)) in wrapped(panel, inside.width).into_iter().enumerate() {
+    for (n, (line, style)) in visible(panel, inside).into_iter().enumerate() {
         put(buf, row(inside, n as u16), &line, style);
     }
     inside
@@ -83,10 +94,21 @@ fn inside(panel: &Panel<'_>, layout: &Layout) -> Rect {
     Rect::new(x, y, columns, rows)
 }
 
+/// The lines that there is room for. The last row says which keys answer, so it is there whatever is left out.
+fn visible(panel: &Panel<'_>, inside: Rect) -> Vec<(String, Style)> {
+    let mut lines = wrapped(panel, inside.width);
+    let room = usize::from(inside.height);
+    if lines.len() > room {
+        let keys = panel.rows.last().map_or(0, |row| row.lines(inside.width).len());
+        let keys = lines.split_off(lines.len() - keys.min(room));
+        lines.truncate(room - keys.len());
+        lines.extend(keys);
+    }
+    lines
+}
+
 fn wrapped(panel: &Panel<'_>, columns: u16) -> Vec<(String, Style)> {
-    let lines =
-        |row: &Row| wrap(&row.text, columns).into_iter().map(|line| (line, row.style)).collect::<Vec<_>>();
-    panel.rows.iter().flat_map(lines).collect()
+    panel.rows.iter().flat_map(|row| row.lines(columns)).collect()
 }
 
 /// Paints the dialog of questions.
@@ -299,7 +321,7 @@ fn add_hosts_panel(line: &Line, layout: &Layout) -> Panel<'static> {
 /// The place behind the text of the line that begins with a label.
 fn cursor_behind(panel: &Panel<'_>, label: &str, layout: &Layout) -> Option<Position> {
     let inside = inside(panel, layout);
-    let lines = wrapped(panel, inside.width);
+    let lines = visible(panel, inside);
     let at = lines.iter().position(|(line, _)| line.starts_with(label.trim_end()))?;
     let text = lines[at].0.trim_end();
     let column = width(text).max(width(label)).min(inside.width.saturating_sub(1));

@@ -12,12 +12,12 @@ use super::{dialogs, theme};
 
 /// Paints the list, scrolled down by `top` lines but never beyond its end.
 pub(super) fn help(app: &App, top: usize, layout: &Layout, buf: &mut Buffer) {
-    let rows = rows(app);
+    let rows = dialogs::broken(&rows(app), layout);
     let room = dialogs::most_rows(layout).saturating_sub(1).max(1);
     let top = top.min(rows.len().saturating_sub(room));
     let more = rows.len() > room;
     let mut shown: Vec<Row> = rows.into_iter().skip(top).take(room).collect();
-    shown.push(Row::new(if more { "Up and Down scroll · Esc closes" } else { "Esc closes" }, theme::quiet()));
+    shown.push(Row::new(if more { "↑ ↓ scroll · Esc closes" } else { "Esc closes" }, theme::quiet()));
     dialogs::panel(&Panel { title: "Keys", rows: shown }, layout, buf);
 }
 
