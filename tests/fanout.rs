@@ -287,7 +287,7 @@ async fn the_first_interrupt_starts_no_more_and_lets_the_running_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_interrupt_ends_the_commands_and_the_third_leaves() {
     for times in [2, 3] {
-        let scene = Scene::new(fleet(3, Faults::none())).await;
+        let scene = Scene { output: Output::Json, ..Scene::new(fleet(3, Faults::none())).await };
         let begun = std::time::Instant::now();
         let summary = interrupted(&scene, "sleep-for-ever", 3, times).await;
         assert_eq!(summary.exit, Exit::Interrupted);
@@ -295,6 +295,9 @@ async fn the_second_interrupt_ends_the_commands_and_the_third_leaves() {
         for outcome in &summary.outcomes {
             assert!(matches!(outcome.word(), "killed" | "signalled"), "{outcome:?}");
         }
+        let lines = json_lines(&scene.out.text());
+        assert_eq!(told(&lines), ["demo01", "demo02", "demo03"], "{times} interrupts");
+        assert_eq!(lines.last().expect("a summary")["exit"], 130);
     }
 }
 

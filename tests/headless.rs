@@ -282,3 +282,36 @@ fn under_nohup_a_hangup_changes_nothing() {
     assert_eq!(rest, "demo01: done\n");
     assert!(child.wait().expect("it ends").success());
 }
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_no_files_behind() {
+    for words in [&["demo"] as &[&str], &["demo", "run", "--", "echo up; sleep 60"], &["demo", "serve"]] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            let temp = tempfile::tempdir().expect("a temporary directory");
+            let (mut command, _home) = omnes(words);
+            command.env("TMPDIR", temp.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().expect("omnes starts");
+            // Its first line says that the fleet is there.
+            let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+            out.read_line(&mut String::new()).expect("a line");
+            assert!(temp.path().read_dir().expect("a directory").next().is_some(), "{words:?}");
+            let pid = Pid::from_child(&child);
+            // Again and again, as somebody impatient does: signals that come together count as one.
+            let begun = std::time::Instant::now();
+            let status = loop {
+                let _ended = kill_process(pid, signal);
+                if let Some(status) = child.try_wait().expect("it is ours") {
+                    break status;
+                }
+                assert!(
+                    begun.elapsed() < std::time::Duration::from_secs(60),
+                    "{words:?} {signal:?}: it goes on"
+                );
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            };
+            assert!(status.code().is_some(), "{words:?} was ended by {signal:?}: {status}");
+            let left: Vec<_> = temp.path().read_dir().expect("a directory").collect();
+            assert!(left.is_empty(), "{words:?} {signal:?}: {left:?}");
+        }
+    }
+}

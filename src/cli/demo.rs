@@ -37,6 +37,8 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let shown = runtime.block_on(async {
+        // From now on: a fleet that has begun is always ended.
+        let mut interrupts = headless::interrupts()?;
         let (hosts, on_screen) = (usize::from(args.hosts), screen::is_there());
         let faults = if on_screen { Faults::story(hosts) } else { Faults::none() };
         let fleet = FleetConfig { hosts, faults, ..FleetConfig::default() };
@@ -49,11 +51,16 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             options,
             logins: screen::logins(None, &config),
         };
+        let mut out = std::io::stdout();
         let shown = match on_screen {
+            true if interrupts.try_recv().is_ok() => Ok(Exit::Interrupted),
             true => screen.show(fleet.clone()).await,
-            false => match story::play(screen, fleet.clone(), &mut std::io::stdout()).await {
-                Err(error) if is_broken_pipe(&error) => Ok(Exit::OwnFault),
-                told => told.map(|()| Exit::Well),
+            false => tokio::select! {
+                told = story::play(screen, fleet.clone(), &mut out) => match told {
+                    Err(error) if is_broken_pipe(&error) => Ok(Exit::OwnFault),
+                    told => told.map(|()| Exit::Well),
+                },
+                Some(_) = interrupts.recv() => Ok(Exit::Interrupted),
             },
         };
         end(&fleet).await?;

@@ -50,7 +50,7 @@ enum Pace {
 
 /// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
 ///
-/// The third interrupt returns while tasks and the writer may still be at work: the caller leaves the process.
+/// After the third interrupt tasks and the writer may still be at work when this returns: the caller leaves the process.
 pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Receiver<Interrupt>) -> Summary {
     let begun = Instant::now();
     let fault = CancellationToken::new();
@@ -62,8 +62,9 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
     });
     let mut run = Run::new(job, events, fault);
     run.drive(&mut interrupts).await;
-    if *run.pace.borrow() == Pace::Leave {
-        return run.leave().await;
+    let leaving = *run.pace.borrow() == Pace::Leave;
+    if leaving {
+        run.give_up().await;
     }
     let known = run.summary();
     let telling = async {
@@ -75,6 +76,7 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
     tokio::select! {
         told = telling => told.unwrap_or_else(|_| known.with(Exit::OwnFault)),
         Some(_) = interrupts.recv() => known.with(Exit::Interrupted),
+        () = sleep(CLOSING), if leaving => known,
     }
 }
 
@@ -164,11 +166,26 @@ impl Run {
             Err(error) => (error.id(), None),
         };
         let host = self.hosts.remove(&id).expect("every task was entered when it was spawned");
-        self.books[host.0] = Some(outcome.unwrap_or_else(|| {
-            self.exit = self.exit.worst(Exit::OwnFault);
-            self.untold.push(host);
-            Outcome::Unknown(Unknown::LinkLost("internal error, please report it".into()))
-        }));
+        match outcome {
+            Some(outcome) => self.books[host.0] = Some(outcome),
+            None if *self.pace.borrow() == Pace::Leave => self.given_up(host),
+            None => {
+                self.exit = self.exit.worst(Exit::OwnFault);
+                self.untold.push(host);
+                let why = "internal error, please report it".into();
+                self.books[host.0] = Some(Outcome::Unknown(Unknown::LinkLost(why)));
+            }
+        }
+    }
+
+    /// What is not known of this host yet will not be known.
+    fn given_up(&mut self, host: HostIx) {
+        let sent = self.shared.sent[host.0].load(Ordering::Acquire);
+        self.untold.push(host);
+        self.books[host.0] = Some(match sent {
+            true => Outcome::Unknown(Unknown::Killed),
+            false => Outcome::NotRun(NotRun::Cancelled),
+        });
     }
 
     /// One step further; says so, unless the writer is so far behind that it would have to wait.
@@ -193,18 +210,20 @@ impl Run {
         pace
     }
 
-    /// The third interrupt: what is not known yet will not be known.
-    async fn leave(mut self) -> Summary {
-        for host in self.hosts.values() {
-            let sent = self.shared.sent[host.0].load(Ordering::Acquire);
-            self.books[host.0] = Some(match sent {
-                true => Outcome::Unknown(Unknown::Killed),
-                false => Outcome::NotRun(NotRun::Cancelled),
-            });
-        }
+    /// The third interrupt. A task that has told its outcome has nothing left to wait for, so whoever is aborted has told
+    /// none: every host is told of once here too.
+    async fn give_up(&mut self) {
+        self.tasks.abort_all();
+        let ending = async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.host_ended(ended);
+            }
+        };
         // Tasks that are given up let go of their connections; that takes no time, unless something hangs.
-        let _ = timeout(CLOSING, self.tasks.shutdown()).await;
-        self.summary()
+        let _ = timeout(CLOSING, ending).await;
+        for (_, host) in std::mem::take(&mut self.hosts) {
+            self.given_up(host);
+        }
     }
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
