@@ -274,3 +274,26 @@ fn a_panic_gives_the_terminal_back_before_it_is_told() {
     let (taken, given) = (raw.find("\x1b[?1049h"), raw.find("\x1b[?1049l"));
     assert!(taken.is_some() && given > taken && raw.find("provoked") > given, "{raw:?}");
 }
+
+#[test]
+fn a_demo_that_is_left_leaves_no_files_behind() {
+    let (home, files) = (TempDir::new().expect("a home"), TempDir::new().expect("a directory"));
+    let (home, place) = (home.path().display().to_string(), files.path().display().to_string());
+    let env =
+        [("HOME", home.as_str()), ("TMPDIR", &place), ("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin")];
+    // With many hosts some sessions are always on their way when the user leaves.
+    for leaves in ["C-a q y", "HUP"] {
+        let mut ui = Ui::start(Path::new(OMNES), &["demo", "--hosts", "60"], &env, (40, 120));
+        ui.wait_for("→ 58 of 60 hosts");
+        match leaves {
+            "HUP" => {
+                let pid = rustix::process::Pid::from_raw(ui.pid() as i32).expect("a process");
+                rustix::process::kill_process(pid, Signal::HUP).expect("it lives");
+            }
+            keys => ui.keys(keys),
+        }
+        ui.wait_exit();
+        let left: Vec<_> = fs::read_dir(files.path()).expect("the directory").collect();
+        assert!(left.is_empty(), "after {leaves}: {left:?}");
+    }
+}
