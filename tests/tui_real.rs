@@ -297,3 +297,27 @@ fn a_demo_that_is_left_leaves_no_files_behind() {
         assert!(left.is_empty(), "after {leaves}: {left:?}");
     }
 }
+
+#[test]
+fn a_mended_known_hosts_counts_when_the_user_tries_again() {
+    let lab = Lab::known(&["alpha", "beta"]);
+    let wrong = lab.servers[1].known_hosts();
+    let wrong = wrong.split_once(' ').expect("a key").1;
+    let place = format!("[127.0.0.1]:{}", lab.servers[0].port());
+    lab.write(".ssh/known_hosts", &format!("{place} {wrong}{}", lab.servers[1].known_hosts()));
+    let ui = lab.open((40, 120));
+    ui.wait_for("alpha · closed: host key refused");
+    ui.wait_for("→ 1 of 2 hosts");
+    // What the tile tells the user to do.
+    let mended = Command::new(need("ssh-keygen", "openssh-client"))
+        .args(["-R", &place, "-f"])
+        .arg(lab.path(".ssh/known_hosts"))
+        .output();
+    assert!(mended.expect("ssh-keygen starts").status.success());
+    ui.keys("C-a r");
+    ui.wait("the key is unknown now", |screen| {
+        screen.contains("The key of 1 host is not known yet") && screen.contains("A all")
+    });
+    ui.keys("a");
+    ui.wait_for("→ 2 hosts");
+}

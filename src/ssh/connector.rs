@@ -54,9 +54,10 @@ impl Connector {
         Connector { shared: Arc::new(shared) }
     }
 
-    /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer. For
-    /// a user who tries again by hand; secrets that a host has accepted stay.
+    /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;
+    /// and looks again at known_hosts where it has changed. For a user who tries again by hand; secrets that a host has accepted stay.
     pub fn pardon(&self) {
+        self.shared.keys.doubt();
         self.shared.broker.pardon();
         self.shared.files.pardon();
         self.shared.agents.pardon();

@@ -36,6 +36,9 @@ pub trait HostKeys: Send + Sync {
 
     /// The key types held for `target`, best first, so that the host is asked for a key that can be verified.
     fn algorithms_for(&self, target: &Target) -> Vec<String>;
+
+    /// The user tries again by hand, perhaps after mending what refused a host.
+    fn doubt(&self) {}
 }
 
 /// A key that a host presented.
@@ -201,5 +204,9 @@ impl HostKeys for KnownHosts {
 
     fn algorithms_for(&self, target: &Target) -> Vec<String> {
         KnownHosts::algorithms_for(self, target).into_iter().map(str::to_owned).collect()
+    }
+
+    fn doubt(&self) {
+        KnownHosts::doubt(self);
     }
 }

@@ -1,4 +1,5 @@
-//! The known_hosts files of a run: each is read once, and what is learned is appended.
+//! The known_hosts files of a run: each is read once, and again where it has changed when the user tries again; what is
+//! learned is appended.
 //!
 //! Shared by all connections; a check costs a look into an index. A file that is there and cannot be read as one
 //! refuses every host that needs it: without it nobody can say that a key is not revoked or changed.
@@ -8,6 +9,7 @@ use std::fs::{DirBuilder, File, Metadata, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -64,6 +66,8 @@ struct Slot {
     content: Mutex<Option<Result<Content, String>>>,
     /// Held by whoever appends. It is not `content`, since checks go on while another process has the file locked.
     appending: Mutex<()>,
+    /// The file is to be looked at again before it is next used.
+    doubted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +105,13 @@ impl KnownHosts {
     /// A store that has read nothing yet.
     pub fn new() -> KnownHosts {
         KnownHosts::default()
+    }
+
+    /// Looks at each file again before it is next used, and reads it again where it has changed: for a user who mended
+    /// it and tries again.
+    pub fn doubt(&self) {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.values().for_each(|slot| slot.doubted.store(true, Ordering::Relaxed));
     }
 
     /// What the target's files say about a key that it presents; `blob` is the key on the wire (RFC 4253 section 6.6).
@@ -190,7 +201,12 @@ impl KnownHosts {
         if let Some(slot) = files.get(path) {
             return slot.clone();
         }
-        let slot = Arc::new(Slot { path: path.into(), content: Mutex::new(None), appending: Mutex::new(()) });
+        let slot = Arc::new(Slot {
+            path: path.into(),
+            content: Mutex::new(None),
+            appending: Mutex::new(()),
+            doubted: AtomicBool::new(false),
+        });
         files.insert(path.to_owned(), slot.clone());
         slot
     }
@@ -204,10 +220,22 @@ impl Slot {
             *content = None;
             content
         });
+        if self.doubted.swap(false, Ordering::Relaxed) && self.has_changed(&content) {
+            *content = None;
+        }
         if content.is_none() {
             *content = Some(Content::read(&self.path).map_err(|error| error.to_string()));
         }
         content
+    }
+
+    /// Is the file another than the one that was read? What was learned into /dev/null stays.
+    fn has_changed(&self, content: &Option<Result<Content, String>>) -> bool {
+        match (content, std::fs::metadata(&self.path)) {
+            (Some(Ok(content)), Ok(now)) => now.is_file() && content.seen != Some(Seen::new(&now)),
+            (Some(Ok(content)), Err(_)) => content.seen.is_some(),
+            (Some(Err(_)) | None, _) => true,
+        }
     }
 }
 
