@@ -110,7 +110,8 @@ fn the_cursor_stands_where_the_focused_host_has_it() {
     let home = tempfile::tempdir().expect("a directory");
     let ui = demo(&home);
     ui.write("abc");
-    let screen = ui.wait("the echo", |screen| screen.contains("$ abc") && screen.cursor.0 == 1);
+    let echoed = |screen: &ui::Screen| screen.rows[1].contains("$ abc") && screen.cursor.0 == 1;
+    let screen = ui.wait("the echo in the focused tile", echoed);
     let column =
         screen.rows[1].find("$ abc").expect("the focused tile is on top") - "║".len() + "║".chars().count();
     ui.wait("the cursor behind it", |screen| usize::from(screen.cursor.1) == column + "$ abc".len());
