@@ -14,6 +14,8 @@ use russh::{ChannelMsg, Preferred, cipher, kex};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::measure;
+
 /// What the floor needs to know of the fleet.
 #[derive(Clone)]
 pub(crate) struct Fleet {
@@ -100,8 +102,10 @@ pub(crate) async fn run_all(fleet: &Fleet) -> usize {
     well
 }
 
-/// Opens a shell on every host and measures one byte to all until all have echoed, `rounds` times; milliseconds each.
-pub(crate) async fn echo_all(fleet: &Fleet, rounds: usize) -> Vec<f64> {
+/// Opens a shell on every host and measures one byte to all until all have echoed, `rounds` times; tells what
+/// [`crate::held::measure`] says.
+pub(crate) async fn hold(fleet: &Fleet, rounds: usize) -> Vec<f64> {
+    let before = measure::status_kib(std::process::id(), "VmRSS:");
     let (config, turn) = (config(), Arc::new(Semaphore::new(fleet.fan_out)));
     let (echoed, mut echoes) = tokio::sync::mpsc::unbounded_channel();
     let mut opening = JoinSet::new();
@@ -134,7 +138,7 @@ pub(crate) async fn echo_all(fleet: &Fleet, rounds: usize) -> Vec<f64> {
             }
         });
     }
-    let mut times = Vec::with_capacity(rounds);
+    let (mut told, cpu) = (vec![0.0, 0.0], measure::cpu_seconds(std::process::id()));
     for _ in 0..rounds {
         let start = Instant::now();
         for writer in &writers {
@@ -143,7 +147,10 @@ pub(crate) async fn echo_all(fleet: &Fleet, rounds: usize) -> Vec<f64> {
         for _ in 0..writers.len() {
             echoes.recv().await.expect("an echo");
         }
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        told.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    times
+    told[1] = (measure::cpu_seconds(std::process::id()) - cpu) * 1e6 / (rounds * writers.len()) as f64;
+    let after = measure::status_kib(std::process::id(), "VmRSS:");
+    told[0] = (after - before) as f64 / writers.len() as f64;
+    told
 }

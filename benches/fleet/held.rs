@@ -15,36 +15,36 @@ use omnes::ssh::{Connector, HostKeyPolicy, KnownHosts, Logins, Target, Tcp};
 use crate::measure;
 
 /// Rounds of the echo in one process.
-const ECHOES: usize = 30;
+pub(crate) const ECHOES: usize = 30;
 
-/// Echo times in milliseconds, measured in a process of its own.
-pub(crate) fn echo(dir: &Path) -> Vec<f64> {
-    ask(dir, true).split_off(1)
+/// Whether what the hosts say goes through a pane each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Panes {
+    None,
+    Fed,
 }
 
-/// Memory of one session in KiB, after a line of traffic each.
-pub(crate) fn per_session_kib(dir: &Path, panes: bool) -> f64 {
-    ask(dir, panes)[0]
-}
-
-fn ask(dir: &Path, panes: bool) -> Vec<f64> {
-    // The choice travels as a file, beside the rest of what the role reads.
-    std::fs::write(dir.join("panes"), if panes { "yes" } else { "no" }).expect("a file");
-    measure::role("held", dir).1
+/// Told by a role, in this order: memory of one session in KiB after the echoes, CPU of the process for one byte to one
+/// session and back in microseconds, and the milliseconds of each round.
+pub(crate) fn measure(dir: &Path, panes: Panes) -> Vec<f64> {
+    let role = if panes == Panes::Fed { "held-panes" } else { "held" };
+    measure::role(role, dir).1
 }
 
 /// The role: opens a session to every host, echoes, and tells memory and times.
-pub(crate) fn report() {
+pub(crate) fn report(panes: Panes) {
     let dir = std::env::var("OMNES_BENCH_DIR").expect("the directory of the fleet");
-    let panes = std::fs::read_to_string(Path::new(&dir).join("panes")).expect("the choice") == "yes";
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let told = runtime.block_on(hold(Path::new(&dir), panes));
     measure::tell(&told);
 }
 
-async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
+async fn hold(dir: &Path, with_panes: Panes) -> Vec<f64> {
     let targets = targets(dir);
-    let connector = Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())));
+    let known_hosts = KnownHosts::new();
+    // Read now: what all sessions share is not a session's memory.
+    let _types = known_hosts.algorithms_for(&targets[0]);
+    let connector = Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(known_hosts)));
     let mut hub = Hub::new(connector, 64);
     let listener = hub.listener();
     let before = measure::status_kib(std::process::id(), "VmRSS:");
@@ -53,7 +53,7 @@ async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
         hub.open(SessionId(n as u32), Ok(target), Size::DEFAULT);
     }
     let mut panes: Vec<Option<Pane>> = (0..count).map(|_| None).collect();
-    if with_panes {
+    if with_panes == Panes::Fed {
         panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::default())));
     }
     let mut ready = 0;
@@ -67,7 +67,7 @@ async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
             }
         }
     }
-    let mut told = vec![0.0];
+    let (mut told, cpu) = (vec![0.0, 0.0], measure::cpu_seconds(std::process::id()));
     for _ in 0..ECHOES {
         let start = Instant::now();
         for n in 0..count {
@@ -88,6 +88,7 @@ async fn hold(dir: &Path, with_panes: bool) -> Vec<f64> {
         }
         told.push(start.elapsed().as_secs_f64() * 1e3);
     }
+    told[1] = (measure::cpu_seconds(std::process::id()) - cpu) * 1e6 / (ECHOES * count) as f64;
     let after = measure::status_kib(std::process::id(), "VmRSS:");
     told[0] = (after - before) as f64 / count as f64;
     told

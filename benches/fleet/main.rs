@@ -4,15 +4,17 @@
 //!
 //! - `run`: `omnes run HOSTS -- true` (the built binary, known_hosts of 5,000 plain lines) beside a bare russh client
 //!   with the same algorithms and fan-out: wall time, CPU per host, peak memory;
-//! - `echo`: one byte to 1,000 sessions until all have echoed it, through session, mailbox and pane, beside the bare
-//!   client;
-//! - `held`: memory of a held session, without and with a pane.
+//! - `held`: 1,000 open shells: one byte to all until all have echoed it, and the memory of a session after that, through
+//!   session and mailbox, without and with panes, beside the bare client;
+//! - `ledger`: `omnes run` on 1,000 hosts of which 220 are broken in ten ways: that each is reported once and as what
+//!   it is, how long it takes, and the peak of memory.
 //!
 //! Every role is this program started again with `OMNES_BENCH_ROLE`, so that no measurement shares a process with
 //! another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
 
 mod bare;
 mod held;
+mod ledger;
 mod measure;
 mod server;
 
@@ -20,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use held::Panes;
 use measure::{Cost, median};
 use server::Server;
 
@@ -36,8 +39,11 @@ fn main() {
             let well = bare::run_all(&fleet).await;
             assert_eq!(well, fleet.addresses.len(), "every host answers the floor");
         }),
-        Ok("floor-echo") => floor(|fleet| async move { measure::tell(&bare::echo_all(&fleet, 30).await) }),
-        Ok("held") => held::report(),
+        Ok("floor-held") => {
+            floor(|fleet| async move { measure::tell(&bare::hold(&fleet, held::ECHOES).await) })
+        }
+        Ok("held") => held::report(Panes::None),
+        Ok("held-panes") => held::report(Panes::Fed),
         Ok(role) => panic!("no such role: {role}"),
         Err(_) => measure_all(),
     }
@@ -67,11 +73,11 @@ fn measure_all() {
         );
         sizes.iter().for_each(|hosts| run(*hosts));
     }
-    if wanted("echo") {
-        echo(1000);
-    }
     if wanted("held") {
-        memory(1000);
+        held(1000);
+    }
+    if wanted("ledger") {
+        ledger::measure();
     }
 }
 
@@ -80,7 +86,9 @@ fn run(hosts: usize) {
     let (mut floor, mut omnes) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floor.push(measure::role("floor-run", server.dir()).0);
-        omnes.push(measure::omnes_run(server.dir(), FAN_OUT));
+        let (cost, said, status) = measure::omnes_run(server.dir(), "hosts", &["-f", &FAN_OUT.to_string()]);
+        assert!(status.success(), "every host answers omnes ({status}); it said: {said}");
+        omnes.push(cost);
     }
     for (client, costs) in [("floor", &floor), ("omnes", &omnes)] {
         let wall = median(costs.iter().map(|cost| cost.wall));
@@ -95,23 +103,20 @@ fn run(hosts: usize) {
     println!("{hosts:>6}   ratio: wall {:.2}, CPU {:.2}", ratio(|cost| cost.wall), ratio(|cost| cost.cpu));
 }
 
-fn echo(hosts: usize) {
+fn held(hosts: usize) {
     let server = Server::start(hosts);
-    println!("one byte to {hosts} sessions until all have echoed, ms");
-    let (mut floors, mut ours) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        floors.extend(measure::role("floor-echo", server.dir()).1);
-        ours.extend(held::echo(server.dir()));
+    let mut told = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        told[0].push(measure::role("floor-held", server.dir()).1);
+        told[1].push(held::measure(server.dir(), Panes::None));
+        told[2].push(held::measure(server.dir(), Panes::Fed));
     }
-    let (floor, ours) = (median(floors.into_iter()), median(ours.into_iter()));
-    println!("  floor {floor:.1}   omnes (session, mailbox, pane) {ours:.1}   ratio {:.2}", ours / floor);
-}
-
-fn memory(hosts: usize) {
-    let server = Server::start(hosts);
-    for panes in [false, true] {
-        let kib = held::per_session_kib(server.dir(), panes);
-        let what = if panes { "with a pane and 1,000 lines of history" } else { "without a pane" };
-        println!("a held session {what}: {kib:.0} KiB");
+    println!("{hosts} held sessions, {ROUNDS} rounds of {} echoes of one byte to all, medians", held::ECHOES);
+    println!("{:>28} {:>9} {:>15} {:>12}", "", "echo ms", "CPU us/session", "KiB/session");
+    for (what, told) in ["floor", "omnes without a pane", "omnes with pane and history"].iter().zip(&told) {
+        let echo = median(told.iter().flat_map(|round| round[2..].iter().copied()));
+        let (kib, cpu) =
+            (median(told.iter().map(|round| round[0])), median(told.iter().map(|round| round[1])));
+        println!("{what:>28} {echo:>9.1} {cpu:>15.0} {kib:>12.0}");
     }
 }

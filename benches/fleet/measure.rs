@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ pub(crate) struct Cost {
 pub(crate) fn role(role: &str, dir: &Path) -> (Cost, Vec<f64>) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.env("OMNES_BENCH_ROLE", role).env("OMNES_BENCH_DIR", dir).stdout(Stdio::piped());
-    let (cost, output) = measured(&mut command);
+    let (cost, output, status) = measured(&mut command);
+    assert!(status.success(), "the {role} failed ({status})");
     (cost, output.split_whitespace().map(|word| word.parse().expect("a number")).collect())
 }
 
@@ -33,19 +34,21 @@ pub(crate) fn tell(numbers: &[f64]) {
     numbers.iter().for_each(|n| println!("{n}"));
 }
 
-/// `omnes run` of `true` on all hosts of the fleet in `dir`, as a user would type it.
-pub(crate) fn omnes_run(dir: &Path, fan_out: usize) -> Cost {
+/// `omnes run` of `true` on the hosts of a file in `dir`, as a user would type it; what it cost and printed.
+pub(crate) fn omnes_run(dir: &Path, hosts: &str, options: &[&str]) -> (Cost, String, ExitStatus) {
     let at = |name: &str| dir.join(name).display().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_omnes"));
     command
         .env_clear()
         .env("HOME", dir)
-        .args(["run", "--hosts-from", &at("hosts"), "-i", &at("key"), "-f", &fan_out.to_string()])
+        .args(["run", "--hosts-from", &at(hosts), "-i", &at("key")])
         .args(["-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
-        .args(["-o", "IdentitiesOnly=yes", "-F", "none", "--", "true"])
+        .args(["-o", "IdentitiesOnly=yes", "-F", "none"])
+        .args(options)
+        .args(["--", "true"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    measured(&mut command).0
+    measured(&mut command)
 }
 
 /// The middle of the numbers.
@@ -56,7 +59,7 @@ pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-fn measured(command: &mut Command) -> (Cost, String) {
+fn measured(command: &mut Command) -> (Cost, String, ExitStatus) {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::null()).spawn().expect("the client starts");
     let pid = child.id();
@@ -70,8 +73,7 @@ fn measured(command: &mut Command) -> (Cost, String) {
         (output, wall, cpu_seconds(pid))
     });
     let status = child.wait().expect("a status");
-    assert!(status.success(), "the client failed ({status}); it said: {output}");
-    (Cost { wall, cpu, peak_kib: peak.into_inner() }, output)
+    (Cost { wall, cpu, peak_kib: peak.into_inner() }, output, status)
 }
 
 fn read_all(child: &mut Child) -> String {
@@ -88,7 +90,7 @@ fn wait_without_reaping(pid: u32) {
 }
 
 /// User and system time of all threads (proc(5), fields 14 and 15, in ticks of 10 ms).
-fn cpu_seconds(pid: u32) -> f64 {
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("not reaped yet");
     let after_name = stat.rsplit_once(") ").expect("a name").1;
     let fields: Vec<f64> =

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use omnes::demo::{Fleet, FleetConfig, Transport};
+use omnes::demo::{Faults, Fleet, FleetConfig, LEDGER, Transport};
 
 /// Lines in the known_hosts file, whatever the number of hosts.
 const KNOWN_HOSTS_LINES: usize = 5000;
@@ -18,9 +18,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a fleet of scripted hosts on loopback and waits until it serves.
     pub(crate) fn start(hosts: usize) -> Server {
+        Server::with_faults(hosts, "")
+    }
+
+    /// The same with the faults of the ledger, given out by `seed`; no seed, no faults.
+    pub(crate) fn with_faults(hosts: usize, seed: &str) -> Server {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .env("OMNES_BENCH_ROLE", "server")
             .env("OMNES_BENCH_HOSTS", hosts.to_string())
+            .env("OMNES_BENCH_SEED", seed)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -48,9 +54,13 @@ impl Drop for Server {
 /// The role: serves until standard input ends.
 pub(crate) fn serve() {
     let hosts = std::env::var("OMNES_BENCH_HOSTS").expect("how many").parse().expect("a number");
+    let faults = match std::env::var("OMNES_BENCH_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => Faults::by_shares(hosts, LEDGER, seed),
+        None => Faults::none(),
+    };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let config = FleetConfig { transport: Transport::Loopback, ..FleetConfig::scripted(hosts) };
+        let config = FleetConfig { transport: Transport::Loopback, faults, ..FleetConfig::scripted(hosts) };
         let fleet = Fleet::start(config).await.expect("a fleet");
         let dir = tempfile::tempdir().expect("a directory");
         describe(&fleet, dir.path());

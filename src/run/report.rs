@@ -324,18 +324,11 @@ fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
 
 /// The kind of an outcome in a few words; hosts of one kind are counted together.
 fn kind(outcome: &Outcome) -> String {
-    use crate::ssh::ConnectError::*;
     match outcome {
         Outcome::Exited(0) => "ok".into(),
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
-        Outcome::NotRun(NotRun::Connect(error)) => match error {
-            Unreachable { stage, .. } => format!("unreachable ({stage})"),
-            Unsupported(_) => "not supported".into(),
-            HostKey(_) => "host key refused".into(),
-            Login(_) => "login refused".into(),
-            Throttled(_) => "throttled".into(),
-        },
+        Outcome::NotRun(NotRun::Connect(error)) => error.kind(),
         Outcome::NotRun(NotRun::Cancelled) => "cancelled".into(),
         Outcome::NotRun(NotRun::NotStarted) => "not started".into(),
         Outcome::Unknown(Unknown::TimedOut(_)) => "timed out, may still run".into(),

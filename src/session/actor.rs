@@ -182,7 +182,9 @@ impl Actor {
             Err(refused) => return refused.into(),
         };
         let size = *sizes.borrow_and_update();
-        let opening = self.open(&target, size);
+        // On the heap, so that it goes when it is done: within this future its state, several times that of a session at
+        // rest, would be kept for the session's life.
+        let opening = Box::pin(self.open(target, size));
         let (link, channel) = tokio::select! {
             biased;
             () = end.cancelled() => return Outcome::NotRun(NotRun::Cancelled),
@@ -201,11 +203,11 @@ impl Actor {
         outcome
     }
 
-    async fn open(&self, target: &Target, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
+    async fn open(&self, target: Target, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
         let turn = self.turns.clone().acquire_owned().await.ok();
         let reporter =
             Reporter { voice: self.voice.clone(), turn: Mutex::new(turn), stage: Mutex::new(Stage::Resolve) };
-        let link = self.connector.connect(target, &reporter).await?;
+        let link = self.connector.connect(&target, &reporter).await?;
         let channel = link.shell(TERM, size).await.map_err(|error| match error {
             StartError::NotRun(error) => error.into(),
             StartError::Lost(why) => Outcome::Unknown(Unknown::LinkLost(why)),
@@ -275,5 +277,29 @@ impl Actor {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::Nobody;
+    use crate::ssh::{KnownHosts, Tcp};
+
+    #[tokio::test]
+    async fn a_session_at_rest_keeps_no_room_for_its_connect() {
+        let connector =
+            Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())));
+        let actor = Actor {
+            connector,
+            turns: Arc::new(Semaphore::new(1)),
+            voice: Voice { listener: Arc::default(), mailbox: Mailbox::new(SessionId(1)) },
+        };
+        let (_input, inputs) = mpsc::channel(INPUT_PLACES);
+        let (_resize, sizes) = watch::channel(Size::DEFAULT);
+        let refused = Err(ConnectError::Login("none".to_owned()));
+        let life = actor.live(refused, inputs, sizes, CancellationToken::new());
+        let bytes = std::mem::size_of_val(&life);
+        assert!(bytes <= 4096, "a thousand sessions hold a thousand of these: {bytes} bytes");
     }
 }

@@ -7,7 +7,7 @@
 //! [`ITEM_COST`] bytes of that bound too, so that empty messages are not free.
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -67,34 +67,38 @@ pub struct ChannelInput {
 impl ChannelInput {
     /// Sends bytes; waits while the host's window is full. Dropped while it waits, part of the bytes may have gone.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Gone> {
-        self.unless_gone(self.half.data_bytes(bytes)).await
+        self.unless_gone(pin!(self.half.data_bytes(bytes))).await
     }
 
     /// Says that nothing more will come.
     pub async fn eof(&mut self) -> Result<(), Gone> {
-        self.unless_gone(self.half.eof()).await
+        self.unless_gone(pin!(self.half.eof())).await
     }
 
     /// Changes the size of the terminal (RFC 4254 section 6.7).
     pub async fn resize(&mut self, size: Size) -> Result<(), Gone> {
-        self.unless_gone(self.half.window_change(size.cols.into(), size.rows.into(), 0, 0)).await
+        self.unless_gone(pin!(self.half.window_change(size.cols.into(), size.rows.into(), 0, 0))).await
     }
 
     /// Sends a signal, named without `SIG` (RFC 4254 section 6.9); the host need not heed it.
     pub async fn signal(&mut self, name: &str) -> Result<(), Gone> {
-        self.unless_gone(self.half.signal(signal(name))).await
+        self.unless_gone(pin!(self.half.signal(signal(name)))).await
     }
 
     /// Closes the channel: the output ends with what has come, whatever the host still had to say.
     pub async fn close(&mut self) {
-        let _ = self.unless_gone(self.half.close()).await;
+        let _ = self.unless_gone(pin!(self.half.close())).await;
         // russh forgets a channel that we have closed, so the host's own close is never heard.
         self.hub.closed(self.half.id());
         self.mailbox.close(Ok(()));
     }
 
-    /// russh waits for ever for the window of a connection that has died, so the end is watched beside it.
-    async fn unless_gone(&self, sent: impl Future<Output = Result<(), russh::Error>>) -> Result<(), Gone> {
+    /// russh waits for ever for the window of a connection that has died, so the end is watched beside it. What is sent
+    /// is pinned by the caller: handed over by value it would be kept twice in the state of every idle session.
+    async fn unless_gone(
+        &self,
+        sent: Pin<&mut impl Future<Output = Result<(), russh::Error>>>,
+    ) -> Result<(), Gone> {
         tokio::select! {
             biased;
             () = self.mailbox.gone() => Err(Gone),

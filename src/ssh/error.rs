@@ -27,3 +27,16 @@ pub enum ConnectError {
     #[error("throttled: {0}")]
     Throttled(String),
 }
+
+impl ConnectError {
+    /// The kind in a few words, without what a host or a system said about it.
+    pub fn kind(&self) -> String {
+        match self {
+            ConnectError::Unreachable { stage, .. } => format!("unreachable ({stage})"),
+            ConnectError::Unsupported(_) => "not supported".to_owned(),
+            ConnectError::HostKey(_) => "host key refused".to_owned(),
+            ConnectError::Login(_) => "login refused".to_owned(),
+            ConnectError::Throttled(_) => "throttled".to_owned(),
+        }
+    }
+}

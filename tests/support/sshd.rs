@@ -233,6 +233,28 @@ impl Sshd {
         (self.child, self.log) = (child, log);
     }
 
+    /// Sends a signal to the processes that serve its sessions, and not to the shells in them: STOP makes a host that
+    /// takes no input, CONT lets it go on.
+    pub fn signal_sessions(&self, signal: Signal) {
+        let mut found = vec![self.child.id()];
+        while let Some(children) = children_of(&found) {
+            let serves = |id: &u32| {
+                let name = fs::read_to_string(format!("/proc/{id}/comm"));
+                name.is_ok_and(|name| name.starts_with("sshd"))
+            };
+            let serving: Vec<u32> = children.into_iter().filter(serves).collect();
+            if serving.is_empty() {
+                break;
+            }
+            found.extend(serving);
+        }
+        assert!(found.len() > 1, "nobody is logged in");
+        for id in &found[1..] {
+            let id = i32::try_from(*id).ok().and_then(Pid::from_raw).expect("a process id");
+            kill_process(id, signal).expect("it lives");
+        }
+    }
+
     /// Ends the server and every session of it at once, as a crash of the machine would.
     pub fn kill(&mut self) {
         let mut doomed = vec![self.child.id()];

@@ -145,9 +145,9 @@ fn the_table_of_unknown_keys() {
     ┏━ Unknown host keys ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃The keys of 2 hosts are not known yet. Compare the fingerprint before you     ┃
     ┃accept.                                                                       ┃
-    ┃  longer-name.example.org                                                     ┃
+    ┃▶ longer-name.example.org                                                     ┃
     ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
-    ┃▶ web05                                                                       ┃
+    ┃  web05                                                                       ┃
     ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
     ┃a accepts the marked key · A all · r refuses it · R all · Esc later           ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛

@@ -154,6 +154,11 @@ impl Questions {
     /// A question came.
     pub fn add(&mut self, id: QuestionId, question: Question, now: Duration) {
         self.waiting.push(Waiting { id, question, since: now });
+        let first = self.host_keys().next().map(|(id, _)| id);
+        // Nobody has looked at the table yet, let alone moved in it: it begins at its top.
+        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.listens_from > now) {
+            dialog.selected = first;
+        }
     }
 
     /// Nobody waits for this answer any more. The dialog stays, and so does what was typed in it.

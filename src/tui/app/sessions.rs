@@ -10,7 +10,6 @@ use crate::outcome::{NotRun, Outcome, Unknown};
 use crate::pane::{HistoryLimit, Pane};
 use crate::session::{SessionEvent, SessionId, SessionState};
 use crate::size::Size;
-use crate::ssh::ConnectError;
 use crate::tui::action::Action;
 use crate::tui::event::{Effect, TargetIndex};
 
@@ -194,13 +193,7 @@ impl App {
 pub fn ending_in_short(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Unknown(Unknown::LinkLost(_)) => "link lost".to_owned(),
-        Outcome::NotRun(NotRun::Connect(error)) => match error {
-            ConnectError::Unreachable { stage, .. } => format!("unreachable ({stage})"),
-            ConnectError::Unsupported(_) => "not supported".to_owned(),
-            ConnectError::HostKey(_) => "host key refused".to_owned(),
-            ConnectError::Login(_) => "login refused".to_owned(),
-            ConnectError::Throttled(_) => "throttled".to_owned(),
-        },
+        Outcome::NotRun(NotRun::Connect(error)) => error.kind(),
         other => ending(other),
     }
 }
