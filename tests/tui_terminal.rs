@@ -13,7 +13,7 @@ fn demo(home: &tempfile::TempDir) -> Ui {
     let home = home.path().to_str().expect("a path in UTF-8");
     let env = [("HOME", home), ("TERM", "xterm-256color"), ("PATH", "/usr/bin:/bin")];
     let ui = Ui::start(Path::new(env!("CARGO_BIN_EXE_omnes")), &["demo", "--hosts", "2"], &env, (30, 100));
-    ui.wait("a host that hears", |screen| screen.contains("● demo01") && screen.contains("$"));
+    ui.wait("two prompts", |screen| screen.contains("demo01:~$") && screen.contains("demo02:~$"));
     ui
 }
 
@@ -110,7 +110,8 @@ fn the_cursor_stands_where_the_focused_host_has_it() {
     let home = tempfile::tempdir().expect("a directory");
     let ui = demo(&home);
     ui.write("abc");
-    let screen = ui.wait("the echo", |screen| screen.contains("$ abc") && screen.cursor.0 == 1);
+    let echoed = |screen: &ui::Screen| screen.rows[1].contains("$ abc") && screen.cursor.0 == 1;
+    let screen = ui.wait("the echo in the focused tile", echoed);
     let column =
         screen.rows[1].find("$ abc").expect("the focused tile is on top") - "║".len() + "║".chars().count();
     ui.wait("the cursor behind it", |screen| usize::from(screen.cursor.1) == column + "$ abc".len());
@@ -130,7 +131,7 @@ fn a_suspended_program_gives_the_terminal_to_the_shell_and_comes_back_with_fg() 
     let ui = Ui::start(Path::new("/bin/bash"), &["--norc", "--noprofile", "-i"], &env, (30, 100));
     ui.wait_for("shell>");
     ui.line(&format!("{} demo --hosts 2", env!("CARGO_BIN_EXE_omnes")));
-    ui.wait("a host that hears", |screen| screen.contains("● demo01") && screen.contains("$"));
+    ui.wait("two prompts", |screen| screen.contains("demo01:~$") && screen.contains("demo02:~$"));
     ui.line("x=kept");
     ui.keys("C-a C-z");
     ui.wait_for("Stopped");
