@@ -3,11 +3,16 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use omnes::{cli, outcome::Exit, run::limits};
+use omnes::{cli, escape, outcome::Exit, run::limits};
+
+/// How much of a panic's message is told, in characters.
+const PANIC: usize = 1000;
 
 fn main() -> ExitCode {
     limits::forbid_core_dumps();
     std::panic::set_hook(Box::new(|panic| {
+        // A panic may quote what it stumbled over, and that may be a host's.
+        let panic = escape::text(&panic.to_string(), PANIC);
         let _ = writeln!(std::io::stderr(), "omnes: internal error, please report it: {panic}");
     }));
     let words = std::env::args_os().skip(1).collect();

@@ -88,7 +88,11 @@ fn bad_input_exits_2_names_the_place_and_contacts_nobody() {
         (&["run", host, "--connect-timeout", "0", "--", "x"], &["above 0"]),
         (&["run", host, "-p", "70000", "--", "x"], &["70000"]),
         (&["run", host, "-o", "NoSuchOption=1", "--", "x"], &["NoSuchOption", "-o"]),
-        (&["run", host, "-F", "/no/such/file", "--", "x"], &["/no/such/file"]),
+        (&["run", host, "-F", "/no/such/file", "--", "x"], &["-F", "/no/such/file", "`none`"]),
+        (&["run", host, "-o", "User=-x", "--", "x"], &["-o User", "dash"]),
+        (&["run", host, "-o", "HostName=a;b", "--", "x"], &["-o HostName", "a;b"]),
+        (&["run", host, "-o", "HostName=%z", "--", "x"], &["-o HostName", "%z"]),
+        (&["run", host, "-l", "a`b", "--", "x"], &["-l", "a`b"]),
         (&["run", host, "web[1-", "--", "x"], &["web[1-"]),
         (&["run", host, "@nosource:x", "--", "x"], &["nosource"]),
         (&["run", host, "h[1-999999999]", "--", "x"], &["100,000"]),
@@ -136,6 +140,11 @@ fn a_bad_preference_is_refused_with_file_line_and_the_nearest_name() {
         );
         assert_eq!(ran.err.trim_end(), sentence, "{words:?}");
     }
+    // What only the TUI takes is judged everywhere too.
+    let place = Place::new().with(file, "[keys]\ndetahc = \"x\"\n");
+    let ran = place.run(&["run", "web", "--", "x"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains(":2:1: `detahc` is no action; did you mean `detach`?"), "{}", ran.err);
 }
 
 #[test]

@@ -315,3 +315,14 @@ fn a_demo_that_is_interrupted_leaves_no_files_behind() {
         }
     }
 }
+
+#[test]
+fn output_that_cannot_be_written_is_our_fault_everywhere() {
+    for words in
+        ["man", "completions bash", "hosts web01", "demo", "demo serve", "demo run --hosts 1 -- echo x"]
+    {
+        let (code, _, err) = bash(&format!("$OMNES {words} </dev/null >/dev/full"));
+        assert_eq!(code, 6, "{words}: {err}");
+        assert!(err.contains("No space left on device"), "{words}: {err}");
+    }
+}

@@ -141,6 +141,17 @@ fn a_dead_server_and_a_changed_key_are_told_apart() {
     assert!(!lab.servers[2].log().contains("Accepted"), "nothing was sent to the impostor");
 }
 
+#[test]
+fn a_link_that_is_lost_after_the_status_is_told_of() {
+    let lab = Lab::named(&["alpha"]);
+    // What runs on in the background keeps the output open; a second after the status it ends the server's process.
+    let command = "P=$PPID; (sleep 1; kill -9 $P) & echo said; exit 0";
+    let run = lab.run(&["run", "lab", "--", command]);
+    let err = text(&run.stderr);
+    assert_eq!((run.status.code(), text(&run.stdout).as_str()), (Some(0), "alpha: said\n"), "{err}");
+    assert!(err.contains("omnes: alpha: the command has ended, but its output may lack its end: "), "{err}");
+}
+
 /// Types a line whose text and effect differ, so that the echo of the typing is not taken for the answer.
 fn say(ui: &Ui, word: &str) {
     ui.line(&format!("echo {}''{}", &word[..1], &word[1..]));

@@ -56,10 +56,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             true if interrupts.try_recv().is_ok() => Ok(Exit::Interrupted),
             true => screen.show(fleet.clone()).await,
             false => tokio::select! {
-                told = story::play(screen, fleet.clone(), &mut out) => match told {
-                    Err(error) if is_broken_pipe(&error) => Ok(Exit::OwnFault),
-                    told => told.map(|()| Exit::Well),
-                },
+                told = story::play(screen, fleet.clone(), &mut out) => told_story(told),
                 Some(_) = interrupts.recv() => Ok(Exit::Interrupted),
             },
         };
@@ -134,8 +131,12 @@ fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {
     served.map(|()| Exit::Well)
 }
 
-/// Whoever read our output has gone away, and knows it.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind == Some(std::io::ErrorKind::BrokenPipe)
+/// What a story came to. Whoever read our output and has gone away knows it; other faults of the output need a word.
+fn told_story(told: anyhow::Result<()>) -> anyhow::Result<Exit> {
+    let Err(error) = told else { return Ok(Exit::Well) };
+    match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::BrokenPipe) => Ok(Exit::OwnFault),
+        Some(_) => Err(error).context(OwnFault("standard output cannot be written".into())),
+        None => Err(error),
+    }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use clap::CommandFactory;
 
+use super::OwnFault;
 use super::args::{Cli, CompletionsArgs, ManArgs};
 
 /// Prints a completion script; clusters are asked for when the user completes.
@@ -12,7 +13,7 @@ pub(super) fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "omnes", &mut script);
     script.extend_from_slice(cluster_names(args.shell).as_bytes());
-    out.write_all(&script).context("standard output cannot be written")
+    print(&script, out)
 }
 
 /// What a shell needs to complete names of clusters too; empty where its script offers no way.
@@ -58,7 +59,15 @@ pub(super) fn man(args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(root).render(&mut page).context("the page cannot be rendered")?;
-    out.write_all(&page).context("standard output cannot be written")
+    print(&page, out)
+}
+
+fn print(text: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
+    match out.write_all(text).and_then(|()| out.flush()) {
+        // A reader that has seen enough is no fault.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context(OwnFault("standard output cannot be written".into())),
+    }
 }
 
 #[cfg(test)]

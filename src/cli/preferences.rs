@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::screen;
 use crate::config::{self, Config};
 use crate::ssh::UserEnvironment;
 
@@ -12,7 +13,9 @@ pub(super) fn directory(environment: &UserEnvironment) -> PathBuf {
     base.map_or_else(|| environment.home.join(".config"), Path::to_owned).join("omnes")
 }
 
-/// The preferences of this user.
+/// The preferences of this user, checked as a whole: a wrong key of the TUI is an error of every command.
 pub(super) fn read(environment: &UserEnvironment) -> anyhow::Result<Config> {
-    Ok(config::read(&directory(environment).join("config.toml"))?)
+    let config = config::read(&directory(environment).join("config.toml"))?;
+    screen::options(&config)?;
+    Ok(config)
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::report::{Output, Reporter, Summary};
 use super::writer::{Ends, QUEUE, Writer};
 use super::{Happened, HostIx, Interrupt, Plan, Stream};
+use crate::hosts::Host;
 use crate::outcome::{Exit, NotRun, Outcome, Unknown};
 use crate::ssh::{Channel, ChannelEvent, ChannelOutput, ConnectError, Connector, StartError, Target};
 
@@ -100,6 +101,8 @@ struct Shared {
     command_timeout: Option<Duration>,
     connector: Connector,
     events: mpsc::Sender<Happened>,
+    /// By host: its name.
+    names: Vec<Host>,
     /// By host: the exec request may have been handed over.
     sent: Vec<AtomicBool>,
 }
@@ -113,6 +116,7 @@ impl Run {
             command_timeout: plan.limits.command_timeout,
             connector,
             events,
+            names: plan.hosts,
             sent: (0..n).map(|_| AtomicBool::new(false)).collect(),
         };
         Run {
@@ -327,6 +331,11 @@ async fn follow(
             input.close().await;
         };
         let _ = timeout(CLOSING, closing).await;
+    }
+    if let (Some(_), Err(Unknown::LinkLost(why))) = (&status, &end) {
+        let name = &shared.names[host.0];
+        let sentence = format!("{name}: the command has ended, but its output may lack its end: {why}");
+        let _ = shared.events.send(Happened::Notice(sentence)).await;
     }
     // A status that has arrived is the truth, even where the channel never closed.
     match (status, end) {

@@ -73,7 +73,22 @@ impl Overrides {
         if let Some(why) = user.as_deref().and_then(bad_user) {
             return Err(ConfigError::Option(format!("-l: {why}")));
         }
-        let options = options.iter().map(|option| parse_option(option)).collect::<Result<_, _>>()?;
+        let options: Vec<Setting> =
+            options.iter().map(|option| parse_option(option)).collect::<Result<_, _>>()?;
+        // What is wrong for every host is an error of the command line.
+        for option in &options {
+            let wrong = match option {
+                Setting::User(user) => bad_user(user).map(|why| format!("-o User: {why}")),
+                Setting::HostName(name) => expand_host_name(name, "host")
+                    .and_then(|address| canonical(&address))
+                    .err()
+                    .map(|why| format!("-o HostName: {why}")),
+                _ => None,
+            };
+            if let Some(why) = wrong {
+                return Err(ConfigError::Option(why));
+            }
+        }
         Ok(Overrides { user, port, identities, options })
     }
 }

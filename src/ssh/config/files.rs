@@ -115,6 +115,10 @@ impl<'a> Reader<'a> {
                 self.lines(&text, path, Within { kind, trust, depth: 0, guard })
             }
             Err(error) if is_missing(&error) && missing == Missing::IsFine => Ok(()),
+            Err(error) if missing == Missing::IsAnError => Err(ConfigError::File(format!(
+                "-F: {} cannot be read: {error}; name a file, or `none`",
+                shown(path)
+            ))),
             Err(error) => Err(ConfigError::File(format!("{}: {error}", shown(path)))),
         }
     }
