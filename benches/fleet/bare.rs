@@ -1,7 +1,7 @@
 //! The floor: a bare russh client that compares one host key, logs in with one key and asks nothing else.
 //!
 //! It parses no configuration and no known_hosts, keeps no journal and shows nothing. What omnes costs beside it is what
-//! omnes itself costs. It uses the same key exchange, cipher and key types, and the same socket options.
+//! omnes itself costs. It uses the same key exchange, cipher and key types, and nodelay.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
