@@ -149,7 +149,7 @@ fn a_full_disk_is_named_and_our_fault() {
 fn a_famine_of_descriptors_lowers_the_fan_out_and_loses_nobody() {
     let (code, out, err) = bash("ulimit -n 128; $OMNES demo run --hosts 60 -- hostname");
     assert_eq!((code, out.lines().count()), (0, 60), "{err}");
-    assert!(err.starts_with("omnes: 8 hosts at once instead of 60: 128 file descriptors"), "{err}");
+    assert!(err.starts_with("omnes: fan-out 8 instead of 60: 128 file descriptors"), "{err}");
 }
 
 /// A run that has begun.

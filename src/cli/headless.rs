@@ -50,7 +50,7 @@ pub(super) fn limits_for(how: &HowArgs, config: &Config, hosts: usize, descripto
         Some(lower) => {
             let _ = writeln!(
                 std::io::stderr(),
-                "omnes: {lower} hosts at once instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
+                "omnes: fan-out {lower} instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
             );
             lower
         }
