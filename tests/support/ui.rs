@@ -24,8 +24,35 @@ pub(crate) struct Ui {
 struct Seen {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// The last whole frame: the program marks its frames as synchronised updates, and half of one proves nothing.
+    shown: Screen,
+    /// In the middle of a frame.
+    updating: bool,
     ended: bool,
 }
+
+impl Seen {
+    fn take(&mut self, bytes: &[u8]) {
+        // A mark may be cut in two between reads.
+        let from = self.raw.len().saturating_sub(FRAME_BEGINS.len());
+        self.raw.extend_from_slice(bytes);
+        self.parser.process(bytes);
+        let last = |mark: &[u8]| self.raw[from..].windows(mark.len()).rposition(|window| window == mark);
+        match (last(FRAME_BEGINS), last(FRAME_ENDS)) {
+            (Some(begin), Some(end)) => self.updating = begin > end,
+            (Some(_), None) => self.updating = true,
+            (None, Some(_)) => self.updating = false,
+            (None, None) => {}
+        }
+        if !self.updating {
+            self.shown = screen_of(&self.parser);
+        }
+    }
+}
+
+/// The marks of a synchronised update.
+const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
+const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
 
 /// The screen at one moment.
 #[derive(Clone)]
@@ -61,7 +88,9 @@ impl Ui {
             .expect("the program starts");
         let pty = Arc::new(pty);
         let parser = vt100::Parser::new(nonzero(rows), nonzero(cols), 0);
-        let seen = Arc::new((Mutex::new(Seen { parser, raw: Vec::new(), ended: false }), Condvar::new()));
+        let shown = screen_of(&parser);
+        let seen = Seen { parser, raw: Vec::new(), shown, updating: false, ended: false };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         thread::spawn({
             let (pty, seen) = (pty.clone(), seen.clone());
             move || watch(&pty, &seen)
@@ -109,7 +138,7 @@ impl Ui {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = self.seen.0.lock().expect("the reader lives");
         loop {
-            let screen = screen_of(&seen);
+            let screen = seen.shown.clone();
             if wanted(&screen) {
                 return screen;
             }
@@ -129,7 +158,7 @@ impl Ui {
 
     /// The screen now.
     pub(crate) fn screen(&self) -> Screen {
-        screen_of(&self.seen.0.lock().expect("the reader lives"))
+        self.seen.0.lock().expect("the reader lives").shown.clone()
     }
 
     /// Everything the program wrote to its terminal so far.
@@ -166,11 +195,7 @@ impl Ui {
         let mut seen = self.seen.0.lock().expect("the reader lives");
         while !seen.ended {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "the program does not end; the screen was:\n{}",
-                screen_of(&seen).text()
-            );
+            assert!(!left.is_zero(), "the program does not end; the screen was:\n{}", seen.shown.text());
             seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
         }
         drop(seen);
@@ -215,8 +240,7 @@ fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
                 if bytes.windows(3).any(|w| w == b"\x1b[c") {
                     let _ = pty.write_all(b"\x1b[?62;22c");
                 }
-                guard.raw.extend_from_slice(bytes);
-                guard.parser.process(bytes);
+                guard.take(bytes);
             }
             _ => guard.ended = true,
         }
@@ -227,8 +251,8 @@ fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
     }
 }
 
-fn screen_of(seen: &Seen) -> Screen {
-    let screen = seen.parser.screen();
+fn screen_of(parser: &vt100::Parser) -> Screen {
+    let screen = parser.screen();
     let cols = screen.size().1.get();
     Screen { rows: screen.rows(0, cols).collect(), cursor: screen.cursor_position() }
 }
