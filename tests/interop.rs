@@ -1,101 +1,39 @@
 //! The main job on servers that are not ours: Debian's sshd, and the built binary as a user starts it.
 
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/lab.rs"]
+mod lab;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/ui.rs"]
 mod ui;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
+use lab::Lab;
 use support::sshd::Sshd;
-use tempfile::TempDir;
 use ui::{Modes, Screen, Ui};
 
-const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
-
-/// Servers, and the home of a user who may log in to all of them.
-struct Lab {
-    servers: Vec<Sshd>,
-    home: TempDir,
-}
-
-impl Lab {
-    /// A server for each of `names`, which are the hosts of the cluster `lab`.
-    fn named(names: &[&str]) -> Lab {
-        let servers: Vec<Sshd> = names.iter().map(|_| Sshd::builder().start()).collect();
-        let lab = Lab { servers, home: TempDir::new().expect("a home") };
-        let mut config = String::new();
-        let list: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-        config.push_str(&format!("[clusters.lab]\nhosts = [{}]\n", list.join(", ")));
-        for (name, server) in names.iter().zip(&lab.servers) {
-            let key = server.client_key().display().to_string();
-            let port = server.port();
-            config.push_str(&format!(
-                "[hosts.{name}]\naddress = \"127.0.0.1\"\nport = {port}\nidentity = {key:?}\n"
-            ));
-        }
-        lab.write(".config/omnes/clusters.toml", &config);
-        lab.trust();
-        lab
+/// Five servers with ten addresses each: fifty hosts, in ClusterSSH's file.
+fn fifty() -> Lab {
+    let addresses = |server: usize| (1..=10).map(move |n| format!("127.{}.0.{n}", 20 + server));
+    let servers: Vec<Sshd> = (0..5)
+        .map(|n| {
+            let listen: Vec<String> = addresses(n).collect();
+            Sshd::builder().listen(&listen.iter().map(String::as_str).collect::<Vec<_>>()).start()
+        })
+        .collect();
+    let lab = Lab::of(servers);
+    let mut clusters = String::from("# fifty hosts on five machines\nfleet");
+    let mut ssh_config = String::new();
+    for (n, server) in lab.servers.iter().enumerate() {
+        clusters.push_str(&format!(" \\\n  127.{}.0.{{1..10}}:{}", 20 + n, server.port()));
+        let key = server.client_key();
+        ssh_config.push_str(&format!("Host 127.{}.*\n  IdentityFile {}\n", 20 + n, key.display()));
     }
-
-    /// Five servers with ten addresses each: fifty hosts, in ClusterSSH's file.
-    fn fifty() -> Lab {
-        let addresses = |server: usize| (1..=10).map(move |n| format!("127.{}.0.{n}", 20 + server));
-        let servers: Vec<Sshd> = (0..5)
-            .map(|n| {
-                let listen: Vec<String> = addresses(n).collect();
-                Sshd::builder().listen(&listen.iter().map(String::as_str).collect::<Vec<_>>()).start()
-            })
-            .collect();
-        let lab = Lab { servers, home: TempDir::new().expect("a home") };
-        let mut clusters = String::from("# fifty hosts on five machines\nfleet");
-        let mut ssh_config = String::new();
-        for (n, server) in lab.servers.iter().enumerate() {
-            clusters.push_str(&format!(" \\\n  127.{}.0.{{1..10}}:{}", 20 + n, server.port()));
-            let key = server.client_key();
-            ssh_config.push_str(&format!("Host 127.{}.*\n  IdentityFile {}\n", 20 + n, key.display()));
-        }
-        lab.write(".clusterssh/clusters", &format!("{clusters}\n"));
-        lab.write(".ssh/config", &ssh_config);
-        lab.trust();
-        lab
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("inside the home")).expect("a directory");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn trust(&self) {
-        let known: String = self.servers.iter().map(Sshd::known_hosts).collect();
-        self.write(".ssh/known_hosts", &known);
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(OMNES);
-        command.env_clear().env("HOME", self.home.path()).env("PATH", path()).args(args);
-        command.output().expect("omnes starts")
-    }
-
-    fn open(&self, args: &[&str], size: (u16, u16)) -> Ui {
-        let home = self.home.path().display().to_string();
-        let path = path();
-        let env = [("HOME", home.as_str()), ("PATH", &path), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")];
-        Ui::start(Path::new(OMNES), args, &env, size)
-    }
-}
-
-fn path() -> String {
-    std::env::var("PATH").expect("a PATH")
+    lab.write(".clusterssh/clusters", &format!("{clusters}\n"));
+    lab.write(".ssh/config", &ssh_config);
+    lab.trust();
+    lab
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -104,7 +42,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn one_command_on_fifty_servers() {
-    let lab = Lab::fifty();
+    let lab = fifty();
     let gathered = lab.run(&["run", "-b", "fleet", "--", "echo", "the", "same;", "exit 3"]);
     let (out, err) = (text(&gathered.stdout), text(&gathered.stderr));
     assert_eq!(gathered.status.code(), Some(1), "{out}{err}");
@@ -126,7 +64,7 @@ fn one_command_on_fifty_servers() {
 
 #[test]
 fn a_dead_server_and_a_changed_key_are_told_apart() {
-    let mut lab = Lab::named(&["alpha", "beta", "gamma"]);
+    let mut lab = Lab::known(&["alpha", "beta", "gamma"]);
     lab.servers[1].kill();
     let wrong = lab.servers[0].known_hosts().split_once(' ').expect("a key").1.to_owned();
     let gamma = format!("[127.0.0.1]:{} {wrong}", lab.servers[2].port());
@@ -143,7 +81,7 @@ fn a_dead_server_and_a_changed_key_are_told_apart() {
 
 #[test]
 fn a_link_that_is_lost_after_the_status_is_told_of() {
-    let lab = Lab::named(&["alpha"]);
+    let lab = Lab::known(&["alpha"]);
     // What runs on in the background keeps the output open; a second after the status it ends the server's process.
     let command = "P=$PPID; (sleep 1; kill -9 $P) & echo said; exit 0";
     let run = lab.run(&["run", "lab", "--", command]);
@@ -169,8 +107,8 @@ fn calm_shells(lab: &Lab, ui: &Ui, hosts: usize) {
 
 #[test]
 fn broadcast_detach_edit_and_attach_again() {
-    let lab = Lab::named(&["alpha", "beta", "gamma", "delta"]);
-    let mut ui = lab.open(&["lab"], (40, 130));
+    let lab = Lab::known(&["alpha", "beta", "gamma", "delta"]);
+    let mut ui = lab.open((40, 130));
     calm_shells(&lab, &ui, 4);
     say(&ui, "everyone");
     ui.wait("the line on every host", |screen| screen.count("everyone") == 4);
@@ -200,8 +138,8 @@ fn broadcast_detach_edit_and_attach_again() {
 
 #[test]
 fn vi_works_on_all_at_once() {
-    let lab = Lab::named(&["alpha", "beta", "gamma"]);
-    let ui = lab.open(&["lab"], (60, 100));
+    let lab = Lab::known(&["alpha", "beta", "gamma"]);
+    let ui = lab.open((60, 100));
     calm_shells(&lab, &ui, 3);
     ui.line("vi -u NONE -N note");
     let in_vi = |screen: &Screen| screen.count("~") >= 3 * 5;
@@ -219,8 +157,8 @@ fn vi_works_on_all_at_once() {
 
 #[test]
 fn a_server_dies_and_comes_back_as_waiting() {
-    let mut lab = Lab::named(&["alpha", "beta", "gamma"]);
-    let ui = lab.open(&["lab"], (60, 100));
+    let mut lab = Lab::known(&["alpha", "beta", "gamma"]);
+    let ui = lab.open((60, 100));
     calm_shells(&lab, &ui, 3);
     lab.servers[2].kill();
     ui.wait_for("→ 2 of 3 hosts");

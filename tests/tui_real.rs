@@ -1,6 +1,9 @@
 //! The TUI on Debian's sshd in a real terminal, where it goes wrong: pastes, questions, hosts that take nothing, panics.
 
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/lab.rs"]
+mod lab;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/ui.rs"]
@@ -10,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lab::Lab;
 use rustix::process::Signal;
 use support::need;
 use support::sshd::Sshd;
@@ -18,53 +22,7 @@ use ui::{Modes, Screen, Ui};
 
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
-/// Servers, which are the hosts of the cluster `lab`, and the home of a user.
-struct Lab {
-    servers: Vec<Sshd>,
-    home: TempDir,
-}
-
 impl Lab {
-    /// Hosts whose keys the user knows, and to which the user's key opens.
-    fn known(names: &[&str]) -> Lab {
-        let servers = names.iter().map(|_| Sshd::builder().start()).collect();
-        let lab = Lab { servers, home: TempDir::new().expect("a home") };
-        let keys: Vec<PathBuf> = lab.servers.iter().map(Sshd::client_key).collect();
-        lab.name(names, &keys);
-        let known: String = lab.servers.iter().map(Sshd::known_hosts).collect();
-        lab.write(".ssh/known_hosts", &known);
-        lab
-    }
-
-    /// Writes the cluster file.
-    fn name(&self, names: &[&str], keys: &[PathBuf]) {
-        let mut config = format!("[clusters.lab]\nhosts = {names:?}\n");
-        for ((name, server), key) in names.iter().zip(&self.servers).zip(keys) {
-            let (port, key) = (server.port(), key.display().to_string());
-            config.push_str(&format!(
-                "[hosts.{name}]\naddress = \"127.0.0.1\"\nport = {port}\nidentity = {key:?}\n"
-            ));
-        }
-        self.write(".config/omnes/clusters.toml", &config);
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("inside the home")).expect("a directory");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn open(&self, size: (u16, u16)) -> Ui {
-        let home = self.home.path().display().to_string();
-        let path = std::env::var("PATH").expect("a PATH");
-        let env = [("HOME", home.as_str()), ("PATH", &path), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")];
-        Ui::start(Path::new(OMNES), &["lab"], &env, size)
-    }
-
     /// Opens all, and brings their shells to the same bare state, each in a directory of its own.
     fn calm(&self, size: (u16, u16)) -> Ui {
         let (ui, hosts) = (self.open(size), self.servers.len());
