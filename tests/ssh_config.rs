@@ -104,7 +104,12 @@ fn which_ways_to_log_in_are_open() {
         ("Host db\nPasswordAuthentication no\n", open, open, open),
     ] {
         let resolved = resolve(config, "web").unwrap();
-        assert_eq!(resolved.target.logins, Logins { keys, passwords, questions }, "{config}");
+        let logins = resolved.target.logins;
+        assert_eq!(
+            (logins.keys, logins.passwords, logins.questions),
+            (keys, passwords, questions),
+            "{config}"
+        );
         assert!(resolved.notes.is_empty(), "{config}");
     }
     let ask = |config: &str, options: &[&str]| {

@@ -10,7 +10,7 @@ use omnes::hosts::Host;
 use omnes::pane::{HistoryLimit, Pane};
 use omnes::session::{Hub, SessionEvent, SessionId};
 use omnes::size::Size;
-use omnes::ssh::{Connector, HostKeyPolicy, KnownHosts, Logins, Target, Tcp};
+use omnes::ssh::{Connector, KnownHosts, Target, Tcp};
 
 use crate::measure;
 
@@ -107,21 +107,12 @@ fn targets(dir: &Path) -> Vec<Target> {
         .map(|line| {
             let port = line.rsplit_once(':').expect("a port").1.parse().expect("a number");
             Target {
-                host: Host::new(None, "127.0.0.1", Some(port)),
-                address: "127.0.0.1".to_owned(),
-                port,
-                user: "demo".to_owned(),
-                key_name: "127.0.0.1".to_owned(),
-                key_port: Some(port),
                 identities: vec![dir.join("key")],
                 identities_configured: true,
                 identities_only: true,
-                logins: Logins::default(),
-                agent: None,
                 user_known_hosts: vec![dir.join("known_hosts")],
-                global_known_hosts: Vec::new(),
-                policy: HostKeyPolicy::Strict,
                 connect_timeout: Duration::from_secs(60),
+                ..Target::bare(Host::new(None, "127.0.0.1", Some(port)), "127.0.0.1", port, "demo")
             }
         })
         .collect()

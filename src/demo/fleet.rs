@@ -20,7 +20,7 @@ use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_
 use super::shell_real;
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
-use crate::ssh::{ConnectError, Dial, Hop, HostKeyPolicy, Logins, Progress, Stage, Stream, Target};
+use crate::ssh::{ConnectError, Dial, Hop, Progress, Stage, Stream, Target};
 
 /// The most hosts of one fleet; on loopback each needs a file descriptor, and two more a connection.
 pub const MAX_HOSTS: usize = 10_000;
@@ -284,22 +284,15 @@ impl Fleet {
             Some(port) => ("127.0.0.1".to_owned(), *port),
             None => (name.to_owned(), 22),
         };
+        let host = crate::hosts::Host::new(None, name, None);
         Ok(Target {
-            host: crate::hosts::Host::new(None, name, None),
-            address,
-            port,
-            user: USER.to_owned(),
             key_name: name.to_owned(),
             key_port: None,
             identities: vec![self.client_key.clone()],
             identities_configured: true,
             identities_only: true,
-            logins: Logins::default(),
-            agent: None,
             user_known_hosts: vec![self.known_hosts.clone()],
-            global_known_hosts: Vec::new(),
-            policy: HostKeyPolicy::Strict,
-            connect_timeout: Duration::from_secs(15),
+            ..Target::bare(host, &address, port, USER)
         })
     }
 

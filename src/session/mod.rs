@@ -18,6 +18,9 @@ pub use actor::Hub;
 pub use mailbox::Listener;
 pub use state::SessionState;
 
+// What a session waits for is told by those who show sessions, and they do not name `ssh`.
+pub use crate::ssh::Wait;
+
 /// Which session; given out once and never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
@@ -33,6 +36,8 @@ impl fmt::Display for SessionId {
 pub enum SessionEvent {
     /// Its turn has come; it is at this stage.
     Connecting(Stage),
+    /// It is not under way: others come first, or the host turned it away and is tried again.
+    Waiting(Wait),
     /// It waits for an answer of the user, or begins to.
     Asking,
     /// Its shell runs; input is taken from now on.

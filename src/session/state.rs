@@ -1,7 +1,7 @@
 //! The states of a session, as its events tell them.
 
 use crate::outcome::Outcome;
-use crate::ssh::Stage;
+use crate::ssh::{Stage, Wait};
 
 use super::SessionEvent;
 
@@ -12,6 +12,8 @@ pub enum SessionState {
     Queued,
     /// On its way.
     Connecting(Stage),
+    /// Begun, but not under way; why.
+    Waiting(Wait),
     /// Waiting for an answer of the user.
     Asking,
     /// Its shell runs and takes input.
@@ -26,6 +28,7 @@ impl SessionState {
         match (self, event) {
             (closed @ SessionState::Closed(_), _) => closed,
             (_, SessionEvent::Connecting(stage)) => SessionState::Connecting(*stage),
+            (_, SessionEvent::Waiting(wait)) => SessionState::Waiting(wait.clone()),
             (_, SessionEvent::Asking) => SessionState::Asking,
             (_, SessionEvent::Ready) => SessionState::Ready,
             (_, SessionEvent::Closed(outcome)) => SessionState::Closed(outcome.clone()),

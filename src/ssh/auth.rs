@@ -233,17 +233,17 @@ mod tests {
     #[test]
     fn a_way_that_is_barred_is_not_taken() {
         let no_passwords = Logins { passwords: Way::Barred, ..Logins::default() };
-        let (steps, why) = climb_with(9, BOTH, no_passwords);
+        let (steps, why) = climb_with(9, BOTH, no_passwords.clone());
         assert!(!steps.contains(&Step::Password) && steps.len() == 6, "{steps:?} {why}");
-        let (steps, why) = climb_with(1, BOTH, no_passwords);
+        let (steps, why) = climb_with(1, BOTH, no_passwords.clone());
         assert_eq!(steps, [Step::Key(Offer::File(0))], "{why}");
         let password = Methods { password: true, ..Methods::default() };
-        let (steps, why) = climb_with(0, password, no_passwords);
+        let (steps, why) = climb_with(0, password, no_passwords.clone());
         assert_eq!(steps, [Step::Probe]);
         assert!(why.contains("bars passwords"), "{why}");
         let no_keys = Logins { keys: Way::Barred, ..Logins::default() };
-        assert!(climb_with(0, KEYS, no_keys).1.contains("bars keys"));
-        assert_eq!(climb_with(0, BOTH, no_keys).0[..2], [Step::Probe, Step::Password]);
+        assert!(climb_with(0, KEYS, no_keys.clone()).1.contains("bars keys"));
+        assert_eq!(climb_with(0, BOTH, no_keys.clone()).0[..2], [Step::Probe, Step::Password]);
     }
 
     #[test]

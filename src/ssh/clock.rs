@@ -20,6 +20,17 @@ pub trait Progress: Send + Sync {
     fn stage(&self, stage: Stage);
     /// It waits for an answer of the user (`true`), or goes on (`false`).
     fn asking(&self, asking: bool);
+    /// It is not under way but waits, or (`None`) goes on.
+    fn waiting(&self, _: Option<Wait>) {}
+}
+
+/// What a connection waits for before it goes on, which is no fault of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Its turn: many others go to the same network or through the same jump host.
+    Turn,
+    /// The host, or its jump host, turned us away before it knew us; it is tried again. What it said.
+    Throttled(String),
 }
 
 /// Nobody wants to know.
@@ -30,7 +41,7 @@ impl Progress for () {
 
 /// How long each stage took, human time apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases([Duration; 7]);
+pub struct Phases([Duration; Stage::COUNT]);
 
 impl Phases {
     /// Time spent in a stage; several tries add up.

@@ -101,7 +101,7 @@ impl<'a> Login<'a> {
     /// Lists the keys; the agent and the files are asked only once for all hosts.
     async fn gather(&mut self, control: &Control) -> Means {
         if self.target.logins.keys == Way::Barred {
-            let ladder = Ladder::new(Vec::new(), self.target.logins);
+            let ladder = Ladder::new(Vec::new(), self.target.logins.clone());
             return Means { agent: None, agent_keys: Vec::new(), files: Vec::new(), ladder };
         }
         let agent = self.target.agent.as_deref().map(|socket| self.shared.agents.get(socket));
@@ -132,7 +132,7 @@ impl<'a> Login<'a> {
         }
         let keys = if self.target.identities_only { AgentKeys::Configured } else { AgentKeys::All };
         let held: Vec<_> = agent_keys.iter().map(|key| key.key_data().clone()).collect();
-        let ladder = Ladder::new(order(&held, &public, &usable, keys), self.target.logins);
+        let ladder = Ladder::new(order(&held, &public, &usable, keys), self.target.logins.clone());
         Means { agent, agent_keys, files, ladder }
     }
 

@@ -10,6 +10,7 @@
 //! `known_hosts` is the store of host keys.
 
 mod agent;
+mod algorithms;
 mod auth;
 mod broker;
 mod channel;
@@ -35,8 +36,9 @@ mod stream;
 mod target;
 mod tuning;
 
+pub use algorithms::{Algorithms, Choice, Compression};
 pub use channel::{Channel, ChannelEvent, ChannelInput, ChannelOutput, Gone};
-pub use clock::{Phases, Progress};
+pub use clock::{Phases, Progress, Wait};
 pub use config::{ConfigError, ConfigSource, SshConfig};
 pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
@@ -49,4 +51,7 @@ pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
-pub use target::{HostKeyPolicy, Logins, Target, Way};
+pub use target::{
+    AddKeys, Alive, Family, HostKeyPolicy, Keeping, Logins, Method, Names, Route, SessionWishes,
+    SocketWishes, Target, TcpKeepalives, Terminal, Updates, Way,
+};

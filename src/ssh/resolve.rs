@@ -285,6 +285,7 @@ impl Resolver {
                 .as_ref()
                 .and_then(|&(limit, _)| limit)
                 .unwrap_or(CONNECT_TIMEOUT),
+            ..Target::bare(case.request.host.clone(), "", 22, "")
         };
         Ok(Resolved { target, origins, notes: note.into_iter().collect() })
     }
@@ -486,6 +487,7 @@ impl<'a> Heard<'a> {
             keys: way(no(&self.keys) || passed_over("publickey")),
             passwords: way(no(&self.passwords) || passed_over("password") || batch),
             questions: way(batch),
+            ..Logins::default()
         }
     }
 }

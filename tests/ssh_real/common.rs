@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use omnes::ask::{Answer, Ask, BoxFuture, Nobody, Question};
 use omnes::hosts::Host;
-use omnes::ssh::{
-    Channel, ChannelEvent, Connector, HostKeyPolicy, HostKeys, Link, Logins, Target, Tcp, Verdict,
-};
+use omnes::ssh::{Channel, ChannelEvent, Connector, HostKeyPolicy, HostKeys, Link, Target, Tcp, Verdict};
 
 use crate::support::sshd::Sshd;
 
@@ -67,21 +65,12 @@ pub(crate) fn user() -> String {
 /// A target for a server, with one key file.
 pub(crate) fn target(address: &str, port: u16, key: &Path) -> Target {
     Target {
-        host: Host::new(None, &format!("h{port}"), None),
-        address: address.to_owned(),
-        port,
-        user: user(),
-        key_name: address.to_owned(),
         key_port: Some(port),
         identities: vec![key.to_owned()],
         identities_configured: true,
-        identities_only: false,
-        logins: Logins::default(),
-        agent: None,
-        user_known_hosts: Vec::new(),
-        global_known_hosts: Vec::new(),
         policy: HostKeyPolicy::AcceptNew,
         connect_timeout: Duration::from_secs(30),
+        ..Target::bare(Host::new(None, &format!("h{port}"), None), address, port, &user())
     }
 }
 

@@ -70,7 +70,7 @@ impl App {
         }
         tile.state = std::mem::replace(&mut tile.state, SessionState::Queued).after(&event);
         match event {
-            SessionEvent::Connecting(_) | SessionEvent::Asking => {}
+            SessionEvent::Connecting(_) | SessionEvent::Waiting(_) | SessionEvent::Asking => {}
             SessionEvent::Ready => self.became_ready(member),
             SessionEvent::Output(bytes) => self.output(member, &bytes),
             SessionEvent::Written => {

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::broadcast::Receivers;
 use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
-use crate::session::SessionState;
+use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
@@ -55,6 +55,8 @@ fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
 fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
+        SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
+        SessionState::Waiting(Wait::Throttled(why)) => format!(" · waits to be let in: {why}"),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
         SessionState::Closed(outcome) => format!(" · closed: {}", ending_in_short(outcome)),
