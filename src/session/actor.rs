@@ -78,7 +78,8 @@ impl Hub {
             turns: self.turns.clone(),
             voice: Voice { listener: self.listener.clone(), mailbox: Mailbox::new(id) },
         };
-        tokio::spawn(actor.live(target, inputs, sizes, end.clone()));
+        // On the heap: a target is large, and a session at rest has no use for it.
+        tokio::spawn(actor.live(target.map(Box::new), inputs, sizes, end.clone()));
         self.sessions.insert(id, Wires { input, size: resize, end });
     }
 
@@ -158,7 +159,7 @@ struct Actor {
 impl Actor {
     async fn live(
         self,
-        target: Result<Target, ConnectError>,
+        target: Result<Box<Target>, ConnectError>,
         inputs: mpsc::Receiver<Bytes>,
         sizes: watch::Receiver<Size>,
         end: CancellationToken,
@@ -172,7 +173,7 @@ impl Actor {
 
     async fn connect_and_serve(
         &self,
-        target: Result<Target, ConnectError>,
+        target: Result<Box<Target>, ConnectError>,
         inputs: mpsc::Receiver<Bytes>,
         mut sizes: watch::Receiver<Size>,
         end: CancellationToken,
@@ -203,7 +204,7 @@ impl Actor {
         outcome
     }
 
-    async fn open(&self, target: Target, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
+    async fn open(&self, target: Box<Target>, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
         let turn = self.turns.clone().acquire_owned().await.ok();
         let reporter =
             Reporter { voice: self.voice.clone(), turn: Mutex::new(turn), stage: Mutex::new(Stage::Resolve) };
