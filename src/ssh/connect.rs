@@ -124,7 +124,15 @@ async fn attempt(
     login.run(&mut handle, &control).await?;
     control.establish();
     let left = Mutex::new(Some(clock.left()));
-    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
+    Ok(Link {
+        handle,
+        target: Arc::clone(target),
+        hub,
+        guard,
+        phases: clock.phases(),
+        limit: clock.limit(),
+        left,
+    })
 }
 
 /// Sorts the end of a connection that did not come to a login.
