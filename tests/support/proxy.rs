@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 const PIECE: usize = 16 * 1024;
 
 /// How long an end in order waits for the other sides' ends.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Which of the two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +79,12 @@ struct Shared {
 struct Lane {
     toxic: watch::Sender<Toxic>,
     passed: AtomicU64,
+    swallowed: AtomicU64,
 }
 
 impl Lane {
     fn new() -> Lane {
-        Lane { toxic: watch::Sender::default(), passed: AtomicU64::new(0) }
+        Lane { toxic: watch::Sender::default(), passed: AtomicU64::new(0), swallowed: AtomicU64::new(0) }
     }
 }
 
@@ -148,6 +149,11 @@ impl Proxy {
     /// Bytes that passed one way so far, of all connections.
     pub fn passed(&self, way: Way) -> u64 {
         self.shared.lane(way).passed.load(SeqCst)
+    }
+
+    /// Bytes of one way that were thrown away so far, of all connections.
+    pub fn swallowed(&self, way: Way) -> u64 {
+        self.shared.lane(way).swallowed.load(SeqCst)
     }
 }
 
@@ -238,18 +244,22 @@ async fn pump(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, lane: &Lane) -> R
         }
         let piece = &mut buffer[..read];
         match toxic {
-            Toxic::Swallow => continue,
+            Toxic::Swallow => {
+                lane.swallowed.fetch_add(read as u64, SeqCst);
+                continue;
+            }
             Toxic::Delay(time) => tokio::time::sleep(time).await,
             Toxic::Flip(at, mask) if (passed..passed + read as u64).contains(&at) => {
                 piece[(at - passed) as usize] ^= mask;
             }
             _ => {}
         }
+        // Counted first: whoever has received a byte finds it counted.
+        passed += read as u64;
+        lane.passed.fetch_add(read as u64, SeqCst);
         if to.write_all(piece).await.is_err() {
             return Err(End::Rst);
         }
-        passed += read as u64;
-        lane.passed.fetch_add(read as u64, SeqCst);
         if let Toxic::Drip(_, time) = toxic {
             tokio::time::sleep(time).await;
         }
