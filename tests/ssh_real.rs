@@ -14,6 +14,8 @@ mod forward;
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/proxy.rs"]
+mod proxy;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

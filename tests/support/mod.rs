@@ -3,6 +3,7 @@
 //! A test takes it with `pub mod support;`.
 
 pub mod config;
+pub mod proxy;
 pub mod sshd;
 
 use std::path::PathBuf;
