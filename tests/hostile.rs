@@ -13,8 +13,12 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use hostile::{Attack, Hostile};
+use omnes::ask::Nobody;
+use omnes::hosts::Host;
+use omnes::ssh::{Connector, HostKeys, Target, Tcp, Verdict};
 use serde_json::Value;
 use support::sshd::Sshd;
 use tempfile::TempDir;
@@ -202,4 +206,31 @@ fn no_session_comes_of_an_exchange_that_was_tampered_with() {
         let old = Attack::WITHOUT_A_PROMISE.contains(&attack);
         assert_eq!(fate(ended), if old { Fate::Harmless } else { Fate::NotRun }, "{ended}");
     }
+}
+
+/// Host keys that cannot be looked at without a fault of ours.
+struct Faulty;
+
+impl HostKeys for Faulty {
+    fn check(&self, target: &Target, _: &str, _: &[u8]) -> Verdict {
+        panic!("a fault, for {}", target.host)
+    }
+
+    fn learn(&self, _: &Target, _: &str, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn algorithms_for(&self, _: &Target) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_ends_one_connection_with_a_sentence() {
+    let hostile = Hostile::start(Attack::None);
+    let connector = Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(Faulty));
+    let host = Host::new(None, "odd", None);
+    let error = connector.connect(&Target::bare(host, "127.0.0.1", hostile.port(), "ann"), &()).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("a fault in omnes") && error.contains("--debug"), "{error}");
 }

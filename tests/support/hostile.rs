@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use super::wire::{Exchange, Message, Numbers, STRICT, Wire, msg, public_key};
+use super::wire::{Exchange, Message, Numbers, STRICT, Wire, key_blob, msg, public_key};
 
 /// What a server does to its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) enum Attack {
     ShareLong,
     ShareZero,
     NumberCutShort,
+    NumberBelowZero,
+    NumberZero,
     GroupOfNothing,
     BannerOfAMegabyte,
     BannerOfEscapes,
@@ -49,7 +51,7 @@ pub(crate) enum Attack {
 
 impl Attack {
     /// What a host may do to a client that has not asked for anything of the sort.
-    pub(crate) const ALL: [Attack; 27] = [
+    pub(crate) const ALL: [Attack; 29] = [
         Attack::LengthFourGigabytes,
         Attack::LengthZero,
         Attack::NameListOfAMegabyte,
@@ -60,6 +62,8 @@ impl Attack {
         Attack::ShareLong,
         Attack::ShareZero,
         Attack::NumberCutShort,
+        Attack::NumberBelowZero,
+        Attack::NumberZero,
         Attack::GroupOfNothing,
         Attack::BannerOfAMegabyte,
         Attack::BannerOfEscapes,
@@ -186,11 +190,16 @@ fn before_the_exchange(attack: Attack, wire: &mut Wire) -> io::Result<bool> {
         Attack::NameListOfAMegabyte => wire.send(&names(b"x,".repeat(500_000)))?,
         Attack::NameListEmpty => wire.send(&names(Vec::new()))?,
         Attack::NameListEndsInAComma => wire.send(&names(b"curve25519-sha256,,,".to_vec()))?,
-        Attack::NumberCutShort => {
+        Attack::NumberCutShort | Attack::NumberBelowZero | Attack::NumberZero => {
             wire.send(&names(b"diffie-hellman-group14-sha256".to_vec()))?;
             wire.expect(msg::KEX_INIT)?;
-            // Their number is said to be longer than all that comes.
-            wire.send(&Message::new(msg::KEX_REPLY).string("key").int(0xffff_fff0).byte(0x80))?;
+            let reply = Message::new(msg::KEX_REPLY).string(key_blob());
+            wire.send(&match attack {
+                // Longer, it says, than all that comes.
+                Attack::NumberCutShort => reply.int(0xffff_fff0).byte(0x80),
+                Attack::NumberBelowZero => reply.string([0x80]).string("signature"),
+                _ => reply.string("").string("signature"),
+            })?;
         }
         Attack::GroupOfNothing => {
             wire.send(&names(b"diffie-hellman-group-exchange-sha256".to_vec()))?;

@@ -137,7 +137,8 @@ fn host_key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a seed")
 }
 
-fn key_blob() -> Vec<u8> {
+/// That key as SSH writes it.
+pub(crate) fn key_blob() -> Vec<u8> {
     Message::default().string("ssh-ed25519").string(host_key().public_key().as_ref()).0
 }
 
