@@ -5,6 +5,9 @@
 mod hostile;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;
 #[path = "support/wire.rs"]
 mod wire;
 
@@ -142,7 +145,9 @@ enum Fate {
 
 fn fates(attack: Attack) -> &'static [Fate] {
     match attack {
-        Attack::None | Attack::HostKeysWithoutEnd | Attack::BannerOfEscapes => &[Fate::Harmless],
+        Attack::None | Attack::HostKeysWithoutEnd | Attack::BannerOfEscapes | Attack::BannersWithoutEnd => {
+            &[Fate::Harmless]
+        }
         Attack::WindowOverflow | Attack::DataBeyondTheWindow => &[Fate::Harmless, Fate::NotKnown],
         Attack::RequestFlood | Attack::ChannelFlood => &[Fate::Harmless, Fate::NotKnown],
         Attack::DataForNoChannel
@@ -206,6 +211,37 @@ fn no_session_comes_of_an_exchange_that_was_tampered_with() {
         let old = Attack::WITHOUT_A_PROMISE.contains(&attack);
         assert_eq!(fate(ended), if old { Fate::Harmless } else { Fate::NotRun }, "{ended}");
     }
+}
+
+#[test]
+fn in_the_tui_the_good_hosts_go_on() {
+    // Those that come to a terminal, or nearly.
+    let attacks = [
+        Attack::BannerOfEscapes,
+        Attack::FarewellOfEscapes,
+        Attack::PacketsOfNothing,
+        Attack::WindowOverflow,
+        Attack::DataBeyondTheWindow,
+        Attack::DataForNoChannel,
+        Attack::FloodInAnExchange,
+        Attack::ChannelFlood,
+    ];
+    let fleet = Fleet::of(&attacks);
+    let mut hosts: Vec<String> =
+        attacks.iter().zip(0..).map(|(one, n)| format!("{}{n}", one.host())).collect();
+    hosts.extend(["good0x0".to_owned(), "good1x0".to_owned()]);
+    let (home, path) = (fleet.home.path().display().to_string(), std::env::var("PATH").unwrap());
+    let env = [("HOME", &*home), ("PATH", &path), ("TERM", "xterm-256color"), ("LANG", "C.UTF-8")];
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut ui = ui::Ui::start(Path::new(OMNES), &hosts, &env, (50, 160));
+    ui.wait("the good hosts alone", |screen| screen.contains("→ 2 of 10 hosts"));
+    ui.line("echo still''-here");
+    ui.wait("their answer", |screen| screen.count("still-here") == 2);
+    ui.keys("C-a q");
+    ui.wait_for("sessions");
+    ui.keys("y");
+    assert!(ui.wait_exit().success());
+    assert_eq!(ui.modes(), ui::Modes::SANE);
 }
 
 /// Host keys that cannot be looked at without a fault of ours.

@@ -25,8 +25,11 @@ pub(crate) enum Attack {
     NumberBelowZero,
     NumberZero,
     GroupOfNothing,
+    GroupThatIsEven,
+    GroupOfGiants,
     BannerOfAMegabyte,
     BannerOfEscapes,
+    BannersWithoutEnd,
     ExtensionsWithoutEnd,
     PacketsOfNothing,
     WindowOverflow,
@@ -51,7 +54,7 @@ pub(crate) enum Attack {
 
 impl Attack {
     /// What a host may do to a client that has not asked for anything of the sort.
-    pub(crate) const ALL: [Attack; 29] = [
+    pub(crate) const ALL: [Attack; 32] = [
         Attack::LengthFourGigabytes,
         Attack::LengthZero,
         Attack::NameListOfAMegabyte,
@@ -65,8 +68,11 @@ impl Attack {
         Attack::NumberBelowZero,
         Attack::NumberZero,
         Attack::GroupOfNothing,
+        Attack::GroupThatIsEven,
+        Attack::GroupOfGiants,
         Attack::BannerOfAMegabyte,
         Attack::BannerOfEscapes,
+        Attack::BannersWithoutEnd,
         Attack::ExtensionsWithoutEnd,
         Attack::PacketsOfNothing,
         Attack::WindowOverflow,
@@ -201,12 +207,17 @@ fn before_the_exchange(attack: Attack, wire: &mut Wire) -> io::Result<bool> {
                 _ => reply.string("").string("signature"),
             })?;
         }
-        Attack::GroupOfNothing => {
+        Attack::GroupOfNothing | Attack::GroupThatIsEven | Attack::GroupOfGiants => {
             wire.send(&names(b"diffie-hellman-group-exchange-sha256".to_vec()))?;
-            wire.expect(34)?;
-            wire.send(&Message::new(msg::KEX_REPLY).string("").string(""))?;
-            wire.expect(32)?;
-            wire.send(&Message::new(33).string("key").string([0x80]).string("signature"))?;
+            wire.expect(msg::GROUP_REQUEST)?;
+            let group = Message::new(msg::GROUP);
+            wire.send(&match attack {
+                Attack::GroupOfNothing => group.string("").string(""),
+                Attack::GroupThatIsEven => group.number(&[&[0x80][..], &[0; 383]].concat()).string(""),
+                _ => group.number(&[0xff; 200_000]).number(&[0xff; 50_000]),
+            })?;
+            wire.expect(msg::GROUP_INIT)?;
+            wire.send(&Message::new(msg::GROUP_REPLY).string(key_blob()).string([1]).string("signature"))?;
         }
         _ => return Ok(false),
     }
@@ -225,6 +236,10 @@ fn in_the_login(attack: Attack, wire: &mut Wire) -> io::Result<bool> {
     wire.expect(msg::AUTH_REQUEST)?;
     match attack {
         Attack::BannerOfEscapes => wire.send(&Message::new(msg::AUTH_BANNER).string(ESCAPES).string(""))?,
+        Attack::BannersWithoutEnd => {
+            let banner = Message::new(msg::AUTH_BANNER).string(ESCAPES.repeat(100)).string("");
+            wire.send_all(std::iter::repeat_n(banner, 10_000))?;
+        }
         Attack::PromptsWithoutEnd => {
             wire.send(&Message::new(msg::AUTH_FAILURE).string("keyboard-interactive").byte(0))?;
             // Whether it takes up the offer or not, it gets the question.
@@ -242,8 +257,8 @@ fn in_the_login(attack: Attack, wire: &mut Wire) -> io::Result<bool> {
     wire.send(&Message::new(msg::AUTH_SUCCESS))?;
     if attack == Attack::ZipBomb {
         wire.compress();
-        // Two hundred megabytes of nothing in one packet.
-        wire.send(&Message(std::iter::once(msg::IGNORE).chain(std::iter::repeat_n(0, 200 << 20)).collect()))?;
+        // Sixteen megabytes of nothing in one small packet.
+        wire.send(&Message(std::iter::once(msg::IGNORE).chain(std::iter::repeat_n(0, 16 << 20)).collect()))?;
     }
     Ok(false)
 }

@@ -26,6 +26,10 @@ pub(crate) mod msg {
     pub(crate) const NEWKEYS: u8 = 21;
     pub(crate) const KEX_INIT: u8 = 30;
     pub(crate) const KEX_REPLY: u8 = 31;
+    pub(crate) const GROUP: u8 = 31;
+    pub(crate) const GROUP_INIT: u8 = 32;
+    pub(crate) const GROUP_REPLY: u8 = 33;
+    pub(crate) const GROUP_REQUEST: u8 = 34;
     pub(crate) const AUTH_REQUEST: u8 = 50;
     pub(crate) const AUTH_FAILURE: u8 = 51;
     pub(crate) const AUTH_SUCCESS: u8 = 52;
