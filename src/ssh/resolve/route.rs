@@ -119,7 +119,8 @@ impl Resolver {
         let chains = chains.iter().cloned().chain([text.to_owned()]).collect();
         let resolved = self.settle(&request, &Role::Hop(Trail { chains, before }));
         let resolved = resolved.map_err(|error| match error {
-            ConnectError::Unsupported(why) if why.starts_with("the jump hosts lead") => unsupported(why),
+            // It names a jump host already: the one that is wrong, not all that lead to it.
+            ConnectError::Unsupported(why) if why.contains("jump host") => unsupported(why),
             ConnectError::Unsupported(why) => unsupported(format!("the jump host {}: {why}", shown(last))),
             other => other,
         })?;
