@@ -4,7 +4,7 @@
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
 //! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
+//! answers the host; `hostkey` proves it, and `rotation` hears of its other keys; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
@@ -31,6 +31,7 @@ mod names;
 mod pattern;
 mod place;
 mod resolve;
+mod rotation;
 mod stage;
 mod stream;
 mod target;
@@ -44,7 +45,7 @@ pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
-pub use hostkey::{HostKeys, Verdict};
+pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;
