@@ -102,6 +102,8 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
+    let known = shared.keys.algorithms_for(target);
+    let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     clock.enter(Stage::Resolve);
     let hop = Hop::from(&**target);
     let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
@@ -117,7 +119,6 @@ async fn attempt(
         hub: Arc::clone(&hub),
         rotation: Rotation::new(&session),
     };
-    let config = shared.tuning.config(shared.keys.algorithms_for(target));
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await
@@ -127,7 +128,15 @@ async fn attempt(
     login.run(&mut handle, &control).await?;
     control.establish();
     let left = Mutex::new(Some(clock.left()));
-    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
+    Ok(Link {
+        handle,
+        target: Arc::clone(target),
+        hub,
+        guard,
+        phases: clock.phases(),
+        limit: clock.limit(),
+        left,
+    })
 }
 
 /// Sorts the end of a connection that did not come to a login.
