@@ -31,6 +31,7 @@ mod names;
 mod pattern;
 mod place;
 mod resolve;
+mod scan;
 mod stage;
 mod stream;
 mod target;
@@ -49,6 +50,7 @@ pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
+pub use scan::HostKey;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{
