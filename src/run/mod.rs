@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::outcome::Outcome;
 
+mod crew;
 pub mod fanout;
 pub mod gather;
 pub mod json;
