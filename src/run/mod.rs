@@ -16,9 +16,12 @@ pub mod fanout;
 pub mod gather;
 pub mod json;
 pub mod limits;
+pub mod ping;
 pub mod plan;
 pub mod report;
 pub mod stream;
+pub mod survey;
+mod tally;
 pub mod writer;
 
 pub use fanout::{Job, run};

@@ -61,18 +61,18 @@ pub struct KnownHosts {
 
 /// One file; `None` until it is needed.
 #[derive(Debug)]
-struct Slot {
-    path: Arc<Path>,
+pub(super) struct Slot {
+    pub(super) path: Arc<Path>,
     content: Mutex<Option<Result<Content, String>>>,
     /// Held by whoever appends. It is not `content`, since checks go on while another process has the file locked.
-    appending: Mutex<()>,
+    pub(super) appending: Mutex<()>,
     /// The file is to be looked at again before it is next used.
     doubted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Content {
-    index: Index,
+pub(super) struct Content {
+    pub(super) index: Index,
     /// What the file was when it was read; `None` where there was none.
     seen: Option<Seen>,
 }
@@ -195,7 +195,7 @@ impl KnownHosts {
         Ok(held)
     }
 
-    fn slot(&self, path: &Path) -> Arc<Slot> {
+    pub(super) fn slot(&self, path: &Path) -> Arc<Slot> {
         // A panic elsewhere leaves no half-made slot behind.
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = files.get(path) {
@@ -213,7 +213,7 @@ impl KnownHosts {
 }
 
 impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Content, String>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Result<Content, String>>> {
         let mut content = self.content.lock().unwrap_or_else(|poisoned| {
             // Whatever was being changed is read again.
             let mut content = poisoned.into_inner();
@@ -239,7 +239,7 @@ impl Slot {
     }
 }
 
-fn loaded<'a>(
+pub(super) fn loaded<'a>(
     path: &Path,
     content: &'a mut Option<Result<Content, String>>,
 ) -> Result<&'a mut Content, StoreError> {
@@ -262,7 +262,7 @@ impl Content {
     }
 
     /// Takes in what has changed since the file was read: only the end, if it has only grown.
-    fn refresh(&mut self, file: &File) -> io::Result<()> {
+    pub(super) fn refresh(&mut self, file: &File) -> io::Result<()> {
         let now = Seen::new(&file.metadata()?);
         if self.seen == Some(now) {
             return Ok(());
@@ -280,7 +280,7 @@ impl Content {
         Ok(())
     }
 
-    fn held(&mut self, path: &Arc<Path>, name: &str) -> Vec<Held> {
+    pub(super) fn held(&mut self, path: &Arc<Path>, name: &str) -> Vec<Held> {
         let found = self.index.find(name).into_iter();
         found
             .filter_map(|found| {
@@ -292,7 +292,7 @@ impl Content {
 }
 
 /// The line that keeps a key, and the key's algorithm. What ssh would not read back as this host's key is not written.
-fn line(name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
+pub(super) fn line(name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
     let plain = |c: char| c.is_ascii_graphic() && !"*?!,|#@\\\"'".contains(c);
     if name.is_empty() || !name.chars().all(plain) {
         let shown = escape::text(name, 80);
@@ -322,7 +322,7 @@ fn open(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
 }
 
 /// Opens for appending and locks; makes file and directory where they are missing, for the user alone.
-fn open_to_append(path: &Path) -> io::Result<File> {
+pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
         && !directory.exists()
     {
@@ -360,7 +360,7 @@ fn lock(file: &File) -> io::Result<()> {
 }
 
 /// The bytes from `offset` to the end, of a file within the bound.
-fn read_from(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_from(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     Positioned { file, at: offset }.take(BYTES + 1 - offset.min(BYTES)).read_to_end(&mut bytes)?;
     if offset + bytes.len() as u64 > BYTES {
@@ -383,6 +383,6 @@ impl Read for Positioned<'_> {
     }
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     escape::line(path.as_os_str().as_encoded_bytes())
 }

@@ -130,7 +130,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The name under which a host's key is kept: `name`, or `[name]:port`.
-pub(super) fn known_as(target: &Target) -> String {
+pub fn known_as(target: &Target) -> String {
     match target.key_port {
         Some(port) => format!("[{}]:{port}", target.key_name),
         None => target.key_name.clone(),
