@@ -11,13 +11,17 @@ use bytes::Bytes;
 
 use crate::outcome::Outcome;
 
+mod crew;
 pub mod fanout;
 pub mod gather;
 pub mod json;
 pub mod limits;
+pub mod ping;
 pub mod plan;
 pub mod report;
 pub mod stream;
+pub mod survey;
+mod tally;
 pub mod writer;
 
 pub use fanout::{Job, run};

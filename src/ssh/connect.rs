@@ -57,7 +57,7 @@ impl std::fmt::Debug for Parked {
 }
 
 /// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
+pub(super) const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
 
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
@@ -140,7 +140,7 @@ async fn attempt(
 }
 
 /// Sorts the end of a connection that did not come to a login.
-fn setback(error: ClientError, control: &Control) -> Setback {
+pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
     let error = match error {
         ClientError::Key(KeyEnd::Refused(error)) => return Setback::Final(error),
         ClientError::Key(KeyEnd::Parked(presented)) => return Setback::Parked(Parked::HostKey(presented)),
@@ -164,7 +164,7 @@ fn setback(error: ClientError, control: &Control) -> Setback {
 }
 
 /// Lets a dialer tell the clock its stages.
-struct Stages<'a>(&'a Clock);
+pub(super) struct Stages<'a>(pub(super) &'a Clock);
 
 impl Progress for Stages<'_> {
     fn stage(&self, stage: Stage) {

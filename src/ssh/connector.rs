@@ -57,6 +57,11 @@ impl Connector {
         Connector { shared: Arc::new(shared) }
     }
 
+    /// What its hosts share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;
     /// and looks again at known_hosts where it has changed. For a user who tries again by hand; secrets that a host has accepted stay.
     pub fn pardon(&self) {

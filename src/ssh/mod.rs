@@ -35,6 +35,7 @@ mod pattern;
 mod place;
 mod resolve;
 mod rotation;
+mod scan;
 mod stage;
 mod stream;
 mod target;
@@ -53,6 +54,7 @@ pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;
 pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
+pub use scan::HostKey;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{

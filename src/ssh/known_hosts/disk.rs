@@ -1,11 +1,9 @@
 //! A known_hosts file on the disk: opened without waiting, locked, appended to, replaced as a whole.
 
-use std::ffi::OsString;
-use std::fs::{DirBuilder, File, Metadata, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -48,7 +46,7 @@ impl Seen {
 }
 
 /// Opens without waiting for the other end of a FIFO; anything but a file (or /dev/null) is an error.
-pub(super) fn open(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
+pub(super) fn open(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File> {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("open's flags are an int");
     let file = options.custom_flags(nonblocking).open(path)?;
     let metadata = file.metadata()?;
@@ -77,7 +75,7 @@ pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
         lock(&file)?;
         // `ssh-keygen -R` puts a new file in its place; then this one is nobody's.
         let here = Seen::new(&file.metadata()?);
-        if std::fs::metadata(path).is_ok_and(|there| Seen::new(&there).is_same_file(&here)) {
+        if fs::metadata(path).is_ok_and(|there| Seen::new(&there).is_same_file(&here)) {
             return Ok(file);
         }
     }
@@ -100,39 +98,53 @@ fn lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Puts `text` in the place of a file that `old` has locked and that was as `seen` when it was read: a reader sees the
-/// old text or the new one, whole. A symbolic link stays one; owner and mode stay as they were; the old text is kept
-/// beside it with the ending `.old`, as ssh does.
-///
-/// False where the file has changed meanwhile and nothing was done: not everybody who appends takes the lock.
-pub(super) fn replace(path: &Path, old: &File, seen: Seen, text: &[u8]) -> io::Result<bool> {
-    let was = old.metadata()?;
-    if !was.is_file() {
+/// Puts a file with this text in the place of `file`, which `path` names and we have locked; gives the backup's path. A
+/// reader sees the old text or the new one, whole; owner and mode stay as they were.
+pub(super) fn exchange(file: &File, path: &Path, text: &[u8]) -> io::Result<PathBuf> {
+    let old = file.metadata()?;
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    if !old.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let path = std::fs::canonicalize(path)?;
-    let directory = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
     let mut new = tempfile::Builder::new().prefix(".known_hosts.").tempfile_in(directory)?;
     new.write_all(text)?;
-    if (was.uid(), was.gid()) != (new.as_file().metadata()?.uid(), new.as_file().metadata()?.gid()) {
-        let owner = (rustix::fs::Uid::from_raw(was.uid()), rustix::fs::Gid::from_raw(was.gid()));
-        rustix::fs::fchown(new.as_file().as_fd(), Some(owner.0), Some(owner.1))?;
+    let made = new.as_file().metadata()?;
+    if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+        fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
     }
-    new.as_file().set_permissions(PermissionsExt::from_mode(was.mode() & 0o7777))?;
-    new.as_file().sync_data()?;
-    let mut backup = OsString::from(path.as_os_str());
+    new.as_file().set_permissions(old.permissions())?;
+    new.as_file().sync_all()?;
+    let backup = back_up(path, directory)?;
+    new.persist(path)?;
+    File::open(directory)?.sync_all()?;
+    Ok(backup)
+}
+
+/// Gives the file a second name, in the place of an older backup, as ssh-keygen does.
+fn back_up(path: &Path, directory: &Path) -> io::Result<PathBuf> {
+    let mut backup = path.as_os_str().to_owned();
     backup.push(".old");
-    match std::fs::remove_file(&backup) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    let backup = PathBuf::from(backup);
+    // A name of our own first: a link cannot take the place of another.
+    let spare = tempfile::Builder::new()
+        .prefix(".known_hosts.")
+        .make_in(directory, |spare| fs::hard_link(path, spare));
+    match spare {
+        Ok(spare) => {
+            // Where the backup is this file already, this does nothing, and the spare name goes when it is dropped.
+            fs::rename(spare.path(), &backup)?;
+        }
+        // Some file systems have no links.
+        Err(_) => {
+            let mut copy = tempfile::Builder::new().prefix(".known_hosts.").tempfile_in(directory)?;
+            io::copy(&mut File::open(path)?, &mut copy)?;
+            copy.as_file().set_permissions(fs::metadata(path)?.permissions())?;
+            copy.as_file().sync_all()?;
+            copy.persist(&backup)?;
+        }
     }
-    std::fs::hard_link(&path, &backup)?;
-    let now = Seen::new(&std::fs::metadata(&path)?);
-    if now != seen {
-        return Ok(false);
-    }
-    new.persist(&path).map_err(|error| error.error)?;
-    Ok(true)
+    Ok(backup)
 }
 
 /// The bytes from `offset` to the end, of a file within the bound.

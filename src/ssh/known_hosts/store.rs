@@ -220,7 +220,7 @@ impl KnownHosts {
         &self,
         target: &Target,
         look: impl Fn(&Revoked) -> Option<Found>,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Place>, StoreError> {
         for path in &target.keeping.revoked {
             let file = Arc::clone(lock(&self.revoked).entry(path.clone()).or_default());
             // A missing file is an error, as it is for ssh.
@@ -231,10 +231,8 @@ impl KnownHosts {
             let revoked = file.get_or_init(read).as_ref();
             let revoked =
                 revoked.map_err(|why| StoreError::Unreadable { file: shown(path), why: why.clone() })?;
-            match look(revoked) {
-                Some(Some(line)) => return Ok(Some(format!("{}:{line}", shown(path)))),
-                Some(None) => return Ok(Some(shown(path))),
-                None => {}
+            if let Some(found) = look(revoked) {
+                return Ok(Some(Place { file: path.as_path().into(), line: found.unwrap_or(0) }));
             }
         }
         Ok(None)
@@ -365,7 +363,7 @@ impl Content {
         Ok(())
     }
 
-    fn held(&self, path: &Arc<Path>, name: &str) -> Vec<Held> {
+    pub(super) fn held(&self, path: &Arc<Path>, name: &str) -> Vec<Held> {
         let found = self.index.find(name).into_iter();
         found
             .filter_map(|found| {
@@ -383,7 +381,7 @@ pub(super) fn can_stand(name: &str) -> bool {
 }
 
 /// The line that keeps a key, and the key's algorithm. What ssh would not read back as this host's key is not written.
-fn line(target: &Target, name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
+pub(super) fn line(target: &Target, name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
     if !can_stand(name) {
         let shown = escape::text(name, 80);
         return Err(StoreError::NotKept(format!(

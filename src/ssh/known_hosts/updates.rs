@@ -5,13 +5,13 @@
 //! between two replacements for as long as several of them take.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::disk::{open_to_append, replace};
+use super::disk::{Seen, exchange, open_to_append};
 use super::store::{KnownHosts, Slot, can_stand, lock, shown};
 use super::update::{self, Change, KEYS, Plan, Role, Survey};
 use super::verdict::known_as;
@@ -118,10 +118,14 @@ impl KnownHosts {
     /// One try to make the changes; false where the file changed under us.
     fn replaced(&self, slot: &Slot, changes: &[(Role, &Change)]) -> Result<bool, String> {
         let failed = |error: io::Error| format!("{}: {error}", shown(&slot.path));
-        let file = open_to_append(&slot.path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
+        if fs::metadata(&slot.path).is_ok_and(|metadata| !metadata.is_file()) {
+            // What is "learned" into /dev/null stays nowhere.
             return Ok(true);
         }
+        drop(open_to_append(&slot.path).map_err(failed)?);
+        // Where the path is a link, the file is replaced that it leads to.
+        let real = fs::canonicalize(&slot.path).map_err(failed)?;
+        let file = open_to_append(&real).map_err(failed)?;
         let take_in = |file: &File| {
             let taken = slot.change(|content| content.refresh(file));
             taken.map_err(|error| error.to_string())?.map_err(failed)
@@ -132,10 +136,12 @@ impl KnownHosts {
             (update::rewrite(&content.index, changes), content.seen)
         };
         let (Some(text), Some(seen)) = (text, seen) else { return Ok(true) };
-        if !replace(&slot.path, &file, seen, &text).map_err(failed)? {
+        // Not everybody who appends takes the lock.
+        if Seen::new(&file.metadata().map_err(failed)?) != seen {
             return Ok(false);
         }
-        let new = File::open(&slot.path).map_err(failed)?;
+        exchange(&file, &real, &text).map_err(failed)?;
+        let new = File::open(&real).map_err(failed)?;
         take_in(&new)?;
         Ok(true)
     }

@@ -28,8 +28,8 @@ pub enum Verdict {
     },
     /// It says that this key is never to be accepted.
     Revoked {
-        /// What says so: the line, or the file where it has no lines.
-        at: String,
+        /// What says so.
+        at: Place,
     },
 }
 
@@ -45,7 +45,7 @@ pub enum Vouched {
     /// They revoke it, its key or its authority.
     Revoked {
         /// What says so.
-        at: String,
+        at: Place,
     },
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Held {
 pub(super) fn judge(held: &[Held], name: &str, blob: &[u8]) -> Verdict {
     // A revocation counts wherever it stands, also beside a line that holds the key.
     if let Some(revoked) = held.iter().find(|line| line.marker == Marker::Revoked && line.key.blob == blob) {
-        return Verdict::Revoked { at: revoked.at.to_string() };
+        return Verdict::Revoked { at: revoked.at.clone() };
     }
     let mut plain = held.iter().filter(|line| line.marker == Marker::Plain).peekable();
     if plain.peek().is_none() {
@@ -101,7 +101,7 @@ pub(super) fn vouch(
     let keys = [&certificate.key, &certificate.authority];
     let revoked = |line: &&Held| line.marker == Marker::Revoked && keys.contains(&&line.key.blob);
     if let Some(line) = held.iter().find(revoked) {
-        return Vouched::Revoked { at: line.at.to_string() };
+        return Vouched::Revoked { at: line.at.clone() };
     }
     let names_it = |line: &&Held| line.marker == Marker::Authority && line.key.blob == certificate.authority;
     match (held.iter().find(names_it), flaw()) {
@@ -173,7 +173,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The name under which a host's key is kept: `name`, or `[name]:port`.
-pub(crate) fn known_as(target: &Target) -> String {
+pub fn known_as(target: &Target) -> String {
     match target.key_port {
         Some(port) => format!("[{}]:{port}", target.key_name),
         None => target.key_name.clone(),
