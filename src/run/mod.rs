@@ -15,6 +15,7 @@ mod crew;
 pub mod fanout;
 pub mod gather;
 pub mod json;
+pub mod keys;
 pub mod limits;
 pub mod ping;
 pub mod plan;

@@ -109,19 +109,26 @@ impl Listed {
     /// What the list says about keys, given as algorithm and fingerprint, that one host presents. The first of `names`
     /// that the list holds is the host's.
     pub fn judge(&mut self, names: &[String], keys: &[(&str, &str)]) -> Vec<Listing> {
-        let held = names.iter().map(|name| self.held(&name.to_ascii_lowercase()));
-        let held = held.into_iter().find(|held| !held.right.is_empty() || !held.revoked.is_empty());
-        let Some(held) = held else { return vec![Listing::Absent; keys.len()] };
-        let holds = |print: &str| held.right.iter().any(|entry| entry.fingerprint == print);
+        let (mut right, mut revoked) = (Vec::new(), Vec::new());
+        for name in names {
+            let held = self.held(&name.to_ascii_lowercase());
+            // Whatever name a revocation stands under, it counts.
+            revoked.extend(held.revoked);
+            if right.is_empty() {
+                right = held.right;
+            }
+        }
+        let holds = |print: &str| right.iter().any(|entry| entry.fingerprint == print);
         let proven = keys.iter().any(|(_, print)| holds(print));
         let judge = |&(algorithm, print): &(&str, &str)| {
-            let same_type =
-                |entry: &Entry| entry.kind.as_deref().is_some_and(|kind| is_kind(algorithm, kind));
-            if held.revoked.iter().any(|revoked| revoked == print) {
+            let same_type = |entry: &Entry| entry.kind.as_deref().is_some_and(|kind| is_kind(algorithm, kind));
+            if revoked.iter().any(|revoked| revoked == print) {
                 Listing::Mismatch
+            } else if right.is_empty() {
+                Listing::Absent
             } else if holds(print) {
                 Listing::Match
-            } else if !proven || held.right.iter().any(same_type) {
+            } else if !proven || right.iter().any(same_type) {
                 Listing::Mismatch
             } else {
                 Listing::Unlisted
@@ -210,9 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named_with_its_line() {
-        for bad in
-            ["web", "web SHA256:abc", "web ssh-ed25519 AAAA", "MD5:00:11 web", "@what web x", "\x1b[2J"]
-        {
+        for bad in ["web", "web SHA256:abc", "web ssh-ed25519 AAAA", "MD5:00:11 web", "@what web x", "\x1b[2J"] {
             let error = Listed::parse(format!("\n# x\n{bad}\n").as_bytes()).unwrap_err();
             assert_eq!(error.line, 3, "{bad}");
             assert!(!error.to_string().contains('\x1b'));

@@ -36,11 +36,11 @@ struct Edit<'a> {
 }
 
 impl KnownHosts {
-    /// Keeps all keys of a host, or none: `blobs` are all that it presents and that are to be kept. Where another
-    /// process has meanwhile kept a key of the host that is not among them, or revoked one, that is an error.
+    /// Keeps these keys of a host, all or none; `beside` are the others that it presents. Where another process has
+    /// meanwhile kept a key of the host that speaks against them, or revoked one, that is an error.
     ///
     /// This writes to a file and may wait up to 5 s for another process's append.
-    pub fn learn_all(&self, target: &Target, blobs: &[&[u8]]) -> Result<(), StoreError> {
+    pub fn learn_all(&self, target: &Target, blobs: &[&[u8]], beside: &[&[u8]]) -> Result<(), StoreError> {
         let path = first_file(target)?;
         let name = known_as(target);
         let slot = self.slot(path);
@@ -51,13 +51,14 @@ impl KnownHosts {
         slot.change(|content| {
             content.refresh(&file).map_err(failed)?;
             let held = content.held(&slot.path, &name);
+            let presented: Vec<String> = blobs.iter().chain(beside).map(|blob| fingerprint(blob)).collect();
             let mut text = String::from(if content.index.is_torn() { "\n" } else { "" });
             for blob in blobs {
                 let (algorithm, line) = line(target, &name, blob)?;
                 let verdict = judge(&held, &name, blob);
                 match &verdict {
                     Verdict::Known => continue,
-                    Verdict::Changed { held } if !speaks_against(held, algorithm, blobs) => {}
+                    Verdict::Changed { held } if !speaks_against(held, algorithm, &presented) => {}
                     _ => {
                         if let Some(why) = verdict.refusal(target, algorithm, blob) {
                             return Err(StoreError::Conflict(why));
@@ -162,8 +163,7 @@ fn first_file(target: &Target) -> Result<&PathBuf, StoreError> {
 
 /// Do the held keys say that this one, of a type of its own, is not the host's? One of its type does; so do those of
 /// other types, unless the host presents one of them.
-fn speaks_against(held: &[HeldKey], algorithm: &str, presented: &[&[u8]]) -> bool {
-    let presented: Vec<String> = presented.iter().map(|blob| fingerprint(blob)).collect();
+fn speaks_against(held: &[HeldKey], algorithm: &str, presented: &[String]) -> bool {
     let is_presented = |held: &HeldKey| presented.contains(&held.fingerprint);
     !held.iter().any(is_presented)
         || held.iter().any(|held| held.algorithm == algorithm && !is_presented(held))
