@@ -18,6 +18,7 @@ use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::rotation::{self, Rotation};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Parked {
 }
 
 /// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
+pub(super) const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
 
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
@@ -110,16 +111,19 @@ async fn attempt(
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
+    let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
+        rotation: Rotation::new(&session),
     };
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
     control.establish();
@@ -136,7 +140,7 @@ async fn attempt(
 }
 
 /// Sorts the end of a connection that did not come to a login.
-fn setback(error: ClientError, control: &Control) -> Setback {
+pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
     let error = match error {
         ClientError::Key(KeyEnd::Refused(error)) => return Setback::Final(error),
         ClientError::Key(KeyEnd::Parked(presented)) => return Setback::Parked(Parked::HostKey(presented)),
@@ -160,7 +164,7 @@ fn setback(error: ClientError, control: &Control) -> Setback {
 }
 
 /// Lets a dialer tell the clock its stages.
-struct Stages<'a>(&'a Clock);
+pub(super) struct Stages<'a>(pub(super) &'a Clock);
 
 impl Progress for Stages<'_> {
     fn stage(&self, stage: Stage) {

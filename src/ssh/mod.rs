@@ -4,8 +4,8 @@
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
 //! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `offer` and `tuning` say
-//! what it may agree on with us; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
+//! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
+//! its other keys; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
@@ -34,6 +34,8 @@ mod offer;
 mod pattern;
 mod place;
 mod resolve;
+mod rotation;
+mod scan;
 mod stage;
 mod stream;
 mod target;
@@ -47,7 +49,7 @@ pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
-pub use hostkey::{HostKeys, Verdict};
+pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;
@@ -55,6 +57,7 @@ pub use resolve::{
     CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
     Resolved, Resolver,
 };
+pub use scan::HostKey;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{
