@@ -90,8 +90,7 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
 
-const PING_EXAMPLES: &str =
-    "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
+const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
 
 const PING_NOTES: &str = "Times are in milliseconds, human time apart; each percentile is a time that was measured.\n\n\
@@ -99,8 +98,7 @@ const PING_NOTES: &str = "Times are in milliseconds, human time apart; each perc
     Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
 
-const KEYS_EXAMPLES: &str =
-    "Examples:\n  omnes keys web                  known, new, changed, revoked, unreachable\n  \
+const KEYS_EXAMPLES: &str = "Examples:\n  omnes keys web                  known, new, changed, revoked, unreachable\n  \
     omnes keys web --from keys.txt --accept";
 
 const KEYS_NOTES: &str = "A host is asked for each type of key that omnes accepts, on a connection that ends before any login.\n\n\

@@ -8,9 +8,9 @@ use anyhow::bail;
 
 use super::args::{SshArgs, SurveyArgs, TargetArgs};
 use super::headless::{self, Interrupts};
+use super::preferences;
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
-use super::preferences;
 use crate::hosts::Host;
 use crate::outcome::Exit;
 use crate::run::survey::{Survey, Told, survey};

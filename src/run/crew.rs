@@ -131,7 +131,10 @@ mod tests {
         }
         done.sort_by_key(|(host, _)| *host);
         let expected = [Some(10), Some(11), Some(12), None, Some(14)];
-        assert_eq!(done, expected.into_iter().enumerate().map(|(n, job)| (HostIx(n), job)).collect::<Vec<_>>());
+        assert_eq!(
+            done,
+            expected.into_iter().enumerate().map(|(n, job)| (HostIx(n), job)).collect::<Vec<_>>()
+        );
     }
 
     #[tokio::test]

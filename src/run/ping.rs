@@ -133,7 +133,9 @@ impl Report {
 
     /// All in one line: `46 reached: web[01-46]; 1 unreachable (tcp): web48`.
     pub fn summary(&self) -> String {
-        tally::line(self.hosts.iter().zip(&self.found).map(|(host, found)| match found {
+        let mut all: Vec<(&Host, &Found<Phases>)> = self.hosts.iter().zip(&self.found).collect();
+        all.sort_by_key(|(_, found)| found.is_err());
+        tally::line(all.into_iter().map(|(host, found)| match found {
             Ok(_) => (host, "reached".to_owned()),
             Err(why) => (host, tally::kind(why)),
         }))
@@ -146,7 +148,8 @@ impl Report {
             json::push(&mut text, &self.host_line(host, found));
         }
         let part = |reached| {
-            let one = |(host, found): (&Host, &Found<Phases>)| (found.is_ok() == reached).then(|| host.clone());
+            let one =
+                |(host, found): (&Host, &Found<Phases>)| (found.is_ok() == reached).then(|| host.clone());
             Part::of(self.hosts.iter().zip(&self.found).filter_map(one))
         };
         let spread = |spread: &Spread| Percentiles {
@@ -228,7 +231,8 @@ fn exact(time: Duration) -> f64 {
 }
 
 fn rows(reached: &[(&Host, &Phases)]) -> Vec<(String, Spread)> {
-    let times = |stage: Stage| -> Vec<Duration> { reached.iter().map(|(_, phases)| phases.get(stage)).collect() };
+    let times =
+        |stage: Stage| -> Vec<Duration> { reached.iter().map(|(_, phases)| phases.get(stage)).collect() };
     let shown = STAGES.into_iter().filter_map(|(stage, rare)| {
         let times = times(stage);
         let unused = rare && times.iter().all(Duration::is_zero);

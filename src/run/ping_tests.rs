@@ -123,7 +123,9 @@ fn a_failure_is_never_exit_zero_and_an_interrupt_is_worse() {
 
 fn lines() -> Vec<serde_json::Value> {
     let text = report(vec![took(2, 10), refused()]).json();
-    text.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+    text.split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
 }
 
 #[test]
@@ -146,7 +148,8 @@ fn the_page_describes_every_field() {
         let event = line["event"].as_str().expect("a word");
         let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`")));
         let section = section.unwrap_or_else(|| panic!("no section for {event}"));
-        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event") {
+        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event")
+        {
             assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
         }
     }

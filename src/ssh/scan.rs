@@ -47,11 +47,7 @@ impl Connector {
     /// All keys that a host presents, of the types that we accept, in the order of our preference. Each connection has
     /// the target's connect timeout; where one fails the host was not asked, whatever the others gave. Nobody logs in.
     /// Dropping the future gives up at once.
-    pub async fn scan(
-        &self,
-        target: &Target,
-        progress: &dyn Progress,
-    ) -> Result<Vec<HostKey>, ConnectError> {
+    pub async fn scan(&self, target: &Target, progress: &dyn Progress) -> Result<Vec<HostKey>, ConnectError> {
         let target = Arc::new(target.clone());
         let mut keys = Vec::new();
         let mut offered: Option<Vec<String>> = None;

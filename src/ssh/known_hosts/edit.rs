@@ -143,10 +143,10 @@ mod tests {
             (vec!["web,!bad K1"], vec![]),
             (vec!["web,*.org K1"], vec!["*.org K1"]),
             (vec!["# web K1", "", "nonsense"], vec!["# web K1", "", "nonsense"]),
-            (vec!["@revoked web K1", "@cert-authority web K1"], vec![
-                "@revoked web K1",
-                "@cert-authority web K1",
-            ]),
+            (
+                vec!["@revoked web K1", "@cert-authority web K1"],
+                vec!["@revoked web K1", "@cert-authority web K1"],
+            ),
             (vec!["!web,w* K1"], vec!["!web,w* K1"]),
             (vec![&hash_1, &hash_2], vec![&hash_1, &hash_2]),
         ] {
@@ -158,11 +158,9 @@ mod tests {
 
     #[test]
     fn a_pattern_that_takes_the_host_is_not_rewritten() {
-        for (lines, line, pattern) in [
-            (vec!["db K1", "w* K1"], 2, "w*"),
-            (vec!["web,we? K1"], 1, "we?"),
-            (vec!["W*,!bad K1"], 1, "W*"),
-        ] {
+        for (lines, line, pattern) in
+            [(vec!["db K1", "w* K1"], 2, "w*"), (vec!["web,we? K1"], 1, "we?"), (vec!["W*,!bad K1"], 1, "W*")]
+        {
             let expected = Stuck { line, pattern: pattern.into() };
             let text: String = lines.iter().map(|line| written(line)).collect();
             assert_eq!(stuck(text.as_bytes(), line, &cuts(&[(1, "web")])), Some(expected.clone()));

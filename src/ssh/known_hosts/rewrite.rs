@@ -164,7 +164,8 @@ fn first_file(target: &Target) -> Result<&PathBuf, StoreError> {
 /// other types, unless the host presents one of them.
 fn speaks_against(held: &[HeldKey], algorithm: &str, presented: &[String]) -> bool {
     let is_presented = |held: &HeldKey| presented.contains(&held.fingerprint);
-    !held.iter().any(is_presented) || held.iter().any(|held| held.algorithm == algorithm && !is_presented(held))
+    !held.iter().any(is_presented)
+        || held.iter().any(|held| held.algorithm == algorithm && !is_presented(held))
 }
 
 fn obstacle(target: &Target, old: &HeldKey, text: &[u8]) -> Option<String> {
@@ -212,7 +213,9 @@ fn back_up(path: &Path, directory: &Path) -> io::Result<PathBuf> {
     backup.push(".old");
     let backup = PathBuf::from(backup);
     // A name of our own first: a link cannot take the place of another.
-    let spare = tempfile::Builder::new().prefix(".known_hosts.").make_in(directory, |spare| fs::hard_link(path, spare));
+    let spare = tempfile::Builder::new()
+        .prefix(".known_hosts.")
+        .make_in(directory, |spare| fs::hard_link(path, spare));
     match spare {
         Ok(spare) => {
             // Where the backup is this file already, this does nothing, and the spare name goes when it is dropped.

@@ -32,7 +32,8 @@ pub fn standings(keys: &[(&str, &str, Verdict)]) -> Vec<Standing> {
         Verdict::Unknown => Standing::New,
         Verdict::Revoked { at } => Standing::Revoked(at.clone()),
         Verdict::Changed { held } => {
-            let in_its_place = |held: &&HeldKey| !presented(held) && (!proven || held.algorithm == *algorithm);
+            let in_its_place =
+                |held: &&HeldKey| !presented(held) && (!proven || held.algorithm == *algorithm);
             let held: Vec<HeldKey> = held.iter().filter(in_its_place).cloned().collect();
             match held.is_empty() {
                 true => Standing::Further,
@@ -68,35 +69,35 @@ mod tests {
         let revoked = Verdict::Revoked { at: place() };
         for (keys, expected) in [
             (vec![(ed, "E", Verdict::Known)], vec![Standing::Known]),
-            (vec![(ed, "E", Verdict::Unknown), (rsa, "R", Verdict::Unknown)], vec![
-                Standing::New,
-                Standing::New,
-            ]),
+            (
+                vec![(ed, "E", Verdict::Unknown), (rsa, "R", Verdict::Unknown)],
+                vec![Standing::New, Standing::New],
+            ),
             // One type is held, and the host has it: the other is one more.
-            (vec![(ed, "E", Verdict::Known), (rsa, "R", changed(&all[..1]))], vec![
-                Standing::Known,
-                Standing::Further,
-            ]),
+            (
+                vec![(ed, "E", Verdict::Known), (rsa, "R", changed(&all[..1]))],
+                vec![Standing::Known, Standing::Further],
+            ),
             // Both are held, one is another now.
-            (vec![(ed, "E", Verdict::Known), (rsa, "X", changed(&all))], vec![
-                Standing::Known,
-                Standing::Changed(vec![held(rsa, "R")]),
-            ]),
+            (
+                vec![(ed, "E", Verdict::Known), (rsa, "X", changed(&all))],
+                vec![Standing::Known, Standing::Changed(vec![held(rsa, "R")])],
+            ),
             // The one that is held is not presented at all: then none of them proves the host.
             (vec![(rsa, "R", changed(&all[..1]))], vec![Standing::Changed(vec![held(ed, "E")])]),
-            (vec![(ed, "X", changed(&all)), (rsa, "Y", changed(&all))], vec![
-                Standing::Changed(all.to_vec()),
-                Standing::Changed(all.to_vec()),
-            ]),
-            (vec![(ed, "E", revoked.clone()), (rsa, "R", Verdict::Known)], vec![
-                Standing::Revoked(place()),
-                Standing::Known,
-            ]),
+            (
+                vec![(ed, "X", changed(&all)), (rsa, "Y", changed(&all))],
+                vec![Standing::Changed(all.to_vec()), Standing::Changed(all.to_vec())],
+            ),
+            (
+                vec![(ed, "E", revoked.clone()), (rsa, "R", Verdict::Known)],
+                vec![Standing::Revoked(place()), Standing::Known],
+            ),
             // A held key that is revoked proves nothing.
-            (vec![(ed, "E", revoked), (rsa, "R", changed(&all[..1]))], vec![
-                Standing::Revoked(place()),
-                Standing::Further,
-            ]),
+            (
+                vec![(ed, "E", revoked), (rsa, "R", changed(&all[..1]))],
+                vec![Standing::Revoked(place()), Standing::Further],
+            ),
         ] {
             assert_eq!(standings(&keys), expected, "{keys:?}");
         }
