@@ -8,11 +8,15 @@ pub mod support;
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/forward.rs"]
+mod forward;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
 mod login;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
+#[path = "ssh_real/sessions.rs"]
+mod sessions;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;

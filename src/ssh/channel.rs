@@ -15,6 +15,7 @@ use russh::client::Msg;
 use russh::{ChannelId, ChannelWriteHalf, Sig};
 use tokio::sync::Notify;
 
+use super::forward::Lender;
 use super::stream::Control;
 use crate::size::Size;
 
@@ -326,11 +327,13 @@ impl Mailbox {
 pub(super) struct Hub {
     control: Arc<Control>,
     boxes: Mutex<HashMap<ChannelId, Arc<Mailbox>>>,
+    /// Which channels the host may open: none, or some to the user's agent.
+    pub(super) lender: Lender,
 }
 
 impl Hub {
     pub(super) fn new(control: Arc<Control>) -> Arc<Hub> {
-        Arc::new(Hub { control, boxes: Mutex::default() })
+        Arc::new(Hub { control, boxes: Mutex::default(), lender: Lender::default() })
     }
 
     fn boxes(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Mailbox>>> {

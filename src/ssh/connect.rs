@@ -18,6 +18,7 @@ use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::rotation::{self, Rotation};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 
@@ -101,6 +102,8 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
+    let known = shared.keys.algorithms_for(target);
+    let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     clock.enter(Stage::Resolve);
     let hop = Hop::from(&**target);
     let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
@@ -108,22 +111,32 @@ async fn attempt(
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
+    let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
+        rotation: Rotation::new(&session),
     };
-    let config = shared.tuning.config(shared.keys.algorithms_for(target));
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
     control.establish();
     let left = Mutex::new(Some(clock.left()));
-    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
+    Ok(Link {
+        handle,
+        target: Arc::clone(target),
+        hub,
+        guard,
+        phases: clock.phases(),
+        limit: clock.limit(),
+        left,
+    })
 }
 
 /// Sorts the end of a connection that did not come to a login.

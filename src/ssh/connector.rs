@@ -9,7 +9,7 @@ use super::broker::{Broker, Slots};
 use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
-use super::hostkey::HostKeys;
+use super::hostkey::{Asking, HostKeys};
 use super::keys::KeyFiles;
 use super::link::Link;
 use super::tuning::Tuning;
@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) tuning: Tuning,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
+    /// The questions about host keys.
+    pub(super) asking: Asking,
 }
 
 impl Connector {
@@ -49,6 +51,7 @@ impl Connector {
             slots: Slots::default(),
             tuning: Tuning::default(),
             learning: Arc::default(),
+            asking: Asking::default(),
             ask,
         };
         Connector { shared: Arc::new(shared) }

@@ -4,7 +4,8 @@
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
 //! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
+//! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
+//! its other keys; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
@@ -22,15 +23,18 @@ mod connector;
 mod dial;
 mod environment;
 mod error;
+mod forward;
 mod hostkey;
 mod keys;
 pub mod known_hosts;
 mod link;
 mod login;
 mod names;
+mod offer;
 mod pattern;
 mod place;
 mod resolve;
+mod rotation;
 mod scan;
 mod stage;
 mod stream;
@@ -45,7 +49,7 @@ pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
-pub use hostkey::{HostKeys, Verdict};
+pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;

@@ -51,7 +51,7 @@ impl Connector {
         let target = Arc::new(target.clone());
         let mut keys = Vec::new();
         let mut offered: Option<Vec<String>> = None;
-        for types in types(self.shared(), &target) {
+        for types in types(self.shared(), &target)? {
             if offered.as_ref().is_some_and(|offered| !types.iter().any(|own| is_among(own, offered))) {
                 continue;
             }
@@ -128,15 +128,15 @@ impl Handler for Look {
 }
 
 /// The types that we accept, those that sign one kind of key together: RSA keys sign with two hashes.
-fn types(shared: &Shared, target: &Target) -> Vec<Vec<Algorithm>> {
+fn types(shared: &Shared, target: &Target) -> Result<Vec<Vec<Algorithm>>, ConnectError> {
     let mut groups: Vec<Vec<Algorithm>> = Vec::new();
-    for algorithm in settings(shared, target).preferred.key.iter() {
+    for algorithm in settings(shared, target)?.preferred.key.iter() {
         match groups.iter_mut().find(|group| is_rsa(algorithm) && is_rsa(&group[0])) {
             Some(group) => group.push(algorithm.clone()),
             None => groups.push(vec![algorithm.clone()]),
         }
     }
-    groups
+    Ok(groups)
 }
 
 fn is_rsa(algorithm: &Algorithm) -> bool {
@@ -148,8 +148,8 @@ fn is_among(algorithm: &Algorithm, names: &[String]) -> bool {
 }
 
 /// How a connection to this host is set.
-fn settings(shared: &Shared, target: &Target) -> Arc<Config> {
-    shared.tuning.config(shared.keys.algorithms_for(target))
+fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectError> {
+    shared.tuning.config(target, shared.keys.algorithms_for(target))
 }
 
 /// The same, asking for these types alone.
@@ -211,7 +211,7 @@ async fn attempt(
     let seen = Arc::default();
     let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen) };
     let guarded = Guarded::new(stream, Arc::clone(&control));
-    let config = narrowed(&settings(shared, target), types);
+    let config = narrowed(&*settings(shared, target).map_err(Setback::Final)?, types);
     let ended = russh::client::connect_stream(config, guarded, look).await;
     let key = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (key, ended.err()) {

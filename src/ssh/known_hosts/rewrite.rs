@@ -6,14 +6,13 @@
 //! moment the path names a whole file, the old or the new.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
+use super::disk::{exchange, open_to_append, read_from};
 use super::edit::{self, Cuts, Stuck};
-use super::store::{KnownHosts, StoreError, line, loaded, open_to_append, read_from, shown};
+use super::store::{KnownHosts, StoreError, line, shown};
 use super::verdict::{HeldKey, Verdict, fingerprint, judge, known_as};
 use crate::escape;
 use crate::ssh::Target;
@@ -45,35 +44,35 @@ impl KnownHosts {
         let path = first_file(target)?;
         let name = known_as(target);
         let slot = self.slot(path);
-        loaded(&slot.path, &mut slot.lock())?;
+        drop(slot.read()?);
         let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
-        let _turn = slot.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = slot.turn();
         let file = open_to_append(&slot.path).map_err(failed)?;
-        let mut content = slot.lock();
-        let content = loaded(&slot.path, &mut content)?;
-        content.refresh(&file).map_err(failed)?;
-        let held = content.held(&slot.path, &name);
-        let presented: Vec<String> = blobs.iter().chain(beside).map(|blob| fingerprint(blob)).collect();
-        let mut text = String::from(if content.index.is_torn() { "\n" } else { "" });
-        for blob in blobs {
-            let (algorithm, line) = line(&name, blob)?;
-            let verdict = judge(&held, &name, blob);
-            match &verdict {
-                Verdict::Known => continue,
-                Verdict::Changed { held } if !speaks_against(held, algorithm, &presented) => {}
-                _ => {
-                    if let Some(why) = verdict.refusal(target, algorithm, blob) {
-                        return Err(StoreError::Conflict(why));
+        slot.change(|content| {
+            content.refresh(&file).map_err(failed)?;
+            let held = content.held(&slot.path, &name);
+            let presented: Vec<String> = blobs.iter().chain(beside).map(|blob| fingerprint(blob)).collect();
+            let mut text = String::from(if content.index.is_torn() { "\n" } else { "" });
+            for blob in blobs {
+                let (algorithm, line) = line(target, &name, blob)?;
+                let verdict = judge(&held, &name, blob);
+                match &verdict {
+                    Verdict::Known => continue,
+                    Verdict::Changed { held } if !speaks_against(held, algorithm, &presented) => {}
+                    _ => {
+                        if let Some(why) = verdict.refusal(target, algorithm, blob) {
+                            return Err(StoreError::Conflict(why));
+                        }
                     }
                 }
+                text.push_str(&line);
             }
-            text.push_str(&line);
-        }
-        if !text.trim().is_empty() {
-            (&file).write_all(text.as_bytes()).map_err(failed)?;
-            content.refresh(&file).map_err(failed)?;
-        }
-        Ok(())
+            if !text.trim().is_empty() {
+                (&file).write_all(text.as_bytes()).map_err(failed)?;
+                content.refresh(&file).map_err(failed)?;
+            }
+            Ok(())
+        })?
     }
 
     /// For each of the swaps, why it cannot be carried out, as a sentence: a key that stands in a file that is not the
@@ -88,7 +87,7 @@ impl KnownHosts {
             if let Err(error) = first_file(swap.target) {
                 return Some(error.to_string());
             }
-            if let Some(error) = swap.new.iter().find_map(|blob| line(&name, blob).err()) {
+            if let Some(error) = swap.new.iter().find_map(|blob| line(swap.target, &name, blob).err()) {
                 return Some(error.to_string());
             }
             swap.old.iter().find_map(|old| obstacle(swap.target, old, &texts[&*old.at.file]))
@@ -123,34 +122,36 @@ impl KnownHosts {
     fn rewrite(&self, path: &Path, edit: &Edit<'_>) -> Result<PathBuf, StoreError> {
         let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(path)));
         let slot = self.slot(path);
-        let _turn = slot.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = slot.turn();
         // Where the path is a link, the file is replaced that it leads to.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let file = open_to_append(&real).map_err(failed)?;
-        let mut content = slot.lock();
-        let content = loaded(&slot.path, &mut content)?;
-        content.refresh(&file).map_err(failed)?;
-        let before = read_from(&file, 0).map_err(failed)?;
-        let mut after = edit::cut(&before, &edit.cuts).map_err(|Stuck { line, pattern }| {
-            StoreError::NotKept(format!("{}:{line} {}", shown(path), by_pattern(&pattern)))
-        })?;
-        if after.last().is_some_and(|&byte| byte != b'\n') {
-            after.push(b'\n');
-        }
-        for (target, blob) in &edit.additions {
-            let name = known_as(target);
-            let (algorithm, line) = line(&name, blob)?;
-            let verdict = judge(&content.held(&slot.path, &name), &name, blob);
-            match verdict {
-                Verdict::Known => {}
-                Verdict::Revoked { .. } => {
-                    let why = verdict.refusal(target, algorithm, blob);
-                    return Err(StoreError::Conflict(why.expect("revoked keys are refused with a reason")));
-                }
-                _ => after.extend_from_slice(line.as_bytes()),
+        slot.change(|content| {
+            content.refresh(&file).map_err(failed)?;
+            let before = read_from(&file, 0).map_err(failed)?;
+            let mut after = edit::cut(&before, &edit.cuts).map_err(|Stuck { line, pattern }| {
+                StoreError::NotKept(format!("{}:{line} {}", shown(path), by_pattern(&pattern)))
+            })?;
+            if after.last().is_some_and(|&byte| byte != b'\n') {
+                after.push(b'\n');
             }
-        }
-        exchange(&file, &real, &after).map_err(failed)
+            for (target, blob) in &edit.additions {
+                let name = known_as(target);
+                let (algorithm, line) = line(target, &name, blob)?;
+                let verdict = judge(&content.held(&slot.path, &name), &name, blob);
+                match verdict {
+                    Verdict::Known => {}
+                    Verdict::Revoked { .. } => {
+                        let why = verdict.refusal(target, algorithm, blob);
+                        return Err(StoreError::Conflict(
+                            why.expect("revoked keys are refused with a reason"),
+                        ));
+                    }
+                    _ => after.extend_from_slice(line.as_bytes()),
+                }
+            }
+            exchange(&file, &real, &after).map_err(failed)
+        })?
     }
 }
 
@@ -183,52 +184,4 @@ fn obstacle(target: &Target, old: &HeldKey, text: &[u8]) -> Option<String> {
 fn by_pattern(pattern: &[u8]) -> String {
     let pattern = escape::line(pattern);
     format!("names it by the pattern `{pattern}`, which other hosts may need; change that line by hand")
-}
-
-/// Puts a file with this text in the place of `file`, which `path` names and we have locked; gives the backup's path.
-fn exchange(file: &File, path: &Path, text: &[u8]) -> io::Result<PathBuf> {
-    let old = file.metadata()?;
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    if !old.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut new = tempfile::Builder::new().prefix(".known_hosts.").tempfile_in(directory)?;
-    new.write_all(text)?;
-    let made = new.as_file().metadata()?;
-    if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-        fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
-    }
-    new.as_file().set_permissions(old.permissions())?;
-    new.as_file().sync_all()?;
-    let backup = back_up(path, directory)?;
-    new.persist(path)?;
-    File::open(directory)?.sync_all()?;
-    Ok(backup)
-}
-
-/// Gives the file a second name, in the place of an older backup, as ssh-keygen does.
-fn back_up(path: &Path, directory: &Path) -> io::Result<PathBuf> {
-    let mut backup = path.as_os_str().to_owned();
-    backup.push(".old");
-    let backup = PathBuf::from(backup);
-    // A name of our own first: a link cannot take the place of another.
-    let spare = tempfile::Builder::new()
-        .prefix(".known_hosts.")
-        .make_in(directory, |spare| fs::hard_link(path, spare));
-    match spare {
-        Ok(spare) => {
-            // Where the backup is this file already, this does nothing, and the spare name goes when it is dropped.
-            fs::rename(spare.path(), &backup)?;
-        }
-        // Some file systems have no links.
-        Err(_) => {
-            let mut copy = tempfile::Builder::new().prefix(".known_hosts.").tempfile_in(directory)?;
-            io::copy(&mut File::open(path)?, &mut copy)?;
-            copy.as_file().set_permissions(fs::metadata(path)?.permissions())?;
-            copy.as_file().sync_all()?;
-            copy.persist(&backup)?;
-        }
-    }
-    Ok(backup)
 }
