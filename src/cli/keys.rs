@@ -270,12 +270,7 @@ fn hosts(n: usize) -> String {
 }
 
 /// What known_hosts and the list say about the keys of one host.
-fn judged(
-    store: &KnownHosts,
-    target: &Target,
-    keys: &[HostKey],
-    listed: Option<&mut Listed>,
-) -> Found<Look> {
+fn judged(store: &KnownHosts, target: &Target, keys: &[HostKey], listed: Option<&mut Listed>) -> Found<Look> {
     let unreadable = |error: crate::ssh::known_hosts::StoreError| {
         NotRun::Connect(ConnectError::HostKey(error.to_string()))
     };
@@ -288,7 +283,8 @@ fn judged(
     let listings = match listed {
         None => vec![None; keys.len()],
         Some(listed) => {
-            let keys: Vec<(&str, &str)> = judged.iter().map(|(algorithm, print, _)| (*algorithm, *print)).collect();
+            let keys: Vec<(&str, &str)> =
+                judged.iter().map(|(algorithm, print, _)| (*algorithm, *print)).collect();
             listed.judge(&names(target), &keys).into_iter().map(Some).collect()
         }
     };
@@ -403,7 +399,10 @@ mod tests {
             assert_eq!(question(Answers::NumberOrYes).is_confirmed_by(line), by_either, "{line:?}");
         }
         let prompt = question(Answers::Number).prompt();
-        assert_eq!(prompt, "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) ");
+        assert_eq!(
+            prompt,
+            "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) "
+        );
     }
 
     #[test]

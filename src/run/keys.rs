@@ -172,13 +172,15 @@ impl Report {
 
     fn in_state(&self, state: State) -> impl Iterator<Item = &Host> {
         let all = self.hosts.iter().zip(&self.found);
-        all.filter(move |(_, found)| found.as_ref().is_ok_and(|look| look.state() == state)).map(|(host, _)| host)
+        all.filter(move |(_, found)| found.as_ref().is_ok_and(|look| look.state() == state))
+            .map(|(host, _)| host)
     }
 
     /// The hosts that the list says this about.
     fn listed(&self, listing: Listing) -> impl Iterator<Item = &Host> {
         let all = self.hosts.iter().zip(&self.found);
-        let says = move |found: &Found<Look>| found.as_ref().is_ok_and(|look| look.listing() == Some(listing));
+        let says =
+            move |found: &Found<Look>| found.as_ref().is_ok_and(|look| look.listing() == Some(listing));
         all.filter(move |(_, found)| says(found)).map(|(host, _)| host)
     }
 
@@ -247,7 +249,8 @@ fn push_keys(text: &mut String, host: &Host, look: &Look, detail: Detail) {
             Standing::New => ("new", String::new()),
             Standing::Revoked(at) => ("revoked", format!(" ({at})")),
             Standing::Changed(held) => {
-                let held = held.iter().map(|old| format!("{} {} ({})", old.algorithm, old.fingerprint, old.at));
+                let held =
+                    held.iter().map(|old| format!("{} {} ({})", old.algorithm, old.fingerprint, old.at));
                 ("changed", format!(", held: {}", held.collect::<Vec<_>>().join(", ")))
             }
         };

@@ -16,7 +16,8 @@ fn held(algorithm: &'static str, fingerprint: &str) -> HeldKey {
 }
 
 fn seen(algorithm: &str, fingerprint: &str, standing: Standing) -> Seen {
-    let key = HostKey { algorithm: algorithm.into(), blob: fingerprint.into(), fingerprint: fingerprint.into() };
+    let key =
+        HostKey { algorithm: algorithm.into(), blob: fingerprint.into(), fingerprint: fingerprint.into() };
     Seen { key, standing, listing: None }
 }
 
@@ -78,10 +79,16 @@ fn changed_keys_are_replaced_revoked_ones_never() {
     let both = Some((vec!["OLD", "OLDER"], vec!["E", "R"]));
     for (keys, expected) in [
         (vec![ed(changed()), rsa(changed())], both),
-        (vec![ed(Standing::Known), rsa(Standing::Changed(vec![held(RSA, "OLD")]))], Some((vec!["OLD"], vec!["R"]))),
+        (
+            vec![ed(Standing::Known), rsa(Standing::Changed(vec![held(RSA, "OLD")]))],
+            Some((vec!["OLD"], vec!["R"])),
+        ),
         (vec![ed(Standing::New)], None),
         (vec![ed(changed()), rsa(Standing::Revoked(place(1)))], None),
-        (vec![listed(ed(changed()), Match), listed(rsa(changed()), Unlisted)], Some((vec!["OLD", "OLDER"], vec!["E"]))),
+        (
+            vec![listed(ed(changed()), Match), listed(rsa(changed()), Unlisted)],
+            Some((vec!["OLD", "OLDER"], vec!["E"])),
+        ),
         (vec![listed(ed(changed()), Match), listed(rsa(changed()), Mismatch)], None),
     ] {
         let look = look(keys.clone());
@@ -169,7 +176,9 @@ fn the_exit_code_tells_known_from_not_known_from_not_asked() {
 fn lines() -> Vec<serde_json::Value> {
     let learned: HostSet = "web3".parse().unwrap();
     let text = report().json(&Done { learned, ..Done::default() }, Exit::Failed);
-    text.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+    text.split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
 }
 
 #[test]
@@ -193,7 +202,8 @@ fn the_page_describes_every_field() {
         let event = line["event"].as_str().expect("a word");
         let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`")));
         let section = section.unwrap_or_else(|| panic!("no section for {event}"));
-        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event") {
+        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event")
+        {
             assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
         }
     }
