@@ -101,6 +101,8 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
+    let known = shared.keys.algorithms_for(target);
+    let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     clock.enter(Stage::Resolve);
     let hop = Hop::from(&**target);
     let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
@@ -114,7 +116,6 @@ async fn attempt(
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
     };
-    let config = shared.tuning.config(shared.keys.algorithms_for(target));
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await

@@ -28,6 +28,7 @@ pub mod known_hosts;
 mod link;
 mod login;
 mod names;
+mod offer;
 mod pattern;
 mod place;
 mod resolve;
