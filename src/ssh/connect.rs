@@ -122,7 +122,7 @@ async fn attempt(
         .map_err(|error| setback(error, &control))?;
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
-    control.establish();
+    control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
     Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
 }

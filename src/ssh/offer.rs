@@ -121,7 +121,8 @@ fn chosen<T: AsRef<str> + Copy>(
 /// Known types first, each group in our order; an order that the configuration gives stands.
 fn host_keys(choice: &Choice, known: &[String]) -> Result<(Vec<Algorithm>, Vec<Algorithm>), String> {
     let all: Vec<Algorithm> = HOST_KEYS.into_iter().chain(HOST_KEYS_NAMED).collect();
-    let certificates = |list: &[Algorithm]| list.iter().map(Algorithm::to_certificate_type).collect::<Vec<_>>();
+    let certificates =
+        |list: &[Algorithm]| list.iter().map(Algorithm::to_certificate_type).collect::<Vec<_>>();
     let ours = [certificates(&HOST_KEYS), names(&HOST_KEYS)].concat();
     let can = [certificates(&all), names(&all)].concat();
     let wanted = choice.apply_among(&ours, &can);
@@ -140,7 +141,8 @@ fn host_keys(choice: &Choice, known: &[String]) -> Result<(Vec<Algorithm>, Vec<A
     if matches!(choice, Choice::Ours | Choice::Append(_) | Choice::Remove(_)) {
         // known_hosts names the type of the key, `ssh-rsa`, whatever hash signs with it.
         let is_known = |algorithm: &Algorithm| {
-            let name = if matches!(algorithm, Algorithm::Rsa { .. }) { "ssh-rsa" } else { algorithm.as_str() };
+            let name =
+                if matches!(algorithm, Algorithm::Rsa { .. }) { "ssh-rsa" } else { algorithm.as_str() };
             known.iter().any(|known| known == name)
         };
         plain.sort_by_key(|algorithm| !is_known(algorithm));
@@ -150,13 +152,16 @@ fn host_keys(choice: &Choice, known: &[String]) -> Result<(Vec<Algorithm>, Vec<A
 
 fn none_left(keyword: &str, choice: &Choice, all: &[String]) -> String {
     let all = all.join(", ");
-    let (Choice::Only(names) | Choice::Append(names) | Choice::Prefer(names) | Choice::Remove(names)) = choice
+    let (Choice::Only(names) | Choice::Append(names) | Choice::Prefer(names) | Choice::Remove(names)) =
+        choice
     else {
         return format!("no {keyword} are left; omnes has {all}");
     };
     let names = crate::escape::text(&names.join(", "), 300);
     match choice {
-        Choice::Remove(_) => format!("its {keyword} take away all that omnes offers (-{names}); it has {all}"),
+        Choice::Remove(_) => {
+            format!("its {keyword} take away all that omnes offers (-{names}); it has {all}")
+        }
         _ => format!("none of its {keyword} ({names}) is supported by omnes, which has {all}"),
     }
 }
@@ -216,7 +221,9 @@ mod tests {
     #[test]
     fn a_host_for_which_nothing_is_left_is_refused_with_both_lists() {
         let why = offer(|wanted| wanted.ciphers = Choice::parse("3des-cbc")).unwrap_err();
-        assert!(why.starts_with("none of its Ciphers (3des-cbc) is supported by omnes, which has aes256-gcm@"));
+        assert!(
+            why.starts_with("none of its Ciphers (3des-cbc) is supported by omnes, which has aes256-gcm@")
+        );
         let why = offer(|wanted| wanted.macs = Choice::parse("umac-64@openssh.com\u{1b}[2J")).unwrap_err();
         assert!(why.starts_with("none of its MACs (umac-64@openssh.com") && !why.contains('\u{1b}'), "{why}");
         let why = offer(|wanted| wanted.kex = Choice::parse("-*")).unwrap_err();
