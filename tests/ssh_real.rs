@@ -8,6 +8,8 @@ pub mod support;
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/cuts.rs"]
+mod cuts;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
@@ -16,5 +18,7 @@ mod login;
 mod proxy;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
+#[path = "ssh_real/silence.rs"]
+mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
