@@ -204,8 +204,12 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.step(Event::Resize(self.terminal.size()));
             }
             Next::Stopped => self.suspends = Some(Stop::Alone),
-            // It was stopped without a word (SIGSTOP), and meanwhile the terminal was another's.
-            Next::Continued => self.take_back()?,
+            // It was stopped without a word (SIGSTOP), and meanwhile the terminal was another's, who may have left it in any
+            // state: given back first, all of it is set again.
+            Next::Continued => {
+                self.terminal.give_back();
+                self.take_back()?;
+            }
             Next::Typed(bytes) => {
                 self.type_in(&bytes)?;
                 self.breathe()?;
@@ -358,7 +362,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.take_back()
     }
 
-    /// Takes the terminal again, in whatever state it is.
+    /// Takes the terminal again after it was given back, and draws all of it.
     fn take_back(&mut self) -> Result<(), TerminalError> {
         self.terminal.take()?;
         self.step(Event::Resumed(self.terminal.size()));

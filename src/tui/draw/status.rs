@@ -97,18 +97,21 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
         (counts.waiting, "waiting"),
         (counts.detached, "detached"),
         (counts.opening, "connecting"),
-        (counts.closed, "closed"),
+        (app.returning(), "reconnecting"),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
+    // Those that do not come back by themselves.
+    match counts.closed - app.returning().min(counts.closed) {
+        0 => {}
+        1 => facts.push("1 closed".to_owned()),
+        n => facts.push(format!("{n} closed: {}", app.options().keymap.hint(Action::ReconnectAll))),
+    }
     let quiet = app.stalled_tiles().filter(|tile| !app.broadcast().hears(tile.member)).count();
     if quiet > 0 {
         facts.insert(0, format!("{quiet} stalled"));
-    }
-    if app.returning() > 0 {
-        facts.push(format!("{} reconnecting", app.returning()));
     }
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
