@@ -10,6 +10,8 @@ mod algorithms;
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/cuts.rs"]
+mod cuts;
 #[path = "ssh_real/forward.rs"]
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
@@ -22,5 +24,7 @@ mod proxy;
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
 mod sessions;
+#[path = "ssh_real/silence.rs"]
+mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;

@@ -126,7 +126,7 @@ async fn attempt(
     rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
-    control.establish();
+    control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
     Ok(Link {
         handle,

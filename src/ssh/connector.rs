@@ -12,6 +12,7 @@ use super::dial::Dial;
 use super::hostkey::{Asking, HostKeys};
 use super::keys::KeyFiles;
 use super::link::Link;
+use super::silence::Silence;
 use super::tuning::Tuning;
 use super::{ConnectError, Target};
 use crate::ask::Ask;
@@ -60,6 +61,15 @@ impl Connector {
     /// What its hosts share.
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The same, for links whose silence is treated like this; [`Silence::Ends`] where nobody says. To be called before the
+    /// connector is shared.
+    pub fn with_silence(mut self, silence: Silence) -> Connector {
+        let shared =
+            Arc::get_mut(&mut self.shared).expect("a connector that is being made is not shared yet");
+        shared.tuning = Tuning::new(silence);
+        self
     }
 
     /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;

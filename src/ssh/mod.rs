@@ -36,6 +36,7 @@ mod place;
 mod resolve;
 mod rotation;
 mod scan;
+mod silence;
 mod stage;
 mod stream;
 mod target;
@@ -51,13 +52,14 @@ pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
-pub use link::{Link, Opened, StartError};
+pub use link::{Link, Opened, Pulse, StartError};
 pub use place::Place;
 pub use resolve::{
     CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
     Resolved, Resolver,
 };
 pub use scan::HostKey;
+pub use silence::Silence;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{
