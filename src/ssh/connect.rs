@@ -13,11 +13,11 @@ use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::{Clock, Progress};
 use super::connector::Shared;
-use super::dial::Hop;
 use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 
@@ -101,10 +101,8 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
-    clock.enter(Stage::Resolve);
-    let hop = Hop::from(&**target);
-    let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
-    clock.enter(Stage::Banner);
+    let Routed { stream, turn: _turn } =
+        route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
@@ -134,7 +132,8 @@ fn setback(error: ClientError, control: &Control) -> Setback {
         ClientError::Russh(error) => error,
     };
     let stage = control.clock().stage();
-    let said = if stage == Stage::Banner { control.preamble() } else { String::new() };
+    let before = matches!(stage, Stage::Banner | Stage::Proxy);
+    let said = if before { control.preamble() } else { String::new() };
     if said.contains("MaxStartups") || said.contains("Not allowed at this time") {
         return Setback::TurnedAway(ConnectError::Throttled(format!("the host says `{said}`")));
     }
@@ -147,11 +146,13 @@ fn setback(error: ClientError, control: &Control) -> Setback {
         why.push_str(&format!("; it says `{said}`"));
     }
     let error = ConnectError::Unreachable { stage, why };
-    if closed && !control.dismissed() { Setback::TurnedAway(error) } else { Setback::Final(error) }
+    // A command that ends has said its word; only a server turns away.
+    let open_to_more = stage != Stage::Proxy && !control.dismissed();
+    if closed && open_to_more { Setback::TurnedAway(error) } else { Setback::Final(error) }
 }
 
 /// Lets a dialer tell the clock its stages.
-struct Stages<'a>(&'a Clock);
+pub(super) struct Stages<'a>(pub(super) &'a Clock);
 
 impl Progress for Stages<'_> {
     fn stage(&self, stage: Stage) {

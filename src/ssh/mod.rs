@@ -3,7 +3,8 @@
 //! `Target` says where and as whom, resolved and checked before anything connects; `Dial` gives a stream to it; `Link`
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
-//! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
+//! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
+//! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `client`
 //! answers the host; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
@@ -23,6 +24,7 @@ mod dial;
 mod environment;
 mod error;
 mod hostkey;
+mod jump;
 mod keys;
 pub mod known_hosts;
 mod link;
@@ -30,7 +32,10 @@ mod login;
 mod names;
 mod pattern;
 mod place;
+mod proxy;
+mod pump;
 mod resolve;
+mod route;
 mod stage;
 mod stream;
 mod target;
