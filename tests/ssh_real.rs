@@ -10,8 +10,12 @@ mod channels;
 mod common;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
+#[path = "ssh_real/jump.rs"]
+mod jump;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/proxy.rs"]
+mod proxy;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/stalls.rs"]

@@ -92,10 +92,8 @@ pub(super) async fn stream(
     let unreachable = |why: String| ConnectError::Unreachable { stage: Stage::Jump, why };
     let pool = shared.jumps.pool(via);
     let since = pool.state().failures;
-    let turns = Arc::clone(&pool.turns);
-    let waiting = clock.hold();
-    let turn = turns.acquire_owned().await.expect("the semaphore is never closed");
-    drop(waiting);
+    let turn = pool.attend(Arc::clone(&pool.turns).acquire_owned(), clock).await;
+    let turn = turn.expect("the semaphore is never closed");
     let mut tries = 0;
     loop {
         let seat = pool
@@ -168,8 +166,6 @@ impl Pool {
         since: u64,
         clock: &Clock,
     ) -> Result<Seat, ConnectError> {
-        // The jump host has a clock of its own.
-        let _waiting = clock.hold();
         loop {
             match self.look(shared, since) {
                 Found::Seat(seat) => return Ok(seat),
@@ -206,14 +202,16 @@ impl Pool {
         Seat { pool: Arc::clone(self), link: Arc::clone(bastion) }
     }
 
-    /// Waits for an attempt; while that waits for the user, so do we.
-    async fn attend(&self, opening: SharedFuture<BoxFuture<'static, ()>>, clock: &Clock) {
-        let mut opening = std::pin::pin!(opening);
+    /// Waits for the jump host, or for a turn behind it. That is not the time of the host, since the jump host has a clock
+    /// of its own; and while its login waits for the user, so do we.
+    async fn attend<T>(&self, work: impl Future<Output = T>, clock: &Clock) -> T {
+        let _waiting = clock.hold();
+        let mut work = std::pin::pin!(work);
         let mut asking = self.asking.subscribe();
         loop {
             let _human = asking.borrow_and_update().then(|| clock.human());
             tokio::select! {
-                () = &mut opening => return,
+                done = &mut work => return done,
                 Ok(()) = asking.changed() => {}
             }
         }
