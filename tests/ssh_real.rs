@@ -20,3 +20,5 @@ mod proxy;
 mod scripted;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[path = "ssh_real/tunnels.rs"]
+mod tunnels;
