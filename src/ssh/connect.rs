@@ -101,8 +101,7 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
-    let Routed { stream, turn: _turn } =
-        route::open(shared, target, clock).await.map_err(Setback::Final)?;
+    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));

@@ -247,7 +247,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_let_go_is_hung_up_with_its_children_and_reaped() {
         // The second one does not mind being hung up.
-        for command in ["sh -c 'sleep 1000 & echo $$ $!; wait'", "sh -c 'trap : HUP; echo $$ $$; while :; do sleep 0.1; done'"] {
+        for command in [
+            "sh -c 'sleep 1000 & echo $$ $!; wait'",
+            "sh -c 'trap : HUP; echo $$ $$; while :; do sleep 0.1; done'",
+        ] {
             let mut stream = sh(command);
             let mut line = Vec::new();
             while line.last() != Some(&b'\n') {

@@ -34,7 +34,11 @@ fn connections(sshd: &Sshd) -> usize {
 }
 
 /// Connects `count` hosts that are all `target`, at once.
-async fn connect_all(connector: &Connector, target: &Target, count: usize) -> Vec<Result<Link, ConnectError>> {
+async fn connect_all(
+    connector: &Connector,
+    target: &Target,
+    count: usize,
+) -> Vec<Result<Link, ConnectError>> {
     let tasks = (0..count).map(|n| {
         let host = Host::new(None, &format!("web{n}"), None);
         let (connector, target) = (connector.clone(), Target { host, ..target.clone() });
@@ -50,8 +54,7 @@ async fn connect_all(connector: &Connector, target: &Target, count: usize) -> Ve
 
 #[tokio::test]
 async fn three_hops_each_with_its_own_port_and_key() {
-    let (outer, inner, web) =
-        (Sshd::builder().start(), Sshd::builder().start(), Sshd::builder().start());
+    let (outer, inner, web) = (Sshd::builder().start(), Sshd::builder().start(), Sshd::builder().start());
     let keys = Arc::new(Keys::default());
     let connector = connector_with(Arc::new(Nobody), keys.clone());
     let first = named("outer", &outer);
@@ -266,7 +269,9 @@ async fn a_jump_host_that_forbids_it_is_named_with_what_to_look_for() {
     let why = connector().connect(&target, &()).await.unwrap_err().to_string();
     let place = format!("127.0.0.1:{}", web.port());
     assert!(
-        why.starts_with(&format!("unreachable (jump host): bastion does not let us through to {place} (AllowTcp")),
+        why.starts_with(&format!(
+            "unreachable (jump host): bastion does not let us through to {place} (AllowTcp"
+        )),
         "{why}"
     );
 }

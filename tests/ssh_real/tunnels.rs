@@ -30,6 +30,10 @@ async fn relay() -> Target {
     let config = Arc::new(Config { keys: vec![key], ..Config::default() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    // As on a long way, little fits into the sockets.
+    let socket = socket2::SockRef::from(&listener);
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.set_send_buffer_size(16 * 1024).unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let config = config.clone();
@@ -101,21 +105,25 @@ impl Handler for Relay {
             other => panic!("{other:?}"),
         };
         session.channel_success(id)?;
+        // It takes in everything at once: a russh session that waits for its channel hears nothing else.
+        let (taken, mut kept) = tokio::sync::mpsc::unbounded_channel();
+        let echoes = flood.is_none();
         tokio::spawn(async move {
-            let reading = async {
-                while let Some(message) = read.wait().await {
-                    if let (ChannelMsg::Data { data }, None) = (message, &flood) {
+            while let Some(message) = read.wait().await {
+                if let (ChannelMsg::Data { data }, true) = (message, echoes) {
+                    let _ = taken.send(data);
+                }
+            }
+        });
+        tokio::spawn(async move {
+            match flood {
+                Some(piece) => while write.data_bytes(piece.clone()).await.is_ok() {},
+                None => {
+                    while let Some(data) = kept.recv().await {
                         let _ = write.data_bytes(data).await;
                     }
                 }
-            };
-            let flooding = async {
-                match &flood {
-                    Some(piece) => while write.data_bytes(piece.clone()).await.is_ok() {},
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::join!(reading, flooding);
+            }
         });
         Ok(())
     }
@@ -151,9 +159,10 @@ async fn neighbours(via: &Target, target: &Target, floods: &[&str]) {
     for flood in floods {
         let link = connector.connect(&target, &()).await.unwrap();
         let Channel { mut input, output } = link.exec(flood.as_bytes()).await.unwrap();
-        let writer = tokio::spawn(async move {
-            while input.write(Bytes::from_static(&[b'x'; 4096])).await.is_ok() {}
-        });
+        let writer =
+            tokio::spawn(
+                async move { while input.write(Bytes::from_static(&[b'x'; 4096])).await.is_ok() {} },
+            );
         flooding.push((link, output, writer));
     }
     for _ in 0..2 {
@@ -201,6 +210,25 @@ async fn hosts_of_another_make_flood_behind_either_kind_of_jump_host() {
     let host = relay().await;
     for via in [named("bastion", &bastion), relay().await] {
         neighbours(&via, &host, &["large", "small", "large"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn much_in_both_directions_at_once_comes_through_every_kind_of_jump_host() {
+    let bastion = Sshd::builder().start();
+    let host = relay().await;
+    let connector = connector();
+    for via in [named("bastion", &bastion), relay().await] {
+        let target = behind(&via, host.clone());
+        let talks: Vec<_> = (0..8)
+            .map(|_| {
+                let (connector, target) = (connector.clone(), target.clone());
+                tokio::spawn(async move { there_and_back(&connector, &target, 4_000_000).await })
+            })
+            .collect();
+        for talk in talks {
+            talk.await.unwrap();
+        }
     }
 }
 
