@@ -16,10 +16,14 @@ mod cuts;
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
+#[path = "ssh_real/jump.rs"]
+mod jump;
 #[path = "ssh_real/login.rs"]
 mod login;
 #[path = "ssh_real/proxy.rs"]
 mod proxy;
+#[path = "ssh_real/proxy_command.rs"]
+mod proxy_command;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
@@ -28,3 +32,5 @@ mod sessions;
 mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[path = "ssh_real/tunnels.rs"]
+mod tunnels;

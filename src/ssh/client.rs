@@ -138,6 +138,18 @@ impl Handler for Client {
         Ok(())
     }
 
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        words: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.hub.refused(reason.code(), escape::text(words, WORDS));
+        Ok(())
+    }
+
     async fn data(&mut self, id: ChannelId, data: &[u8], _: &mut Session) -> Result<(), ClientError> {
         if let Some(mailbox) = self.hub.get(id) {
             mailbox.data(Outlet::Data, data);

@@ -10,6 +10,7 @@ use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
 use super::hostkey::{Asking, HostKeys};
+use super::jump::Jumps;
 use super::keys::KeyFiles;
 use super::link::Link;
 use super::silence::Silence;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
+    pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
     /// The questions about host keys.
@@ -51,6 +53,7 @@ impl Connector {
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
             tuning: Tuning::default(),
+            jumps: Jumps::default(),
             learning: Arc::default(),
             asking: Asking::default(),
             ask,
