@@ -155,6 +155,7 @@ impl Secrets {
                 return Next::Try(secret, Trial::First);
             }
             Answer::Nobody => Over::Nobody,
+            Answer::NoOther => Over::NotAccepted,
             Answer::Refuse | Answer::Accept => Over::Dismissed,
         };
         entry.busy = false;
@@ -235,7 +236,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn kind() -> SecretKind {
-        SecretKind::Password { user: "deploy".to_owned() }
+        SecretKind::Password { user: "deploy".to_owned(), cluster: None }
     }
 
     fn asks(next: &Next) -> Option<&str> {

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_prompt_says_what_for_whom_and_what_went_wrong() {
-        let kind = SecretKind::Password { user: "deploy\u{1b}".into() };
+        let kind = SecretKind::Password { user: "deploy\u{1b}".into(), cluster: None };
         let mut request = SecretRequest { kind, host: Host::new(None, "web01", None), refused: None };
         let end = "password of deploy^[ (for web01, Enter alone to go on without): ";
         assert_eq!(prompt(&request), format!("omnes: {end}"));

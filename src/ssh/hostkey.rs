@@ -158,7 +158,7 @@ async fn ask(shared: &Shared, target: &Target, presented: &Presented) -> Result<
             Verdict::Refused(why) => Err(ConnectError::HostKey(why)),
         },
         Answer::Nobody => Err(ConnectError::HostKey(strict(target, presented))),
-        Answer::Refuse | Answer::Secret(_) => {
+        Answer::Refuse | Answer::NoOther | Answer::Secret(_) => {
             Err(ConnectError::HostKey(format!("{} was not accepted", presented.fingerprint)))
         }
     }

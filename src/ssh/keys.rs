@@ -124,7 +124,7 @@ impl KeyFile {
             let passphrase = match ask.ask(question).await {
                 Answer::Secret(passphrase) => passphrase,
                 Answer::Nobody => return Err(format!("needs the passphrase of {}", self.path.display())),
-                Answer::Refuse | Answer::Accept => {
+                Answer::Refuse | Answer::Accept | Answer::NoOther => {
                     return Err(format!("no passphrase was given for {}", self.path.display()));
                 }
             };

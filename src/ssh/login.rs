@@ -52,7 +52,7 @@ enum Tally {
 
 impl<'a> Login<'a> {
     pub(super) fn new(shared: &'a Shared, target: &'a Target) -> Login<'a> {
-        let kind = SecretKind::Password { user: target.user.clone() };
+        let kind = SecretKind::Password { user: target.user.clone(), cluster: target.cluster.clone() };
         let claim = Claim { kind, host: target.host.clone(), tried: Tried::default() };
         Login { shared, target, means: None, claim, ticket: None, notes: Vec::new() }
     }

@@ -30,6 +30,8 @@ const WAY_OUT: &str = "leave the host out with -x, or name a configuration witho
 pub struct Request {
     /// The host as named; its user and port come first of all.
     pub host: Host,
+    /// The cluster by which it was named on the command line, if by one.
+    pub cluster: Option<String>,
     /// The user that a cluster file names.
     pub user: Option<String>,
     /// The port that a cluster file names.
@@ -45,7 +47,7 @@ pub struct Request {
 impl Request {
     /// A host of which no cluster file says more than its name.
     pub fn new(host: Host) -> Request {
-        Request { host, user: None, port: None, address: None, jump: None, identity: None }
+        Request { host, cluster: None, user: None, port: None, address: None, jump: None, identity: None }
     }
 }
 
@@ -267,6 +269,7 @@ impl Resolver {
         };
         let target = Target {
             host: case.request.host.clone(),
+            cluster: case.request.cluster.clone(),
             key_port: (alias.is_none() && port != 22).then_some(port),
             key_name: alias.unwrap_or_else(|| address.clone()),
             address,

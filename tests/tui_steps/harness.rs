@@ -245,7 +245,7 @@ pub(crate) fn unknown_key(name: &str) -> Question {
 
 pub(crate) fn password(name: &str) -> Question {
     Question::Secret(SecretRequest {
-        kind: SecretKind::Password { user: "ann".to_owned() },
+        kind: SecretKind::Password { user: "ann".to_owned(), cluster: None },
         host: host(name),
         refused: None,
     })
