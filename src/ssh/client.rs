@@ -16,6 +16,9 @@ use crate::escape;
 /// How much of a server's own words we repeat, in characters.
 const WORDS: usize = 300;
 
+/// How much of a banner stands in the log, in characters.
+const BANNER: usize = 4096;
+
 /// Our side of one connection. It lives in russh's task; when that task ends, however it ends, every channel learns it.
 pub(super) struct Client {
     pub(super) target: Arc<Target>,
@@ -75,6 +78,12 @@ impl Handler for Client {
             .await
             .map_err(ClientError::Key)?;
         Ok(true)
+    }
+
+    async fn auth_banner(&mut self, words: &str, _: &mut Session) -> Result<(), ClientError> {
+        tracing::debug!(host = %self.target.host, "banner: {}", escape::text(words, BANNER));
+        self.control.hear_banner(words);
+        Ok(())
     }
 
     async fn channel_open_confirmation(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::agent::Agents;
-use super::broker::{Broker, Slots};
+use super::broker::{Broker, Queue, Slots};
 use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) files: KeyFiles,
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
+    pub(super) queue: Queue,
     pub(super) tuning: Tuning,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
@@ -47,6 +48,7 @@ impl Connector {
             files: KeyFiles::default(),
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
+            queue: Queue::default(),
             tuning: Tuning::default(),
             learning: Arc::default(),
             ask,

@@ -4,14 +4,12 @@
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
 //! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
-//! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
+//! answers the host; `hostkey` proves it; `login` does what its ladder plans, with `agent`, `keys` and `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
 
 mod agent;
 mod algorithms;
-mod auth;
 mod broker;
 mod channel;
 mod client;
