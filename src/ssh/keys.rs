@@ -25,11 +25,14 @@ const FILE_LIMIT: u64 = 256 * 1024;
 /// How often a passphrase may be wrong.
 const PASSPHRASES: u32 = 3;
 
+/// A certificate once it was read, or why it cannot be used.
+type ReadCertificate = OnceCell<Result<Certificate, String>>;
+
 /// The key files of a run.
 #[derive(Default)]
 pub(super) struct KeyFiles {
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
-    certificates: Mutex<HashMap<PathBuf, Arc<OnceCell<Result<Certificate, String>>>>>,
+    certificates: Mutex<HashMap<PathBuf, Arc<ReadCertificate>>>,
 }
 
 impl KeyFiles {
