@@ -4,10 +4,18 @@
 
 pub mod support;
 
+#[path = "ssh_real/accounts.rs"]
+mod accounts;
+#[path = "ssh_real/agents.rs"]
+mod agents;
+#[path = "ssh_real/certificates.rs"]
+mod certificates;
 #[path = "ssh_real/channels.rs"]
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/dialogues.rs"]
+mod dialogues;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
