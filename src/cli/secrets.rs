@@ -61,15 +61,14 @@ fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
     let mut child = child.map_err(|error| anyhow!("{place}: {error}"))?;
     let output = child.stdout.take().context("its standard output is a pipe")?;
     let line = first_line(&place, output, deadline);
-    let ended = if line.is_ok() { end_of(&mut child, deadline) } else { None };
+    let ended = end_of(&mut child, deadline);
     if ended.is_none() {
         // It may be gone already.
         let _ = child.kill();
         let _ = child.wait();
     }
-    let line = line?;
     match ended {
-        Some(status) if status.success() => Ok(line),
+        Some(status) if status.success() => line,
         Some(status) => bail!("{place} failed ({status}); nothing was contacted"),
         None => bail!("{place} did not end within {} s; nothing was contacted", PATIENCE.as_secs()),
     }

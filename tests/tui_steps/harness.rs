@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omnes::ask::{Answer, Question, SecretKind, SecretRequest, UnknownKey};
+use omnes::ask::{Answer, Echo, HostPrompt, Question, SecretKind, SecretRequest, UnknownKey};
 use omnes::broadcast::MemberId;
 use omnes::hosts::Host;
 use omnes::outcome::{Outcome, Unknown};
@@ -248,5 +248,17 @@ pub(crate) fn password(name: &str) -> Question {
         kind: SecretKind::Password { user: "ann".to_owned(), cluster: None },
         host: host(name),
         refused: None,
+    })
+}
+
+/// What a host asks of its own.
+pub(crate) fn prompt(name: &str, prompt: &str, echo: Echo) -> Question {
+    Question::Prompt(HostPrompt {
+        host: host(name),
+        user: "ann".to_owned(),
+        title: String::new(),
+        instruction: "Welcome".to_owned(),
+        prompt: prompt.to_owned(),
+        echo,
     })
 }

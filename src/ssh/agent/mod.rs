@@ -300,3 +300,6 @@ async fn exchange(stream: &mut UnixStream, request: &Frame) -> Served {
         Err(error) => Served::Broken(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

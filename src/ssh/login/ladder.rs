@@ -236,7 +236,8 @@ impl Ladder {
             _ if self.parts > 0 => {
                 format!("one step was accepted, but the host wants {} too", methods.list())
             }
-            0 if self.interactive.times + self.password.times > 0 => "no answer was accepted".to_owned(),
+            0 if self.password.times > 0 => "no password was accepted".to_owned(),
+            0 if self.interactive.times > 0 => "no answer was accepted".to_owned(),
             0 if methods.publickey => "needs a key, and there is none to offer; name one with -i".to_owned(),
             0 => "it takes none of the ways to log in that omnes knows".to_owned(),
             1 => "the key was not accepted".to_owned(),

@@ -69,7 +69,8 @@ fn without_keys_the_methods_are_asked_for() {
     let (steps, why) = climb(0, ALL);
     let three = |step| vec![step; 3];
     assert_eq!(steps, [vec![Step::Probe], three(Step::Interactive), three(Step::Password)].concat());
-    assert_eq!(why, "no answer was accepted");
+    assert_eq!(why, "no password was accepted");
+    assert_eq!(climb(0, ASKING).1, "no answer was accepted");
     assert!(climb(0, KEYS).1.contains("-i"));
     assert_eq!(climb(0, Methods::default()).1, "it takes none of the ways to log in that omnes knows");
 }

@@ -280,7 +280,8 @@ impl<'a> Login<'a> {
         if why.contains("Too many authentication failures") {
             return self.exhausted(control);
         }
-        if control.dismissed() {
+        // Its own words, before it closed the connection, are about the account.
+        if control.dismissed() || control.banner().is_some() {
             return self.refused(&why, control);
         }
         Setback::Final(ConnectError::Unreachable { stage: Stage::Login, why })
