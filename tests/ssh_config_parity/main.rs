@@ -33,7 +33,7 @@ fn all(dir: &Path) -> String {
 
 /// The first line that `ssh` complains about, as `file:line`.
 fn complaint(said: &str) -> Option<String> {
-    let line = said.lines().find(|line| line.contains(" line "))?;
+    let line = said.lines().find(|line| line.contains(" line ") && !line.starts_with("debug"))?;
     let (file, rest) = line.split_once(" line ")?;
     let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
     Some(format!("{}:{number}", file.trim_end_matches(':')))
