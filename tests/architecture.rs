@@ -63,6 +63,11 @@ const PURE: &[&str] = &[
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
+    "src/ssh/algorithms.rs",
+    "src/ssh/config/",
+    "src/ssh/names.rs",
+    "src/ssh/pattern.rs",
+    "src/ssh/resolve/",
     "src/ssh/stage.rs",
     "src/ssh/error.rs",
     "src/ssh/target.rs",
@@ -75,7 +80,8 @@ const PURE: &[&str] = &[
 ];
 
 /// The io files inside rooms that are otherwise pure.
-const IO_FILES: &[&str] = &["src/hosts/files.rs", "src/hosts/sources.rs"];
+const IO_FILES: &[&str] =
+    &["src/hosts/files.rs", "src/hosts/sources.rs", "src/ssh/config/files.rs", "src/ssh/resolve/machine.rs"];
 
 const IMPURE: &[&str] = &[
     "tokio::",

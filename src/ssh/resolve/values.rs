@@ -122,6 +122,8 @@ impl Case<'_> {
     fn updates(&self) -> Updates {
         match self.heard.word(Key::UpdateHostKeys) {
             Some("yes") => Updates::Yes,
+            // As in ssh: a question would stand in the way of the command.
+            Some("ask") if self.some_text(Key::RemoteCommand).is_some() => Updates::No,
             Some("ask") => Updates::Ask,
             Some(_) => Updates::No,
             None => match self.heard.list(Key::UserKnownHostsFile) {
