@@ -80,7 +80,7 @@ fn bad_input_exits_2_names_the_place_and_contacts_nobody() {
         (&["run", host, "uptime"], &["`--`", "-- uptime"]),
         (&["run", host, "--"], &["no command", "omnes run"]),
         (&["run", "--", "uptime"], &["no target", "omnes run"]),
-        (&["run", host, "-J", "bastion", "--", "x"], &["jump hosts are not supported yet"]),
+        (&["run", host, "-J", "bastion,", "--", "x"], &["-J", "[user@]host[:port]"]),
         (&["run", host, "--output", "xml", "--", "x"], &["xml", "json"]),
         (&["run", host, "-b", "--output", "json", "--", "x"], &["-b", "--output"]),
         (&["run", host, "-f", "0", "--", "x"], &["-f", "1 or more"]),

@@ -219,9 +219,11 @@ fn same_session(target: &Target, theirs: &Values, what: &str) {
     assert_eq!(session.environment, sent, "SendEnv and SetEnv, {what}");
 }
 
-/// ssh's own lists and everything it can do: for each keyword as `ssh -G` prints it.
-fn lists() -> &'static HashMap<&'static str, (Vec<String>, Vec<String>)> {
-    static LISTS: OnceLock<HashMap<&'static str, (Vec<String>, Vec<String>)>> = OnceLock::new();
+/// By keyword as `ssh -G` prints it: ssh's own list of algorithms, and everything it can do.
+type Lists = HashMap<&'static str, (Vec<String>, Vec<String>)>;
+
+fn lists() -> &'static Lists {
+    static LISTS: OnceLock<Lists> = OnceLock::new();
     LISTS.get_or_init(|| {
         let usual = ssh_g(Path::new("none"), &[], "host").unwrap();
         let all = |what: &str| -> Vec<String> {

@@ -33,19 +33,20 @@ impl Case<'_> {
 
     fn gathered(&self, key: Key, tokens: &Tokens<'_>) -> Result<Vec<PathBuf>, ConnectError> {
         let keyword = crate::ssh::config::name(key);
-        let mut files: Vec<PathBuf> = Vec::new();
+        // As texts: paths are compared by their components, which takes its time.
+        let mut files: Vec<String> = Vec::new();
         for (value, source) in self.heard.all(key) {
             let Value::Text(file) = value else { continue };
             if file.eq_ignore_ascii_case("none") {
                 continue;
             }
-            let file = PathBuf::from(path(keyword, (file, source), tokens)?);
+            let file = path(keyword, (file, source), tokens)?;
             if !files.contains(&file) {
                 files.push(file);
             }
         }
         match files.len() {
-            0..=FILES => Ok(files),
+            0..=FILES => Ok(files.into_iter().map(PathBuf::from).collect()),
             many => {
                 Err(unsupported(format!("{many} times {keyword} for one host; at most {FILES} are tried")))
             }
@@ -122,6 +123,8 @@ impl Case<'_> {
     fn updates(&self) -> Updates {
         match self.heard.word(Key::UpdateHostKeys) {
             Some("yes") => Updates::Yes,
+            // As in ssh: a question would stand in the way of the command.
+            Some("ask") if self.some_text(Key::RemoteCommand).is_some() => Updates::No,
             Some("ask") => Updates::Ask,
             Some(_) => Updates::No,
             None => match self.heard.list(Key::UserKnownHostsFile) {

@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+#[path = "../support/mod.rs"]
 pub mod support;
+
+mod jumps;
+mod names;
+mod questions;
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use omnes::hosts::Host;
@@ -33,20 +39,21 @@ fn resolve(config: &str, host: &str) -> Result<Resolved, ConnectError> {
 #[test]
 fn what_is_not_done_refuses_its_hosts_by_name_of_the_line() {
     for (config, host, part) in [
-        ("Host web\nProxyJump bastion\n", "web", Some("ProxyJump")),
-        ("Host web\nProxyJump bastion\n", "db", None),
-        ("Host *\nProxyCommand nc %h %p\n", "db", Some("ProxyCommand")),
-        ("ProxyJump none\nProxyCommand nc %h %p\n", "db", Some("ProxyCommand")),
-        ("ProxyCommand none\nProxyCommand nc\nProxyJump x\n", "db", None),
-        ("CanonicalizeHostname yes\n", "web", Some("CanonicalizeHostname")),
-        ("CanonicalizeHostname no\n", "web", None),
-        ("BindAddress 10.0.0.1\n", "web", Some("BindAddress")),
-        ("RevokedHostKeys /etc/revoked\n", "web", Some("RevokedHostKeys")),
+        ("Host web\nCheckHostIP yes\n", "web", Some("CheckHostIP")),
+        ("Host web\nCheckHostIP yes\n", "db", None),
+        ("CheckHostIP no\nCheckHostIP yes\n", "db", None),
         ("KnownHostsCommand /bin/x\n", "web", Some("KnownHostsCommand")),
-        ("Match exec \"true\"\nUser x\n", "web", Some("a Match block")),
-        ("Match host db*\nUser x\n", "web", None),
-        ("Host web\nHostName db1\nMatch host db*\nUser x\n", "web", Some("a Match block")),
-        ("Host db\nMatch user x\nUser y\n", "web", Some("a Match block")),
+        ("RefuseConnection \"not here\"\n", "web", Some("RefuseConnection")),
+        ("CanonicalizePermittedCNAMEs *.a:*.b\n", "web", Some("aliases of names are not followed")),
+        ("CanonicalizePermittedCNAMEs none\n", "web", None),
+        ("Match localnetwork 10.0.0.0/8\nUser x\n", "web", Some("Match localnetwork")),
+        ("Match localnetwork 10.0.0.0/8 host db\nUser x\n", "web", None),
+        ("ConnectionAttempts 0\n", "web", Some("ConnectionAttempts")),
+        ("ProxyCommand nc %u\n", "web", Some("`%u` has a meaning for other keywords")),
+        ("RemoteCommand echo %T\n", "web", Some("`%T` has a meaning for other keywords")),
+        ("CertificateFile /c/%t\n", "web", Some("CertificateFile")),
+        ("RevokedHostKeys ${NO_SUCH_VARIABLE}\n", "web", Some("RevokedHostKeys")),
+        ("ForwardAgent ~no-such-user/x\n", "web", Some("no user no-such-user")),
         ("HostName -oProxyCommand=x\n", "web", Some("begins with a dash")),
         ("HostName a;b\n", "web", Some("no host name")),
         ("HostName \"a b\"\n", "web", Some("no host name")),
@@ -69,20 +76,13 @@ fn what_is_not_done_refuses_its_hosts_by_name_of_the_line() {
 }
 
 #[test]
-fn a_jump_host_of_a_cluster_file_refuses() {
-    let request = Request { jump: Some("bastion".to_owned()), ..Request::new("web".parse().unwrap()) };
-    let error = resolver("", environment()).unwrap().resolve(&request).unwrap_err().to_string();
-    assert!(error.contains("bastion"), "{error}");
-}
-
-#[test]
 fn keywords_passed_over_are_noted() {
-    let config = "Host web\nForwardAgent yes\nSendEnv X\nStrictHostKeyChecking no\nControlMaster auto\nCompression no\n";
+    let config = "Host web\nForwardX11 yes\nLocalForward 1 a:2\nStrictHostKeyChecking no\nControlMaster auto\nCompression no\n";
     let notes = resolve(config, "web").unwrap().notes;
     let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
-    assert!(texts[0].contains("config:2: ForwardAgent is not supported"), "{texts:?}");
-    assert!(texts[1].contains("config:3: SendEnv"), "{texts:?}");
+    assert!(texts[0].contains("config:2: ForwardX11 is not supported"), "{texts:?}");
+    assert!(texts[1].contains("config:3: LocalForward"), "{texts:?}");
     assert!(texts[2].contains("config:4: StrictHostKeyChecking no is read as accept-new"), "{texts:?}");
     assert!(resolve(config, "db").unwrap().notes.is_empty());
 }
@@ -130,6 +130,34 @@ fn which_ways_to_log_in_are_open() {
         ask("StrictHostKeyChecking accept-new\nBatchMode yes\n", &[]).policy,
         HostKeyPolicy::AcceptNew
     );
+}
+
+/// Values that `ssh -G` does not print, or prints otherwise than they are used.
+#[test]
+fn values_come_to_the_target() {
+    let config = "Match tagged blue\nPort 7\nHost web\nTag blue\nTag red\nMatch tagged red\nUser never\n\
+                  Match tagged blue\nUser tagged\n";
+    let target = resolve(config, "web").unwrap().target;
+    assert_eq!((target.user.as_str(), target.port), ("tagged", 22), "a tag counts from its line on");
+    let variables = HashMap::from(
+        [("LANG", "C"), ("LC_ALL", "C"), ("TERM", "xterm")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let environment = UserEnvironment { variables, agent: Some("/agent".into()), ..environment() };
+    let config = "SendEnv LANG LC_*\nSetEnv LANG=de X=1\nForwardAgent yes\nIdentityAgent /mine\n\
+                  RevokedHostKeys ~/revoked-%h\nRemoteCommand echo %h\nServerAliveCountMax 9\n";
+    let resolver = resolver(config, environment).unwrap();
+    let target = |host: &str| resolver.resolve(&Request::new(host.parse().unwrap())).unwrap().target;
+    let (web, db) = (target("web"), target("db"));
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    assert_eq!(web.session.environment, [("LC_ALL", "C"), ("LANG", "de"), ("X", "1")].map(pair));
+    assert_eq!(web.session.command.as_deref(), Some("echo web"));
+    assert_eq!(db.session.command.as_deref(), Some("echo db"));
+    // The agent that is used for login is the one that is forwarded.
+    assert_eq!(web.forward_agent, Some("/mine".into()));
+    assert!(web.keeping.revoked[0].ends_with("revoked-web"), "{:?}", web.keeping);
+    assert_eq!(web.alive, None, "a count alone says nothing");
+    assert!(Arc::ptr_eq(&web.algorithms, &db.algorithms), "equal values are shared");
 }
 
 #[test]
@@ -309,7 +337,7 @@ fn files_that_are_none_are_refused_at_once() {
         ("fork", format!("Include {}\n", path("fork").display()), "more than 16 files deep"),
         ("large", format!("Include {}\n", path("large").display()), "larger than 16 MB"),
         ("many", format!("Include {}/*\n", path("many").display()), "more than 4096 files"),
-        ("other", "Include ~nobody/x\n".to_owned(), "write the path out"),
+        ("other", "Include ~no-such-user/x\n".to_owned(), "write the path out"),
     ] {
         let file = path(&format!("c-{name}"));
         fs::write(&file, config).unwrap();
@@ -355,6 +383,13 @@ fn options_are_checked() {
         "GlobalKnownHostsFile=/g",
         "StrictHostKeyChecking=no",
         "ConnectTimeout=3",
+        "ProxyJump=a,b",
+        "Ciphers=+aes128-cbc",
+        "Tag=blue",
+        "SendEnv=LANG LC_*",
+        "RemoteCommand=echo %h",
+        "ControlMaster=no",
+        "ForwardX11=no",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -362,7 +397,10 @@ fn options_are_checked() {
     for (user, port, option, part) in [
         (Some("-x"), None, "Port=1", "-l: "),
         (None, Some(0), "Port=1", "-p 0"),
-        (None, None, "ProxyJump=x", "-o takes HostName, User, Port"),
+        (None, None, "ForwardX11=yes", "ForwardX11 is not supported"),
+        (None, None, "Include=x", "belongs into a file"),
+        (None, None, "ProxyJump=x,", "no jump host"),
+        (None, None, "Ciphers=rot13", "no cipher of OpenSSH"),
         (None, None, "Prot=1", "did you mean `Port`?"),
         (None, None, "Port=x", "write a number"),
     ] {
