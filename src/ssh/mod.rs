@@ -51,7 +51,10 @@ pub use hostkey::{HostKeys, Verdict};
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, StartError};
 pub use place::Place;
-pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
+pub use resolve::{
+    CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
+    Resolved, Resolver,
+};
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{
