@@ -210,5 +210,8 @@ fn what_ssh_config_says_of_a_session_holds_for_commands() {
     lines.sort_unstable();
     let expected = ["bear: pipe", "deep: pipe blue", "picky: pipe", "plain: pipe", "term: terminal"];
     assert_eq!(lines, expected, "{err}");
-    assert!(err.contains("none of its Ciphers (3des-cbc) is supported by omnes, which has aes256-gcm"), "{err}");
+    assert!(
+        err.contains("none of its Ciphers (3des-cbc) is supported by omnes, which has aes256-gcm"),
+        "{err}"
+    );
 }

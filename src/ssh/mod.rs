@@ -3,12 +3,12 @@
 //! `Target` says where and as whom, resolved and checked before anything connects; `Dial` gives a stream to it; `Link`
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
-//! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `offer` and `tuning` say
-//! what it may agree on with us; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
-//! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
-//! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
-//! `known_hosts` is the store of host keys.
+//! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `offer` and
+//! `tuning` say what may be agreed on; `client` answers the host; `hostkey` proves it; `login` does what `auth` plans,
+//! with `agent`, `keys` and `broker`; `connect` puts these in order and decides what is tried again; `clock` measures
+//! all of it; `connector` holds what the hosts of a run share. On a link, `channel` carries one command or shell, and
+//! `forward` lends the agent. Beside them, `resolve` makes targets from `config`, and `known_hosts` is the store of host
+//! keys.
 
 mod agent;
 mod algorithms;
