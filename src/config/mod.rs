@@ -30,6 +30,8 @@ pub struct Config {
     pub zoom: Zoom,
     /// What the scope is at the start.
     pub scope: Scope,
+    /// `[sessions] reconnect`.
+    pub reconnect: Reconnect,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
@@ -84,6 +86,16 @@ pub enum Zoom {
     All,
     /// The zoomed pane alone.
     Alone,
+}
+
+/// What becomes of a session of the TUI whose link was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It stays closed until the user reconnects it.
+    #[default]
+    Ask,
+    /// It comes back by itself.
+    Auto,
 }
 
 /// Who hears a broadcast while there are pages.

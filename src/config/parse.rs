@@ -6,11 +6,11 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Limits, Place, Scope, Zoom};
+use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 8] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "limits"];
+const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -60,6 +60,16 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 match key.key {
                     "match_exec" => config.match_exec = match_exec(&key)?,
                     _ => return Err(key.unknown(" in [ssh]", &["match_exec"])),
+                }
+            }
+        }
+        "sessions" => {
+            for key in item.table()? {
+                match key.key {
+                    "reconnect" => {
+                        config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
+                    }
+                    _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
                 }
             }
         }
@@ -177,6 +187,8 @@ zoom = []
 color = "never"
 [ssh]
 match_exec = true
+[sessions]
+reconnect = "auto"
 [limits]
 fanout = 64
 connect_timeout = 2.5
@@ -190,6 +202,7 @@ min_tile = "60x10"
         assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
         assert_eq!(config.match_exec, MatchExec::Allowed);
         assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
+        assert_eq!(config.reconnect, Reconnect::Auto);
         assert_eq!(
             config.keys[0],
             Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
@@ -205,9 +218,11 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
+        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
+        assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).filter(|key| !["keys", "theme", "ssh", "limits"].contains(key)) {
+        for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }
@@ -219,6 +234,10 @@ min_tile = "60x10"
             (
                 "[limits]\nfanot = 1",
                 "config.toml:2:1: unknown key `fanot` in [limits]; did you mean `fanout`?",
+            ),
+            (
+                "[sessions]\nreconnect = \"no\"",
+                "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
             ),
             ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, ChannelId, ChannelOpenFailure, Sig};
 
+use super::Target;
 use super::channel::{ChannelInput, ChannelOutput, Hub, Outlet};
 use super::connector::Shared;
 use super::hostkey::{self, KeyEnd};
+use super::rotation::Rotation;
 use super::stream::Control;
-use super::{ConnectError, Target};
 use crate::escape;
 
 /// How much of a server's own words we repeat, in characters.
@@ -22,6 +23,8 @@ pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
     pub(super) control: Arc<Control>,
     pub(super) hub: Arc<Hub>,
+    /// What becomes of the keys that the host announces.
+    pub(super) rotation: Rotation,
 }
 
 /// How a connection ends before it is one.
@@ -106,15 +109,22 @@ impl Handler for Client {
     type Error = ClientError;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
-            let why = "the host sent a certificate that was not asked for".to_owned();
-            return Err(ClientError::Key(KeyEnd::Refused(ConnectError::HostKey(why))));
-        };
-        let presented = hostkey::Presented::new(key);
-        hostkey::decide(&self.shared, &self.target, &self.control, presented)
+        let refused = |error| ClientError::Key(KeyEnd::Refused(error));
+        let presented = hostkey::Presented::new(key).map_err(refused)?;
+        let trust = hostkey::decide(&self.shared, &self.target, &self.control, &presented)
             .await
             .map_err(ClientError::Key)?;
+        self.rotation.trust(trust, presented);
         Ok(true)
+    }
+
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        keys: Vec<PublicKey>,
+        session: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.rotation.announced(&self.shared, &self.target, keys, session);
+        Ok(())
     }
 
     async fn channel_open_confirmation(
@@ -125,6 +135,18 @@ impl Handler for Client {
         _: &mut Session,
     ) -> Result<(), ClientError> {
         self.hub.opened(id);
+        Ok(())
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        words: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.hub.refused(reason.code(), escape::text(words, WORDS));
         Ok(())
     }
 

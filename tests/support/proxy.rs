@@ -39,6 +39,8 @@ pub enum Toxic {
     Clear,
     /// Nothing passes, not even an end; what comes is kept by the kernel and passes when this is over. A cable pulled.
     Stall,
+    /// So many bytes of this way pass, then none: a stall at a moment that is known to the byte.
+    StallAfter(u64),
     /// What comes is taken and thrown away.
     Swallow,
     /// So many bytes pass, then none for a while.
@@ -227,7 +229,8 @@ async fn pump(from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>, lane: &Lane) -> R
             Toxic::Cut(at, how) if passed >= at => return Err(how),
             Toxic::Cut(at, _) => PIECE.min((at - passed) as usize),
             Toxic::Drip(bytes, _) => PIECE.min(bytes),
-            Toxic::Stall => {
+            Toxic::StallAfter(at) if passed < at => PIECE.min((at - passed) as usize),
+            Toxic::Stall | Toxic::StallAfter(_) => {
                 let _ = toxics.changed().await;
                 continue;
             }
