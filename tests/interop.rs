@@ -10,6 +10,7 @@ pub mod support;
 mod ui;
 
 use lab::Lab;
+use support::dropbear::Dropbear;
 use support::sshd::Sshd;
 use ui::{Modes, Screen, Ui};
 
@@ -177,4 +178,40 @@ fn a_server_dies_and_comes_back_as_waiting() {
     say(&ui, "welcome");
     let screen = ui.wait("all three", |screen| screen.count("welcome") == 3);
     assert_eq!(screen.count("not-yet"), 2, "what it missed is not replayed:\n{}", screen.text());
+}
+
+#[test]
+fn what_ssh_config_says_of_a_session_holds_for_commands() {
+    let lab = Lab::of(vec![Sshd::builder().option("AcceptEnv DEEP").start()]);
+    let (server, key) = (&lab.servers[0], lab.servers[0].client_key());
+    let dropbear = Dropbear::start();
+    let host = |name: &str, rest: &str| {
+        let (port, key) = (server.port(), key.display());
+        format!("Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {key}\n  {rest}\n")
+    };
+    let config = [
+        host("plain", ""),
+        host("old", "Ciphers 3des-cbc"),
+        host("picky", "Ciphers aes128-ctr\n  MACs umac-64@openssh.com,hmac-sha2-256\n  Compression yes"),
+        host("deep", "SetEnv DEEP=blue"),
+        host("term", "RequestTTY force"),
+        format!(
+            "Host bear\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}\n",
+            dropbear.port(),
+            dropbear.client_key().display()
+        ),
+    ];
+    lab.write(".ssh/config", &config.concat());
+    lab.write(".ssh/known_hosts", &format!("{}{}", server.known_hosts(), dropbear.known_hosts()));
+    let command = "test -t 1 && echo terminal || echo \"pipe $DEEP\"";
+    let run = lab.run(&["run", "plain,old,picky,deep,term,bear", "--", command]);
+    let (out, err) = (text(&run.stdout), text(&run.stderr));
+    let mut lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+    lines.sort_unstable();
+    let expected = ["bear: pipe", "deep: pipe blue", "picky: pipe", "plain: pipe", "term: terminal"];
+    assert_eq!(lines, expected, "{err}");
+    assert!(
+        err.contains("none of its Ciphers (3des-cbc) is supported by omnes, which has aes256-gcm"),
+        "{err}"
+    );
 }

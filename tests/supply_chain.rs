@@ -50,11 +50,12 @@ fn advisories(curl: &str, deny: &str) -> (i32, String) {
 }
 
 /// A curl that answers the list of queries with `ids` and each question about one of them with `detail`. It fails where
-/// the queries do not name russh with a version.
+/// the queries do not name russh with its version.
 fn osv(ids: &str, detail: &str) -> String {
+    let russh = versions("russh")[0].map(|number| number.to_string()).join(".");
     format!(
         r#"case "$*" in
-*querybatch*) case "$*" in *'"name":"russh"'*'"version":"0.'*) ;; *) exit 9 ;; esac
+*querybatch*) case "$*" in *'{{"purl":"pkg:cargo/russh@{russh}"}}'*) ;; *) exit 9 ;; esac
   echo '{{"results": [{{}}, {{"vulns": [{ids}]}}, {{}}]}}' ;;
 *) echo '{detail}' ;;
 esac"#

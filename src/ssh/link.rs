@@ -155,7 +155,7 @@ impl Link {
 
 impl Opened {
     /// Starts a command, its bytes sent as they are; in a terminal only where the host's configuration wants one
-    /// (`RequestTTY yes`). A `RemoteCommand` of the configuration is not heeded here: it stands for a missing command.
+    /// (`RequestTTY yes`). A `RemoteCommand` of the configuration is not heeded: it stands for a missing command.
     pub async fn exec(self, command: &[u8]) -> Result<Channel, StartError> {
         let terminal = matches!(self.target.session.terminal, Terminal::Yes).then_some(UNSEEN);
         let start = async {

@@ -4,12 +4,12 @@
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
 //! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
-//! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
-//! its other keys; `login` does what its ladder plans, with `agent`, `keys` and
-//! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
-//! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
-//! `known_hosts` is the store of host keys.
+//! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `offer` and `tuning` say what
+//! may be agreed on; `client` answers the host; `hostkey` proves it, and `rotation` hears of its other keys; `login` does
+//! what its ladder plans, with `agent`, `keys` and `broker`; `connect` puts these in order and decides what is tried
+//! again; `clock` measures all of it; `connector` holds what the hosts of a run share. On a link, `channel` carries one
+//! command or shell, and `forward` lends the agent. Beside them, `resolve` makes targets from `config`, and `known_hosts`
+//! is the store of host keys.
 
 mod agent;
 mod algorithms;

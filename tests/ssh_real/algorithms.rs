@@ -1,6 +1,7 @@
 //! What is agreed on with servers that are not ours: each algorithm alone, no common one, changed bytes, new keys on the
 //! way.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -111,6 +112,47 @@ async fn unasked_the_best_common_ones_are_taken() {
     assert!(log.contains("kex: algorithm: curve25519-sha256 "), "{log}");
     assert!(log.contains("kex: host key algorithm: ssh-ed25519 "), "{log}");
     assert!(log.contains("kex: client->server cipher: aes256-gcm@openssh.com"), "{log}");
+}
+
+#[tokio::test]
+async fn nothing_is_offered_that_ssh_would_not_offer() {
+    let sshd = Sshd::builder().option("LogLevel DEBUG2").start();
+    works("ours", &target_of(&sshd)).await;
+    let log = sshd.log();
+    // Without a configuration `ssh -G` prints the defaults.
+    let defaults = Command::new("ssh").args(["-F", "none", "-G", "host"]).output().unwrap().stdout;
+    let defaults = String::from_utf8(defaults).unwrap();
+    let proposal = log.split("peer client KEXINIT proposal").nth(1).expect("sshd names what we offer");
+    for (ours, keyword, besides) in [
+        (
+            "KEX algorithms: ",
+            "kexalgorithms ",
+            "mlkem768x25519-sha256,ext-info-c,kex-strict-c-v00@openssh.com",
+        ),
+        ("host key algorithms: ", "hostkeyalgorithms ", ""),
+        ("ciphers ctos: ", "ciphers ", ""),
+        ("MACs ctos: ", "macs ", ""),
+        ("compression ctos: ", "", "none,zlib@openssh.com"),
+    ] {
+        let list = |text: &str, head: &str| -> Vec<String> {
+            // A name of one list ends with that of another (gssapikexalgorithms).
+            let starts = |line: &&str| line.starts_with(head) || line.contains(&format!(": {head}"));
+            let line = text.lines().find(starts).and_then(|line| line.split_once(head)).map(|(_, rest)| rest);
+            let names = line.unwrap_or_default().trim_end_matches(" [preauth]").split(',');
+            names.map(str::to_owned).collect()
+        };
+        let offered = list(proposal, ours);
+        let theirs = if keyword.is_empty() { Vec::new() } else { list(&defaults, keyword) };
+        for name in &offered {
+            let new = besides.split(',').any(|one| one == name);
+            assert!(new || theirs.contains(name), "{ours}{name} is not among {theirs:?}");
+        }
+        assert!(!offered.is_empty() && !offered[0].is_empty(), "{proposal}");
+        if keyword == "kexalgorithms " {
+            assert_eq!(offered[..2], ["mlkem768x25519-sha256", "curve25519-sha256"]);
+            assert!(offered.contains(&"kex-strict-c-v00@openssh.com".to_owned()), "{offered:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
+use omnes::ask::Nobody;
 use omnes::size::Size;
-use omnes::ssh::Target;
+use omnes::ssh::{ConnectError, Target};
 
 use crate::common::*;
 use crate::support::sshd::{KeyKind, Sshd, keygen};
@@ -142,6 +143,18 @@ async fn the_agent_is_told_first_which_host_asks() {
         let asked: Vec<u8> = questions.try_iter().map(|question| question[0]).collect();
         assert!(asked.contains(&LIST_KEYS), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn a_host_with_another_key_gets_nothing() {
+    let (dir, questions) = recorder(6);
+    let sshd = Sshd::builder().start();
+    let target = lending(target_of(&sshd), &dir.path().join("agent"));
+    let keys = Arc::new(Keys::default());
+    keys.falsify(&target);
+    let refused = connector_with(Arc::new(Nobody), keys).connect(&target, &()).await.unwrap_err();
+    assert!(matches!(refused, ConnectError::HostKey(_)), "{refused}");
+    assert!(questions.try_recv().is_err());
 }
 
 #[tokio::test]
