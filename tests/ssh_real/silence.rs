@@ -145,6 +145,23 @@ async fn a_configuration_that_ends_silence_ends_a_pane_too() {
     assert!(why.starts_with("nothing heard for "), "{why}");
 }
 
+#[tokio::test]
+async fn a_link_knows_that_it_is_stalled() {
+    let sshd = Sshd::builder().start();
+    let proxy = Proxy::to(sshd.port());
+    let target = Target { alive: alive(200, u32::MAX), ..through(&proxy, &sshd, 0) };
+    let link = connector().connect(&target, &()).await.unwrap();
+    let mut pulse = link.pulse();
+    assert!(!link.is_stalled());
+    proxy.set(Way::Up, Toxic::Stall);
+    assert!(tokio::time::timeout(DEADLINE, pulse.changed()).await.unwrap().is_some());
+    assert!(link.is_stalled() && !link.is_closed());
+    proxy.set(Way::Up, Toxic::Clear);
+    assert!(tokio::time::timeout(DEADLINE, pulse.changed()).await.unwrap().is_none());
+    assert!(!link.is_stalled());
+    assert_eq!(run(&link, "echo on").await.stdout, b"on\n");
+}
+
 /// A command that is on its way while its link falls silent; how it ended and how long that took from then on.
 async fn lost(alive: Option<Alive>) -> (Outcome, Duration) {
     let sshd = Sshd::builder().start();
