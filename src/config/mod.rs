@@ -15,7 +15,7 @@ pub use read::read;
 pub use value::ConfigError;
 
 use crate::size::Size;
-use crate::ssh::HostKeyPolicy;
+use crate::ssh::{HostKeyPolicy, MatchExec};
 
 /// What the user prefers; `None` wherever the file is silent, so that each command has its own defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
+    /// `[ssh] match_exec`.
+    pub match_exec: MatchExec,
     /// `[limits]`.
     pub limits: Limits,
 }

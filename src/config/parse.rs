@@ -8,9 +8,9 @@ use toml::de::DeTable;
 use super::value::{ConfigError, Item, Source};
 use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
-use crate::ssh::HostKeyPolicy;
+use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 8] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "sessions", "limits"];
+const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -52,6 +52,14 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 match key.key {
                     "color" => config.color = color(&key)?,
                     _ => return Err(key.unknown(" in [theme]", &["color"])),
+                }
+            }
+        }
+        "ssh" => {
+            for key in item.table()? {
+                match key.key {
+                    "match_exec" => config.match_exec = match_exec(&key)?,
+                    _ => return Err(key.unknown(" in [ssh]", &["match_exec"])),
                 }
             }
         }
@@ -109,6 +117,13 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
 fn host_keys(item: &Item) -> Result<HostKeyPolicy, ConfigError> {
     use HostKeyPolicy::*;
     word(item, &[("ask", Ask), ("strict", Strict), ("accept-new", AcceptNew)])
+}
+
+fn match_exec(item: &Item) -> Result<MatchExec, ConfigError> {
+    Ok(match item.yes_or_no()? {
+        true => MatchExec::Allowed,
+        false => MatchExec::Refused,
+    })
 }
 
 fn color(item: &Item) -> Result<Color, ConfigError> {
@@ -170,6 +185,8 @@ detach = "M-x"
 zoom = []
 [theme]
 color = "never"
+[ssh]
+match_exec = true
 [sessions]
 reconnect = "auto"
 [limits]
@@ -183,6 +200,7 @@ min_tile = "60x10"
         let config = parse("config.toml", text).expect("a good file");
         assert_eq!(config.prefix.map(|prefix| prefix.value).as_deref(), Some("C-b"));
         assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
+        assert_eq!(config.match_exec, MatchExec::Allowed);
         assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
         assert_eq!(config.reconnect, Reconnect::Auto);
         assert_eq!(
@@ -200,7 +218,7 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 4] = ["keys", "theme", "sessions", "limits"];
+        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
@@ -223,6 +241,7 @@ min_tile = "60x10"
             ),
             ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
+            ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),
             ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),
             ("[limits]\nfanout = 0", "config.toml:2:10: `fanout` is 0; write a number of hosts, 1 or more"),
             ("[limits]\nfanout = -1", "config.toml:2:10: `fanout` is -1; write a number of hosts, 1 or more"),

@@ -9,7 +9,8 @@ use super::broker::{Broker, Slots};
 use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
-use super::hostkey::HostKeys;
+use super::hostkey::{Asking, HostKeys};
+use super::jump::Jumps;
 use super::keys::KeyFiles;
 use super::link::Link;
 use super::silence::Silence;
@@ -34,8 +35,11 @@ pub(super) struct Shared {
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
+    pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
+    /// The questions about host keys.
+    pub(super) asking: Asking,
 }
 
 impl Connector {
@@ -49,10 +53,17 @@ impl Connector {
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
             tuning: Tuning::default(),
+            jumps: Jumps::default(),
             learning: Arc::default(),
+            asking: Asking::default(),
             ask,
         };
         Connector { shared: Arc::new(shared) }
+    }
+
+    /// What its hosts share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The same, for links whose silence is treated like this; [`Silence::Ends`] where nobody says. To be called before the

@@ -3,6 +3,7 @@
 //! A test takes it with `pub mod support;`.
 
 pub mod config;
+pub mod dropbear;
 pub mod proxy;
 pub mod sshd;
 
