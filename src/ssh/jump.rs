@@ -178,13 +178,15 @@ impl Pool {
     fn look(self: &Arc<Pool>, shared: &Arc<Shared>, since: u64) -> Found {
         let mut state = self.state();
         state.links.retain(|bastion| !bastion.link.is_closed());
-        let roomy = state.links.iter().find(|bastion| *bastion.seats.borrow() < HOSTS_PER_LINK);
+        // A stalled connection stays for those who sit on it; others would only wait there too.
+        let answering = || state.links.iter().filter(|bastion| !bastion.link.is_stalled());
+        let roomy = answering().find(|bastion| *bastion.seats.borrow() < HOSTS_PER_LINK);
         if let Some(bastion) = roomy {
             return Found::Seat(self.sit(bastion));
         }
         let failed = state.failures > since;
-        if failed || state.links.len() == LINKS {
-            if let Some(bastion) = state.links.iter().min_by_key(|bastion| *bastion.seats.borrow()) {
+        if failed || answering().count() >= LINKS {
+            if let Some(bastion) = answering().min_by_key(|bastion| *bastion.seats.borrow()) {
                 return Found::Seat(self.sit(bastion));
             }
             return Found::Failed(state.failure.clone().expect("an attempt has failed"));

@@ -134,6 +134,11 @@ impl Link {
         Pulse { stalled: self.guard.0.stalled() }
     }
 
+    /// Whether the host owes an answer and is silent. Such a link may come back, but whoever has a choice takes another one.
+    pub fn is_stalled(&self) -> bool {
+        self.guard.0.is_stalled()
+    }
+
     /// Whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.handle.is_closed()

@@ -139,9 +139,13 @@ impl Control {
         self.reader.wake();
     }
 
-    /// Follows whether the link is stalled, and since when it is silent.
+    /// Follows whether the link is stalled, and since when it is silent; a stall that is under way counts as a change.
     pub(super) fn stalled(&self) -> watch::Receiver<Option<Instant>> {
-        self.stalled.subscribe()
+        let mut stalled = self.stalled.subscribe();
+        if stalled.borrow().is_some() {
+            stalled.mark_changed();
+        }
+        stalled
     }
 
     /// So many bytes of output now wait for their consumer.
@@ -166,6 +170,11 @@ impl Control {
     /// The clock of this connection.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether the link is stalled now.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.borrow().is_some()
     }
 
     /// Waits until the connection is ended by us.
@@ -461,6 +470,7 @@ mod tests {
             assert_eq!(*stalled.borrow_and_update(), Some(heard));
             tokio::time::sleep(Duration::from_secs(86_400)).await;
             assert!(!reading.is_finished());
+            assert!(control.stalled().has_changed().unwrap(), "who comes late is told too");
             far.write_all(b"x").await.unwrap();
             stalled.changed().await.unwrap();
             assert_eq!(*stalled.borrow_and_update(), None);
@@ -468,6 +478,19 @@ mod tests {
             (read, guarded) = reading.await.unwrap();
             assert_eq!(read.unwrap(), b'x');
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_of_ours_is_no_silence_of_the_host() {
+        let (mut guarded, _far, control) = guarded();
+        control.establish(patience(Silence::Ends));
+        guarded.write_all(b"a question").await.unwrap();
+        let reading = tokio::spawn(async move { guarded.read_u8().await.unwrap_err().kind() });
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let awake = Instant::now();
+        assert_eq!(reading.await.unwrap(), io::ErrorKind::TimedOut);
+        assert_eq!(awake.elapsed().as_secs(), 45);
     }
 
     #[tokio::test(start_paused = true)]

@@ -86,6 +86,13 @@ async fn a_reset_a_flipped_bit_a_drip_and_a_delay() {
     let start = Instant::now();
     assert_eq!(says_back(&mut stream, b"x").await, b"x");
     assert!(start.elapsed() >= Duration::from_millis(60));
+    proxy.set_both(Toxic::Clear);
+    proxy.strand();
+    stream.write_all(b"y").await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read_u8()).await;
+    nothing.expect_err("it is stranded");
+    let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+    assert_eq!(says_back(&mut stream, b"z").await, b"z");
     proxy.reset();
     let error = tokio::time::timeout(DEADLINE, stream.read_u8()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);

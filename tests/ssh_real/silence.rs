@@ -12,7 +12,7 @@ use omnes::ask::Nobody;
 use omnes::outcome::{Outcome, Unknown};
 use omnes::session::{Hub, Listener, SessionEvent, SessionId};
 use omnes::size::Size;
-use omnes::ssh::{Alive, Connector, Silence, Target, Tcp};
+use omnes::ssh::{Alive, Connector, Route, Silence, Target, Tcp};
 
 use crate::common::*;
 use crate::cuts::{run_on, through};
@@ -143,6 +143,51 @@ async fn a_configuration_that_ends_silence_ends_a_pane_too() {
     assert!(pulled.elapsed() >= Duration::from_millis(400), "two questions were given their time");
     let SessionEvent::Closed(Outcome::Unknown(Unknown::LinkLost(why))) = &end else { panic!("{end:?}") };
     assert!(why.starts_with("nothing heard for "), "{why}");
+}
+
+#[tokio::test]
+async fn a_link_knows_that_it_is_stalled() {
+    let sshd = Sshd::builder().start();
+    let proxy = Proxy::to(sshd.port());
+    let target = Target { alive: alive(200, u32::MAX), ..through(&proxy, &sshd, 0) };
+    let link = connector().connect(&target, &()).await.unwrap();
+    let mut pulse = link.pulse();
+    assert!(!link.is_stalled());
+    proxy.set(Way::Up, Toxic::Stall);
+    assert!(tokio::time::timeout(DEADLINE, pulse.changed()).await.unwrap().is_some());
+    assert!(link.is_stalled() && !link.is_closed());
+    proxy.set(Way::Up, Toxic::Clear);
+    assert!(tokio::time::timeout(DEADLINE, pulse.changed()).await.unwrap().is_none());
+    assert!(!link.is_stalled());
+    assert_eq!(run(&link, "echo on").await.stdout, b"on\n");
+}
+
+#[tokio::test]
+async fn nobody_new_is_sent_through_a_jump_host_that_is_silent() {
+    let (bastion, sshd) = (Sshd::builder().start(), Sshd::builder().start());
+    let proxy = Proxy::to(bastion.port());
+    let alive = alive(200, u32::MAX);
+    let via = Target { alive, ..target("127.0.0.1", proxy.port(), &bastion.client_key()) };
+    let behind = Target { alive, route: Route::Jump(Arc::new(via)), ..target_of(&sshd) };
+    let connector = Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(Keys::default()))
+        .with_silence(Silence::Shown);
+    let first = connector.connect(&behind, &()).await.unwrap();
+    proxy.strand();
+    let stalled = tokio::time::timeout(DEADLINE, first.pulse().changed()).await.unwrap();
+    assert!(stalled.is_some() && !first.is_closed(), "it is shown, and stays");
+    // The jump host is back, and whoever is reconnected reaches it: perhaps a moment later than its guests it is known
+    // to be silent too.
+    let hasty = Target { connect_timeout: Duration::from_secs(3), ..behind };
+    let mut tries = 0;
+    let again = loop {
+        match connector.connect(&hasty, &()).await {
+            Ok(link) => break link,
+            Err(error) => assert!(tries < 3, "{error}"),
+        }
+        tries += 1;
+    };
+    assert_eq!(run(&again, "echo back").await.stdout, b"back\n");
+    assert_eq!(proxy.connections(), 2);
 }
 
 /// A command that is on its way while its link falls silent; how it ended and how long that took from then on.

@@ -74,8 +74,9 @@ struct Shared {
     down: Lane,
     connections: AtomicUsize,
     open: AtomicUsize,
-    /// Counts the resets that were asked for.
+    /// Counts the resets that were asked for, and how often connections were stranded.
     resets: watch::Sender<u64>,
+    strandings: watch::Sender<u64>,
 }
 
 struct Lane {
@@ -102,6 +103,7 @@ impl Proxy {
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             resets: watch::Sender::default(),
+            strandings: watch::Sender::default(),
         });
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&shared);
@@ -136,6 +138,12 @@ impl Proxy {
     /// Resets every open connection now.
     pub fn reset(&self) {
         self.shared.resets.send_modify(|count| *count += 1);
+    }
+
+    /// Nothing passes any more on the connections that are open now, and they do not end either: a host that lost its power.
+    /// Later ones are not concerned.
+    pub fn strand(&self) {
+        self.shared.strandings.send_modify(|count| *count += 1);
     }
 
     /// Connections accepted so far.
@@ -183,7 +191,7 @@ async fn serve(listener: std::net::TcpListener, server: SocketAddr, shared: Arc<
 
 /// One connection from its beginning to its end.
 async fn connection(mut client: TcpStream, server: SocketAddr, shared: &Shared) {
-    let mut resets = shared.resets.subscribe();
+    let (mut resets, mut strandings) = (shared.resets.subscribe(), shared.strandings.subscribe());
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let end = {
@@ -195,6 +203,7 @@ async fn connection(mut client: TcpStream, server: SocketAddr, shared: &Shared) 
         tokio::select! {
             ended = async { tokio::try_join!(up, down) } => ended.err().unwrap_or(End::Fin),
             _ = resets.changed() => End::Rst,
+            _ = strandings.changed() => std::future::pending().await,
         }
     };
     match end {

@@ -6,7 +6,7 @@ use omnes::outcome::{NotRun, Outcome};
 use omnes::session::SessionEvent;
 use omnes::ssh::{ConnectError, Stage};
 use omnes::tui::app::{Options, Reconnect};
-use omnes::tui::event::Effect;
+use omnes::tui::event::{Effect, Event};
 
 use crate::harness::{SMALL, Ui, password};
 
@@ -71,6 +71,26 @@ fn a_stalled_detached_host_and_one_that_does_not_hear_are_told_apart() {
     assert!(ui.status().contains("→ 1 of 2 hosts"), "{}", ui.status());
     ui.wait(10 * SECOND);
     assert!(ui.status().contains("1 stalled"), "{}", ui.status());
+}
+
+#[test]
+fn a_stalled_host_that_takes_no_more_is_held_like_any_other() {
+    let mut ui = Ui::of(&["a", "b"]);
+    ui.stick("a");
+    ui.text("x");
+    ui.session_event("a", SessionEvent::Stalled(15 * SECOND));
+    for _ in 0..2 {
+        ui.step(Event::Paste("y".repeat(40_000)));
+    }
+    let screen = ui.screen();
+    assert!(screen.contains("■ a · held · stalled 1 s · 40 kB behind"), "{screen}");
+    assert!(ui.status().contains("→ 1 of 2 hosts"), "{}", ui.status());
+    // What it took before it stalled goes on when it is heard; held it stays, until the user says otherwise.
+    ui.session_event("a", SessionEvent::Resumed);
+    ui.unstick("a");
+    assert_eq!((ui.got("a").as_str(), ui.got("b").len()), ("x", 80_001));
+    ui.keys("C-a u");
+    assert_eq!(ui.got("a").len(), 40_001);
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl App {
         asks || waits || member.is_held() || tile.recovery.silent_since.is_some()
     }
 
-    /// Tiles that are stalled, and of these, those that hear the next key.
+    /// Tiles that are stalled, in order.
     pub fn stalled_tiles(&self) -> impl Iterator<Item = &Tile> {
         self.returns.stalled.iter().filter_map(|id| self.tiles.get(*id))
     }
