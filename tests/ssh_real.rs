@@ -24,3 +24,6 @@ mod login;
 mod scripted;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;

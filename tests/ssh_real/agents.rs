@@ -266,7 +266,7 @@ async fn a_key_that_was_unlocked_goes_into_the_agent_where_that_is_wanted() {
     assert_eq!(connect(AddKeys::Yes(None), Answer::Refuse).await, 0, "the agent signs now");
     ssh_add(&agent.socket, &["-q", "-D"]);
     assert_eq!(
-        (connect(AddKeys::Yes(Some(Duration::from_secs(1))), Answer::Refuse).await, held()),
+        (connect(AddKeys::Yes(Some(Duration::from_secs(5))), Answer::Refuse).await, held()),
         (1, true)
     );
     wait_until("its time is over", || !held()).await;
