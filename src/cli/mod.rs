@@ -16,9 +16,11 @@ mod asker;
 mod demo;
 mod headless;
 mod hosts;
+mod keys;
 mod log;
 mod open;
 mod papers;
+mod ping;
 mod preferences;
 mod reach;
 mod run;
@@ -27,6 +29,7 @@ mod secrets;
 mod select;
 mod signals;
 mod story;
+mod survey;
 mod tty;
 mod words;
 
@@ -62,6 +65,8 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::hosts(&args),
+        Command::Ping(args) => ping::ping(&args),
+        Command::Keys(args) => keys::keys(&args),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Demo(args) => demo::demo(&args),
     }

@@ -13,11 +13,12 @@ use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::{Clock, Progress};
 use super::connector::Shared;
-use super::dial::Hop;
 use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::rotation::{self, Rotation};
+use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 
@@ -59,7 +60,7 @@ impl std::fmt::Debug for Parked {
 }
 
 /// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
+pub(super) const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
 
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
@@ -104,40 +105,50 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
-    clock.enter(Stage::Resolve);
-    let hop = Hop::from(&**target);
-    let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
-    clock.enter(Stage::Banner);
+    let known = shared.keys.algorithms_for(target);
+    let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
+    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
+    let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
+        rotation: Rotation::new(&session),
     };
-    let config = shared.tuning.config(shared.keys.algorithms_for(target));
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
-    control.establish();
+    control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
-    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
+    Ok(Link {
+        handle,
+        target: Arc::clone(target),
+        hub,
+        guard,
+        phases: clock.phases(),
+        limit: clock.limit(),
+        left,
+    })
 }
 
 /// Sorts the end of a connection that did not come to a login.
-fn setback(error: ClientError, control: &Control) -> Setback {
+pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
     let error = match error {
         ClientError::Key(KeyEnd::Refused(error)) => return Setback::Final(error),
         ClientError::Key(KeyEnd::Parked(presented)) => return Setback::Parked(Parked::HostKey(presented)),
         ClientError::Russh(error) => error,
     };
     let stage = control.clock().stage();
-    let said = if stage == Stage::Banner { control.preamble() } else { String::new() };
+    let before = matches!(stage, Stage::Banner | Stage::Proxy);
+    let said = if before { control.preamble() } else { String::new() };
     if said.contains("MaxStartups") || said.contains("Not allowed at this time") {
         return Setback::TurnedAway(ConnectError::Throttled(format!("the host says `{said}`")));
     }
@@ -150,11 +161,13 @@ fn setback(error: ClientError, control: &Control) -> Setback {
         why.push_str(&format!("; it says `{said}`"));
     }
     let error = ConnectError::Unreachable { stage, why };
-    if closed && !control.dismissed() { Setback::TurnedAway(error) } else { Setback::Final(error) }
+    // A command that ends has said its word; only a server turns away.
+    let open_to_more = stage != Stage::Proxy && !control.dismissed();
+    if closed && open_to_more { Setback::TurnedAway(error) } else { Setback::Final(error) }
 }
 
 /// Lets a dialer tell the clock its stages.
-struct Stages<'a>(&'a Clock);
+pub(super) struct Stages<'a>(pub(super) &'a Clock);
 
 impl Progress for Stages<'_> {
     fn stage(&self, stage: Stage) {
