@@ -70,7 +70,11 @@ impl Drop for Account {
     fn drop(&mut self) {
         assert!(self.home.path().exists());
         let _ = std::fs::remove_file(self.pam());
-        let _ = Command::new("userdel").arg(&self.name).stderr(Stdio::null()).status();
+        // By force: a process of the last session may not have ended yet.
+        let gone = Command::new("userdel").args(["-f", &self.name]).stderr(Stdio::null()).status();
+        if !gone.is_ok_and(|status| status.success()) {
+            eprintln!("the account {} is left behind; userdel -f {0}", self.name);
+        }
     }
 }
 
