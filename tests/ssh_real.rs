@@ -42,3 +42,6 @@ mod silence;
 mod stalls;
 #[path = "ssh_real/tunnels.rs"]
 mod tunnels;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;

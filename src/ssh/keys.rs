@@ -299,3 +299,25 @@ fn private_enough(path: &Path) -> Result<(), String> {
         _ => Err(format!("others can read it (mode {:04o}); chmod 600 it", meta.mode() & 0o7777)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::ssh_key::LineEnding;
+    use russh::keys::ssh_key::private::{KeypairData, SkEd25519};
+    use russh::keys::ssh_key::public::{self, Ed25519PublicKey};
+
+    use super::*;
+
+    #[test]
+    fn a_key_file_of_a_token_says_what_to_do() {
+        let public = public::SkEd25519::new(Ed25519PublicKey([7; 32]), "ssh:");
+        let key = SkEd25519::new(public, 1, vec![1; 64]).expect("a short handle");
+        let key = PrivateKey::new(KeypairData::SkEd25519(key), "").expect("a key");
+        let text = key.to_openssh(LineEnding::LF).expect("it can be written");
+        let (public, private) = parse(Path::new("id_sk"), SecretString::from(text.to_string()), || None);
+        assert!(public.is_some(), "the agent may hold it");
+        let Private::Unusable(why) = private else { panic!("it signs by itself") };
+        let expected = "id_sk cannot be used: a FIDO key signs through the agent only; give it to the agent with ssh-add";
+        assert_eq!(why, expected);
+    }
+}

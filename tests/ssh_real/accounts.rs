@@ -14,6 +14,7 @@ use omnes::ssh::{Logins, Method, Target, Way};
 use crate::common::*;
 use crate::support::need;
 use crate::support::sshd::{KeyKind, Sshd, SshdBuilder, keygen};
+use crate::ui::Ui;
 
 const PASSWORD: &str = "correct horse";
 
@@ -69,7 +70,11 @@ impl Drop for Account {
     fn drop(&mut self) {
         assert!(self.home.path().exists());
         let _ = std::fs::remove_file(self.pam());
-        let _ = Command::new("userdel").arg(&self.name).stderr(Stdio::null()).status();
+        // By force: a process of the last session may not have ended yet.
+        let gone = Command::new("userdel").args(["-f", &self.name]).stderr(Stdio::null()).status();
+        if !gone.is_ok_and(|status| status.success()) {
+            eprintln!("the account {} is left behind; userdel -f {0}", self.name);
+        }
     }
 }
 
@@ -240,7 +245,8 @@ fn a_run_takes_the_password_from_a_command_or_a_descriptor_and_never_waits_for_o
         let err = String::from_utf8_lossy(&done.stderr);
         assert_eq!(done.status.code(), Some(3), "{err}");
         assert!(err.contains("needs a password") && err.contains("--password-command"), "{err}");
-        let before = sshd.log();
+        let contacts = || sshd.log().matches("Connection from").count();
+        let before = contacts();
         for (args, word) in [
             (vec!["--password-command", "false"], "`false` failed"),
             (vec!["--password-command", "/nonexistent/pass x"], "/nonexistent/pass"),
@@ -251,7 +257,7 @@ fn a_run_takes_the_password_from_a_command_or_a_descriptor_and_never_waits_for_o
             assert_eq!(done.status.code(), Some(2), "{args:?}: {err}");
             assert!(err.contains(word), "{args:?}: {err}");
         }
-        assert_eq!(sshd.log(), before, "nothing was contacted");
+        assert_eq!(contacts(), before, "nothing was contacted");
         // One that is wrong is tried once.
         let done = omnes(&account, &sshd, &["--password-command", "echo wrong"], None);
         let err = String::from_utf8_lossy(&done.stderr);
@@ -285,4 +291,46 @@ async fn what_is_barred_is_not_asked() {
     let connector = connector_with(Arc::new(Nobody), Arc::new(Keys::default()));
     let why = connector.connect(&target, &()).await.unwrap_err().to_string();
     assert!(why.contains("KbdInteractiveAuthentication"), "{why}");
+}
+
+/// `omnes run` of one host in a terminal, and what the terminal is like afterwards.
+fn in_a_terminal(sshd: &Sshd, home: &Path, user: &str) -> Ui {
+    std::fs::create_dir_all(home.join(".ssh")).unwrap();
+    std::fs::write(home.join(".ssh/known_hosts"), sshd.known_hosts()).unwrap();
+    let (home, path) = (home.display().to_string(), std::env::var("PATH").unwrap());
+    let script = format!(
+        "{} run --ask-password {user}@127.0.0.1:{} -- 'echo ran as; id -un'; echo status=$?; stty -a",
+        env!("CARGO_BIN_EXE_omnes"),
+        sshd.port(),
+    );
+    let env = [("HOME", home.as_str()), ("PATH", &path), ("TERM", "xterm-256color")];
+    Ui::start(Path::new("/bin/sh"), &["-c", &script], &env, (40, 100))
+}
+
+#[test]
+fn what_is_typed_at_the_start_is_hidden_and_logs_in() {
+    let Some(account) = Account::new(ONE) else { return };
+    let sshd = account.sshd().option("PasswordAuthentication yes").start();
+    let home = tempfile::tempdir().unwrap();
+    let mut ui = in_a_terminal(&sshd, home.path(), &account.name);
+    ui.wait_for("login password");
+    assert!(!sshd.log().contains("Connection from"), "nothing is contacted before");
+    ui.write(format!("{PASSWORD}\n"));
+    let screen = ui.wait_for("status=0");
+    assert!(screen.contains("ran as") && !screen.contains(PASSWORD), "{}", screen.text());
+    ui.wait_exit();
+    assert!(ui.screen().contains(" echo "), "{}", ui.screen().text());
+}
+
+#[test]
+fn the_interrupt_key_leaves_the_terminal_with_its_echo() {
+    let sshd = Sshd::builder().start();
+    let home = tempfile::tempdir().unwrap();
+    let mut ui = in_a_terminal(&sshd, home.path(), "root");
+    ui.wait_for("login password");
+    ui.write("half\x03");
+    let screen = ui.wait_for("status=130");
+    assert!(!screen.contains("half") && !sshd.log().contains("Connection from"), "{}", screen.text());
+    ui.wait_exit();
+    assert!(ui.screen().contains(" echo "), "{}", ui.screen().text());
 }

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use omnes::ask::{Answer, Question};
 use omnes::ssh::{AddKeys, Algorithms, Choice, Connector, Target};
+use sha2::{Digest, Sha256};
 
 use crate::common::*;
 use crate::login::{Agent, encrypt, refusal, with_agent};
@@ -266,7 +268,7 @@ async fn a_key_that_was_unlocked_goes_into_the_agent_where_that_is_wanted() {
     assert_eq!(connect(AddKeys::Yes(None), Answer::Refuse).await, 0, "the agent signs now");
     ssh_add(&agent.socket, &["-q", "-D"]);
     assert_eq!(
-        (connect(AddKeys::Yes(Some(Duration::from_secs(1))), Answer::Refuse).await, held()),
+        (connect(AddKeys::Yes(Some(Duration::from_secs(5))), Answer::Refuse).await, held()),
         (1, true)
     );
     wait_until("its time is over", || !held()).await;
@@ -291,4 +293,70 @@ async fn the_configuration_narrows_the_keys_that_are_offered() {
     assert_eq!(why, "the key was not accepted");
     let why = refusal(connector().connect(&with("-ssh-ed25519,ecdsa-*,rsa-*"), &()).await);
     assert!(why.starts_with("needs a key, and there is none to offer"), "{why}");
+}
+
+const FIDO: &[u8] = b"sk-ssh-ed25519@openssh.com";
+const APPLICATION: &[u8] = b"ssh:";
+/// Somebody touched the token; it was used nine times before.
+const TOUCHED: [u8; 5] = [1, 0, 0, 0, 9];
+
+/// The public half of a token's key, and the plain key of a stock agent that signs in the token's place.
+struct Token {
+    fido: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Token {
+    fn new(public: &str) -> Token {
+        let plain = BASE64_STANDARD.decode(public.split(' ').nth(1).unwrap()).unwrap();
+        let point = &plain[plain.len() - 32..];
+        Token { fido: [string(FIDO), string(point), string(APPLICATION)].concat(), plain }
+    }
+
+    /// An agent that holds it.
+    fn agent(self, stock: &Path) -> (PathBuf, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("agent");
+        let (listener, stock) = (UnixListener::bind(&socket).unwrap(), stock.to_owned());
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let _ended = self.serve(near, &stock);
+            }
+        });
+        (socket, dir)
+    }
+
+    fn serve(&self, mut near: UnixStream, stock: &Path) -> Option<()> {
+        let mut far = UnixStream::connect(stock).ok()?;
+        while let Some(request) = read_frame(&mut near) {
+            if request[0] == LIST {
+                write_frame(&mut near, &with_key_in_front(&[12, 0, 0, 0, 0], &self.fido))?;
+                continue;
+            }
+            // As a token does: not the data itself but what stands for it and for the touch.
+            let head = 1 + string(&self.fido).len() + 4;
+            let data = Sha256::digest(&request[head..request.len() - 4]);
+            let signed = [&Sha256::digest(APPLICATION)[..], &TOUCHED, &data].concat();
+            write_frame(&mut far, &[&[SIGN], &string(&self.plain)[..], &string(&signed), &[0; 4]].concat())?;
+            let answer = read_frame(&mut far)?;
+            let raw = &answer[answer.len() - 64..];
+            let signature = [string(FIDO), string(raw), TOUCHED.to_vec()].concat();
+            write_frame(&mut near, &[vec![14], string(&signature)].concat())?;
+        }
+        None
+    }
+}
+
+/// Keys of tokens and smart cards never leave them, so they sign through the agent, as any key there.
+#[tokio::test]
+async fn the_key_of_a_token_signs_through_the_agent() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plain");
+    let token = Token::new(&keygen(KeyKind::Ed25519, &path));
+    let line = format!("{} {}", String::from_utf8_lossy(FIDO), BASE64_STANDARD.encode(&token.fido));
+    let sshd = Sshd::builder().authorize(&line).start();
+    let stock = Agent::start(&[path]);
+    let (socket, _dir) = token.agent(&stock.socket);
+    let target = Target { agent: Some(socket), ..with_agent(&sshd, &stock) };
+    connector().connect(&target, &()).await.unwrap_or_else(|error| panic!("{error}\n{}", sshd.log()));
 }

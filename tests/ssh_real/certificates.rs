@@ -184,12 +184,18 @@ async fn every_situation_ends_as_with_ssh() {
             Target { certificates: vec![certificate.clone()], ..target(sshd.address(), sshd.port(), &apart) };
         let option = format!("CertificateFile={}", certificate.display());
         let args = ["-i", apart.to_str().unwrap(), "-o", &option];
-        assert_eq!(ssh(&sshd, &args, nowhere), expected, "{}: ssh, named", case.what);
+        // Where a certificate stands changes nothing about it, so `ssh` is asked about that once.
+        let first = case.what == CASES[0].what;
+        if first {
+            assert_eq!(ssh(&sshd, &args, nowhere), expected, "{}: ssh, named", case.what);
+        }
         assert_eq!(ours(&named).await, expected, "{}: ours, named", case.what);
         // In the agent. It takes none for hosts, and as for the rest ssh-add takes it with its key.
         std::fs::rename(&apart, &key).unwrap();
         let agent = Agent::start(std::slice::from_ref(&key));
-        assert_eq!(ssh(&sshd, &[], &agent.socket), expected, "{}: ssh, agent", case.what);
+        if first {
+            assert_eq!(ssh(&sshd, &[], &agent.socket), expected, "{}: ssh, agent", case.what);
+        }
         let held = Target { agent: Some(agent.socket.clone()), identities: Vec::new(), ..beside };
         assert_eq!(ours(&held).await, expected, "{}: ours, agent", case.what);
     }
