@@ -15,6 +15,7 @@ use russh::client::Msg;
 use russh::{ChannelId, ChannelWriteHalf, Sig};
 use tokio::sync::Notify;
 
+use super::forward::Lender;
 use super::stream::Control;
 use crate::size::Size;
 
@@ -328,6 +329,8 @@ pub(super) struct Hub {
     boxes: Mutex<HashMap<ChannelId, Arc<Mailbox>>>,
     /// What the host said when it refused channels, by reason code (RFC 4254 section 5.1); the last [`REFUSALS`].
     refusals: Mutex<VecDeque<(u32, Option<String>)>>,
+    /// Which channels the host may open: none, or some to the user's agent.
+    pub(super) lender: Lender,
 }
 
 /// Refusals that are kept for those who asked for the channels.
@@ -335,7 +338,8 @@ const REFUSALS: usize = 16;
 
 impl Hub {
     pub(super) fn new(control: Arc<Control>) -> Arc<Hub> {
-        Arc::new(Hub { control, boxes: Mutex::default(), refusals: Mutex::default() })
+        let (boxes, refusals) = Default::default();
+        Arc::new(Hub { control, boxes, refusals, lender: Lender::default() })
     }
 
     fn boxes(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Mailbox>>> {

@@ -17,6 +17,7 @@ use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::rotation::{self, Rotation};
 use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Parked {
 }
 
 /// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
+pub(super) const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
 
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
@@ -101,30 +102,42 @@ async fn attempt(
     clock: &Arc<Clock>,
     login: &mut Login<'_>,
 ) -> Result<Link, Setback> {
+    let known = shared.keys.algorithms_for(target);
+    let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
+    let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
+        rotation: Rotation::new(&session),
     };
-    let config = shared.tuning.config(shared.keys.algorithms_for(target));
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let mut handle = russh::client::connect_stream(config, guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
-    control.establish();
+    control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
-    Ok(Link { handle, hub, guard, phases: clock.phases(), limit: clock.limit(), left })
+    Ok(Link {
+        handle,
+        target: Arc::clone(target),
+        hub,
+        guard,
+        phases: clock.phases(),
+        limit: clock.limit(),
+        left,
+    })
 }
 
 /// Sorts the end of a connection that did not come to a login.
-fn setback(error: ClientError, control: &Control) -> Setback {
+pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
     let error = match error {
         ClientError::Key(KeyEnd::Refused(error)) => return Setback::Final(error),
         ClientError::Key(KeyEnd::Parked(presented)) => return Setback::Parked(Parked::HostKey(presented)),

@@ -5,7 +5,8 @@
 //!
 //! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
 //! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `client`
-//! answers the host; `hostkey` proves it; `login` does what `auth` plans, with `agent`, `keys` and
+//! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
+//! its other keys; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
@@ -23,6 +24,7 @@ mod connector;
 mod dial;
 mod environment;
 mod error;
+mod forward;
 mod hostkey;
 mod jump;
 mod keys;
@@ -30,12 +32,16 @@ pub mod known_hosts;
 mod link;
 mod login;
 mod names;
+mod offer;
 mod pattern;
 mod place;
 mod proxy;
 mod pump;
 mod resolve;
+mod rotation;
 mod route;
+mod scan;
+mod silence;
 mod stage;
 mod stream;
 mod target;
@@ -49,11 +55,16 @@ pub use connector::Connector;
 pub use dial::{Dial, Hop, Tcp};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
-pub use hostkey::{HostKeys, Verdict};
+pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
-pub use link::{Link, Opened, StartError};
+pub use link::{Link, Opened, Pulse, StartError};
 pub use place::Place;
-pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
+pub use resolve::{
+    CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
+    Resolved, Resolver,
+};
+pub use scan::HostKey;
+pub use silence::Silence;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{

@@ -1,108 +1,92 @@
-//! Commands that give the stream to a host.
+//! The fault proxy does the harm that the other tests ask of it, and no other.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use omnes::ssh::{ChannelEvent, Route, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::*;
-use crate::jump::{behind, named};
-use crate::support::need;
-use crate::support::sshd::Sshd;
+use crate::support::proxy::{End, Proxy, Toxic, Way};
 
-fn by(command: String, target: Target) -> Target {
-    Target { route: Route::Command(command), ..target }
+/// A server that says back what it hears, a proxy before it, and a connection through that.
+async fn echo() -> (Proxy, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Proxy::to(listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+            });
+        }
+    });
+    let stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+    (proxy, stream)
 }
 
-/// `sshd` itself as the command: it serves one connection on its standard input and output.
-fn inetd(sshd: &Sshd) -> String {
-    let program = need("sshd", "openssh-server");
-    format!("{} -i -e -f {}", program.display(), sshd.dir().join("sshd_config").display())
-}
-
-/// The processes whose command line holds `word`.
-fn processes(word: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let has = |path: &Path| {
-        std::fs::read(path.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(word))
-    };
-    entries.filter(|entry| has(&entry.path())).count()
-}
-
-#[tokio::test]
-async fn a_command_is_the_stream_and_ends_with_the_link() {
-    let sshd = Sshd::builder().start();
-    let target = by(inetd(&sshd), named("web", &sshd));
-    let link = connector().connect(&target, &()).await.unwrap();
-    assert_eq!(run(&link, "echo here; exit 4").await.exit, Some(4));
-    assert_eq!(sshd.log().matches("Connection from").count(), 0);
-    link.close().await;
-    let config = sshd.dir().join("sshd_config").display().to_string();
-    // The server that is not ours to end has the same words in its command line.
-    wait_until("the command has ended", || processes(&config) == 1).await;
+async fn says_back(stream: &mut TcpStream, said: &[u8]) -> Vec<u8> {
+    stream.write_all(said).await.unwrap();
+    let mut heard = vec![0; said.len()];
+    tokio::time::timeout(DEADLINE, stream.read_exact(&mut heard)).await.unwrap().unwrap();
+    heard
 }
 
 #[tokio::test]
-async fn ssh_itself_as_the_command_and_a_jump_host_behind_one() {
-    let (bastion, web) = (Sshd::builder().start(), Sshd::builder().start());
-    let ssh = format!(
-        "{} -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -i {} -p {} -W 127.0.0.1:{} 127.0.0.1",
-        need("ssh", "openssh-client").display(),
-        bastion.client_key().display(),
-        bastion.port(),
-        web.port()
-    );
-    let via = by(ssh, named("via", &web));
-    let connector = connector();
-    let link = connector.connect(&via, &()).await.unwrap();
-    assert_eq!(run(&link, "echo here").await.stdout, b"here\n");
-    let link = connector.connect(&behind(&via, named("bastion", &bastion)), &()).await.unwrap();
-    assert_eq!(run(&link, "echo there").await.stdout, b"there\n");
+async fn what_stalls_comes_later_and_what_is_swallowed_never() {
+    let (proxy, mut stream) = echo().await;
+    assert_eq!(says_back(&mut stream, b"one").await, b"one");
+    for way in [Way::Up, Way::Down] {
+        proxy.set(way, Toxic::Stall);
+        stream.write_all(b"two").await.unwrap();
+        let nothing = tokio::time::timeout(Duration::from_millis(50), stream.read_u8()).await;
+        nothing.expect_err("it stalls");
+        proxy.set(way, Toxic::Clear);
+        assert_eq!(says_back(&mut stream, b"").await, b"");
+        let mut two = [0; 3];
+        tokio::time::timeout(DEADLINE, stream.read_exact(&mut two)).await.unwrap().unwrap();
+        assert_eq!(&two, b"two");
+    }
+    assert_eq!((proxy.passed(Way::Up), proxy.passed(Way::Down)), (9, 9));
+    proxy.set(Way::Up, Toxic::Swallow);
+    stream.write_all(b"lost").await.unwrap();
+    wait_until("it is swallowed", || proxy.swallowed(Way::Up) == 4).await;
+    proxy.set(Way::Up, Toxic::Clear);
+    assert_eq!(says_back(&mut stream, b"three").await, b"three");
+    assert_eq!((proxy.connections(), proxy.open()), (1, 1));
 }
 
 #[tokio::test]
-async fn a_command_that_fails_is_quoted_and_not_repeated() {
-    let sshd = Sshd::builder().start();
-    let count = sshd.dir().join("count");
-    let command = |rest: &str| format!("sh -c 'echo run >> {}; {rest}'", count.display());
-    let connect = async |command: String| {
-        let target = by(command, named("web", &sshd));
-        connector().connect(&target, &()).await.unwrap_err().to_string()
-    };
-    let why = connect(command("echo \"nc: no \\033[31mroute\" >&2; exit 1")).await;
-    assert_eq!(why.replace("\\033", "^["), "unreachable (proxy command): exit status 1: nc: no ^[[31mroute");
-    assert_eq!(std::fs::read_to_string(&count).unwrap(), "run\n");
-    let why = connect("/nonexistent/nc %h".to_owned()).await;
-    assert!(why.starts_with("unreachable (proxy command): exit status 127: "), "{why}");
-    // A server's own refusal comes through the command, and is told as one.
-    let why = connect("echo Exceeded MaxStartups".to_owned()).await;
-    assert_eq!(why, "throttled: the host says `Exceeded MaxStartups`");
+async fn cuts_come_after_the_byte_that_was_named() {
+    for (way, end) in [(Way::Up, End::Fin), (Way::Down, End::Fin), (Way::Up, End::Rst), (Way::Down, End::Rst)]
+    {
+        let (proxy, mut stream) = echo().await;
+        proxy.set(way, Toxic::Cut(5, end));
+        assert_eq!(says_back(&mut stream, b"1234").await, b"1234");
+        stream.write_all(b"56").await.unwrap();
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await.unwrap();
+        let reset = read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+        assert_eq!(reset, end == End::Rst, "{way:?} {end:?}");
+        assert_eq!(proxy.passed(way), 5, "{way:?} {end:?}");
+        drop(stream);
+        wait_until("it is closed", || proxy.open() == 0).await;
+    }
 }
 
 #[tokio::test]
-async fn a_command_that_says_nothing_is_named_and_ended_with_the_connect() {
-    let sshd = Sshd::builder().start();
-    let word = format!("sleep 4{:09}", sshd.port());
-    let target = by(word.clone(), named("web", &sshd));
-    let target = Target { connect_timeout: Duration::from_secs(1), ..target };
-    let why = connector().connect(&target, &()).await.unwrap_err().to_string();
-    assert_eq!(why, "unreachable (proxy command): nothing in 1 s");
-    let mark = word.replace(' ', "\0");
-    wait_until("the command has ended", || processes(&mark) == 0).await;
-}
-
-#[tokio::test]
-async fn a_command_that_ends_under_a_session_is_named() {
-    let sshd = Sshd::builder().start();
-    let pid = sshd.dir().join("pid");
-    let command = format!("sh -c 'echo $$ > {}; exec {}'", pid.display(), inetd(&sshd));
-    let link = Arc::new(connector().connect(&by(command, named("web", &sshd)), &()).await.unwrap());
-    let mut channel = link.exec(b"sleep 1000").await.unwrap();
-    let pid = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    let end = tokio::time::timeout(DEADLINE, channel.output.next()).await.unwrap();
-    let ChannelEvent::Closed(Err(why)) = end else { panic!("{end:?}") };
-    assert!(why.starts_with("the proxy command ended: ended by signal 9"), "{why}");
+async fn a_reset_a_flipped_bit_a_drip_and_a_delay() {
+    let (proxy, mut stream) = echo().await;
+    proxy.set(Way::Down, Toxic::Flip(1, 0x20));
+    assert_eq!(says_back(&mut stream, b"abc").await, b"aBc");
+    proxy.set(Way::Down, Toxic::Drip(1, Duration::from_millis(20)));
+    let start = Instant::now();
+    assert_eq!(says_back(&mut stream, b"123456").await, b"123456");
+    assert!(start.elapsed() >= Duration::from_millis(100));
+    proxy.set_both(Toxic::Delay(Duration::from_millis(30)));
+    let start = Instant::now();
+    assert_eq!(says_back(&mut stream, b"x").await, b"x");
+    assert!(start.elapsed() >= Duration::from_millis(60));
+    proxy.reset();
+    let error = tokio::time::timeout(DEADLINE, stream.read_u8()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
