@@ -6,6 +6,8 @@ pub mod support;
 
 #[path = "ssh_real/algorithms.rs"]
 mod algorithms;
+#[path = "ssh_real/binary.rs"]
+mod binary;
 #[path = "ssh_real/channels.rs"]
 mod channels;
 #[path = "ssh_real/common.rs"]
