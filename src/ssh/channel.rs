@@ -327,10 +327,10 @@ impl Mailbox {
 pub(super) struct Hub {
     control: Arc<Control>,
     boxes: Mutex<HashMap<ChannelId, Arc<Mailbox>>>,
-    /// What the host said when it refused channels, by reason code (RFC 4254 section 5.1); the last [`REFUSALS`].
-    refusals: Mutex<VecDeque<(u32, Option<String>)>>,
     /// Which channels the host may open: none, or some to the user's agent.
     pub(super) lender: Lender,
+    /// What the host said when it refused channels, by reason code (RFC 4254 section 5.1); the last [`REFUSALS`].
+    refusals: Mutex<VecDeque<(u32, Option<String>)>>,
 }
 
 /// Refusals that are kept for those who asked for the channels.
@@ -338,8 +338,8 @@ const REFUSALS: usize = 16;
 
 impl Hub {
     pub(super) fn new(control: Arc<Control>) -> Arc<Hub> {
-        let (boxes, refusals) = Default::default();
-        Arc::new(Hub { control, boxes, refusals, lender: Lender::default() })
+        let (boxes, lender, refusals) = Default::default();
+        Arc::new(Hub { control, boxes, lender, refusals })
     }
 
     fn boxes(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Mailbox>>> {

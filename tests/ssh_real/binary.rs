@@ -63,7 +63,8 @@ fn a_jump_host_of_the_configuration_and_one_of_the_command_line() {
     assert_eq!(site.jumped(), 2);
     let config = site.home.path().join(".config/omnes");
     fs::create_dir_all(&config).unwrap();
-    fs::write(config.join("clusters.toml"), "[clusters.lab]\nhosts = [\"web\"]\njump = \"bastion\"\n").unwrap();
+    fs::write(config.join("clusters.toml"), "[clusters.lab]\nhosts = [\"web\"]\njump = \"bastion\"\n")
+        .unwrap();
     says(&site.omnes("", &["run", "@lab", "--", "echo", "here"]), "web: here\n");
     assert_eq!(site.jumped(), 3);
 }
@@ -75,10 +76,7 @@ fn a_jump_host_that_does_not_let_us_in_is_named_in_the_summary() {
     let output = site.omnes(" ProxyJump bastion", &RUN);
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{err}");
-    assert!(
-        err.contains("unreachable (jump host): bastion: unreachable (tcp): connection refused"),
-        "{err}"
-    );
+    assert!(err.contains("unreachable (jump host): bastion: unreachable (tcp): connection refused"), "{err}");
 }
 
 #[test]
