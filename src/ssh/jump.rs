@@ -226,14 +226,14 @@ impl Pool {
         self.state().links.retain(|other| !Arc::ptr_eq(other, bastion));
     }
 
-    /// Lets go of a connection: because it is unused (then true if it still is), or because it died.
+    /// Lets go of a connection if it is unused; says whether it was.
     fn retire(&self, bastion: &Arc<Bastion>) -> bool {
         let mut state = self.state();
-        if *bastion.seats.borrow() > 0 && !bastion.link.is_closed() {
-            return false;
+        let unused = *bastion.seats.borrow() == 0;
+        if unused {
+            state.links.retain(|other| !Arc::ptr_eq(other, bastion));
         }
-        state.links.retain(|other| !Arc::ptr_eq(other, bastion));
-        true
+        unused
     }
 }
 
@@ -287,11 +287,15 @@ async fn keep(pool: Weak<Pool>, bastion: Arc<Bastion>) {
             let _ = seats.wait_for(|seats| *seats == 0).await;
             tokio::time::sleep(GRACE).await;
         };
-        tokio::select! {
-            () = control.finished() => {}
-            () = unused => {}
+        let dead = tokio::select! {
+            () = control.finished() => true,
+            () = unused => false,
+        };
+        let Some(pool) = pool.upgrade() else { break };
+        if dead {
+            pool.shun(&bastion);
         }
-        if pool.upgrade().is_none_or(|pool| pool.retire(&bastion)) {
+        if dead || pool.retire(&bastion) {
             break;
         }
     }
