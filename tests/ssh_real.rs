@@ -10,6 +10,8 @@ mod accounts;
 mod agents;
 #[path = "ssh_real/algorithms.rs"]
 mod algorithms;
+#[path = "ssh_real/binary.rs"]
+mod binary;
 #[path = "ssh_real/certificates.rs"]
 mod certificates;
 #[path = "ssh_real/channels.rs"]

@@ -8,7 +8,8 @@
 //!
 //! A connection to a jump host is opened by those who wait for it: if all of them go away, so does the attempt. If it
 //! fails, everyone who had asked by then gets the one answer; whoever asks later makes it try again. A connection that
-//! nobody uses any more is closed after [`GRACE`]; one that died is forgotten, and the next host opens another.
+//! nobody uses any more is closed after [`GRACE`]; one that died is forgotten, and the next host opens another. So is one
+//! that answers nothing when a host had waited for its channel in vain; those who are on it keep it.
 //!
 //! A host is joined to its channel by a task of its own (see [`super::pump`]): an open that was asked for cannot be taken
 //! back, so somebody must be there to close the channel if it comes when nobody wants it any more.
@@ -46,6 +47,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a polite good-bye, or a question to a jump host about a refusal, may take.
 const POLITE: Duration = Duration::from_secs(1);
+
+/// How long a jump host that gave no channel in time may take to answer anything at all.
+const DOUBT: Duration = Duration::from_secs(3);
 
 /// How often a connection may die under a host that asks for a channel before that is the answer.
 const TRIES: u32 = 3;
@@ -219,14 +223,19 @@ impl Pool {
         }
     }
 
-    /// Lets go of a connection: because it is unused (then true if it still is), or because it died.
+    /// Puts no more hosts on a connection.
+    fn shun(&self, bastion: &Arc<Bastion>) {
+        self.state().links.retain(|other| !Arc::ptr_eq(other, bastion));
+    }
+
+    /// Lets go of a connection if it is unused; says whether it was.
     fn retire(&self, bastion: &Arc<Bastion>) -> bool {
         let mut state = self.state();
-        if *bastion.seats.borrow() > 0 && !bastion.link.is_closed() {
-            return false;
+        let unused = *bastion.seats.borrow() == 0;
+        if unused {
+            state.links.retain(|other| !Arc::ptr_eq(other, bastion));
         }
-        state.links.retain(|other| !Arc::ptr_eq(other, bastion));
-        true
+        unused
     }
 }
 
@@ -280,11 +289,15 @@ async fn keep(pool: Weak<Pool>, bastion: Arc<Bastion>) {
             let _ = seats.wait_for(|seats| *seats == 0).await;
             tokio::time::sleep(GRACE).await;
         };
-        tokio::select! {
-            () = control.finished() => {}
-            () = unused => {}
+        let dead = tokio::select! {
+            () = control.finished() => true,
+            () = unused => false,
+        };
+        let Some(pool) = pool.upgrade() else { break };
+        if dead {
+            pool.shun(&bastion);
         }
-        if pool.upgrade().is_none_or(|pool| pool.retire(&bastion)) {
+        if dead || pool.retire(&bastion) {
             break;
         }
     }
@@ -316,36 +329,42 @@ async fn through(seat: Seat, target: &Target) -> Result<Tunnel, String> {
     let (address, port) = (target.address.clone(), target.port);
     tokio::spawn(async move {
         let bastion = Arc::clone(&seat.link);
-        let mut seat = Some(seat);
-        let opened = {
-            let mut opening = std::pin::pin!(bastion.open(&address, port));
-            tokio::select! {
-                opened = &mut opening => opened,
-                () = answer.closed() => {
-                    // Nobody waits any more, but the channel may still come, and must then be closed.
-                    seat = None;
-                    opening.await
+        let name = seat.pool.via.host.to_string();
+        let mut opening = std::pin::pin!(bastion.open(&address, port));
+        let opened = tokio::select! {
+            opened = &mut opening => opened,
+            () = answer.closed() => {
+                // Nobody waits any more, but the channel may still come, and must then be closed.
+                let (opened, ()) = tokio::join!(opening, doubt(seat));
+                if let Ok(mut channel) = opened {
+                    let _ = timeout(POLITE, channel.input.close()).await;
                 }
+                return;
             }
         };
-        let name = |seat: &Seat| seat.pool.via.host.to_string();
-        match (opened, &seat) {
-            (Ok(channel), Some(seat)) => {
+        match opened {
+            Ok(channel) => {
                 let (tunnel, outlet) = pump::tunnel();
                 let _ = answer.send(Ok(tunnel));
-                outlet.run(channel, &name(seat)).await;
+                outlet.run(channel, &name).await;
             }
-            (Ok(channel), None) => {
-                let mut channel = channel;
-                let _ = timeout(POLITE, channel.input.close()).await;
+            Err(why) => {
+                let _ = answer.send(Err(format!("{name} {why}")));
             }
-            (Err(why), Some(seat)) => {
-                let _ = answer.send(Err(format!("{} {why}", name(seat))));
-            }
-            (Err(_), None) => {}
         }
+        drop(seat);
     });
     answered.await.unwrap_or_else(|_| Err("the task of the channel has ended: internal error".to_owned()))
+}
+
+/// A host has waited for its channel in vain. Whether that is the host's fault or the connection's shows in whether
+/// anything is answered on that.
+async fn doubt(seat: Seat) {
+    let (pool, bastion) = (Arc::clone(&seat.pool), Arc::clone(&seat.link));
+    drop(seat);
+    if timeout(DOUBT, bastion.link.handle.send_ping()).await.is_err() {
+        pool.shun(&bastion);
+    }
 }
 
 impl Bastion {

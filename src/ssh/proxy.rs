@@ -231,7 +231,7 @@ mod tests {
         let cases = [
             ("false", "exit status 1"),
             ("sh -c 'echo one; echo; echo two >&2; echo three >&2; exit 7'", "exit status 7: two; three"),
-            ("sh -c 'printf \\033[2Jgone >&2; exit 1'", "exit status 1: ^[[2Jgone"),
+            ("sh -c 'printf \"\\033[2Jgone\" >&2; exit 1'", "exit status 1: ^[[2Jgone"),
             ("sh -c 'kill -KILL $$'", "ended by signal 9"),
         ];
         for (command, expected) in cases {

@@ -13,6 +13,7 @@ use omnes::run::{self, Ends, Job, Limits, Output, Plan};
 use omnes::ssh::{
     ChannelEvent, ConnectError, Connector, HostKeyPolicy, KnownHosts, Link, Route, Target, Tcp,
 };
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -231,6 +232,31 @@ async fn a_jump_host_that_dies_is_named_by_those_behind_it_and_used_again_when_i
     bastion.restart();
     let link = connector.connect(&target, &()).await.unwrap();
     assert_eq!(run(&link, "echo back").await.stdout, b"back\n");
+}
+
+#[tokio::test]
+async fn a_jump_host_that_hangs_is_connected_anew_for_those_who_come() {
+    let (bastion, web) = (Sshd::builder().start(), Sshd::builder().start());
+    let connector = connector();
+    let target = behind(&named("bastion", &bastion), named("web", &web));
+    let link = connector.connect(&target, &()).await.unwrap();
+    bastion.signal_sessions(Signal::STOP);
+    let hasty = Target { connect_timeout: Duration::from_secs(2), ..target.clone() };
+    let back = async {
+        // The first ones are still put on the connection that hangs.
+        loop {
+            match connector.connect(&hasty, &()).await {
+                Ok(link) => return link,
+                Err(error) => assert!(error.to_string().ends_with("nothing in 2 s"), "{error}"),
+            }
+        }
+    };
+    let fresh = tokio::time::timeout(DEADLINE, back).await.expect("another connection is opened");
+    assert_eq!(run(&fresh, "echo here").await.stdout, b"here\n");
+    assert_eq!(connections(&bastion), 2);
+    // Who was on the first one stays there, and it may come back.
+    bastion.signal_sessions(Signal::CONT);
+    assert_eq!(run(&link, "echo here").await.stdout, b"here\n");
 }
 
 fn via(target: &Target) -> Arc<Target> {
