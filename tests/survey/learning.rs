@@ -141,3 +141,14 @@ fn two_processes_that_learn_the_same_hosts_leave_each_key_once() {
     }
     assert_eq!(known_hosts(&lab).lines().count(), 5);
 }
+
+#[test]
+fn names_are_hashed_where_that_is_configured() {
+    let lab = lab(&[&ALL]);
+    let words = ["keys", "lab", "-o", "HashKnownHosts=yes", "--accept", "--yes"];
+    let (code, _, err) = told(&lab.run(&words));
+    assert_eq!(code, 0, "{err}");
+    let text = known_hosts(&lab);
+    assert!(text.lines().count() == 3 && text.lines().all(|line| line.starts_with("|1|")), "{text}");
+    assert_eq!(found_by_keygen(&lab.path(".ssh/known_hosts"), &name(&lab.servers[0])).len(), 3);
+}

@@ -185,3 +185,109 @@ fn by_pattern(pattern: &[u8]) -> String {
     let pattern = escape::line(pattern);
     format!("names it by the pattern `{pattern}`, which other hosts may need; change that line by hand")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::hosts::Host;
+    use crate::ssh::known_hosts::key::tests::ed25519;
+
+    fn target(name: &str, file: &Path) -> Target {
+        let target = Target::bare(Host::new(None, name, None), name, 22, "root");
+        Target { user_known_hosts: vec![file.to_owned()], ..target }
+    }
+
+    fn blob(key: u8) -> Vec<u8> {
+        STANDARD.decode(ed25519(key).split(' ').next_back().unwrap()).unwrap()
+    }
+
+    fn held(store: &KnownHosts, target: &Target, presented: &[u8]) -> Vec<HeldKey> {
+        match store.check(target, presented).unwrap() {
+            Verdict::Changed { held } => held,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Each store has files of its own, as two processes do.
+    #[test]
+    fn nothing_that_others_learn_is_lost_while_keys_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        fs::write(&file, format!("web {}\n", ed25519(1))).unwrap();
+        let done = AtomicBool::new(false);
+        let swapped = std::thread::scope(|scope| {
+            let swapping = scope.spawn(|| {
+                let (mut swapped, mut now) = (0, 1);
+                while !done.load(Ordering::Relaxed) {
+                    let (store, web) = (KnownHosts::new(), target("web", &file));
+                    let next = 3 - now;
+                    let old = held(&store, &web, &blob(next));
+                    store.replace(&[Swap { target: &web, old, new: vec![&blob(next)] }]).unwrap();
+                    (swapped, now) = (swapped + 1, next);
+                }
+                swapped
+            });
+            let learners = [0, 1].map(|learner| {
+                let file = &file;
+                scope.spawn(move || {
+                    let store = KnownHosts::new();
+                    for n in 0..100 {
+                        store
+                            .learn_all(&target(&format!("new{learner}-{n}"), file), &[&blob(9)], &[])
+                            .unwrap();
+                    }
+                })
+            });
+            learners.map(|learner| learner.join().unwrap());
+            done.store(true, Ordering::Relaxed);
+            swapping.join().unwrap()
+        });
+        assert!(swapped > 0);
+        let text = fs::read_to_string(&file).unwrap();
+        let mut names: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((names.len(), text.lines().count()), (201, 201));
+    }
+
+    #[test]
+    fn what_others_decided_meanwhile_is_respected() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        let (store, web) = (KnownHosts::new(), target("web", &file));
+        fs::write(&file, format!("web {}\n", ed25519(1))).unwrap();
+        let old = held(&store, &web, &blob(2));
+        // Another process replaces the key: what was shown is no longer there, and the new one stays.
+        fs::write(&file, format!("web {}\n", ed25519(3))).unwrap();
+        store.learn_all(&web, &[&blob(2)], &[]).expect_err("another key is held");
+        store.replace(&[Swap { target: &web, old: old.clone(), new: vec![&blob(2)] }]).unwrap();
+        let text = format!("web {}\nweb {}\n", ed25519(3), ed25519(2));
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        // Another process revokes it.
+        let revoked = format!("web {}\n@revoked web {}\n", ed25519(1), ed25519(2));
+        fs::write(&file, &revoked).unwrap();
+        let error = store.replace(&[Swap { target: &web, old, new: vec![&blob(2)] }]).unwrap_err();
+        assert!(error.to_string().contains("marked as revoked"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), revoked);
+    }
+
+    #[test]
+    fn keys_are_learned_all_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        let (store, web) = (KnownHosts::new(), target("web", &file));
+        fs::write(&file, format!("@revoked web {}", ed25519(2))).unwrap();
+        store.learn_all(&web, &[&blob(1), &blob(2)], &[]).expect_err("one is revoked");
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("@revoked web {}", ed25519(2)));
+        store.learn_all(&web, &[&blob(1)], &[&blob(2)]).unwrap();
+        let text = format!("@revoked web {}\nweb {}\n", ed25519(2), ed25519(1));
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        store.learn_all(&web, &[&blob(1)], &[]).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "once is enough");
+    }
+}
