@@ -221,8 +221,10 @@ impl Keys {
     fn replaceable<'a>(&'a self, found: &'a Report) -> Vec<(&'a Host, Swap<'a>)> {
         let swap = |(host, target, look): (&'a Host, &'a Target, &'a Look)| {
             let (old, new) = look.replaceable()?;
-            let new = new.into_iter().map(|key| key.blob.as_slice()).collect();
-            Some((host, Swap { target, old, new }))
+            let all = look.keys.iter().map(|seen| seen.key.blob.as_slice());
+            let new: Vec<&[u8]> = new.into_iter().map(|key| key.blob.as_slice()).collect();
+            let beside = all.filter(|blob| !new.contains(blob)).collect();
+            Some((host, Swap { target, old, new, beside }))
         };
         let wanted: Vec<(&Host, Swap<'_>)> = self.looks(found).filter_map(swap).collect();
         let swaps: Vec<Swap<'_>> = wanted.iter().map(|(_, swap)| swap.clone()).collect();
