@@ -21,3 +21,5 @@ mod learning;
 mod ping;
 #[path = "survey/replacing.rs"]
 mod replacing;
+#[path = "survey/routes.rs"]
+mod routes;

@@ -17,12 +17,12 @@ use russh::{AlgorithmKind, Preferred, SshId};
 
 use super::client::ClientError;
 use super::clock::{Clock, Progress};
-use super::connect::{self, Setback, Stages};
+use super::connect::{self, Setback};
 use super::connector::{Connector, Shared};
-use super::dial::Hop;
 use super::hostkey::Presented;
 use super::known_hosts::{HostCertificate, fingerprint};
-use super::stream::{Control, Guard, Guarded, Stream};
+use super::route::{self, Routed};
+use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 use crate::escape;
 
@@ -196,11 +196,6 @@ fn narrowed(base: &Config, types: &Types) -> Arc<Config> {
     })
 }
 
-/// A stream to the host, as every connection to it has it.
-async fn stream(shared: &Shared, target: &Target, clock: &Clock) -> Result<Stream, ConnectError> {
-    shared.dial.dial(&Hop::from(target), &Stages(clock)).await
-}
-
 /// Asks until the host answers or says a last word; it is asked again where it turned us away before it knew us.
 async fn ask(
     shared: &Arc<Shared>,
@@ -232,9 +227,7 @@ async fn attempt(
     clock: &Arc<Clock>,
     types: &Types,
 ) -> Result<Answer, Setback> {
-    clock.enter(Stage::Resolve);
-    let stream = stream(shared, target, clock).await.map_err(Setback::Final)?;
-    clock.enter(Stage::Banner);
+    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
     let seen: Arc<Seen> = Arc::default();
