@@ -141,7 +141,7 @@ fn killed_at_any_moment_it_leaves_a_whole_file() {
     let begun = std::time::Instant::now();
     assert!(start().wait().expect("it ends").success());
     let whole = begun.elapsed();
-    assert_eq!(known_hosts(&lab), after);
+    assert!(known_hosts(&lab) == after, "not replaced");
     let (mut killed, mut done) = (0, 0);
     for n in 0..50u32 {
         let mut child = start();
