@@ -1,6 +1,5 @@
 //! `omnes keys`: the host keys of a fleet against known_hosts; learning and replacing them, each after a confirmation.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,6 +8,7 @@ use anyhow::{Context, bail};
 
 use super::args::{FormArg, KeysArgs};
 use super::asker::Asker;
+use super::consent::{Answers, Consent, Means, Question, hosts};
 use super::headless::{self, Interrupts};
 use super::survey::{self, Settled, notice};
 use crate::hosts::{Host, HostSet};
@@ -43,50 +43,6 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<Exit> {
     // After a second interrupt tasks may still be at work; nobody waits for them.
     runtime.shutdown_background();
     exit
-}
-
-/// How learning and replacing are confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Consent {
-    accept: Means,
-    replace: Means,
-}
-
-/// How one of them is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Means {
-    /// It was not asked for.
-    Off,
-    /// The user is asked.
-    Ask,
-    /// On the command line.
-    Given,
-    /// On the command line, for so many hosts.
-    Number(usize),
-}
-
-impl Consent {
-    /// What the command line says. Where nobody can be asked and nothing confirms, nothing is contacted.
-    fn new(args: &KeysArgs) -> anyhow::Result<Consent> {
-        let json = args.survey.output == Some(FormArg::Json);
-        let asks = !json && io::stdin().is_terminal() && io::stderr().is_terminal();
-        let accept = match (args.accept, args.yes) {
-            (false, _) => Means::Off,
-            (true, true) => Means::Given,
-            (true, false) if asks => Means::Ask,
-            _ => bail!("--accept asks before it learns, and nobody can be asked here; confirm with --yes"),
-        };
-        let replace = match (args.replace, args.confirm) {
-            (false, _) => Means::Off,
-            (true, Some(number)) => Means::Number(number),
-            (true, None) if asks => Means::Ask,
-            _ => bail!(
-                "--replace asks for the number of hosts, and nobody can be asked here; look first without it, then \
-                 confirm the number with --confirm N"
-            ),
-        };
-        Ok(Consent { accept, replace })
-    }
 }
 
 fn list(file: &Path) -> anyhow::Result<Listed> {
@@ -144,6 +100,10 @@ impl Keys {
         interrupts: &mut Interrupts,
     ) -> anyhow::Result<Option<Done>> {
         let mut done = Done::default();
+        let swaps = if consent.replace == Means::Off { Vec::new() } else { self.replaceable(found) };
+        let replaced: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
+        let replacing = Question { text: "replace the keys of", hosts: &replaced, answers: Answers::Number };
+        replacing.check(consent.replace)?;
         let wanted = self.learnable(found);
         if consent.accept != Means::Off && wanted.is_empty() {
             notice("there is no key to learn");
@@ -157,15 +117,10 @@ impl Keys {
                 None => return Ok(None),
             }
         }
-        if consent.replace != Means::Off {
-            let swaps = self.replaceable(found);
-            let set: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
-            if set.is_empty() && !matches!(consent.replace, Means::Number(1..)) {
-                notice("there is no key to replace");
-                return Ok(Some(done));
-            }
-            let question = Question { text: "replace the keys of", hosts: &set, answers: Answers::Number };
-            match question.confirmed(consent.replace, interrupts).await? {
+        if consent.replace != Means::Off && replaced.is_empty() {
+            notice("there is no key to replace");
+        } else if consent.replace != Means::Off {
+            match replacing.confirmed(consent.replace, interrupts).await? {
                 Some(true) => done.replaced = self.replace(&swaps),
                 Some(false) => notice("nothing was replaced"),
                 None => return Ok(None),
@@ -268,10 +223,6 @@ struct Learnable<'a> {
     beside: Vec<&'a HostKey>,
 }
 
-fn hosts(n: usize) -> String {
-    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
-}
-
 /// What known_hosts and the list say about the keys of one host.
 fn judged(store: &KnownHosts, target: &Target, keys: &[HostKey], listed: Option<&mut Listed>) -> Found<Look> {
     let stand = stand(store, target, keys);
@@ -344,92 +295,9 @@ fn hints(found: &Report, args: &KeysArgs) -> String {
     text
 }
 
-/// Something that the user confirms.
-struct Question<'a> {
-    text: &'a str,
-    /// How many hosts it is about.
-    hosts: &'a HostSet,
-    answers: Answers,
-}
-
-/// What confirms a question. Enter alone never does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answers {
-    /// The number of hosts.
-    Number,
-    /// The number of hosts, or `yes`.
-    NumberOrYes,
-}
-
-impl Question<'_> {
-    fn prompt(&self) -> String {
-        let (text, set, n) = (self.text, self.hosts, hosts(self.hosts.len()));
-        let answers = match self.answers {
-            Answers::Number => "type the number of hosts to confirm",
-            Answers::NumberOrYes => "type `yes` or the number of hosts to confirm",
-        };
-        format!("omnes: {text} {n}: {set}? ({answers}) ")
-    }
-
-    fn is_confirmed_by(&self, line: &str) -> bool {
-        let line = line.trim();
-        line == self.hosts.len().to_string() || (self.answers == Answers::NumberOrYes && line == "yes")
-    }
-
-    /// Whether the user wants it; `None` where the question was interrupted.
-    async fn confirmed(&self, means: Means, interrupts: &mut Interrupts) -> anyhow::Result<Option<bool>> {
-        match means {
-            Means::Off => return Ok(Some(false)),
-            Means::Given => return Ok(Some(true)),
-            Means::Number(number) if number == self.hosts.len() => return Ok(Some(true)),
-            Means::Number(number) => {
-                let n = hosts(self.hosts.len());
-                bail!("--confirm {number}: the keys of {n} can be replaced; nothing was replaced")
-            }
-            Means::Ask => {}
-        }
-        let prompt = self.prompt();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            let _ = io::stderr().write_all(prompt.as_bytes());
-            io::stdin().lock().read_line(&mut line).map(|_| line)
-        });
-        tokio::select! {
-            line = reading => {
-                let line = line.context("the question broke off")?.unwrap_or_default();
-                Ok(Some(self.is_confirmed_by(&line)))
-            }
-            Some(_) = interrupts.recv() => Ok(None),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn enter_alone_confirms_nothing() {
-        let hosts: HostSet = "web[1-3]".parse().expect("hosts");
-        let question = |answers| Question { text: "learn 3 keys of", hosts: &hosts, answers };
-        for (line, by_number, by_either) in [
-            ("", false, false),
-            ("\n", false, false),
-            ("y\n", false, false),
-            ("yes\n", false, true),
-            ("2\n", false, false),
-            ("3\n", true, true),
-            (" 3 \n", true, true),
-        ] {
-            assert_eq!(question(Answers::Number).is_confirmed_by(line), by_number, "{line:?}");
-            assert_eq!(question(Answers::NumberOrYes).is_confirmed_by(line), by_either, "{line:?}");
-        }
-        let prompt = question(Answers::Number).prompt();
-        assert_eq!(
-            prompt,
-            "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) "
-        );
-    }
 
     #[test]
     fn a_list_may_have_the_name_of_the_file_or_the_name_of_the_user() {

@@ -12,6 +12,7 @@ use crate::outcome::Exit;
 
 pub mod args;
 mod asker;
+mod consent;
 mod demo;
 mod headless;
 mod hosts;
