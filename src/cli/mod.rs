@@ -11,6 +11,7 @@ use clap::Parser;
 use crate::outcome::Exit;
 
 pub mod args;
+mod argv;
 mod asker;
 mod consent;
 mod demo;
@@ -25,10 +26,12 @@ mod preferences;
 mod reach;
 mod run;
 mod screen;
+mod secrets;
 mod select;
 mod signals;
 mod story;
 mod survey;
+mod tty;
 mod words;
 
 use args::{Cli, Command};
