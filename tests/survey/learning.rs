@@ -116,6 +116,7 @@ fn an_interrupted_question_changes_nothing() {
 fn a_file_that_is_not_there_yet_is_made_for_the_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let lab = lab(&[ED]);
+    fs::remove_dir_all(lab.path(".ssh")).expect("removed");
     let (code, _, err) = told(&lab.run(&["keys", "lab", "--accept", "--yes"]));
     assert_eq!(code, 0, "{err}");
     let mode = |name: &str| fs::metadata(lab.path(name)).expect(name).permissions().mode() & 0o777;
