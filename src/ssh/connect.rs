@@ -1,25 +1,28 @@
-//! From a target to a link: dial, identification, key exchange, login, and what is tried again.
+//! From a target to a link: its turn, dial, identification, key exchange, login, and what is tried again.
 //!
 //! Theory: a server that has too many logins under way closes new connections before it identifies itself, some with a
-//! word, some without. That is no statement about the host, so such a connection is tried again, with growing and
-//! random pauses, while the connect timeout lasts. What the host said after that is final.
+//! word, some without. That is no statement about the host, so such a connection is tried again, at most [`TRIES`] times
+//! in all, when the server's gate (see [`pace`](super::pace)) lets it: there the refusal has lowered how many log in at
+//! once. Waiting for that is no time of the host's, so the clock stands still. What the host said after its
+//! identification is final.
 
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use rand::Rng;
 
 use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
-use super::clock::{Clock, Progress};
+use super::clock::{Clock, Hold, Progress, Wait};
 use super::connector::Shared;
 use super::dial::Hop;
 use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::pace::{Arrival, Gate};
 use super::stream::{Control, Guard, Guarded};
-use super::{ConnectError, Stage, Target};
+use super::turns::{BackOff, Opening, Pass};
+use super::{ConnectError, Route, Stage, Target};
 
 /// Why a connection did not become a link.
 #[derive(Debug)]
@@ -55,8 +58,11 @@ impl std::fmt::Debug for Parked {
     }
 }
 
-/// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
+/// Connections of one host that may be turned away before its login, the last of which is told.
+const TRIES: u32 = 5;
+
+/// How long to wait before a host that did not answer is dialled once more (`ConnectionAttempts`), as ssh does.
+const REDIAL: Duration = Duration::from_secs(1);
 
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
@@ -68,21 +74,30 @@ pub(super) async fn reach(
     clock: &Arc<Clock>,
 ) -> Result<Link, ConnectError> {
     let mut login = Login::new(shared, target);
-    let mut pauses = PAUSES.iter();
+    let mut road = Road::new(shared, target, clock).await?;
     let mut parkings = 0;
     loop {
-        match attempt(shared, target, clock, &mut login).await {
-            Ok(link) => return Ok(link),
-            Err(Setback::Final(error)) => return Err(error),
-            Err(Setback::TurnedAway(error)) => {
-                let Some(pause) = pauses.next() else { return Err(error) };
-                let pause = Duration::from_secs_f64(pause * rand::rng().random_range(0.5..1.5));
-                if pause >= clock.left() {
+        clock.carry(road.pass().await?);
+        let ended = attempt(&road, &mut login).await;
+        let pass = clock.put_down();
+        match ended {
+            Ok(link) => {
+                pass.map(Pass::welcomed);
+                return Ok(link);
+            }
+            Err(Setback::TurnedAway(error)) => road.turned_away(error, pass).await?,
+            Err(Setback::Final(error)) => {
+                if road.unanswered(&error) {
+                    drop(pass);
+                    let _hold = clock.hold();
+                    tokio::time::sleep(REDIAL).await;
+                } else {
+                    pass.filter(|_| clock.stage() >= Stage::Login).map(Pass::welcomed);
                     return Err(error);
                 }
-                tokio::time::sleep(pause).await;
             }
             Err(Setback::Parked(parked)) => {
+                pass.map(Pass::welcomed);
                 parkings += 1;
                 if parkings > PARKINGS {
                     let why = "the host closes its connections while they wait for an answer".to_owned();
@@ -95,15 +110,80 @@ pub(super) async fn reach(
     }
 }
 
-async fn attempt(
-    shared: &Arc<Shared>,
-    target: &Arc<Target>,
-    clock: &Arc<Clock>,
-    login: &mut Login<'_>,
-) -> Result<Link, Setback> {
-    clock.enter(Stage::Resolve);
-    let hop = Hop::from(&**target);
-    let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
+/// The way to one host, over all its tries.
+struct Road<'a> {
+    shared: &'a Arc<Shared>,
+    target: &'a Arc<Target>,
+    clock: &'a Arc<Clock>,
+    hop: Hop,
+    gates: Vec<Gate>,
+    arrival: Arrival,
+    /// What it waits for when it waits.
+    wait: Wait,
+    opening: Option<Opening>,
+    /// Connections that were turned away.
+    refusals: u32,
+    /// Times that it was dialled.
+    dials: u32,
+}
+
+impl<'a> Road<'a> {
+    /// Finds the addresses, where it has any, since they decide with whom it must take turns.
+    async fn new(
+        shared: &'a Arc<Shared>,
+        target: &'a Arc<Target>,
+        clock: &'a Arc<Clock>,
+    ) -> Result<Road<'a>, ConnectError> {
+        clock.enter(Stage::Resolve);
+        let mut hop = Hop::from(&**target);
+        if target.route == Route::Direct {
+            hop.found = shared.dial.find(&hop, &Stages::new(clock)).await?;
+        }
+        let gates = match hop.found.is_empty() {
+            true => vec![Gate::Name(target.host.to_string())],
+            false => Gate::before(&hop.found),
+        };
+        let arrival = shared.turns.arrive();
+        let (wait, opening) = (Wait::Turn, None);
+        Ok(Road { shared, target, clock, hop, gates, arrival, wait, opening, refusals: 0, dials: 0 })
+    }
+
+    /// Waits for its turn.
+    async fn pass(&mut self) -> Result<Pass, ConnectError> {
+        self.dials += 1;
+        let opening = self.opening.take();
+        let shown = (&**self.clock, &self.wait);
+        self.shared.turns.pass(&self.gates, self.arrival, opening, shown).await
+    }
+
+    /// Whether what ended the last try is no more than that nobody answered, and it may be dialled again.
+    fn unanswered(&self, error: &ConnectError) -> bool {
+        matches!(error, ConnectError::Unreachable { stage: Stage::Tcp, .. })
+            && self.dials - self.refusals < self.target.attempts
+    }
+
+    /// Waits until it may try again, if it may.
+    async fn turned_away(&mut self, error: ConnectError, pass: Option<Pass>) -> Result<(), ConnectError> {
+        self.refusals += 1;
+        let back_off = pass.map_or(BackOff::Again(None), |pass| pass.refused(&error));
+        let BackOff::Again(opening) = back_off else { return Err(error) };
+        if self.refusals == TRIES {
+            return Err(error);
+        }
+        self.wait = Wait::Throttled(error.to_string());
+        if let Some(opening) = &opening {
+            let _wait = self.clock.wait(self.wait.clone());
+            tokio::time::sleep(opening.pause()).await;
+        }
+        self.opening = opening;
+        Ok(())
+    }
+}
+
+/// One connection, from its dial to its login.
+async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback> {
+    let Road { shared, target, clock, hop, .. } = road;
+    let stream = shared.dial.dial(hop, &Stages::new(clock)).await.map_err(Setback::Final)?;
     clock.enter(Stage::Banner);
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
@@ -135,14 +215,18 @@ fn setback(error: ClientError, control: &Control) -> Setback {
     };
     let stage = control.clock().stage();
     let said = if stage == Stage::Banner { control.preamble() } else { String::new() };
-    if said.contains("MaxStartups") || said.contains("Not allowed at this time") {
-        return Setback::TurnedAway(ConnectError::Throttled(format!("the host says `{said}`")));
+    if let Some(why) = throttled(&said) {
+        return Setback::TurnedAway(ConnectError::Throttled(why));
     }
     let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
     let mut why = match control.lost() {
         Some(lost) if closed => lost,
         _ => describe(&error),
     };
+    if closed && stage == Stage::Banner && said.is_empty() {
+        let why = format!("{why}, before it identified itself");
+        return Setback::TurnedAway(ConnectError::Throttled(why));
+    }
     if !said.is_empty() {
         why.push_str(&format!("; it says `{said}`"));
     }
@@ -150,13 +234,55 @@ fn setback(error: ClientError, control: &Control) -> Setback {
     if closed && !control.dismissed() { Setback::TurnedAway(error) } else { Setback::Final(error) }
 }
 
-/// Lets a dialer tell the clock its stages.
-struct Stages<'a>(&'a Clock);
+/// What a server means that says this in place of its identification, where it means "not now": the words of OpenSSH's
+/// `MaxStartups`, and since 9.8 of `PerSourcePenalties`, which never say for how long.
+fn throttled(said: &str) -> Option<String> {
+    if said.contains("Not allowed at this time") {
+        let advice = "a penalty for earlier connections from this address, which ends by itself (sshd's \
+                      PerSourcePenalties: seconds to 10 minutes); try again later";
+        return Some(format!("the host says `{said}`: {advice}"));
+    }
+    said.contains("MaxStartups").then(|| format!("the host says `{said}`"))
+}
+
+/// Lets a dialer tell the clock what it does.
+pub(super) struct Stages<'a> {
+    clock: &'a Clock,
+    hold: Mutex<Option<Hold<'a>>>,
+}
+
+impl<'a> Stages<'a> {
+    pub(super) fn new(clock: &'a Clock) -> Stages<'a> {
+        Stages { clock, hold: Mutex::default() }
+    }
+}
 
 impl Progress for Stages<'_> {
     fn stage(&self, stage: Stage) {
-        self.0.enter(stage);
+        self.clock.enter(stage);
     }
 
     fn asking(&self, _: bool) {}
+
+    fn waiting(&self, wait: Option<Wait>) {
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = wait.map(|wait| self.clock.wait(wait));
+    }
+
+    fn answered(&self, peer: SocketAddr) {
+        self.clock.narrow(&Gate::before(&[peer]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_means_not_now_is_throttling() {
+        assert_eq!(throttled("Exceeded MaxStartups").unwrap(), "the host says `Exceeded MaxStartups`");
+        assert!(throttled("Not allowed at this time").unwrap().contains("a penalty"));
+        for said in ["", "SSH-2.0-OpenSSH_9.2", "go away"] {
+            assert_eq!(throttled(said), None, "{said:?}");
+        }
+    }
 }

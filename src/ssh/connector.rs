@@ -13,6 +13,7 @@ use super::hostkey::HostKeys;
 use super::keys::KeyFiles;
 use super::link::Link;
 use super::tuning::Tuning;
+use super::turns::Turns;
 use super::{ConnectError, Target};
 use crate::ask::Ask;
 
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
+    pub(super) turns: Arc<Turns>,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
 }
@@ -48,6 +50,7 @@ impl Connector {
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
             tuning: Tuning::default(),
+            turns: Arc::default(),
             learning: Arc::default(),
             ask,
         };

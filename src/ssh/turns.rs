@@ -1,0 +1,213 @@
+//! The gates of [`pace`](super::pace) among tasks: turns that are waited for, held, and given back when dropped.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::sync::oneshot;
+
+use super::ConnectError;
+use super::clock::{Clock, Wait};
+use super::pace::{Arrival, Entry, Era, Gate, Lesson, Pace};
+
+/// Whoever waits is handed its turn, or told that the server is left alone. A turn that was handed over and not taken
+/// is dropped, and thereby given back.
+type Waiter = oneshot::Sender<Result<Turn, ConnectError>>;
+
+/// All gates of a run.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    pace: Mutex<Pace<Waiter>>,
+}
+
+impl Turns {
+    fn pace(&self) -> MutexGuard<'_, Pace<Waiter>> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host arrives; it keeps its place over all its tries.
+    pub(super) fn arrive(&self) -> Arrival {
+        self.pace().arrive()
+    }
+
+    /// Hands turns over, outside the lock: one that nobody takes comes back here.
+    fn hand(self: &Arc<Self>, gate: &Gate, admitted: Vec<(Waiter, Era)>) {
+        for (waiter, era) in admitted {
+            drop(waiter.send(Ok(self.turn(gate, era))));
+        }
+    }
+
+    fn turn(self: &Arc<Self>, gate: &Gate, era: Era) -> Turn {
+        Turn { turns: Arc::clone(self), gate: gate.clone(), era }
+    }
+
+    /// Comes to a gate, and opens it where that is this host's business.
+    fn enter(
+        self: &Arc<Self>,
+        gate: &Gate,
+        arrival: Arrival,
+        opening: Option<Opening>,
+    ) -> Result<Turn, Queued> {
+        let (waiter, told) = oneshot::channel();
+        let mut pace = self.pace();
+        let opens = opening.is_some();
+        if let Some(opening) = opening {
+            pace.open(gate);
+            opening.forget();
+        }
+        let entry = pace.enter(gate, arrival, waiter);
+        let admitted = if opens { pace.admit(gate) } else { Vec::new() };
+        drop(pace);
+        self.hand(gate, admitted);
+        match entry {
+            Entry::Through(era) => Ok(self.turn(gate, era)),
+            Entry::Queued => Err(Queued { turns: Arc::clone(self), gate: gate.clone(), arrival, told }),
+        }
+    }
+
+    /// Waits for the turn at each of these gates, in their order; the clock stands still meanwhile. `opening` is what
+    /// [`Pass::refused`] gave, `wait` what the user is shown.
+    pub(super) async fn pass(
+        self: &Arc<Self>,
+        gates: &[Gate],
+        arrival: Arrival,
+        mut opening: Option<Opening>,
+        (clock, wait): (&Clock, &Wait),
+    ) -> Result<Pass, ConnectError> {
+        let mut turns = Vec::with_capacity(gates.len());
+        for gate in gates {
+            let ours = opening.take_if(|opening| opening.gate.as_ref() == Some(gate));
+            turns.push(match self.enter(gate, arrival, ours) {
+                Ok(turn) => turn,
+                Err(queued) => {
+                    // Whoever waits elsewhere keeps no gate closed.
+                    opening = None;
+                    let _wait = clock.wait(wait.clone());
+                    queued.turn().await?
+                }
+            });
+        }
+        Ok(Pass { turns })
+    }
+}
+
+/// A right to log in through one gate.
+#[derive(Debug)]
+struct Turn {
+    turns: Arc<Turns>,
+    gate: Gate,
+    era: Era,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let admitted = self.turns.pace().leave(&self.gate);
+        self.turns.hand(&self.gate, admitted);
+    }
+}
+
+/// A place in a queue.
+struct Queued {
+    turns: Arc<Turns>,
+    gate: Gate,
+    arrival: Arrival,
+    told: oneshot::Receiver<Result<Turn, ConnectError>>,
+}
+
+impl Queued {
+    async fn turn(mut self) -> Result<Turn, ConnectError> {
+        let told = (&mut self.told).await;
+        told.expect("a waiter is told before it goes")
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.turns.pace().abandon(&self.gate, self.arrival);
+    }
+}
+
+/// The turns of one connection; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Pass {
+    turns: Vec<Turn>,
+}
+
+impl Pass {
+    /// Of the addresses that raced this one answered: the turns for the others are given back.
+    pub(super) fn narrow(&mut self, gates: &[Gate]) {
+        if self.turns.iter().any(|turn| gates.contains(&turn.gate)) {
+            self.turns.retain(|turn| gates.contains(&turn.gate));
+        }
+    }
+
+    /// The host let us as far as its login.
+    pub(super) fn welcomed(self) {
+        for turn in &self.turns {
+            turn.turns.pace().welcomed(&turn.gate);
+        }
+    }
+
+    /// The host turned us away before, for the reason given; how that goes on.
+    pub(super) fn refused(self, reason: &ConnectError) -> BackOff {
+        let mut back_off = BackOff::Again(None);
+        for turn in &self.turns {
+            let lesson = turn.turns.pace().refused(&turn.gate, turn.era);
+            match lesson {
+                Lesson::Known => {}
+                Lesson::Closed(pause) => {
+                    let pause = pause.mul_f64(rand::rng().random_range(0.5..1.5));
+                    let (turns, gate) = (Arc::clone(&turn.turns), Some(turn.gate.clone()));
+                    let opening = Opening { turns, gate, pause };
+                    back_off = BackOff::Again(Some(opening));
+                }
+                Lesson::Over(waiters) => {
+                    waiters.into_iter().for_each(|waiter| drop(waiter.send(Err(reason.clone()))));
+                    back_off = BackOff::Over;
+                }
+            }
+        }
+        back_off
+    }
+}
+
+/// How it goes on after a refusal.
+#[derive(Debug)]
+pub(super) enum BackOff {
+    /// Once more; where the refusal closed a gate, after waiting to open it.
+    Again(Option<Opening>),
+    /// The server is left alone.
+    Over,
+}
+
+/// The duty to open a gate after a pause; dropped, it opens it.
+#[derive(Debug)]
+pub(super) struct Opening {
+    turns: Arc<Turns>,
+    /// `None` once it was done.
+    gate: Option<Gate>,
+    pause: Duration,
+}
+
+impl Opening {
+    /// How long to wait before.
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
+    }
+
+    /// It was done already.
+    fn forget(mut self) {
+        self.gate = None;
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let Some(gate) = self.gate.take() else { return };
+        let mut pace = self.turns.pace();
+        pace.open(&gate);
+        let admitted = pace.admit(&gate);
+        drop(pace);
+        self.turns.hand(&gate, admitted);
+    }
+}
