@@ -8,10 +8,14 @@ pub mod support;
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/dial.rs"]
+mod dial;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/pace.rs"]
+mod pace;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/stalls.rs"]

@@ -21,7 +21,7 @@ use super::link::Link;
 use super::login::Login;
 use super::pace::{Arrival, Gate};
 use super::stream::{Control, Guard, Guarded};
-use super::turns::{BackOff, Opening, Pass};
+use super::turns::{BackOff, Manner, Opening, Pass};
 use super::{ConnectError, Route, Stage, Target};
 
 /// Why a connection did not become a link.
@@ -29,8 +29,8 @@ use super::{ConnectError, Route, Stage, Target};
 pub(super) enum Setback {
     /// That is the host's last word.
     Final(ConnectError),
-    /// It turned us away before it knew us; it may do otherwise in a moment.
-    TurnedAway(ConnectError),
+    /// It turned us away before it knew us; it may do otherwise in a while.
+    TurnedAway(ConnectError, Manner),
     /// It was closed, since something must be waited for without it.
     Parked(Parked),
 }
@@ -85,7 +85,7 @@ pub(super) async fn reach(
                 pass.map(Pass::welcomed);
                 return Ok(link);
             }
-            Err(Setback::TurnedAway(error)) => road.turned_away(error, pass).await?,
+            Err(Setback::TurnedAway(error, manner)) => road.turned_away((error, manner), pass).await?,
             Err(Setback::Final(error)) => {
                 if road.unanswered(&error) {
                     drop(pass);
@@ -163,14 +163,21 @@ impl<'a> Road<'a> {
     }
 
     /// Waits until it may try again, if it may.
-    async fn turned_away(&mut self, error: ConnectError, pass: Option<Pass>) -> Result<(), ConnectError> {
+    async fn turned_away(
+        &mut self,
+        (error, manner): (ConnectError, Manner),
+        pass: Option<Pass>,
+    ) -> Result<(), ConnectError> {
         self.refusals += 1;
-        let back_off = pass.map_or(BackOff::Again(None), |pass| pass.refused(&error));
+        let back_off = pass.map_or(BackOff::Again(None), |pass| pass.refused(&error, manner));
         let BackOff::Again(opening) = back_off else { return Err(error) };
         if self.refusals == TRIES {
             return Err(error);
         }
-        self.wait = Wait::Throttled(error.to_string());
+        self.wait = Wait::Throttled(match error {
+            ConnectError::Throttled(why) => why,
+            error => error.to_string(),
+        });
         if let Some(opening) = &opening {
             let _wait = self.clock.wait(self.wait.clone());
             tokio::time::sleep(opening.pause()).await;
@@ -215,8 +222,8 @@ fn setback(error: ClientError, control: &Control) -> Setback {
     };
     let stage = control.clock().stage();
     let said = if stage == Stage::Banner { control.preamble() } else { String::new() };
-    if let Some(why) = throttled(&said) {
-        return Setback::TurnedAway(ConnectError::Throttled(why));
+    if let Some((why, manner)) = throttled(&said) {
+        return Setback::TurnedAway(ConnectError::Throttled(why), manner);
     }
     let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
     let mut why = match control.lost() {
@@ -225,24 +232,27 @@ fn setback(error: ClientError, control: &Control) -> Setback {
     };
     if closed && stage == Stage::Banner && said.is_empty() {
         let why = format!("{why}, before it identified itself");
-        return Setback::TurnedAway(ConnectError::Throttled(why));
+        return Setback::TurnedAway(ConnectError::Throttled(why), Manner::Crowd);
     }
     if !said.is_empty() {
         why.push_str(&format!("; it says `{said}`"));
     }
     let error = ConnectError::Unreachable { stage, why };
-    if closed && !control.dismissed() { Setback::TurnedAway(error) } else { Setback::Final(error) }
+    match closed && !control.dismissed() {
+        true => Setback::TurnedAway(error, Manner::Crowd),
+        false => Setback::Final(error),
+    }
 }
 
 /// What a server means that says this in place of its identification, where it means "not now": the words of OpenSSH's
 /// `MaxStartups`, and since 9.8 of `PerSourcePenalties`, which never say for how long.
-fn throttled(said: &str) -> Option<String> {
+fn throttled(said: &str) -> Option<(String, Manner)> {
     if said.contains("Not allowed at this time") {
         let advice = "a penalty for earlier connections from this address, which ends by itself (sshd's \
                       PerSourcePenalties: seconds to 10 minutes); try again later";
-        return Some(format!("the host says `{said}`: {advice}"));
+        return Some((format!("the host says `{said}`: {advice}"), Manner::Penalty));
     }
-    said.contains("MaxStartups").then(|| format!("the host says `{said}`"))
+    said.contains("MaxStartups").then(|| (format!("the host says `{said}`"), Manner::Crowd))
 }
 
 /// Lets a dialer tell the clock what it does.
@@ -279,8 +289,10 @@ mod tests {
 
     #[test]
     fn only_what_means_not_now_is_throttling() {
-        assert_eq!(throttled("Exceeded MaxStartups").unwrap(), "the host says `Exceeded MaxStartups`");
-        assert!(throttled("Not allowed at this time").unwrap().contains("a penalty"));
+        let crowd = ("the host says `Exceeded MaxStartups`".to_owned(), Manner::Crowd);
+        assert_eq!(throttled("Exceeded MaxStartups"), Some(crowd));
+        let (why, manner) = throttled("Not allowed at this time").unwrap();
+        assert!(why.contains("a penalty") && manner == Manner::Penalty, "{why}");
         for said in ["", "SSH-2.0-OpenSSH_9.2", "go away"] {
             assert_eq!(throttled(said), None, "{said:?}");
         }

@@ -184,18 +184,27 @@ async fn origin(
     }
 }
 
+/// Connects to the first address that answers; while there is no file descriptor for a socket, it waits for one.
+async fn connect<S, C: Future<Output = io::Result<S>>>(
+    addresses: &[SocketAddr],
+    progress: &dyn Progress,
+    open: impl Fn(SocketAddr) -> C,
+) -> Result<S, ConnectError> {
+    let mut patience = Patience::default();
+    loop {
+        match race(addresses, &open).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if is_scarce(&error) && patience.wait(progress).await => {}
+            Err(error) => return Err(unreachable(Stage::Tcp, &error)),
+        }
+    }
+}
+
 async fn dial(names: &Lookups, hop: &Hop, progress: &dyn Progress) -> Result<Stream, ConnectError> {
     let found = if hop.found.is_empty() { find(names, hop, progress).await? } else { hop.found.clone() };
     let origin = origin(names, &hop.socket, progress).await?;
     progress.stage(Stage::Tcp);
-    let mut patience = Patience::default();
-    let stream = loop {
-        match race(&found, |address| origin.connect(address)).await {
-            Err(error) if is_scarce(&error) && patience.wait(progress).await => {}
-            Err(error) => return Err(unreachable(Stage::Tcp, &error)),
-            Ok(stream) => break stream,
-        }
-    };
+    let stream = connect(&found, progress, |address| origin.connect(address)).await?;
     tune(&stream, hop.socket.keepalive).map_err(|error| unreachable(Stage::Tcp, &error))?;
     if let Ok(peer) = stream.peer_addr() {
         progress.answered(peer);
@@ -261,5 +270,54 @@ impl AsyncWrite for Quick {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ssh::Wait;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Option<Wait>>>);
+
+    impl Progress for Told {
+        fn stage(&self, _: Stage) {}
+        fn asking(&self, _: bool) {}
+        fn waiting(&self, wait: Option<Wait>) {
+            self.0.lock().unwrap().push(wait);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_famine_of_descriptors_is_waited_for_and_no_outcome() {
+        let (told, tries) = (Told::default(), Mutex::new(0));
+        let open = |address| {
+            *tries.lock().unwrap() += 1;
+            let famine = *tries.lock().unwrap() <= 3;
+            ready(if famine { Err(io::Error::from_raw_os_error(24)) } else { Ok(address) })
+        };
+        let address: SocketAddr = "192.0.2.1:22".parse().unwrap();
+        assert_eq!(connect(&[address], &told, open).await.unwrap(), address);
+        assert_eq!(
+            told.0.into_inner().unwrap(),
+            vec![Some(Wait::Turn), None, Some(Wait::Turn), None, Some(Wait::Turn), None]
+        );
+        // But not for ever.
+        let never = |_| ready(Err::<(), _>(io::Error::from_raw_os_error(23)));
+        let error = connect(&[address], &(), never).await.unwrap_err();
+        assert!(error.to_string().contains("`ulimit -n`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_kept_alive_unless_that_is_not_wished() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (wish, kept) in [(TcpKeepalives::Sent, true), (TcpKeepalives::Omitted, false)] {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            tune(&stream, wish).unwrap();
+            assert_eq!(SockRef::from(&stream).keepalive().unwrap(), kept);
+            assert!(stream.nodelay().unwrap());
+        }
     }
 }

@@ -28,7 +28,7 @@ const MOST: usize = NETWORK;
 pub(super) const ROUNDS: u32 = 5;
 
 /// How long a gate stays closed after each lesson in a row, in seconds; whoever waits stretches or shortens it by half.
-const PAUSES: [f64; ROUNDS as usize - 1] = [0.3, 1.0, 3.0, 9.0];
+const PAUSES: [f64; ROUNDS as usize - 1] = [0.3, 0.8, 2.0, 4.0];
 
 /// What is limited. Their order is the order in which a connection passes them, so that no two wait for each other, and
 /// nobody who waits for a slow server takes up the turn of a network.

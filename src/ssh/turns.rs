@@ -149,14 +149,14 @@ impl Pass {
     }
 
     /// The host turned us away before, for the reason given; how that goes on.
-    pub(super) fn refused(self, reason: &ConnectError) -> BackOff {
+    pub(super) fn refused(self, reason: &ConnectError, manner: Manner) -> BackOff {
         let mut back_off = BackOff::Again(None);
         for turn in &self.turns {
             let lesson = turn.turns.pace().refused(&turn.gate, turn.era);
             match lesson {
                 Lesson::Known => {}
                 Lesson::Closed(pause) => {
-                    let pause = pause.mul_f64(rand::rng().random_range(0.5..1.5));
+                    let pause = pause.mul_f64(manner.stretch() * rand::rng().random_range(0.5..1.5));
                     let (turns, gate) = (Arc::clone(&turn.turns), Some(turn.gate.clone()));
                     let opening = Opening { turns, gate, pause };
                     back_off = BackOff::Again(Some(opening));
@@ -168,6 +168,25 @@ impl Pass {
             }
         }
         back_off
+    }
+}
+
+/// Why a server turns somebody away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Too many are logging in, or it does not say.
+    Crowd,
+    /// It punishes this machine for what came from it before.
+    Penalty,
+}
+
+impl Manner {
+    /// By how much this takes longer to end than a crowd: OpenSSH's penalties begin at 15 s.
+    fn stretch(self) -> f64 {
+        match self {
+            Manner::Crowd => 1.0,
+            Manner::Penalty => 4.0,
+        }
     }
 }
 
