@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "src/size.rs",
     "src/ssh/stage.rs",
     "src/ssh/error.rs",
+    "src/ssh/pace.rs",
     "src/ssh/target.rs",
     "src/tui/action.rs",
     "src/tui/app/",

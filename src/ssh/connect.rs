@@ -82,22 +82,16 @@ pub(super) async fn reach(
         let pass = clock.put_down();
         match ended {
             Ok(link) => {
-                pass.map(Pass::welcomed);
+                road.let_in(pass);
                 return Ok(link);
             }
             Err(Setback::TurnedAway(error, manner)) => road.turned_away((error, manner), pass).await?,
             Err(Setback::Final(error)) => {
-                if road.unanswered(&error) {
-                    drop(pass);
-                    let _hold = clock.hold();
-                    tokio::time::sleep(REDIAL).await;
-                } else {
-                    pass.filter(|_| clock.stage() >= Stage::Login).map(Pass::welcomed);
-                    return Err(error);
-                }
+                road.let_in(pass);
+                road.unanswered(error).await?;
             }
             Err(Setback::Parked(parked)) => {
-                pass.map(Pass::welcomed);
+                road.let_in(pass);
                 parkings += 1;
                 if parkings > PARKINGS {
                     let why = "the host closes its connections while they wait for an answer".to_owned();
@@ -123,8 +117,8 @@ struct Road<'a> {
     opening: Option<Opening>,
     /// Connections that were turned away.
     refusals: u32,
-    /// Times that it was dialled.
-    dials: u32,
+    /// Times that nobody answered.
+    silences: u32,
 }
 
 impl<'a> Road<'a> {
@@ -145,21 +139,36 @@ impl<'a> Road<'a> {
         };
         let arrival = shared.turns.arrive();
         let (wait, opening) = (Wait::Turn, None);
-        Ok(Road { shared, target, clock, hop, gates, arrival, wait, opening, refusals: 0, dials: 0 })
+        Ok(Road { shared, target, clock, hop, gates, arrival, wait, opening, refusals: 0, silences: 0 })
     }
 
     /// Waits for its turn.
     async fn pass(&mut self) -> Result<Pass, ConnectError> {
-        self.dials += 1;
         let opening = self.opening.take();
         let shown = (&**self.clock, &self.wait);
         self.shared.turns.pass(&self.gates, self.arrival, opening, shown).await
     }
 
-    /// Whether what ended the last try is no more than that nobody answered, and it may be dialled again.
-    fn unanswered(&self, error: &ConnectError) -> bool {
-        matches!(error, ConnectError::Unreachable { stage: Stage::Tcp, .. })
-            && self.dials - self.refusals < self.target.attempts
+    /// The host did not turn us away, whatever became of the connection.
+    fn let_in(&mut self, pass: Option<Pass>) {
+        self.wait = Wait::Turn;
+        if let Some(pass) = pass
+            && self.clock.stage() > Stage::Banner
+        {
+            pass.welcomed();
+        }
+    }
+
+    /// Where what ended the last try is no more than that nobody answered, waits until it may be dialled again, if it may.
+    async fn unanswered(&mut self, error: ConnectError) -> Result<(), ConnectError> {
+        self.silences += 1;
+        let silent = matches!(error, ConnectError::Unreachable { stage: Stage::Tcp, .. });
+        if !silent || self.silences >= self.target.attempts {
+            return Err(error);
+        }
+        let _hold = self.clock.hold();
+        tokio::time::sleep(REDIAL).await;
+        Ok(())
     }
 
     /// Waits until it may try again, if it may.

@@ -6,6 +6,7 @@
 //! another thread takes the place of that one. Names that are asked for while they are looked up are looked up once.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::clock::{Progress, Wait};
+use super::socket::is_scarce;
 
 /// Threads that look names up and are within the deadline; further names wait for one of them.
 const THREADS: usize = 64;
@@ -42,7 +44,9 @@ pub struct System;
 
 impl Lookup for System {
     fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
-        (name, 0).to_socket_addrs().map(Iterator::collect)
+        let found = (name, 0).to_socket_addrs().map(Iterator::collect);
+        // Without a descriptor to read its files or to ask a server, it says that there is no such name.
+        found.map_err(|error| File::open("/dev/null").err().filter(is_scarce).unwrap_or(error))
     }
 }
 
@@ -67,7 +71,7 @@ pub(super) enum Unresolved {
 impl Unresolved {
     /// The standard library gives what `getaddrinfo` says as text only: glibc's, musl's and that of the BSDs.
     fn new(error: &io::Error) -> Unresolved {
-        if super::socket::is_scarce(error) {
+        if is_scarce(error) {
             return Unresolved::Scarce;
         }
         let text = error.to_string();
@@ -98,6 +102,13 @@ enum Step {
 struct Inquiry {
     name: String,
     step: watch::Sender<Step>,
+}
+
+/// Whether there is a thread for each name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Staffing {
+    Enough,
+    Short,
 }
 
 /// Looks names up; cheap to clone.
@@ -147,12 +158,14 @@ impl Lookups {
         if let Ok(address) = name.parse() {
             return Ok(Arc::new([SocketAddr::new(address, 0)]));
         }
-        let (inquiry, mut step) = self.inquire(name);
-        if matches!(*step.borrow_and_update(), Step::Queued) {
+        let (inquiry, mut step, staffing) = self.inquire(name);
+        if staffing == Staffing::Short {
             progress.waiting(Some(Wait::Turn));
-            let begun = step.wait_for(|step| !matches!(step, Step::Queued)).await.map(drop);
+        }
+        let begun = step.wait_for(|step| !matches!(step, Step::Queued)).await.map(drop);
+        begun.expect("this very function holds the sender");
+        if staffing == Staffing::Short {
             progress.waiting(None);
-            begun.expect("this very function holds the sender");
         }
         let done = step.wait_for(|step| matches!(step, Step::Done(_)));
         match tokio::time::timeout(self.desk.deadline, done).await.map(|done| done.map(|step| step.clone())) {
@@ -165,17 +178,17 @@ impl Lookups {
         }
     }
 
-    fn inquire(&self, name: &str) -> (Arc<Inquiry>, watch::Receiver<Step>) {
+    fn inquire(&self, name: &str) -> (Arc<Inquiry>, watch::Receiver<Step>, Staffing) {
         let mut state = self.desk.state();
         if let Some(inquiry) = state.in_flight.get(name) {
-            return (Arc::clone(inquiry), inquiry.step.subscribe());
+            return (Arc::clone(inquiry), inquiry.step.subscribe(), Staffing::Enough);
         }
         let inquiry = Arc::new(Inquiry { name: name.to_owned(), step: watch::Sender::new(Step::Queued) });
         state.in_flight.insert(name.to_owned(), Arc::clone(&inquiry));
         state.queue.push_back(Arc::clone(&inquiry));
         let step = inquiry.step.subscribe();
-        self.desk.staff(&mut state);
-        (inquiry, step)
+        let staffing = self.desk.staff(&mut state);
+        (inquiry, step, staffing)
     }
 
     /// Its thread counts no longer, and whoever asks for the name again begins anew.
@@ -202,24 +215,30 @@ impl Desk {
     }
 
     /// Sees to it that somebody takes what is queued.
-    fn staff(self: &Arc<Self>, state: &mut State) {
+    fn staff(self: &Arc<Self>, state: &mut State) -> Staffing {
         self.more.notify_one();
-        let wanted = state.queue.len() > state.idle;
-        if !wanted || state.threads - state.overdue >= THREADS || state.threads >= CEILING {
-            return;
+        if state.queue.len() <= state.idle {
+            return Staffing::Enough;
+        }
+        if state.threads - state.overdue >= THREADS || state.threads >= CEILING {
+            return Staffing::Short;
         }
         let desk = Arc::clone(self);
         let thread = std::thread::Builder::new().name("omnes-names".to_owned()).stack_size(STACK);
         match thread.spawn(move || desk.work()) {
-            Ok(_) => state.threads += 1,
+            Ok(_) => {
+                state.threads += 1;
+                Staffing::Enough
+            }
             // The threads that there are come to it; without any it is an answer.
-            Err(_) if state.threads > state.overdue => {}
+            Err(_) if state.threads > state.overdue => Staffing::Short,
             Err(error) => {
                 for inquiry in std::mem::take(&mut state.queue) {
                     state.forget(&inquiry);
                     let why = Unresolved::Other(format!("no thread can be started: {error}"));
                     inquiry.step.send_replace(Step::Done(Err(why)));
                 }
+                Staffing::Enough
             }
         }
     }
@@ -278,8 +297,21 @@ mod tests {
     /// What a name says about itself.
     struct Told {
         asked: Arc<AtomicUsize>,
-        /// Names that begin with `silent` are answered when this is let go.
-        silence: Arc<Mutex<()>>,
+        /// Names that begin with `silent` are answered when this is over.
+        silence: Arc<Silence>,
+    }
+
+    #[derive(Default)]
+    struct Silence {
+        over: Mutex<bool>,
+        ended: Condvar,
+    }
+
+    impl Silence {
+        fn end(&self) {
+            *self.over.lock().unwrap() = true;
+            self.ended.notify_all();
+        }
     }
 
     impl Lookup for Told {
@@ -288,7 +320,8 @@ mod tests {
             let says = |text: &str| Err(io::Error::other(format!("failed to lookup: {text}")));
             match name.split('-').next() {
                 Some("silent") => {
-                    drop(self.silence.lock().unwrap());
+                    let over = self.silence.over.lock().unwrap();
+                    drop(self.silence.ended.wait_while(over, |over| !*over).unwrap());
                     says("Temporary failure in name resolution")
                 }
                 Some("unknown") => says("Name or service not known"),
@@ -301,8 +334,8 @@ mod tests {
         }
     }
 
-    fn told() -> (Lookups, Arc<AtomicUsize>, Arc<Mutex<()>>) {
-        let (asked, silence) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<()>>::default());
+    fn told() -> (Lookups, Arc<AtomicUsize>, Arc<Silence>) {
+        let (asked, silence) = (Arc::<AtomicUsize>::default(), Arc::<Silence>::default());
         let lookup = Told { asked: Arc::clone(&asked), silence: Arc::clone(&silence) };
         (Lookups::within(lookup, Duration::from_millis(300)), asked, silence)
     }
@@ -335,13 +368,12 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_looked_up_once_for_all_who_ask_meanwhile() {
         let (lookups, asked, silence) = told();
-        let quiet = silence.lock().unwrap();
         let waits: Vec<_> = (0..50).map(|_| lookups.get("silent-1", &())).collect();
         for answer in futures_util::future::join_all(waits).await {
             let why = answer.unwrap_err();
             assert_eq!(why.to_string(), "the resolver did not answer in 0.3 s");
         }
-        drop(quiet);
+        silence.end();
         assert_eq!(asked.load(SeqCst), 1);
         // The next who asks begins anew.
         assert_eq!(lookups.get("silent-1", &()).await.unwrap_err(), Unresolved::Temporary);
@@ -351,7 +383,6 @@ mod tests {
     #[tokio::test]
     async fn silent_names_keep_nobody_waiting_for_long() {
         let (lookups, asked, silence) = told();
-        let quiet = silence.lock().unwrap();
         let silent: Vec<String> = (0..THREADS + 20).map(|n| format!("silent-{n}")).collect();
         let silent = futures_util::future::join_all(silent.iter().map(|name| lookups.get(name, &())));
         // It stands in the queue behind more names than there are threads.
@@ -359,7 +390,7 @@ mod tests {
         assert!(silent.iter().all(|answer| matches!(answer, Err(Unresolved::Silent(_)))));
         assert!(known.is_ok());
         assert_eq!(asked.load(SeqCst), THREADS + 21);
-        drop(quiet);
+        silence.end();
         // When the name server is back the threads go, and the books are right.
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
         while lookups.desk.state().threads > 0 {

@@ -13,6 +13,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::socket::is_scarce;
+
 /// Addresses of one name that are tried; more than that are not a host but a mistake.
 pub(super) const ADDRESSES: usize = 8;
 
@@ -21,6 +23,9 @@ pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
 /// The order in which addresses are tried, at most [`ADDRESSES`] of them: families alternate (RFC 8305 section 4).
 pub(super) fn interleave(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    if let [only] = addresses {
+        return vec![*only];
+    }
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<SocketAddr>, Vec<SocketAddr>) =
         addresses.iter().partition(|address| address.is_ipv6() == first_is_v6);
@@ -74,7 +79,7 @@ pub(super) async fn race<S, C: Future<Output = io::Result<S>>>(
 /// How much an error says about the host: that this machine has no way into a family says nothing.
 fn telling(error: &io::Error) -> u8 {
     match error.kind() {
-        _ if super::socket::is_scarce(error) => 4,
+        _ if is_scarce(error) => 4,
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => 3,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported => 1,
         _ => 2,

@@ -10,10 +10,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use omnes::ask::{BoxFuture, Nobody};
 use omnes::hosts::Host;
+use omnes::session::{self, SessionEvent, SessionId};
+use omnes::size::Size;
 use omnes::ssh::{ConnectError, Connector, Dial, Hop, HostKeyPolicy, Progress, Stage, Stream, Target, Wait};
 use russh::keys::{PrivateKey, load_secret_key};
-use russh::server::{Auth, Config, Handler, Session};
-use russh::{MethodKind, MethodSet};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
+use russh::{Channel, ChannelId, MethodKind, MethodSet, Pty};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -163,6 +165,34 @@ impl Handler for Server {
         self.login_over();
         Ok(())
     }
+
+    async fn channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        session.channel_success(id)
+    }
+
+    async fn pty_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(id)
+    }
 }
 
 /// What a host waited for.
@@ -251,6 +281,38 @@ async fn a_network_hears_64_logins_at_once_and_those_who_leave_make_room() {
     assert_eq!(crowd.book().most, 64);
     assert_eq!(waits.iter().filter(|waits| waits.has(|wait| *wait == Wait::Turn)).count(), 200 - 64);
     assert!((20..25).contains(&start.elapsed().as_secs()), "four rounds: {:?}", start.elapsed());
+}
+
+/// The first ten are at one address, the others at another.
+fn two_places(host: &Host) -> SocketAddr {
+    let n: u8 = host.name()[1..].parse().unwrap();
+    SocketAddr::from(([192, 0, 2, u8::from(n > 10)], 22))
+}
+
+/// A server lets eight in at a time; of the ten turns two are held by hosts that wait for it, and those go to others.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_waits_for_others_says_so_and_lets_those_behind_it_pass() {
+    let crowd = crowd(Refuses::Nobody, Duration::from_secs(5), two_places);
+    let mut hub = session::Hub::new(Arc::new(crowd.connector()), 10);
+    let start = Instant::now();
+    for n in 1..=12 {
+        hub.open(SessionId(n), Ok(member(n as usize)), Size::DEFAULT);
+    }
+    let listener = hub.listener();
+    let (mut waited, mut ready) = (Vec::new(), HashMap::new());
+    while ready.len() < 12 {
+        for (id, event) in listener.next(1 << 20).await {
+            match event {
+                SessionEvent::Waiting(Wait::Turn) => waited.push(id.0),
+                SessionEvent::Ready => drop(ready.insert(id.0, start.elapsed().as_secs())),
+                SessionEvent::Connecting(_) => {}
+                other => panic!("{id}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(waited, [9, 10]);
+    let late: Vec<u32> = (1..=12).filter(|n| ready[n] >= 10).collect();
+    assert_eq!(late, [9, 10]);
 }
 
 /// Nothing listens where its hosts are.
