@@ -15,6 +15,7 @@ pub mod fanout;
 pub mod gather;
 pub mod json;
 pub mod limits;
+mod patience;
 pub mod plan;
 pub mod report;
 pub mod stream;

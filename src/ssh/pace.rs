@@ -234,6 +234,13 @@ impl<W> Pace<W> {
         self.lane(gate).admit()
     }
 
+    /// Whether nobody is there, and nobody has the duty to open it.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self, gate: &Gate) -> bool {
+        let idle = |lane: &Lane<W>| lane.inside == 0 && lane.queue.is_empty() && !lane.closed;
+        self.lanes.get(gate).is_none_or(idle)
+    }
+
     fn lane(&mut self, gate: &Gate) -> &mut Lane<W> {
         if !self.lanes.contains_key(gate) {
             self.lanes.insert(gate.clone(), Lane::new(gate.limit()));

@@ -38,7 +38,9 @@ impl Origin {
         }
         if !self.addresses.is_empty() {
             let ours = self.addresses.iter().find(|ours| ours.is_ipv6() == address.is_ipv6());
-            let ours = ours.ok_or(io::ErrorKind::AddrNotAvailable)?;
+            let ours = ours.ok_or_else(|| {
+                io::Error::new(io::ErrorKind::AddrNotAvailable, "BindAddress is of the other family")
+            })?;
             socket.bind(SocketAddr::new(*ours, 0))?;
         }
         socket.connect(address).await

@@ -230,3 +230,74 @@ impl Drop for Opening {
         self.turns.hand(&gate, admitted);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn gates() -> Vec<Gate> {
+        Gate::before(&["192.0.2.1:22".parse().unwrap(), "[2001:db8::1]:22".parse().unwrap()])
+    }
+
+    fn reason() -> ConnectError {
+        ConnectError::Throttled("later".to_owned())
+    }
+
+    /// Counts those under way.
+    struct Inside(Arc<AtomicUsize>);
+
+    impl Inside {
+        fn new(count: &Arc<AtomicUsize>) -> Inside {
+            assert!(count.fetch_add(1, SeqCst) < super::super::pace::NETWORK);
+            Inside(Arc::clone(count))
+        }
+    }
+
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, SeqCst);
+        }
+    }
+
+    /// One host; of 31 one is refused once.
+    async fn log_in(turns: Arc<Turns>, inside: Arc<AtomicUsize>, n: u64) -> Result<(), ConnectError> {
+        let (arrival, clock) = (turns.arrive(), Clock::new(DAY));
+        let (mut opening, mut luck) = (None, n % 31 != 0);
+        loop {
+            let pass = turns.pass(&gates(), arrival, opening, (&clock, &Wait::Turn)).await?;
+            let here = Inside::new(&inside);
+            tokio::time::sleep(Duration::from_millis(n * 7919 % 50)).await;
+            drop(here);
+            if std::mem::replace(&mut luck, true) {
+                pass.welcomed();
+                return Ok(());
+            }
+            let BackOff::Again(duty) = pass.refused(&reason(), Manner::Crowd) else { return Err(reason()) };
+            if let Some(duty) = &duty {
+                tokio::time::sleep(duty.pause()).await;
+            }
+            opening = duty;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_turn_is_lost_whoever_gives_up_and_when() {
+        let (turns, inside) = (Arc::<Turns>::default(), Arc::<AtomicUsize>::default());
+        let tasks: Vec<_> = (0..2000_u64)
+            .map(|n| {
+                let patience = if n % 3 == 0 { Duration::from_millis(n % 400) } else { DAY };
+                let login = log_in(Arc::clone(&turns), Arc::clone(&inside), n);
+                tokio::spawn(tokio::time::timeout(patience, login))
+            })
+            .collect();
+        let mut done = 0;
+        for task in tasks {
+            done += usize::from(matches!(task.await.unwrap(), Ok(Ok(()))));
+        }
+        assert!(done >= 1333, "everybody with patience was let in: {done}");
+        assert!(gates().iter().all(|gate| turns.pace().is_idle(gate)));
+    }
+}
