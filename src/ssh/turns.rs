@@ -265,7 +265,7 @@ mod tests {
     /// One host; of 31 one is refused once.
     async fn log_in(turns: Arc<Turns>, inside: Arc<AtomicUsize>, n: u64) -> Result<(), ConnectError> {
         let (arrival, clock) = (turns.arrive(), Clock::new(DAY));
-        let (mut opening, mut luck) = (None, n % 31 != 0);
+        let (mut opening, mut luck) = (None, !n.is_multiple_of(31));
         loop {
             let pass = turns.pass(&gates(), arrival, opening, (&clock, &Wait::Turn)).await?;
             let here = Inside::new(&inside);
@@ -288,7 +288,7 @@ mod tests {
         let (turns, inside) = (Arc::<Turns>::default(), Arc::<AtomicUsize>::default());
         let tasks: Vec<_> = (0..2000_u64)
             .map(|n| {
-                let patience = if n % 3 == 0 { Duration::from_millis(n % 400) } else { DAY };
+                let patience = if n.is_multiple_of(3) { Duration::from_millis(n % 400) } else { DAY };
                 let login = log_in(Arc::clone(&turns), Arc::clone(&inside), n);
                 tokio::spawn(tokio::time::timeout(patience, login))
             })
