@@ -24,7 +24,7 @@ pub enum Question {
     Secret(SecretRequest),
 }
 
-/// A host key that known_hosts does not hold.
+/// A host key that known_hosts does not hold; the answer holds for all hosts that would be kept under the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
     /// The host that presented the key.
@@ -35,6 +35,17 @@ pub struct UnknownKey {
     pub algorithm: String,
     /// `SHA256:…`, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
+    /// How the host came to show it.
+    pub origin: KeyOrigin,
+}
+
+/// How a host came to show a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// It proves itself with it; without the key it is not reached.
+    Presented,
+    /// It announces, and has proven, that it has this key too (`UpdateHostKeys ask`); it is reached either way.
+    Announced,
 }
 
 /// A secret that is asked for once, for all that need the same one.

@@ -52,6 +52,12 @@ pub enum Command {
     #[command(after_help = "Examples:\n  omnes hosts 'web!web04'         fold what is left\n  \
         omnes hosts -v edge             where every value of a host comes from")]
     Hosts(HostsArgs),
+    /// Reach every host, log in, run nothing, and show how long each phase took
+    #[command(after_long_help = PING_NOTES, after_help = PING_EXAMPLES)]
+    Ping(PingArgs),
+    /// Show the host keys of the hosts against known_hosts; nobody logs in
+    #[command(after_long_help = KEYS_NOTES, after_help = KEYS_EXAMPLES)]
+    Keys(KeysArgs),
     /// A fleet of SSH hosts inside this process, to try everything on
     #[command(after_help = "Examples:\n  omnes demo --hosts 12           open it in the terminal\n  \
         omnes demo run -- hostname      run a command on it")]
@@ -83,6 +89,26 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     first of 130, 6, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
+    omnes ping --output json @all";
+
+const PING_NOTES: &str = "Times are in milliseconds, human time apart; each percentile is a time that was measured.\n\n\
+    Exit code: 0 every host let us in; 2 usage; 3 some did not; 130 interrupted.\n\n\
+    Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
+    omnes ping --output json @all";
+
+const KEYS_EXAMPLES: &str = "Examples:\n  omnes keys web                  known, new, changed, revoked, unreachable\n  \
+    omnes keys web --from keys.txt --accept";
+
+const KEYS_NOTES: &str = "A host is asked for each type of key that omnes accepts, on a connection that ends before any login.\n\n\
+    A host is known if known_hosts holds a key that it presents and none that speaks against another; new if it holds no \
+    key of it; changed if the host presents another key than the one that is held; revoked if it presents a key that is \
+    marked so. Changed and revoked keys are never learned by --accept, and revoked ones are never replaced.\n\n\
+    Exit code, after what --accept and --replace did: 0 every host is known; 1 some are new, changed, revoked or not as \
+    --from has them; 2 usage; 3 some could not be asked; 130 interrupted.\n\n\
+    Examples:\n  omnes keys web                  known, new, changed, revoked, unreachable\n  \
+    omnes keys web --from keys.txt --accept";
 
 /// Which hosts.
 #[derive(Clone, Debug, Default, Args)]
@@ -204,6 +230,73 @@ pub enum OutputArg {
     Gather,
     /// JSON lines
     Json,
+}
+
+/// How hosts are looked at, and how that is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SurveyArgs {
+    /// Hosts at once [default: 256]
+    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
+    pub fanout: Option<NonZeroUsize>,
+    /// A table, or JSON lines [default: text]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub output: Option<FormArg>,
+}
+
+/// `--output` of a survey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormArg {
+    /// Tables and sentences
+    Text,
+    /// JSON lines
+    Json,
+}
+
+/// `omnes ping`.
+#[derive(Debug, Args)]
+pub struct PingArgs {
+    /// Which hosts.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// How they are reached.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+    /// How they are looked at.
+    #[command(flatten)]
+    pub survey: SurveyArgs,
+}
+
+/// `omnes keys`.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// Which hosts.
+    #[command(flatten)]
+    pub targets: TargetArgs,
+    /// How they are reached.
+    #[command(flatten)]
+    pub ssh: SshArgs,
+    /// How they are looked at.
+    #[command(flatten)]
+    pub survey: SurveyArgs,
+    /// The keys of known hosts too, each with its place
+    #[arg(short = 'v')]
+    pub verbose: bool,
+    /// Learn the keys of new hosts, after a confirmation
+    #[arg(long)]
+    pub accept: bool,
+    /// Confirm --accept without being asked
+    #[arg(long, requires = "accept")]
+    pub yes: bool,
+    /// Put what the host presents in the place of changed keys, after a confirmation
+    #[arg(long)]
+    pub replace: bool,
+    /// Confirm --replace without being asked: N is the number of hosts whose keys are replaced
+    #[arg(long, value_name = "N", requires = "replace")]
+    pub confirm: Option<usize>,
+    /// Compare with a list from elsewhere: lines of known_hosts, or HOST SHA256:FINGERPRINT; then only keys that stand
+    /// there are learned
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub from: Option<PathBuf>,
 }
 
 /// `omnes hosts`.

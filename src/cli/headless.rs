@@ -42,10 +42,22 @@ pub(super) fn output(how: &HowArgs) -> Output {
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. Each host
 /// takes up to `descriptors` file descriptors.
 pub(super) fn limits_for(how: &HowArgs, config: &Config, hosts: usize, descriptors: u64) -> Limits {
-    let wanted = how.fanout.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
+    let fanout = fanout_for(how.fanout, config, hosts, descriptors);
+    let timeout = how.command_timeout.or(config.limits.command_timeout);
+    Limits { fanout, command_timeout: timeout.filter(|timeout| !timeout.is_zero()) }
+}
+
+/// The fan-out alone.
+pub(super) fn fanout_for(
+    asked: Option<NonZeroUsize>,
+    config: &Config,
+    hosts: usize,
+    descriptors: u64,
+) -> NonZeroUsize {
+    let wanted = asked.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
     let needed = wanted.min(NonZeroUsize::new(hosts).unwrap_or(NonZeroUsize::MIN));
     let allowed = limits::raise_descriptors();
-    let fanout = match plan::lowered(needed, allowed, SPARE, descriptors) {
+    match plan::lowered(needed, allowed, SPARE, descriptors) {
         None => wanted,
         Some(lower) => {
             let _ = writeln!(
@@ -54,9 +66,7 @@ pub(super) fn limits_for(how: &HowArgs, config: &Config, hosts: usize, descripto
             );
             lower
         }
-    };
-    let timeout = how.command_timeout.or(config.limits.command_timeout);
-    Limits { fanout, command_timeout: timeout.filter(|timeout| !timeout.is_zero()) }
+    }
 }
 
 /// A runtime for one command.

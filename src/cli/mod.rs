@@ -15,9 +15,11 @@ mod asker;
 mod demo;
 mod headless;
 mod hosts;
+mod keys;
 mod log;
 mod open;
 mod papers;
+mod ping;
 mod preferences;
 mod reach;
 mod run;
@@ -25,6 +27,7 @@ mod screen;
 mod select;
 mod signals;
 mod story;
+mod survey;
 mod words;
 
 use args::{Cli, Command};
@@ -59,6 +62,8 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
         Command::Hosts(args) => hosts::hosts(&args),
+        Command::Ping(args) => ping::ping(&args),
+        Command::Keys(args) => keys::keys(&args),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Demo(args) => demo::demo(&args),
     }

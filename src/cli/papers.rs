@@ -86,5 +86,9 @@ mod tests {
         man(&ManArgs { directory: Some(directory.clone()) }, &mut Vec::new()).expect("pages");
         let page = std::fs::read_to_string(directory.join("omnes-run.1")).expect("a page for run");
         assert!(page.contains("omnes\\-run") && page.contains("Hosts at once"), "{page}");
+        for (command, option) in [("ping", "connect\\-timeout"), ("keys", "accept")] {
+            let page = std::fs::read_to_string(directory.join(format!("omnes-{command}.1"))).expect("a page");
+            assert!(page.contains(option), "{page}");
+        }
     }
 }

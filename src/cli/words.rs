@@ -11,8 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 11] =
-    ["play", "push", "pull", "ping", "keys", "runs", "show", "sync", "job", "runner", "ctl"];
+const RESERVED: [&str; 9] = ["play", "push", "pull", "runs", "show", "sync", "job", "runner", "ctl"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +172,10 @@ mod tests {
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
+            ("ping web", "ping web"),
+            ("-l root ping web", "ping -l root web"),
+            ("keys --from list web", "keys --from list web"),
+            ("open keys", "open keys"),
             ("--help", "--help"),
             ("--version", "--version"),
             ("web --help", "open web --help"),

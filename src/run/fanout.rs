@@ -1,22 +1,21 @@
-//! The fan-out: at most so many hosts at work, each in a task of its own that ends with one outcome.
+//! The fan-out of a command: each host in a task of a [`Crew`] that ends with one outcome.
 //!
 //! The moment that divides *certainly not run* from *not known* is the exec request: until it is handed over a host that
 //! fails or is given up did not run the command, from then on only its exit status says that it did. The standard input
 //! of a command is empty; that of omnes is never read here.
 //!
-//! Interrupts go through three steps, each told to all host tasks at once (`Pace`): start no more, end what runs, leave.
+//! Interrupts go through three steps, each told to all host tasks at once ([`Pace`]): start no more, end what runs, leave.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::crew::{Crew, Pace, at_least};
 use super::patience::Patience;
 use super::report::{Output, Reporter, Summary};
 use super::writer::{Ends, QUEUE, Writer};
@@ -41,15 +40,6 @@ pub struct Job {
     pub connector: Connector,
 }
 
-/// How far the user has gone with interrupts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pace {
-    Go,
-    StartNoMore,
-    End,
-    Leave,
-}
-
 /// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
 ///
 /// After the third interrupt tasks and the writer may still be at work when this returns: the caller leaves the process.
@@ -64,7 +54,7 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
     });
     let mut run = Run::new(job, events, fault);
     run.drive(&mut interrupts).await;
-    let leaving = *run.pace.borrow() == Pace::Leave;
+    let leaving = run.crew.pace() == Pace::Leave;
     if leaving {
         run.give_up().await;
     }
@@ -84,14 +74,10 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
 
 struct Run {
     shared: Arc<Shared>,
-    waiting: std::vec::IntoIter<(usize, Result<Target, ConnectError>)>,
-    fanout: usize,
-    tasks: JoinSet<Outcome>,
-    hosts: HashMap<Id, HostIx>,
+    crew: Crew<Result<Target, ConnectError>, Outcome>,
     books: Vec<Option<Outcome>>,
     /// Hosts whose task ended before it could tell its outcome.
     untold: Vec<HostIx>,
-    pace: watch::Sender<Pace>,
     fault: CancellationToken,
     exit: Exit,
 }
@@ -125,13 +111,9 @@ impl Run {
         };
         Run {
             shared: Arc::new(shared),
-            waiting: targets.into_iter().enumerate().collect::<Vec<_>>().into_iter(),
-            fanout: plan.limits.fanout.get(),
-            tasks: JoinSet::new(),
-            hosts: HashMap::new(),
+            crew: Crew::new(targets, plan.limits.fanout),
             books: vec![None; n],
             untold: Vec::new(),
-            pace: watch::Sender::new(Pace::Go),
             fault,
             exit: Exit::Well,
         }
@@ -139,8 +121,9 @@ impl Run {
 
     async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
         loop {
-            self.start_more();
-            let faulty = *self.pace.borrow() >= Pace::End;
+            let shared = &self.shared;
+            self.crew.start_more(|host, target, pace| work(shared.clone(), host, target, pace));
+            let faulty = self.crew.pace() >= Pace::End;
             tokio::select! {
                 biased;
                 Some(interrupt) = interrupts.recv() => {
@@ -149,34 +132,20 @@ impl Run {
                     }
                 }
                 () = self.fault.cancelled(), if !faulty => {
-                    self.pace.send_replace(Pace::End);
+                    self.crew.set_pace(Pace::End);
                 }
-                ended = self.tasks.join_next_with_id() => match ended {
-                    Some(ended) => self.host_ended(ended),
+                ended = self.crew.next() => match ended {
+                    Some((host, outcome)) => self.host_ended(host, outcome),
                     None => return,
                 },
             }
         }
     }
 
-    fn start_more(&mut self) {
-        while *self.pace.borrow() == Pace::Go && self.tasks.len() < self.fanout {
-            let Some((ix, target)) = self.waiting.next() else { return };
-            let work = work(self.shared.clone(), HostIx(ix), target, self.pace.subscribe());
-            let task = self.tasks.spawn(work);
-            self.hosts.insert(task.id(), HostIx(ix));
-        }
-    }
-
-    fn host_ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
-        let (id, outcome) = match ended {
-            Ok((id, outcome)) => (id, Some(outcome)),
-            Err(error) => (error.id(), None),
-        };
-        let host = self.hosts.remove(&id).expect("every task was entered when it was spawned");
+    fn host_ended(&mut self, host: HostIx, outcome: Option<Outcome>) {
         match outcome {
             Some(outcome) => self.books[host.0] = Some(outcome),
-            None if *self.pace.borrow() == Pace::Leave => self.given_up(host),
+            None if self.crew.pace() == Pace::Leave => self.given_up(host),
             None => {
                 self.exit = self.exit.worst(Exit::OwnFault);
                 self.untold.push(host);
@@ -199,9 +168,9 @@ impl Run {
     /// One step further; says so, unless the writer is so far behind that it would have to wait.
     fn interrupted(&mut self, interrupt: Interrupt) -> Pace {
         self.exit = self.exit.worst(Exit::Interrupted);
-        let old = *self.pace.borrow();
-        let sent = |host: &&HostIx| self.shared.sent[host.0].load(Ordering::Acquire);
-        let running = self.hosts.values().filter(sent).count();
+        let old = self.crew.pace();
+        let sent = |host: &HostIx| self.shared.sent[host.0].load(Ordering::Acquire);
+        let running = self.crew.at_work().filter(sent).count();
         let (pace, sentence) = match (old, interrupt) {
             (Pace::Go, Interrupt::Int) => (
                 Pace::StartNoMore,
@@ -213,7 +182,7 @@ impl Run {
             (Pace::End, Interrupt::Term) => return Pace::End,
             _ => (Pace::Leave, "left at once; commands may still run".to_owned()),
         };
-        self.pace.send_replace(pace);
+        self.crew.set_pace(pace);
         let _ = self.shared.events.try_send(Happened::Notice(sentence));
         pace
     }
@@ -221,16 +190,8 @@ impl Run {
     /// The third interrupt. A task that has told its outcome has nothing left to wait for, so whoever is aborted has told
     /// none: every host is told of once here too.
     async fn give_up(&mut self) {
-        self.tasks.abort_all();
-        let ending = async {
-            while let Some(ended) = self.tasks.join_next_with_id().await {
-                self.host_ended(ended);
-            }
-        };
-        // Tasks that are given up let go of their connections; that takes no time, unless something hangs.
-        let _ = timeout(CLOSING, ending).await;
-        for (_, host) in std::mem::take(&mut self.hosts) {
-            self.given_up(host);
+        for (host, outcome) in self.crew.give_up(CLOSING).await {
+            self.host_ended(host, outcome);
         }
     }
 
@@ -373,12 +334,5 @@ async fn tell(
             ChannelEvent::Closed(how) => return how.map_err(Unknown::LinkLost),
         };
         let _ = shared.events.send(Happened::Said(host, stream, bytes)).await;
-    }
-}
-
-/// Waits until the user has gone so far.
-async fn at_least(pace: &mut watch::Receiver<Pace>, wanted: Pace) {
-    if pace.wait_for(|pace| *pace >= wanted).await.is_err() {
-        std::future::pending().await
     }
 }

@@ -14,7 +14,7 @@ use crate::outcome::{Class, NotRun, Outcome};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
-const V: u32 = 1;
+pub(super) const V: u32 = 1;
 
 #[derive(Serialize)]
 struct Start<'a> {
@@ -61,10 +61,19 @@ struct End {
     not_known: Part,
 }
 
+/// A set of hosts.
 #[derive(Serialize)]
-struct Part {
+pub(super) struct Part {
     count: usize,
     hosts: String,
+}
+
+impl Part {
+    /// These hosts, folded.
+    pub(super) fn of(hosts: impl Iterator<Item = Host>) -> Part {
+        let set: HostSet = hosts.collect();
+        Part { count: set.len(), hosts: set.to_string() }
+    }
 }
 
 /// The first line of a run.
@@ -115,8 +124,7 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration
 pub fn summary(text: &mut Vec<u8>, hosts: &[Host], summary: &Summary, took: Duration) {
     let part = |class| {
         let of_class = hosts.iter().zip(&summary.outcomes).filter(|(_, outcome)| outcome.class() == class);
-        let set: HostSet = of_class.map(|(host, _)| host.clone()).collect();
-        Part { count: set.len(), hosts: set.to_string() }
+        Part::of(of_class.map(|(host, _)| host.clone()))
     };
     let line = End {
         v: V,
@@ -147,7 +155,7 @@ fn seconds(took: Duration) -> f64 {
 
 /// Appends a line. JSON leaves DEL, the C1 controls and what turns text around as they are; a terminal would act on
 /// them, so they are written as `\u` escapes, which mean the same to a parser.
-fn push(text: &mut Vec<u8>, line: &impl Serialize) {
+pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
     let line = serde_json::to_string(line).expect("plain structs of strings and numbers always serialise");
     let mut plain = 0;
     for (at, c) in line.char_indices().filter(|(_, c)| escape::acts(*c)) {

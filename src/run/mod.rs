@@ -11,14 +11,19 @@ use bytes::Bytes;
 
 use crate::outcome::Outcome;
 
+mod crew;
 pub mod fanout;
 pub mod gather;
 pub mod json;
+pub mod keys;
 pub mod limits;
 mod patience;
+pub mod ping;
 pub mod plan;
 pub mod report;
 pub mod stream;
+pub mod survey;
+mod tally;
 pub mod writer;
 
 pub use fanout::{Job, run};

@@ -3,12 +3,11 @@
 //! The fan-out keeps the books; the reporter tells them. Remote bytes are escaped where they go to a terminal and exact
 //! where they do not.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::gather::{Gather, Group, Kept, Text};
 use super::stream::Lines;
-use super::{Happened, HostIx, Plan, Stream, json};
+use super::{Happened, HostIx, Plan, Stream, json, tally};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
 use crate::outcome::{Exit, NotRun, Outcome, Unknown};
@@ -299,27 +298,9 @@ fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
 
 /// `46 ok: web[01-46]; 1 failed (exit status 2): web47; 1 unreachable (tcp): web48`.
 fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
-    let mut kinds: Vec<(String, &Outcome, Vec<Host>)> = Vec::new();
-    let mut found = std::collections::HashMap::new();
-    for (host, outcome) in hosts.iter().zip(outcomes) {
-        let kind = kind(outcome);
-        let at = *found.entry(kind.clone()).or_insert_with(|| {
-            kinds.push((kind, outcome, Vec::new()));
-            kinds.len() - 1
-        });
-        kinds[at].2.push(host.clone());
-    }
-    kinds.sort_by_key(|(_, outcome, _)| outcome.class());
-    if kinds.is_empty() {
-        return "nothing to do: no host".to_owned();
-    }
-    let mut line = String::new();
-    for (kind, _, hosts) in kinds {
-        let set: HostSet = hosts.into_iter().collect();
-        let between = if line.is_empty() { "" } else { "; " };
-        let _ = write!(line, "{between}{} {kind}: {set}", set.len());
-    }
-    line
+    let mut all: Vec<(&Host, &Outcome)> = hosts.iter().zip(outcomes).collect();
+    all.sort_by_key(|(_, outcome)| outcome.class());
+    tally::line(all.into_iter().map(|(host, outcome)| (host, kind(outcome))))
 }
 
 /// The kind of an outcome in a few words; hosts of one kind are counted together.
@@ -328,9 +309,7 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::Exited(0) => "ok".into(),
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
-        Outcome::NotRun(NotRun::Connect(error)) => error.kind(),
-        Outcome::NotRun(NotRun::Cancelled) => "cancelled".into(),
-        Outcome::NotRun(NotRun::NotStarted) => "not started".into(),
+        Outcome::NotRun(why) => tally::kind(why),
         Outcome::Unknown(Unknown::TimedOut(_)) => "timed out, may still run".into(),
         Outcome::Unknown(Unknown::Killed) => "killed, may still run".into(),
         Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
-use russh::keys::PublicKeyOrCertificate;
-use russh::{Channel, ChannelId, ChannelOpenFailure, Sig};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use russh::{AlgorithmKind, Channel, ChannelId, ChannelOpenFailure, Sig};
 
-use super::channel::{Hub, Outlet};
+use super::Target;
+use super::channel::{ChannelInput, ChannelOutput, Hub, Outlet};
 use super::connector::Shared;
 use super::hostkey::{self, KeyEnd};
+use super::rotation::Rotation;
 use super::stream::Control;
-use super::{ConnectError, Target};
 use crate::escape;
 
 /// How much of a server's own words we repeat, in characters.
@@ -22,6 +23,8 @@ pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
     pub(super) control: Arc<Control>,
     pub(super) hub: Arc<Hub>,
+    /// What becomes of the keys that the host announces.
+    pub(super) rotation: Rotation,
 }
 
 /// How a connection ends before it is one.
@@ -42,20 +45,60 @@ impl From<russh::Error> for ClientError {
 /// A russh error as part of a sentence; what the host had a hand in is escaped and cut.
 pub(super) fn describe(error: &russh::Error) -> String {
     match error {
-        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
-            let theirs = escape::text(&theirs.join(", "), WORDS);
-            format!("no common {kind:?} algorithm; the host offers {theirs}")
-        }
+        russh::Error::NoCommonAlgo { kind, ours, theirs } => no_common(kind, ours, theirs),
         russh::Error::Disconnect | russh::Error::HUP => "the host closed the connection".to_owned(),
         russh::Error::SendError | russh::Error::RecvError => "the connection has ended".to_owned(),
+        russh::Error::Join(_) => FAULT.to_owned(),
         russh::Error::Version => "what answers is no SSH server".to_owned(),
+        russh::Error::Inconsistent
+        | russh::Error::IndexOutOfBounds
+        | russh::Error::PacketSize(_)
+        | russh::Error::SshEncoding(_)
+        | russh::Error::SshKey(_)
+        | russh::Error::Keys(_)
+        | russh::Error::Utf8(_)
+        | russh::Error::Decompress(_)
+        | russh::Error::KexInit
+        | russh::Error::Kex => {
+            format!(
+                "the host does not keep to the SSH protocol ({})",
+                escape::text(&error.to_string(), WORDS)
+            )
+        }
+        russh::Error::PacketAuth | russh::Error::DecryptionError => {
+            "a packet was changed on its way, or the host does not keep to the SSH protocol".to_owned()
+        }
         error => escape::text(&error.to_string(), WORDS),
     }
 }
 
+/// What is said where a connection's task has panicked: that host is lost, and the others go on.
+const FAULT: &str = "a fault in omnes ended the connection; please report it, with what --debug FILE says";
+
+/// What to say, and what to do, where host and we have nothing of one kind in common.
+fn no_common(kind: &AlgorithmKind, ours: &[String], theirs: &[String]) -> String {
+    let (kind, keyword) = match kind {
+        AlgorithmKind::Kex => ("key exchange", "KexAlgorithms"),
+        AlgorithmKind::Key => ("type of host key", "HostKeyAlgorithms"),
+        AlgorithmKind::Cipher => ("cipher", "Ciphers"),
+        AlgorithmKind::Mac => ("MAC", "MACs"),
+        AlgorithmKind::Compression => ("compression", "Compression"),
+    };
+    // Extensions stand in the list of key exchanges and are none.
+    let list = |names: &[String]| {
+        let extension = |name: &&String| !name.starts_with("ext-info-") && !name.starts_with("kex-strict-");
+        let names: Vec<&str> = names.iter().filter(extension).map(String::as_str).collect();
+        if names.is_empty() { "none".to_owned() } else { escape::text(&names.join(", "), WORDS) }
+    };
+    let (ours, theirs) = (list(ours), list(theirs));
+    format!(
+        "no common {kind}: the host has {theirs}; omnes offers it {ours} (see {keyword} in ssh_config(5))"
+    )
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
-        self.control.lose("the connection has ended");
+        self.control.lose(if std::thread::panicking() { FAULT } else { "the connection has ended" });
         let why = self.control.lost().unwrap_or_default();
         self.hub.lost(&why);
         self.control.finish();
@@ -66,15 +109,22 @@ impl Handler for Client {
     type Error = ClientError;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
-            let why = "the host sent a certificate that was not asked for".to_owned();
-            return Err(ClientError::Key(KeyEnd::Refused(ConnectError::HostKey(why))));
-        };
-        let presented = hostkey::Presented::new(key);
-        hostkey::decide(&self.shared, &self.target, &self.control, presented)
+        let refused = |error| ClientError::Key(KeyEnd::Refused(error));
+        let presented = hostkey::Presented::new(key).map_err(refused)?;
+        let trust = hostkey::decide(&self.shared, &self.target, &self.control, &presented)
             .await
             .map_err(ClientError::Key)?;
+        self.rotation.trust(trust, presented);
         Ok(true)
+    }
+
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        keys: Vec<PublicKey>,
+        session: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.rotation.announced(&self.shared, &self.target, keys, session);
+        Ok(())
     }
 
     async fn channel_open_confirmation(
@@ -85,6 +135,18 @@ impl Handler for Client {
         _: &mut Session,
     ) -> Result<(), ClientError> {
         self.hub.opened(id);
+        Ok(())
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        words: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.hub.refused(reason.code(), escape::text(words, WORDS));
         Ok(())
     }
 
@@ -176,7 +238,24 @@ impl Handler for Client {
         }
     }
 
-    // Everything that a server may want to open towards us is refused: nothing of the sort was asked for.
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), ClientError> {
+        let Some(loan) = self.hub.lender.lend() else { return refuse(reply).await };
+        let mailbox = self.hub.claim(channel.id());
+        let (_, half) = channel.split();
+        let output = ChannelOutput { mailbox: Arc::clone(&mailbox) };
+        let input = ChannelInput { half, mailbox, hub: Arc::clone(&self.hub) };
+        reply.accept().await;
+        // Ends with the channel, and so at the latest with the connection.
+        tokio::spawn(loan.serve(input, output));
+        Ok(())
+    }
+
+    // Everything else that a server may want to open towards us is refused: nothing of the sort was asked for.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
@@ -195,15 +274,6 @@ impl Handler for Client {
         &mut self,
         _: Channel<Msg>,
         _: &str,
-        reply: ChannelOpenHandle,
-        _: &mut Session,
-    ) -> Result<(), ClientError> {
-        refuse(reply).await
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _: Channel<Msg>,
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), ClientError> {

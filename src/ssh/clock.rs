@@ -63,6 +63,16 @@ impl Phases {
     }
 }
 
+impl FromIterator<(Stage, Duration)> for Phases {
+    fn from_iter<I: IntoIterator<Item = (Stage, Duration)>>(stages: I) -> Phases {
+        let mut phases = Phases::default();
+        for (stage, took) in stages {
+            phases.0[stage as usize] += took;
+        }
+        phases
+    }
+}
+
 /// The clock of one host's connection. It runs from its making, unless held.
 #[derive(Debug)]
 pub(super) struct Clock {

@@ -9,9 +9,11 @@ use super::broker::{Broker, Slots};
 use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
-use super::hostkey::HostKeys;
+use super::hostkey::{Asking, HostKeys};
+use super::jump::Jumps;
 use super::keys::KeyFiles;
 use super::link::Link;
+use super::silence::Silence;
 use super::tuning::Tuning;
 use super::turns::Turns;
 use super::{ConnectError, Target};
@@ -35,8 +37,11 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
     pub(super) turns: Arc<Turns>,
+    pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
+    /// The questions about host keys.
+    pub(super) asking: Asking,
 }
 
 impl Connector {
@@ -51,10 +56,26 @@ impl Connector {
             slots: Slots::default(),
             tuning: Tuning::default(),
             turns: Arc::default(),
+            jumps: Jumps::default(),
             learning: Arc::default(),
+            asking: Asking::default(),
             ask,
         };
         Connector { shared: Arc::new(shared) }
+    }
+
+    /// What its hosts share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The same, for links whose silence is treated like this; [`Silence::Ends`] where nobody says. To be called before the
+    /// connector is shared.
+    pub fn with_silence(mut self, silence: Silence) -> Connector {
+        let shared =
+            Arc::get_mut(&mut self.shared).expect("a connector that is being made is not shared yet");
+        shared.tuning = Tuning::new(silence);
+        self
     }
 
     /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ use super::clock::Progress;
 use super::lookup::{Lookups, System, Unresolved};
 use super::race::{interleave, race};
 use super::socket::{Origin, Patience, is_scarce};
-use super::stream::{SILENCE, Stream};
+use super::stream::Stream;
 use super::target::{Family, SocketWishes, TcpKeepalives};
 use super::{ConnectError, Stage, Target};
 use crate::ask::BoxFuture;
@@ -212,17 +212,12 @@ async fn dial(names: &Lookups, hop: &Hop, progress: &dyn Progress) -> Result<Str
     Ok(Box::new(Quick { stream, stale: true }))
 }
 
-/// Without nodelay each small packet waits for the host's delayed ACK (40 ms); without the kernel's own timeouts a write
-/// to a dead host blocks for a quarter of an hour.
+/// Without nodelay each small packet waits for the host's delayed ACK (40 ms). TCP's own keepalive runs at the system's
+/// pace, as with `ssh`, and nothing makes the kernel give up sooner: when silence ends a link is judged above (`silence`),
+/// and a link that is only shown as stalled outlives the sleep of a laptop.
 fn tune(stream: &TcpStream, keepalives: TcpKeepalives) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    if keepalives == TcpKeepalives::Sent {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENCE).with_interval(SILENCE / 4))?;
-    }
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(SILENCE))?;
-    Ok(())
+    SockRef::from(stream).set_keepalive(keepalives == TcpKeepalives::Sent)
 }
 
 /// A TCP stream that acknowledges at once: sshd leaves Nagle's algorithm on without a terminal, and each of its packets

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{ChannelWriteHalf, Disconnect, Pty};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::channel::{Channel, ChannelInput, ChannelOutput, Hub, Mailbox};
 use super::client::{Client, describe};
 use super::clock::{Clock, Phases};
 use super::stream::Guard;
-use super::{ConnectError, Stage};
+use super::target::Terminal;
+use super::{ConnectError, Stage, Target};
 use crate::size::Size;
 
 /// A connection that is logged in. Dropping it ends everything on it at once; [`Link::close`] says good-bye first.
 pub struct Link {
     pub(super) handle: Handle<Client>,
+    pub(super) target: Arc<Target>,
     pub(super) hub: Arc<Hub>,
     pub(super) guard: Guard,
     pub(super) phases: Phases,
@@ -52,7 +56,28 @@ pub struct Opened {
     half: ChannelWriteHalf<Msg>,
     mailbox: Arc<Mailbox>,
     hub: Arc<Hub>,
+    target: Arc<Target>,
     limit: Duration,
+}
+
+/// The terminal of a command that wants one: nobody looks at it, so it can do nothing, in the usual size.
+const UNSEEN: (&str, Size) = ("dumb", Size::DEFAULT);
+
+/// Whether a host answers, for whoever shows it.
+#[derive(Debug)]
+pub struct Pulse {
+    stalled: watch::Receiver<Option<Instant>>,
+}
+
+impl Pulse {
+    /// Waits for the next change; gives how long the host has been silent when it began to count as stalled, or `None`
+    /// when it is heard again. May be dropped and called anew; after the end of the link it waits for ever.
+    pub async fn changed(&mut self) -> Option<Duration> {
+        if self.stalled.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.stalled.borrow_and_update().map(|since| since.elapsed())
+    }
 }
 
 /// How long a polite good-bye may take.
@@ -86,8 +111,12 @@ impl Link {
         if let Some(why) = self.guard.0.lost() {
             return Err(ConnectError::Unreachable { stage: Stage::Channel, why });
         }
+        if let Some(agent) = &self.target.forward_agent {
+            self.hub.lender.offer(agent.clone(), self.handle.agent_session_binding().cloned());
+        }
         let (_, half) = channel.split();
-        Ok(Opened { half, mailbox, hub: Arc::clone(&self.hub), limit: self.limit })
+        let (hub, target) = (Arc::clone(&self.hub), Arc::clone(&self.target));
+        Ok(Opened { half, mailbox, hub, target, limit: self.limit })
     }
 
     /// Opens a channel and starts a command on it; see [`Opened::exec`].
@@ -98,6 +127,11 @@ impl Link {
     /// Opens a channel and starts a shell in a terminal on it; see [`Opened::shell`].
     pub async fn shell(&self, term: &str, size: Size) -> Result<Channel, StartError> {
         self.open().await?.shell(term, size).await
+    }
+
+    /// Follows whether the host answers.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { stalled: self.guard.0.stalled() }
     }
 
     /// Whether the connection has ended.
@@ -120,22 +154,50 @@ impl Link {
 }
 
 impl Opened {
-    /// Starts a command, its bytes sent as they are.
+    /// Starts a command, its bytes sent as they are; in a terminal only where the host's configuration wants one
+    /// (`RequestTTY yes`). A `RemoteCommand` of the configuration is not heeded here: it stands for a missing command.
     pub async fn exec(self, command: &[u8]) -> Result<Channel, StartError> {
-        self.timed(self.start(self.half.exec(true, command), "to run a command")).await?;
-        Ok(self.into_channel())
-    }
-
-    /// Asks for a terminal, then starts the login shell in it.
-    pub async fn shell(self, term: &str, size: Size) -> Result<Channel, StartError> {
-        let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
-        let pty = self.half.request_pty(true, term, cols, rows, 0, 0, MODES);
+        let terminal = matches!(self.target.session.terminal, Terminal::Yes).then_some(UNSEEN);
         let start = async {
-            self.start(pty, "a terminal").await?;
-            self.start(self.half.request_shell(true), "a shell").await
+            self.prepare(terminal).await?;
+            self.start(self.half.exec(true, command), "to run a command").await
         };
         self.timed(start).await?;
         Ok(self.into_channel())
+    }
+
+    /// Asks for a terminal, unless the host's configuration wants none (`RequestTTY no`), then starts the login shell
+    /// in it, or what the configuration puts in its place (`RemoteCommand`).
+    pub async fn shell(self, term: &str, size: Size) -> Result<Channel, StartError> {
+        let session = &self.target.session;
+        let terminal = (!matches!(session.terminal, Terminal::No)).then_some((term, size));
+        let start = async {
+            self.prepare(terminal).await?;
+            match &session.command {
+                Some(command) => {
+                    self.start(self.half.exec(true, command.as_bytes()), "to run a command").await
+                }
+                None => self.start(self.half.request_shell(true), "a shell").await,
+            }
+        };
+        self.timed(start).await?;
+        Ok(self.into_channel())
+    }
+
+    /// What comes before a command or shell, in the order of `ssh`: the agent, the terminal, the environment.
+    async fn prepare(&self, terminal: Option<(&str, Size)>) -> Result<(), StartError> {
+        if self.target.forward_agent.is_some() {
+            self.half.agent_forward(false).await.map_err(|_| not_sent())?;
+        }
+        if let Some((term, size)) = terminal {
+            let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
+            self.start(self.half.request_pty(true, term, cols, rows, 0, 0, MODES), "a terminal").await?;
+        }
+        for (name, value) in &self.target.session.environment {
+            // The host takes what its AcceptEnv names, and says nothing about the rest.
+            self.half.set_env(false, name, value).await.map_err(|_| not_sent())?;
+        }
+        Ok(())
     }
 
     fn into_channel(self) -> Channel {
@@ -155,18 +217,25 @@ impl Opened {
         request: impl Future<Output = Result<(), russh::Error>>,
         what: &str,
     ) -> Result<(), StartError> {
-        let refused = |why: String| ConnectError::Unreachable { stage: Stage::Request, why };
-        // An error here means that the connection's task is gone and has not taken the request.
-        request.await.map_err(|_| refused("the link was lost before the request was sent".to_owned()))?;
+        request.await.map_err(|_| not_sent())?;
         match self.mailbox.answer().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(refused(format!("the host refused {what}")).into()),
+            Ok(false) => Err(refused(format!("the host refused {what}"))),
             Err(Ok(())) => {
                 Err(StartError::Lost("the host closed the channel instead of answering".to_owned()))
             }
             Err(Err(why)) => Err(StartError::Lost(why)),
         }
     }
+}
+
+fn refused(why: String) -> StartError {
+    ConnectError::Unreachable { stage: Stage::Request, why }.into()
+}
+
+/// An error of a request means that the connection's task is gone and has not taken it.
+fn not_sent() -> StartError {
+    refused("the link was lost before the request was sent".to_owned())
 }
 
 /// The modes of a fresh terminal (RFC 4254 section 8), as on a Linux console; without them some servers start one in

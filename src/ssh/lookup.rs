@@ -33,16 +33,16 @@ const IDLE: Duration = Duration::from_secs(1);
 const STACK: usize = 512 * 1024;
 
 /// Asks for the addresses of one name; may block.
-pub trait Lookup: Send + Sync + 'static {
+pub trait Directory: Send + Sync + 'static {
     /// All addresses of a name in the order in which they should be tried, their port 0.
     fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>>;
 }
 
 /// The resolver of the system (`getaddrinfo`), with `/etc/hosts` and whatever else is configured there.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct System;
+pub(super) struct System;
 
-impl Lookup for System {
+impl Directory for System {
     fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         let found = (name, 0).to_socket_addrs().map(Iterator::collect);
         // Without a descriptor to read its files or to ask a server, it says that there is no such name.
@@ -118,7 +118,7 @@ pub struct Lookups {
 }
 
 struct Desk {
-    lookup: Box<dyn Lookup>,
+    lookup: Box<dyn Directory>,
     deadline: Duration,
     state: Mutex<State>,
     more: Condvar,
@@ -143,12 +143,12 @@ impl std::fmt::Debug for Lookups {
 
 impl Lookups {
     /// Names are looked up with `lookup` and given up after 5 s.
-    pub fn new(lookup: impl Lookup) -> Lookups {
+    pub fn new(lookup: impl Directory) -> Lookups {
         Lookups::within(lookup, DEADLINE)
     }
 
     /// The same with another deadline.
-    pub fn within(lookup: impl Lookup, deadline: Duration) -> Lookups {
+    pub fn within(lookup: impl Directory, deadline: Duration) -> Lookups {
         let desk = Desk { lookup: Box::new(lookup), deadline, state: Mutex::default(), more: Condvar::new() };
         Lookups { desk: Arc::new(desk) }
     }
@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    impl Lookup for Told {
+    impl Directory for Told {
         fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
             self.asked.fetch_add(1, SeqCst);
             let says = |text: &str| Err(io::Error::other(format!("failed to lookup: {text}")));

@@ -215,7 +215,7 @@ pub enum Updates {
 }
 
 /// When silence ends a link: after `count` questions in a row without an answer, one each `interval`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alive {
     /// `ServerAliveInterval`; zero asks nothing, and silence alone never ends the link.
     pub interval: Duration,

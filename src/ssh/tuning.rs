@@ -1,8 +1,8 @@
 //! How russh is set: algorithms, windows and timers.
 //!
-//! Theory: a `Config` is shared, since thousands of connections need the same few. Those few differ in the order of the
-//! host key types (what known_hosts holds for a host comes first, as in OpenSSH, so that the host presents a key that
-//! can be verified) and in their timers (so that a fleet neither pings nor re-keys in step).
+//! Theory: a `Config` is shared, since thousands of connections need the same few. Those few differ in what they offer
+//! (by the host's configuration, and by the key types that known_hosts holds: those come first, as in OpenSSH, so that
+//! the host presents a key that can be verified) and in their timers (so that a fleet neither pings nor re-keys in step).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,70 +10,79 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::Rng;
-use russh::client::Config;
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
-use russh::{Limits, Preferred, SshId, cipher};
+use russh::client::{Config, GexParams};
+use russh::{Limits, Preferred, SshId, compression};
 
-use super::stream::SILENCE;
+use super::algorithms::{Algorithms, Compression};
+use super::offer::Offer;
+use super::silence::{Patience, Silence};
+use super::target::Alive;
+use super::{ConnectError, Target};
 
 /// Window of a channel in bytes: what may be under way unseen. Small, so that `^C` is not behind megabytes.
 const WINDOW: u32 = 256 * 1024;
 
-/// Configs that differ in their timers only, for each order of host key types.
+/// Configs that differ in their timers only, for each set of wants.
 const VARIANTS: usize = 8;
 
-/// AES-GCM first: with the processor's help it costs half of ChaCha20.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::AES_128_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
+/// Compression where the configuration asks for it, and where it does not but the host may insist. Never before the
+/// login (plain `zlib`), where nobody is known yet.
+const COMPRESSED: &[compression::Name] = &[compression::ZLIB_LEGACY, compression::NONE];
+const UNCOMPRESSED: &[compression::Name] = &[compression::NONE, compression::ZLIB_LEGACY];
 
-/// The host key types that we take, best first. RSA never with SHA-1.
-const HOST_KEYS: [Algorithm; 6] = [
-    Algorithm::Ed25519,
-    Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
-    Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
-    Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
-    Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
-    Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
-];
+/// What makes a host's config another than its neighbour's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Wants {
+    /// Types of its keys in known_hosts.
+    known: Vec<String>,
+    algorithms: Arc<Algorithms>,
+    alive: Option<Alive>,
+}
 
 type Variants = Vec<Arc<Config>>;
 
 /// The configs of a run, made when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Tuning {
-    by_known: Mutex<HashMap<Vec<String>, Variants>>,
+    silence: Silence,
+    by_wants: Mutex<HashMap<Wants, Result<Variants, String>>>,
 }
 
 impl Tuning {
-    /// A config for a host of which these key types are known.
-    pub(super) fn config(&self, known: Vec<String>) -> Arc<Config> {
-        let mut by_known = self.by_known.lock().unwrap_or_else(PoisonError::into_inner);
-        let variants =
-            by_known.entry(known).or_insert_with_key(|known| (0..VARIANTS).map(|_| variant(known)).collect());
-        Arc::clone(&variants[rand::rng().random_range(0..VARIANTS)])
+    /// Configs whose timers ask a silent host as this needs it.
+    pub(super) fn new(silence: Silence) -> Tuning {
+        Tuning { silence, by_wants: Mutex::default() }
+    }
+
+    /// The rule for silence on links to a host.
+    pub(super) fn patience(&self, target: &Target) -> Patience {
+        Patience::of(self.silence, target.alive)
+    }
+
+    /// A config for a host of which these key types are known; the error is a configuration that leaves nothing to offer.
+    pub(super) fn config(&self, target: &Target, known: Vec<String>) -> Result<Arc<Config>, ConnectError> {
+        let wants = Wants { known, algorithms: Arc::clone(&target.algorithms), alive: target.alive };
+        let mut by_wants = self.by_wants.lock().unwrap_or_else(PoisonError::into_inner);
+        let variants = by_wants.entry(wants).or_insert_with_key(|wants| {
+            let offer = Offer::new(&wants.algorithms, &wants.known)?;
+            Ok((0..VARIANTS).map(|_| variant(self.silence, wants, &offer)).collect())
+        });
+        match variants {
+            Ok(variants) => Ok(Arc::clone(&variants[rand::rng().random_range(0..VARIANTS)])),
+            Err(why) => Err(ConnectError::Unsupported(why.clone())),
+        }
     }
 }
 
-/// Known types first, each group in our order.
-fn order(known: &[String]) -> Vec<Algorithm> {
-    // known_hosts names the type of the key, `ssh-rsa`, whatever hash signs with it.
-    let is_known = |algorithm: &Algorithm| {
-        let name = if matches!(algorithm, Algorithm::Rsa { .. }) { "ssh-rsa" } else { algorithm.as_str() };
-        known.iter().any(|k| k == name)
-    };
-    let (first, rest): (Vec<_>, Vec<_>) = HOST_KEYS.into_iter().partition(is_known);
-    first.into_iter().chain(rest).collect()
+/// Groups as `ssh` asks for them: what a host with a short list of primes has is taken down to 2,048 bits.
+fn groups() -> GexParams {
+    GexParams::new(2048, 8192, 8192).expect("russh takes groups from 2,048 bits")
 }
 
-fn variant(known: &[String]) -> Arc<Config> {
+fn variant(silence: Silence, wants: &Wants, offer: &Offer) -> Arc<Config> {
     let mut rng = rand::rng();
-    let keepalive = SILENCE.mul_f64(rng.random_range(0.2..0.25));
+    let asks = Patience::of(silence, wants.alive).asks();
+    let keepalive = asks.map(|asks| asks.mul_f64(rng.random_range(0.9..1.0)));
     let rekey = Duration::from_secs(3600).mul_f64(rng.random_range(6.0..12.0));
     Arc::new(Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-omnes_", env!("CARGO_PKG_VERSION")))),
@@ -82,13 +91,20 @@ fn variant(known: &[String]) -> Arc<Config> {
         maximum_packet_size: 32 * 1024,
         channel_buffer_size: 32,
         preferred: Preferred {
-            cipher: Cow::Borrowed(CIPHERS),
-            key: Cow::Owned(order(known)),
-            ..Preferred::DEFAULT
+            kex: Cow::Owned(offer.kex.clone()),
+            key: Cow::Owned(offer.host_keys.clone()),
+            host_key_certificates: Cow::Owned(offer.host_certificates.clone()),
+            cipher: Cow::Owned(offer.ciphers.clone()),
+            mac: Cow::Owned(offer.macs.clone()),
+            compression: Cow::Borrowed(match wants.algorithms.compression {
+                Compression::Yes => COMPRESSED,
+                Compression::No => UNCOMPRESSED,
+            }),
         },
-        keepalive_interval: Some(keepalive),
+        keepalive_interval: keepalive,
         // russh would count a time during which we do not read as silence; the guarded stream counts better.
         keepalive_max: 0,
+        gex: groups(),
         nodelay: true,
         ..Config::default()
     })
@@ -97,26 +113,41 @@ fn variant(known: &[String]) -> Arc<Config> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hosts::Host;
+    use crate::ssh::Choice;
 
-    #[test]
-    fn what_is_known_is_asked_for_first() {
-        let names = |known: &[&str]| -> Vec<String> {
-            let known: Vec<String> = known.iter().map(|&k| k.to_owned()).collect();
-            order(&known).iter().map(|a| a.as_str().to_owned()).collect()
-        };
-        assert_eq!(names(&[])[0], "ssh-ed25519");
-        assert_eq!(names(&["ssh-rsa"])[..2], ["rsa-sha2-512", "rsa-sha2-256"]);
-        assert_eq!(names(&["ssh-rsa", "ecdsa-sha2-nistp384"])[0], "ecdsa-sha2-nistp384");
-        assert!(!names(&["ssh-rsa"]).contains(&"ssh-rsa".to_owned()));
+    fn target() -> Target {
+        Target::bare(Host::new(None, "web1", None), "web1", 22, "ann")
     }
 
     #[test]
     fn configs_are_shared_and_jittered() {
         let tuning = Tuning::default();
-        let mut seen: Vec<Arc<Config>> = (0..100).map(|_| tuning.config(Vec::new())).collect();
+        let mut seen: Vec<Arc<Config>> =
+            (0..100).map(|_| tuning.config(&target(), Vec::new()).unwrap()).collect();
         seen.sort_by_key(Arc::as_ptr);
         seen.dedup_by(|a, b| Arc::ptr_eq(a, b));
         assert!((2..=VARIANTS).contains(&seen.len()));
         assert_ne!(seen[0].keepalive_interval, seen[1].keepalive_interval);
+    }
+
+    #[test]
+    fn hosts_that_want_something_else_get_something_else() {
+        let tuning = Tuning::default();
+        let plain = tuning.config(&target(), Vec::new()).unwrap();
+        assert_eq!(plain.preferred.compression[0], compression::NONE);
+        let mut target = target();
+        target.algorithms = Arc::new(Algorithms {
+            ciphers: Choice::parse("aes128-ctr"),
+            compression: Compression::Yes,
+            ..Algorithms::default()
+        });
+        let other = tuning.config(&target, Vec::new()).unwrap();
+        assert_eq!(*other.preferred.cipher, [russh::cipher::AES_128_CTR]);
+        assert_eq!(other.preferred.compression[0], compression::ZLIB_LEGACY);
+        target.algorithms =
+            Arc::new(Algorithms { ciphers: Choice::parse("3des-cbc"), ..Algorithms::default() });
+        let refused = tuning.config(&target, Vec::new()).unwrap_err().to_string();
+        assert!(refused.starts_with("not supported: none of its Ciphers (3des-cbc)"), "{refused}");
     }
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use omnes::hosts::Host;
-use omnes::ssh::{ConnectError, Dial, Family, Hop, Lookup, Lookups, SocketWishes, Stage, Target, Tcp, TcpBy};
+use omnes::ssh::{
+    ConnectError, Dial, Directory, Family, Hop, Lookups, SocketWishes, Stage, Target, Tcp, TcpBy,
+};
 use tokio::io::AsyncReadExt;
 
 use crate::common::*;
@@ -28,7 +30,7 @@ impl Silence {
     }
 }
 
-impl Lookup for Zone {
+impl Directory for Zone {
     fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         match kind(name) {
             Kind::Unknown => Err(io::Error::other("failed to lookup: Name or service not known")),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omnes::ask::{Answer, Question, SecretKind, SecretRequest, UnknownKey};
+use omnes::ask::{Answer, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey};
 use omnes::broadcast::MemberId;
 use omnes::hosts::Host;
 use omnes::outcome::{Outcome, Unknown};
@@ -240,6 +240,7 @@ pub(crate) fn unknown_key(name: &str) -> Question {
         known_as: name.to_owned(),
         algorithm: "ssh-ed25519".to_owned(),
         fingerprint: "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU".to_owned(),
+        origin: KeyOrigin::Presented,
     })
 }
 

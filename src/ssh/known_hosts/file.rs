@@ -17,6 +17,8 @@ pub(super) struct Line<'a> {
     pub(super) marker: Marker,
     /// The names and patterns, or one hashed name.
     pub(super) hosts: &'a [u8],
+    /// Where they begin within the line.
+    pub(super) hosts_at: usize,
     /// Where the key begins within the line.
     pub(super) key_at: usize,
 }
@@ -44,7 +46,7 @@ pub(super) fn read(line: &[u8]) -> Option<Line<'_>> {
     }
     let hosts = word(&line[at..]);
     let key_at = blanks(line, at + hosts.len());
-    Some(Line { marker, hosts, key_at }).filter(|line| !line.hosts.is_empty())
+    Some(Line { marker, hosts, hosts_at: at, key_at }).filter(|line| !line.hosts.is_empty())
 }
 
 /// The marker at the start of `text`, and its length.

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::file::word;
+use super::wire::Wire;
 
 /// A key of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,20 +77,14 @@ impl Key {
         let whole = wire.0.is_empty() || matches!(shape, Shape::Certificate);
         whole.then_some(Key { algorithm, blob })
     }
+
+    /// Whether it is a certificate, which no line holds in place of a key.
+    pub(super) fn is_certificate(&self) -> bool {
+        self.algorithm.ends_with("-cert-v01@openssh.com")
+    }
 }
 
-/// What is left of a blob.
-struct Wire<'a>(&'a [u8]);
-
-impl<'a> Wire<'a> {
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let (length, rest) = self.0.split_first_chunk()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let (string, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some(string)
-    }
-
+impl Wire<'_> {
     /// A number that is not negative; its bits.
     fn number(&mut self) -> Option<usize> {
         let bytes = self.string()?;

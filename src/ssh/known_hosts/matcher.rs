@@ -1,16 +1,14 @@
 //! Which lines of a file name a host.
 //!
 //! Plain names are found by their text, so that thousands of lines cost nothing per host; patterns are few and tried
-//! one by one; a hashed name can only be tried by hashing, so what was found for a name is kept.
+//! one by one; for hashed names see [`Hashes`].
 
 use std::collections::HashMap;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
+use std::sync::OnceLock;
 
 use super::file::{self, Marker};
+use super::hashes::Hashes;
+use super::key::Key;
 use crate::ssh::pattern::{Pattern, accepts};
 
 /// A subpattern of this length or more makes ssh give up on its line.
@@ -23,18 +21,24 @@ pub(super) struct Index {
     /// Lines counted so far.
     lines: usize,
     entries: Vec<Entry>,
+    /// Whether any of them has a marker.
+    is_marked: bool,
     plain: HashMap<Box<[u8]>, Vec<usize>>,
     patterns: Vec<(Vec<Pattern>, usize)>,
-    hashed: Vec<(HashedName, usize)>,
-    /// What was found among `hashed` for a name, and how many of them were tried.
-    tried: HashMap<Box<[u8]>, (usize, Vec<usize>)>,
+    hashes: Hashes,
+    /// The lines with each of `hashes`, by its number.
+    hashed: HashMap<usize, Vec<usize>>,
+    /// The lines that hold each key; made when first needed.
+    keys: OnceLock<HashMap<Vec<u8>, Vec<usize>>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     marker: Marker,
     line: usize,
-    /// The key's text, within `Index::text`.
+    /// The names' text, within `Index::text`.
+    hosts: std::ops::Range<usize>,
+    /// The key's text, likewise.
     key: std::ops::Range<usize>,
 }
 
@@ -44,13 +48,21 @@ pub(super) struct Found<'a> {
     pub(super) marker: Marker,
     /// Counted from 1.
     pub(super) line: usize,
+    /// The names and patterns, or the one hashed name.
+    pub(super) hosts: &'a [u8],
     /// `algorithm base64 …`.
     pub(super) key: &'a [u8],
 }
 
 impl Index {
+    /// An empty one, for a file that is read anew: what is known about hashed names stays.
+    pub(super) fn anew(&mut self) -> Index {
+        Index { hashes: std::mem::take(&mut self.hashes), ..Index::default() }
+    }
+
     /// Takes in more of the file: whole lines, the last perhaps without its line end.
     pub(super) fn extend(&mut self, more: &[u8]) {
+        self.keys = OnceLock::new();
         let mut at = self.text.len();
         self.text.extend_from_slice(more);
         let lines = more.split_inclusive(|&byte| byte == b'\n');
@@ -59,7 +71,10 @@ impl Index {
             let content = line.strip_suffix(b"\n").unwrap_or(line);
             if let Some(read) = file::read(content) {
                 let end = at + content.iter().position(|&byte| byte == 0).unwrap_or(content.len());
-                let entry = Entry { marker: read.marker, line: self.lines, key: at + read.key_at..end };
+                let hosts_at = at + read.hosts_at;
+                let hosts = hosts_at..hosts_at + read.hosts.len();
+                let entry =
+                    Entry { marker: read.marker, line: self.lines, hosts, key: at + read.key_at..end };
                 self.index(read.hosts, entry);
             }
             at += line.len();
@@ -71,6 +86,11 @@ impl Index {
         self.text.len()
     }
 
+    /// Whether any line has a marker.
+    pub(super) fn has_markers(&self) -> bool {
+        self.is_marked
+    }
+
     /// Whether the text ends within a line.
     pub(super) fn is_torn(&self) -> bool {
         self.text.last().is_some_and(|&byte| byte != b'\n')
@@ -79,8 +99,8 @@ impl Index {
     fn index(&mut self, hosts: &[u8], entry: Entry) {
         let id = self.entries.len();
         if hosts[0] == b'|' {
-            let Some(hashed) = HashedName::read(hosts) else { return };
-            self.hashed.push((hashed, id));
+            let Some(number) = self.hashes.number(hosts) else { return };
+            self.hashed.entry(number).or_default().push(id);
         } else if hosts.split(|&byte| byte == b',').any(|part| part.len() > SUBPATTERN) {
             return;
         } else {
@@ -95,51 +115,47 @@ impl Index {
                 None => self.patterns.push((patterns, id)),
             }
         }
+        self.is_marked |= entry.marker != Marker::Plain;
         self.entries.push(entry);
     }
 
     /// The lines that name `name` (`host` or `[host]:port`, in lower case), in the order of the file.
-    pub(super) fn find(&mut self, name: &str) -> Vec<Found<'_>> {
-        let name = name.as_bytes();
+    pub(super) fn find(&self, name: &str) -> Vec<Found<'_>> {
+        self.ids(name.as_bytes()).into_iter().map(|id| self.found(id)).collect()
+    }
+
+    /// The lines that hold a key and do not name `name`.
+    pub(super) fn elsewhere(&self, name: &str, blob: &[u8]) -> bool {
+        let keys = self.keys.get_or_init(|| {
+            let mut keys: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+            for (id, entry) in self.entries.iter().enumerate() {
+                if let Some(key) = Key::read(&self.text[entry.key.clone()]) {
+                    keys.entry(key.blob).or_default().push(id);
+                }
+            }
+            keys
+        });
+        let named = self.ids(name.as_bytes());
+        keys.get(blob).is_some_and(|ids| ids.iter().any(|id| named.binary_search(id).is_err()))
+    }
+
+    fn ids(&self, name: &[u8]) -> Vec<usize> {
         let mut ids = self.plain.get(name).cloned().unwrap_or_default();
         ids.extend(self.patterns.iter().filter(|(patterns, _)| accepts(patterns, name)).map(|&(_, id)| id));
-        if !self.hashed.is_empty() {
-            let (tried, found) = self.tried.entry(name.into()).or_default();
-            found.extend(
-                self.hashed[*tried..].iter().filter(|(hashed, _)| hashed.is(name)).map(|&(_, id)| id),
-            );
-            *tried = self.hashed.len();
-            ids.extend(found.iter());
-        }
+        let hashed = self.hashes.of(name);
+        ids.extend(hashed.iter().filter_map(|number| self.hashed.get(number)).flatten());
         ids.sort_unstable();
-        let found = |id: usize| {
-            let Entry { marker, line, key } = &self.entries[id];
-            Found { marker: *marker, line: *line, key: &self.text[key.clone()] }
-        };
-        ids.into_iter().map(found).collect()
-    }
-}
-
-/// `|1|salt|hash`: HMAC-SHA1 of the name under the salt.
-#[derive(Debug)]
-struct HashedName {
-    /// The keyed start, made once; a clone of it hashes a name.
-    hmac: Hmac<Sha1>,
-    hash: Box<[u8]>,
-}
-
-impl HashedName {
-    /// Reads the whole host field; other schemes than 1 and salts of another length than 20 are invalid.
-    fn read(text: &[u8]) -> Option<HashedName> {
-        let rest = text.strip_prefix(b"|1|")?;
-        let bar = rest.iter().position(|&byte| byte == b'|')?;
-        let salt = STANDARD.decode(&rest[..bar]).ok().filter(|salt| salt.len() == 20)?;
-        let hash = STANDARD.decode(&rest[bar + 1..]).ok()?;
-        Some(HashedName { hmac: Hmac::new_from_slice(&salt).ok()?, hash: hash.into() })
+        ids
     }
 
-    fn is(&self, name: &[u8]) -> bool {
-        self.hmac.clone().chain_update(name).finalize().into_bytes()[..] == self.hash[..]
+    fn found(&self, id: usize) -> Found<'_> {
+        let Entry { marker, line, hosts, key } = &self.entries[id];
+        Found { marker: *marker, line: *line, hosts: &self.text[hosts.clone()], key: &self.text[key.clone()] }
+    }
+
+    /// The lines of the text, with their line ends, counted from 1.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        (1..).zip(self.text.split_inclusive(|&byte| byte == b'\n'))
     }
 }
 
@@ -154,9 +170,7 @@ mod tests {
     }
 
     fn hashed(name: &str) -> String {
-        let salt = [7; 20];
-        let mac = Hmac::<Sha1>::new_from_slice(&salt).unwrap().chain_update(name).finalize().into_bytes();
-        format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(mac))
+        crate::ssh::known_hosts::hashes::hash(name, &[7; 20])
     }
 
     #[test]
@@ -207,6 +221,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_hashed_once_is_known_when_the_file_is_read_anew() {
+        let mut index = Index::default();
+        index.extend(format!("{} k\n{} k\n", hashed("a"), hashed("b")).as_bytes());
+        assert_eq!(index.find("b").len(), 1);
+        assert_eq!(index.hashes.work(), 2);
+        let mut index = index.anew();
+        index.extend(format!("{} k\nx k\n{} k\n{} k\n", hashed("b"), hashed("b"), hashed("c")).as_bytes());
+        assert_eq!(index.find("b").iter().map(|found| found.line).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(index.hashes.work(), 3, "the new one alone was tried");
+    }
+
+    #[test]
+    fn keys_under_other_names_are_seen() {
+        use crate::ssh::known_hosts::key::tests::ed25519;
+        let mut index = Index::default();
+        let text = format!("a {}\na,b {}\n{} {}\n", ed25519(1), ed25519(2), hashed("c"), ed25519(2));
+        index.extend(text.as_bytes());
+        let blob = |byte| Key::read(ed25519(byte).as_bytes()).unwrap().blob;
+        assert!(!index.elsewhere("a", &blob(1)) && index.elsewhere("a", &blob(2)));
+        assert!(index.elsewhere("c", &blob(2)) && !index.elsewhere("a", &blob(3)));
+        index.extend(format!("z {}\n", ed25519(1)).as_bytes());
+        assert!(index.elsewhere("a", &blob(1)));
     }
 
     #[test]

@@ -1,38 +1,39 @@
 //! The known_hosts files of a run: each is read once, and again where it has changed when the user tries again; what is
 //! learned is appended.
 //!
-//! Shared by all connections; a check costs a look into an index. A file that is there and cannot be read as one
-//! refuses every host that needs it: without it nobody can say that a key is not revoked or changed.
+//! Shared by all connections; a check costs a look into an index, under a lock that readers share. A file that is there
+//! and cannot be read as one refuses every host that needs it: without it nobody can say that a key is not revoked or
+//! changed.
 
 use std::collections::HashMap;
-use std::fs::{DirBuilder, File, Metadata, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use super::certificate::HostCertificate;
+use super::disk::{Seen, open, open_to_append, read_from};
 use super::file::Marker;
 use super::key::Key;
 use super::matcher::Index;
-use super::verdict::{Held, Verdict, judge, known_as};
+use super::revoked::{Found, Revoked};
+use super::update;
+use super::updates::Waiting;
+use super::verdict::{Held, Verdict, Vouched, judge, known_as, vouch};
 use crate::escape;
 use crate::ssh::Target;
 use crate::ssh::place::Place;
 
-/// A larger file is refused.
-const BYTES: u64 = 64 << 20;
-/// How long another process may hold the lock; it is held for one append.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Between two tries for the lock.
-const LOCK_STEP: Duration = Duration::from_millis(5);
-/// How often a file may be replaced between opening and locking it.
-const REPLACED: usize = 8;
+/// The names of the certificate types that hosts present.
+const CERTIFICATES: [&str; 6] = [
+    "ssh-ed25519-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+    "rsa-sha2-512-cert-v01@openssh.com",
+    "rsa-sha2-256-cert-v01@openssh.com",
+];
 
 /// Why the files gave no verdict, or a key was not kept. Each refuses the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,52 +54,31 @@ pub enum StoreError {
     Conflict(String),
 }
 
-/// All known_hosts files of a run, by their paths.
+/// All known_hosts files of a run, by their paths, and those of `RevokedHostKeys`.
 #[derive(Debug, Default)]
 pub struct KnownHosts {
     files: Mutex<HashMap<PathBuf, Arc<Slot>>>,
+    revoked: Mutex<HashMap<PathBuf, Arc<OnceLock<Result<Revoked, String>>>>>,
+    pub(super) waiting: Mutex<Waiting>,
 }
 
 /// One file; `None` until it is needed.
 #[derive(Debug)]
-struct Slot {
-    path: Arc<Path>,
-    content: Mutex<Option<Result<Content, String>>>,
-    /// Held by whoever appends. It is not `content`, since checks go on while another process has the file locked.
+pub(super) struct Slot {
+    pub(super) path: Arc<Path>,
+    content: RwLock<Option<Result<Content, String>>>,
+    /// Held by whoever appends or replaces. It is not `content`, since checks go on while another process has the file
+    /// locked.
     appending: Mutex<()>,
     /// The file is to be looked at again before it is next used.
     doubted: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Content {
-    index: Index,
+pub(super) struct Content {
+    pub(super) index: Index,
     /// What the file was when it was read; `None` where there was none.
-    seen: Option<Seen>,
-}
-
-/// By what a changed file is told from an unchanged one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Seen {
-    fn new(metadata: &Metadata) -> Seen {
-        Seen {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            modified: metadata.modified().ok(),
-        }
-    }
-
-    fn is_same_file(&self, other: &Seen) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
+    pub(super) seen: Option<Seen>,
 }
 
 impl KnownHosts {
@@ -110,12 +90,15 @@ impl KnownHosts {
     /// Looks at each file again before it is next used, and reads it again where it has changed: for a user who mended
     /// it and tries again.
     pub fn doubt(&self) {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.values().for_each(|slot| slot.doubted.store(true, Ordering::Relaxed));
+        lock(&self.files).values().for_each(|slot| slot.doubted.store(true, Ordering::Relaxed));
+        lock(&self.revoked).clear();
     }
 
     /// What the target's files say about a key that it presents; `blob` is the key on the wire (RFC 4253 section 6.6).
     pub fn check(&self, target: &Target, blob: &[u8]) -> Result<Verdict, StoreError> {
+        if let Some(at) = self.revoked_at(target, |revoked| revoked.key(blob))? {
+            return Ok(Verdict::Revoked { at });
+        }
         let name = known_as(target);
         let verdict = judge(&self.held(target, &name)?, &name, blob);
         if verdict != Verdict::Unknown || target.key_port.is_none() {
@@ -130,11 +113,38 @@ impl KnownHosts {
         })
     }
 
-    /// The key types that the target's files hold for it, each once, in the order of the files. To ask the host for
-    /// these first spares needless questions, as OpenSSH does. Empty where a file cannot be read: the check says so.
+    /// Whether an authority that the target's files name vouches for it with this certificate at the time `now`
+    /// (seconds since 1970). Where none does, the certificate's key is to be checked like any other.
+    pub fn vouch(
+        &self,
+        target: &Target,
+        certificate: &HostCertificate,
+        now: u64,
+    ) -> Result<Vouched, StoreError> {
+        if let Some(at) = self.revoked_at(target, |revoked| revoked.certificate(certificate))? {
+            return Ok(Vouched::Revoked { at });
+        }
+        let flaw = || certificate.flaw(&target.key_name, now, &target.algorithms.ca_signatures);
+        let vouched = vouch(&self.held(target, &known_as(target))?, certificate, flaw);
+        if target.key_port.is_none() || vouched != Vouched::Unknown {
+            return Ok(vouched);
+        }
+        Ok(vouch(&self.held(target, &target.key_name)?, certificate, flaw))
+    }
+
+    /// The key types that the target's files hold for it, each once, in the order of the files; the types of
+    /// certificates come first where one may decide. To ask the host for these first spares needless questions, as
+    /// OpenSSH does. Empty where a file cannot be read: the check says so.
     pub fn algorithms_for(&self, target: &Target) -> Vec<&'static str> {
-        let held = self.held(target, &known_as(target)).unwrap_or_default();
+        let name = known_as(target);
+        let held = self.held(target, &name).unwrap_or_default();
         let mut algorithms = Vec::new();
+        if !target.keeping.revoked.is_empty()
+            || held.iter().any(|line| line.marker != Marker::Plain)
+            || (name != target.key_name && self.has_marked(target, &target.key_name))
+        {
+            algorithms.extend(CERTIFICATES);
+        }
         for line in held.iter().filter(|line| line.marker == Marker::Plain) {
             if !algorithms.contains(&line.key.algorithm) {
                 algorithms.push(line.key.algorithm);
@@ -155,33 +165,33 @@ impl KnownHosts {
             )
         })?;
         let name = known_as(target);
-        let (algorithm, line) = line(&name, blob)?;
+        let (algorithm, line) = line(target, &name, blob)?;
         let slot = self.slot(path);
-        loaded(&slot.path, &mut slot.lock())?;
+        drop(slot.read()?);
         let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
-        let _turn = slot.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = slot.turn();
         let file = open_to_append(&slot.path).map_err(failed)?;
-        let mut content = slot.lock();
-        let content = loaded(&slot.path, &mut content)?;
-        content.refresh(&file).map_err(failed)?;
-        match judge(&content.held(&slot.path, &name), &name, blob) {
-            Verdict::Known => return Ok(()),
-            Verdict::Unknown => {}
-            verdict => {
-                let why = verdict.refusal(target, algorithm, blob);
-                return Err(StoreError::Conflict(
-                    why.expect("changed and revoked keys are refused with a reason"),
-                ));
+        slot.change(|content| {
+            content.refresh(&file).map_err(failed)?;
+            match judge(&content.held(&slot.path, &name), &name, blob) {
+                Verdict::Known => return Ok(()),
+                Verdict::Unknown => {}
+                verdict => {
+                    let why = verdict.refusal(target, algorithm, blob);
+                    return Err(StoreError::Conflict(
+                        why.expect("changed and revoked keys are refused with a reason"),
+                    ));
+                }
             }
-        }
-        let start = if content.index.is_torn() { "\n" } else { "" };
-        (&file).write_all(format!("{start}{line}").as_bytes()).map_err(failed)?;
-        content.refresh(&file).map_err(failed)?;
-        if judge(&content.held(&slot.path, &name), &name, blob) != Verdict::Known {
-            // Into /dev/null, then; for this run it is known all the same.
-            content.index.extend(line.as_bytes());
-        }
-        Ok(())
+            let start = if content.index.is_torn() { "\n" } else { "" };
+            (&file).write_all(format!("{start}{line}").as_bytes()).map_err(failed)?;
+            content.refresh(&file).map_err(failed)?;
+            if judge(&content.held(&slot.path, &name), &name, blob) != Verdict::Known {
+                // Into /dev/null, then; for this run it is known all the same.
+                content.index.extend(line.as_bytes());
+            }
+            Ok(())
+        })?
     }
 
     /// The lines of all the target's files that name `name` and hold a valid key.
@@ -189,21 +199,53 @@ impl KnownHosts {
         let mut held = Vec::new();
         for path in target.user_known_hosts.iter().chain(&target.global_known_hosts) {
             let slot = self.slot(path);
-            let mut content = slot.lock();
-            held.extend(loaded(&slot.path, &mut content)?.held(&slot.path, name));
+            held.extend(slot.read()?.held(&slot.path, name));
         }
         Ok(held)
     }
 
-    fn slot(&self, path: &Path) -> Arc<Slot> {
-        // A panic elsewhere leaves no half-made slot behind.
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether a line with a marker names `name`; without any marker in the files no name is looked for.
+    fn has_marked(&self, target: &Target, name: &str) -> bool {
+        target.user_known_hosts.iter().chain(&target.global_known_hosts).any(|path| {
+            let slot = self.slot(path);
+            slot.read().is_ok_and(|content| {
+                content.index.has_markers()
+                    && content.held(&slot.path, name).iter().any(|line| line.marker != Marker::Plain)
+            })
+        })
+    }
+
+    /// Where one of the files of `RevokedHostKeys` revokes what `look` looks for.
+    fn revoked_at(
+        &self,
+        target: &Target,
+        look: impl Fn(&Revoked) -> Option<Found>,
+    ) -> Result<Option<Place>, StoreError> {
+        for path in &target.keeping.revoked {
+            let file = Arc::clone(lock(&self.revoked).entry(path.clone()).or_default());
+            // A missing file is an error, as it is for ssh.
+            let read = || {
+                let bytes = open(File::options().read(true), path).and_then(|file| read_from(&file, 0));
+                Revoked::read(&bytes.map_err(|error| error.to_string())?)
+            };
+            let revoked = file.get_or_init(read).as_ref();
+            let revoked =
+                revoked.map_err(|why| StoreError::Unreadable { file: shown(path), why: why.clone() })?;
+            if let Some(found) = look(revoked) {
+                return Ok(Some(Place { file: path.as_path().into(), line: found.unwrap_or(0) }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn slot(&self, path: &Path) -> Arc<Slot> {
+        let mut files = lock(&self.files);
         if let Some(slot) = files.get(path) {
             return slot.clone();
         }
         let slot = Arc::new(Slot {
             path: path.into(),
-            content: Mutex::new(None),
+            content: RwLock::new(None),
             appending: Mutex::new(()),
             doubted: AtomicBool::new(false),
         });
@@ -212,10 +254,61 @@ impl KnownHosts {
     }
 }
 
+/// A panic elsewhere leaves nothing half-made behind these locks.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A file's content while others may read it too; it was read.
+pub(super) struct Reading<'a>(RwLockReadGuard<'a, Option<Result<Content, String>>>);
+
+impl std::ops::Deref for Reading<'_> {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        let content = self.0.as_ref().and_then(|content| content.as_ref().ok());
+        content.expect("a content that could not be read is never handed out")
+    }
+}
+
 impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Content, String>>> {
-        let mut content = self.content.lock().unwrap_or_else(|poisoned| {
+    /// The content, read where it was not yet.
+    pub(super) fn read(&self) -> Result<Reading<'_>, StoreError> {
+        loop {
+            if !self.doubted.load(Ordering::Relaxed)
+                && let Ok(content) = self.content.read()
+            {
+                match &*content {
+                    Some(Ok(_)) => return Ok(Reading(content)),
+                    Some(Err(why)) => return Err(self.unreadable(why)),
+                    None => {}
+                }
+            }
+            drop(self.load());
+        }
+    }
+
+    /// Changes the content, when nobody reads it.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> Result<T, StoreError> {
+        match self.load().as_mut().expect("loading reads it") {
+            Ok(content) => Ok(change(content)),
+            Err(why) => Err(self.unreadable(why)),
+        }
+    }
+
+    /// The turn to append or to replace.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.appending)
+    }
+
+    fn unreadable(&self, why: &str) -> StoreError {
+        StoreError::Unreadable { file: shown(&self.path), why: why.to_owned() }
+    }
+
+    fn load(&self) -> RwLockWriteGuard<'_, Option<Result<Content, String>>> {
+        let mut content = self.content.write().unwrap_or_else(|poisoned| {
             // Whatever was being changed is read again.
+            self.content.clear_poison();
             let mut content = poisoned.into_inner();
             *content = None;
             content
@@ -239,16 +332,6 @@ impl Slot {
     }
 }
 
-fn loaded<'a>(
-    path: &Path,
-    content: &'a mut Option<Result<Content, String>>,
-) -> Result<&'a mut Content, StoreError> {
-    match content.as_mut().expect("locking a slot reads it") {
-        Ok(content) => Ok(content),
-        Err(why) => Err(StoreError::Unreadable { file: shown(path), why: why.clone() }),
-    }
-}
-
 impl Content {
     /// Reads a file; a missing one is empty.
     fn read(path: &Path) -> io::Result<Content> {
@@ -262,7 +345,7 @@ impl Content {
     }
 
     /// Takes in what has changed since the file was read: only the end, if it has only grown.
-    fn refresh(&mut self, file: &File) -> io::Result<()> {
+    pub(super) fn refresh(&mut self, file: &File) -> io::Result<()> {
         let now = Seen::new(&file.metadata()?);
         if self.seen == Some(now) {
             return Ok(());
@@ -272,15 +355,15 @@ impl Content {
             && now.length >= known
             && !self.index.is_torn();
         if !grown {
-            self.index = Index::default();
+            self.index = self.index.anew();
         }
         let more = read_from(file, self.index.len() as u64)?;
         self.index.extend(&more);
-        self.seen = Some(Seen { length: self.index.len() as u64, ..now });
+        self.seen = Some(now.with_length(self.index.len() as u64));
         Ok(())
     }
 
-    fn held(&mut self, path: &Arc<Path>, name: &str) -> Vec<Held> {
+    pub(super) fn held(&self, path: &Arc<Path>, name: &str) -> Vec<Held> {
         let found = self.index.find(name).into_iter();
         found
             .filter_map(|found| {
@@ -291,98 +374,26 @@ impl Content {
     }
 }
 
-/// The line that keeps a key, and the key's algorithm. What ssh would not read back as this host's key is not written.
-fn line(name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
+/// Whether a name can stand in a line, as this one name and nothing else.
+pub(super) fn can_stand(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_graphic() && !"*?!,|#@\\\"'".contains(c);
-    if name.is_empty() || !name.chars().all(plain) {
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// The line that keeps a key, and the key's algorithm. What ssh would not read back as this host's key is not written.
+pub(super) fn line(target: &Target, name: &str, blob: &[u8]) -> Result<(&'static str, String), StoreError> {
+    if !can_stand(name) {
         let shown = escape::text(name, 80);
         return Err(StoreError::NotKept(format!(
             "`{shown}` cannot stand in known_hosts; choose another HostKeyAlias"
         )));
     }
-    let key = Key::from_blob(blob.to_vec());
-    let key =
-        key.ok_or_else(|| StoreError::NotKept("it is of a type that known_hosts does not hold".to_owned()))?;
-    Ok((key.algorithm, format!("{name} {} {}\n", key.algorithm, STANDARD.encode(blob))))
+    let kept = Key::from_blob(blob.to_vec()).zip(update::line(name, target.keeping.names, blob));
+    let (key, line) =
+        kept.ok_or_else(|| StoreError::NotKept("it is of a type that known_hosts does not hold".to_owned()))?;
+    Ok((key.algorithm, line))
 }
 
-/// Opens without waiting for the other end of a FIFO; anything but a file (or /dev/null) is an error.
-fn open(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
-    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("open's flags are an int");
-    let file = options.custom_flags(nonblocking).open(path)?;
-    let metadata = file.metadata()?;
-    let null = metadata.file_type().is_char_device() && metadata.rdev() == rustix::fs::makedev(1, 3);
-    if metadata.is_dir() {
-        return Err(io::Error::other("it is a directory"));
-    }
-    if !metadata.is_file() && !null {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    Ok(file)
-}
-
-/// Opens for appending and locks; makes file and directory where they are missing, for the user alone.
-fn open_to_append(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
-        && !directory.exists()
-    {
-        match DirBuilder::new().mode(0o700).create(directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-    }
-    for _ in 0..REPLACED {
-        let file = open(File::options().read(true).append(true).create(true).mode(0o600), path)?;
-        lock(&file)?;
-        // `ssh-keygen -R` puts a new file in its place; then this one is nobody's.
-        let here = Seen::new(&file.metadata()?);
-        if std::fs::metadata(path).is_ok_and(|there| Seen::new(&there).is_same_file(&here)) {
-            return Ok(file);
-        }
-    }
-    Err(io::Error::other("the file is replaced again and again"))
-}
-
-fn lock(file: &File) -> io::Result<()> {
-    let deadline = Instant::now() + LOCK_WAIT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            // Some file systems have no locks; appending whole lines is safe all the same.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
-            Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                return Err(io::Error::other("another process keeps it locked"));
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_STEP),
-        }
-    }
-}
-
-/// The bytes from `offset` to the end, of a file within the bound.
-fn read_from(file: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    Positioned { file, at: offset }.take(BYTES + 1 - offset.min(BYTES)).read_to_end(&mut bytes)?;
-    if offset + bytes.len() as u64 > BYTES {
-        return Err(io::Error::other(format!("it is larger than {} MB", BYTES >> 20)));
-    }
-    Ok(bytes)
-}
-
-/// Reads at a position of its own: the file's own moves with every append.
-struct Positioned<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for Positioned<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     escape::line(path.as_os_str().as_encoded_bytes())
 }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use super::certificate::HostCertificate;
 use super::file::Marker;
 use super::key::Key;
 use crate::escape;
@@ -27,7 +28,23 @@ pub enum Verdict {
     },
     /// It says that this key is never to be accepted.
     Revoked {
-        /// The line that says so.
+        /// What says so.
+        at: Place,
+    },
+}
+
+/// What the files say about a host's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vouched {
+    /// An authority that they name for the host vouches for it.
+    Yes,
+    /// They name its authority for the host, but the certificate is void: why, and the authority's line.
+    Void(String),
+    /// They do not name its authority for the host.
+    Unknown,
+    /// They revoke it, its key or its authority.
+    Revoked {
+        /// What says so.
         at: Place,
     },
 }
@@ -75,6 +92,25 @@ pub(super) fn judge(held: &[Held], name: &str, blob: &[u8]) -> Verdict {
     Verdict::Changed { held: held.collect() }
 }
 
+/// Judges a certificate by the lines that name the host; `flaw` says why it is void, if it is.
+pub(super) fn vouch(
+    held: &[Held],
+    certificate: &HostCertificate,
+    flaw: impl Fn() -> Option<&'static str>,
+) -> Vouched {
+    let keys = [&certificate.key, &certificate.authority];
+    let revoked = |line: &&Held| line.marker == Marker::Revoked && keys.contains(&&line.key.blob);
+    if let Some(line) = held.iter().find(revoked) {
+        return Vouched::Revoked { at: line.at.clone() };
+    }
+    let names_it = |line: &&Held| line.marker == Marker::Authority && line.key.blob == certificate.authority;
+    match (held.iter().find(names_it), flaw()) {
+        (None, _) => Vouched::Unknown,
+        (Some(_), None) => Vouched::Yes,
+        (Some(line), Some(why)) => Vouched::Void(format!("{why} (authority: {})", line.at)),
+    }
+}
+
 /// The fingerprint of a key on the wire, as `ssh-keygen -l` prints it: `SHA256:…`.
 pub fn fingerprint(blob: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(blob)))
@@ -98,9 +134,10 @@ impl Verdict {
                     .collect();
                 Some(format!(
                     "{} presents {presented}, but known_hosts holds {}; somebody may stand in between. If the change is \
-                     rightful: {}",
+                     rightful: omnes keys --replace {} (or {})",
                     known_as(target),
                     told.join(", "),
+                    word(&target.host.to_string()),
                     mend(held),
                 ))
             }
@@ -124,13 +161,19 @@ fn quoted_path(path: &Path) -> String {
     quoted(&escape::line(path.as_os_str().as_encoded_bytes()))
 }
 
+/// A host's name as one word of a shell.
+pub(crate) fn word(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if name.chars().all(plain) { name.to_owned() } else { quoted(&escape::text(name, 200)) }
+}
+
 /// In single quotes, as a shell takes it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The name under which a host's key is kept: `name`, or `[name]:port`.
-pub(super) fn known_as(target: &Target) -> String {
+pub fn known_as(target: &Target) -> String {
     match target.key_port {
         Some(port) => format!("[{}]:{port}", target.key_name),
         None => target.key_name.clone(),
@@ -158,7 +201,7 @@ mod tests {
                 Verdict::Known => "known".to_owned(),
                 Verdict::Unknown => "unknown".to_owned(),
                 Verdict::Changed { held } => format!("changed {}", held.len()),
-                Verdict::Revoked { at } => format!("revoked {}", at.line),
+                Verdict::Revoked { at } => format!("revoked {at}"),
             }
         };
         assert_eq!(judge(&[]), "unknown");
@@ -168,8 +211,43 @@ mod tests {
         assert_eq!(judge(&[(Authority, 1)]), "unknown");
         assert_eq!(judge(&[(Authority, 2), (Plain, 1)]), "known");
         assert_eq!(judge(&[(Revoked, 2)]), "unknown");
-        assert_eq!(judge(&[(Plain, 1), (Revoked, 1)]), "revoked 2");
+        assert_eq!(judge(&[(Plain, 1), (Revoked, 1)]), "revoked /kh:2");
         assert_eq!(judge(&[(Plain, 2), (Revoked, 2)]), "changed 1");
+    }
+
+    #[test]
+    fn every_word_of_an_authority() {
+        use Marker::{Authority, Plain, Revoked};
+        let blob = |byte| Key::read(ed25519(byte).as_bytes()).unwrap().blob;
+        let certificate = HostCertificate {
+            key: blob(1),
+            authority: blob(2),
+            signature: "ssh-ed25519".to_owned(),
+            serial: 0,
+            key_id: String::new(),
+            kind: super::super::CertificateKind::Host,
+            principals: Vec::new(),
+            valid: 0..u64::MAX,
+            critical: Vec::new(),
+        };
+        let judge = |lines: &[(Marker, u8)], flaw| {
+            let lines: Vec<Held> =
+                lines.iter().enumerate().map(|(at, &(marker, byte))| held(marker, byte, at + 1)).collect();
+            match vouch(&lines, &certificate, || flaw) {
+                Vouched::Yes => "yes".to_owned(),
+                Vouched::Void(why) => why,
+                Vouched::Unknown => "unknown".to_owned(),
+                Vouched::Revoked { at } => format!("revoked {at}"),
+            }
+        };
+        assert_eq!(judge(&[], None), "unknown");
+        assert_eq!(judge(&[(Plain, 1), (Plain, 2), (Authority, 1)], None), "unknown");
+        assert_eq!(judge(&[(Authority, 3), (Authority, 2)], None), "yes");
+        assert_eq!(judge(&[(Authority, 2)], Some("it has expired")), "it has expired (authority: /kh:1)");
+        assert_eq!(judge(&[(Authority, 3)], Some("it has expired")), "unknown");
+        assert_eq!(judge(&[(Authority, 2), (Revoked, 2)], None), "revoked /kh:2");
+        assert_eq!(judge(&[(Authority, 2), (Revoked, 1)], None), "revoked /kh:2");
+        assert_eq!(judge(&[(Authority, 2), (Revoked, 3)], None), "yes");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::ask::{SecretKind, SecretRequest, UnknownKey};
+use crate::ask::{KeyOrigin, SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
 use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
 use crate::tui::event::QuestionId;
@@ -183,7 +183,11 @@ fn host_keys(app: &App, dialog: &Dialog, layout: &Layout) -> Vec<Row> {
 /// The algorithm and the fingerprint, whole: they are there to be compared.
 fn print_of(key: &UnknownKey) -> String {
     let algorithm = escape::text(&key.algorithm, REMOTE_CHARS);
-    format!("{algorithm} {}", escape::text(&key.fingerprint, REMOTE_CHARS))
+    let more = match key.origin {
+        KeyOrigin::Presented => "",
+        KeyOrigin::Announced => " (announced, one more key of a known host)",
+    };
+    format!("{algorithm} {}{more}", escape::text(&key.fingerprint, REMOTE_CHARS))
 }
 
 /// The host as the user named it, and the name of its key where that is another one.

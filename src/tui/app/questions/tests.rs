@@ -1,6 +1,7 @@
 //! The dialog, key by key.
 
 use super::*;
+use crate::ask::KeyOrigin;
 use crate::hosts::Host;
 use secrecy::ExposeSecret;
 
@@ -12,6 +13,7 @@ fn host_key(name: &str) -> Question {
         known_as: name.to_owned(),
         algorithm: "ssh-ed25519".to_owned(),
         fingerprint: format!("SHA256:{name}"),
+        origin: KeyOrigin::Presented,
     })
 }
 

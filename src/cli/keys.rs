@@ -1,0 +1,414 @@
+//! `omnes keys`: the host keys of a fleet against known_hosts; learning and replacing them, each after a confirmation.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::args::{FormArg, KeysArgs};
+use super::asker::Asker;
+use super::headless::{self, Interrupts};
+use super::survey::{self, Settled, notice};
+use crate::hosts::{Host, HostSet};
+use crate::outcome::{Exit, NotRun};
+use crate::run::keys::{Detail, Done, Look, Report, Seen, State};
+use crate::run::survey::{Found, Survey};
+use crate::ssh::known_hosts::{Listed, Swap, known_as, standings};
+use crate::ssh::{ConnectError, Connector, HostKey, KnownHosts, Target, Tcp};
+
+/// A list of keys larger than this is a mistake, in bytes.
+const LIST_LIMIT: u64 = 64 << 20;
+
+/// Checks everything, then connects.
+pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<Exit> {
+    let consent = Consent::new(args)?;
+    let listed = args.from.as_deref().map(list).transpose()?;
+    let settled = survey::settle(&args.targets, &args.ssh, &args.survey, "omnes keys web")?;
+    // A jump host may have to be logged in to.
+    let asker = Asker::headless();
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let mut interrupts = headless::interrupts()?;
+        let store = Arc::new(KnownHosts::new());
+        let connector = Connector::new(Arc::new(Tcp), asker.ask(), store.clone());
+        let look = |target| {
+            let connector = connector.clone();
+            async move { connector.scan(&target, &()).await }
+        };
+        let survey = settled.look(&mut interrupts, look).await;
+        Keys { store, settled, listed, survey }.carry_out(args, consent, &mut interrupts).await
+    });
+    // After a second interrupt tasks may still be at work; nobody waits for them.
+    runtime.shutdown_background();
+    exit
+}
+
+/// How learning and replacing are confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Consent {
+    accept: Means,
+    replace: Means,
+}
+
+/// How one of them is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Means {
+    /// It was not asked for.
+    Off,
+    /// The user is asked.
+    Ask,
+    /// On the command line.
+    Given,
+    /// On the command line, for so many hosts.
+    Number(usize),
+}
+
+impl Consent {
+    /// What the command line says. Where nobody can be asked and nothing confirms, nothing is contacted.
+    fn new(args: &KeysArgs) -> anyhow::Result<Consent> {
+        let json = args.survey.output == Some(FormArg::Json);
+        let asks = !json && io::stdin().is_terminal() && io::stderr().is_terminal();
+        let accept = match (args.accept, args.yes) {
+            (false, _) => Means::Off,
+            (true, true) => Means::Given,
+            (true, false) if asks => Means::Ask,
+            _ => bail!("--accept asks before it learns, and nobody can be asked here; confirm with --yes"),
+        };
+        let replace = match (args.replace, args.confirm) {
+            (false, _) => Means::Off,
+            (true, Some(number)) => Means::Number(number),
+            (true, None) if asks => Means::Ask,
+            _ => bail!(
+                "--replace asks for the number of hosts, and nobody can be asked here; look first without it, then \
+                 confirm the number with --confirm N"
+            ),
+        };
+        Ok(Consent { accept, replace })
+    }
+}
+
+fn list(file: &Path) -> anyhow::Result<Listed> {
+    let cannot = || format!("--from: {} cannot be read", file.display());
+    let metadata = std::fs::metadata(file).with_context(cannot)?;
+    if metadata.len() > LIST_LIMIT {
+        bail!("--from: {} is larger than {} MB", file.display(), LIST_LIMIT >> 20);
+    }
+    let text = std::fs::read(file).with_context(cannot)?;
+    Listed::parse(&text).with_context(|| format!("--from: {}", file.display()))
+}
+
+/// What was gathered, and what it is compared with.
+struct Keys {
+    store: Arc<KnownHosts>,
+    settled: Settled,
+    listed: Option<Listed>,
+    survey: Survey<Vec<HostKey>>,
+}
+
+impl Keys {
+    /// Shows what was found, does what was asked for and confirmed, and says how things stand then.
+    async fn carry_out(
+        mut self,
+        args: &KeysArgs,
+        consent: Consent,
+        interrupts: &mut Interrupts,
+    ) -> anyhow::Result<Exit> {
+        let found = self.report();
+        let json = args.survey.output == Some(FormArg::Json);
+        let mut told = Exit::Well;
+        if !json {
+            let detail = if args.verbose { Detail::All } else { Detail::Needed };
+            told = survey::tell(found.table(detail).into_bytes(), hints(&found, args), interrupts).await;
+        }
+        let mut done = Done::default();
+        if self.survey.end == Exit::Well && told == Exit::Well {
+            let acting = self.act(&found, consent, interrupts).await?;
+            let Some(acted) = acting else { return Ok(Exit::Interrupted) };
+            done = acted;
+        }
+        self.store.doubt();
+        let exit = self.report().exit();
+        if json {
+            told = survey::tell(found.json(&done, exit), String::new(), interrupts).await;
+        }
+        Ok(exit.worst(told))
+    }
+
+    /// Learns and replaces; `None` where the user interrupted the question.
+    async fn act(
+        &self,
+        found: &Report,
+        consent: Consent,
+        interrupts: &mut Interrupts,
+    ) -> anyhow::Result<Option<Done>> {
+        let mut done = Done::default();
+        let wanted = self.learnable(found);
+        if consent.accept != Means::Off && wanted.is_empty() {
+            notice("there is no key to learn");
+        } else if consent.accept != Means::Off {
+            let keys: usize = wanted.iter().map(|one| one.keys.len()).sum();
+            let (text, set) = (format!("learn {keys} keys of"), wanted.iter().map(|one| one.host.clone()));
+            let question = Question { text: &text, hosts: &set.collect(), answers: Answers::NumberOrYes };
+            match question.confirmed(consent.accept, interrupts).await? {
+                Some(true) => done.learned = self.learn(&wanted),
+                Some(false) => notice("nothing was learned"),
+                None => return Ok(None),
+            }
+        }
+        if consent.replace != Means::Off {
+            let swaps = self.replaceable(found);
+            let set: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
+            if set.is_empty() && !matches!(consent.replace, Means::Number(1..)) {
+                notice("there is no key to replace");
+                return Ok(Some(done));
+            }
+            let question = Question { text: "replace the keys of", hosts: &set, answers: Answers::Number };
+            match question.confirmed(consent.replace, interrupts).await? {
+                Some(true) => done.replaced = self.replace(&swaps),
+                Some(false) => notice("nothing was replaced"),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(done))
+    }
+
+    /// How things stand now.
+    fn report(&mut self) -> Report {
+        let (store, listed) = (&self.store, &mut self.listed);
+        let found = self.survey.found.iter().zip(&self.settled.targets).map(|(found, target)| {
+            let keys = found.as_ref().map_err(Clone::clone)?;
+            let target = target.as_ref().map_err(|error| NotRun::Connect(error.clone()))?;
+            judged(store, target, keys, listed.as_mut())
+        });
+        Report::new(self.settled.hosts.clone(), found.collect(), self.survey.end)
+    }
+
+    /// The hosts that answered.
+    fn looks<'a>(&'a self, found: &'a Report) -> impl Iterator<Item = (&'a Host, &'a Target, &'a Look)> {
+        let all = found.hosts.iter().zip(&self.settled.targets).zip(&found.found);
+        all.filter_map(|((host, target), found)| Some((host, target.as_ref().ok()?, found.as_ref().ok()?)))
+    }
+
+    fn learnable<'a>(&'a self, found: &'a Report) -> Vec<Learnable<'a>> {
+        let wanted = self.looks(found).map(|(host, target, look)| {
+            let keys = look.learnable();
+            let beside = look.keys.iter().map(|seen| &seen.key).filter(|key| !keys.contains(key)).collect();
+            Learnable { host, target, keys, beside }
+        });
+        wanted.filter(|wanted| !wanted.keys.is_empty()).collect()
+    }
+
+    fn learn(&self, wanted: &[Learnable<'_>]) -> HostSet {
+        let mut learned = Vec::new();
+        for Learnable { host, target, keys, beside } in wanted {
+            let blobs: Vec<&[u8]> = keys.iter().map(|key| key.blob.as_slice()).collect();
+            let beside: Vec<&[u8]> = beside.iter().map(|key| key.blob.as_slice()).collect();
+            match self.store.learn_all(target, &blobs, &beside) {
+                Ok(()) => learned.push((*host).clone()),
+                Err(error) => notice(&format!("{host}: {error}")),
+            }
+        }
+        let learned: HostSet = learned.into_iter().collect();
+        if !learned.is_empty() {
+            notice(&format!("learned the keys of {}: {learned}", hosts(learned.len())));
+        }
+        learned
+    }
+
+    /// What can be replaced; what cannot is said.
+    fn replaceable<'a>(&'a self, found: &'a Report) -> Vec<(&'a Host, Swap<'a>)> {
+        let swap = |(host, target, look): (&'a Host, &'a Target, &'a Look)| {
+            let (old, new) = look.replaceable()?;
+            let new = new.into_iter().map(|key| key.blob.as_slice()).collect();
+            Some((host, Swap { target, old, new }))
+        };
+        let wanted: Vec<(&Host, Swap<'_>)> = self.looks(found).filter_map(swap).collect();
+        let swaps: Vec<Swap<'_>> = wanted.iter().map(|(_, swap)| swap.clone()).collect();
+        let free = |((host, swap), obstacle): ((&'a Host, Swap<'a>), Option<String>)| match obstacle {
+            None => Some((host, swap)),
+            Some(why) => {
+                notice(&format!("{host} is left as it is: {why}"));
+                None
+            }
+        };
+        let obstacles = self.store.obstacles(&swaps);
+        wanted.into_iter().zip(obstacles).filter_map(free).collect()
+    }
+
+    fn replace(&self, swaps: &[(&Host, Swap<'_>)]) -> HostSet {
+        let all: Vec<Swap<'_>> = swaps.iter().map(|(_, swap)| swap.clone()).collect();
+        match self.store.replace(&all) {
+            Ok(backups) => {
+                let set: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
+                let backups: Vec<String> = backups.iter().map(|path| path.display().to_string()).collect();
+                let kept = backups.join(", ");
+                notice(&format!(
+                    "replaced the keys of {}: {set}; what was there before is in {kept}",
+                    hosts(set.len())
+                ));
+                set
+            }
+            Err(error) => {
+                notice(&format!("not replaced: {error}"));
+                HostSet::new()
+            }
+        }
+    }
+}
+
+/// A host with the keys that are to be learned, and those that it presents besides.
+struct Learnable<'a> {
+    host: &'a Host,
+    target: &'a Target,
+    keys: Vec<&'a HostKey>,
+    beside: Vec<&'a HostKey>,
+}
+
+fn hosts(n: usize) -> String {
+    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
+}
+
+/// What known_hosts and the list say about the keys of one host.
+fn judged(store: &KnownHosts, target: &Target, keys: &[HostKey], listed: Option<&mut Listed>) -> Found<Look> {
+    let unreadable = |error: crate::ssh::known_hosts::StoreError| {
+        NotRun::Connect(ConnectError::HostKey(error.to_string()))
+    };
+    let verdicts = keys.iter().map(|key| store.check(target, &key.blob)).collect::<Result<Vec<_>, _>>();
+    let verdicts = verdicts.map_err(unreadable)?.into_iter();
+    let with_verdicts = keys.iter().zip(verdicts);
+    let judged: Vec<_> = with_verdicts
+        .map(|(key, verdict)| (key.algorithm.as_str(), key.fingerprint.as_str(), verdict))
+        .collect();
+    let listings = match listed {
+        None => vec![None; keys.len()],
+        Some(listed) => {
+            let keys: Vec<(&str, &str)> =
+                judged.iter().map(|(algorithm, print, _)| (*algorithm, *print)).collect();
+            listed.judge(&names(target), &keys).into_iter().map(Some).collect()
+        }
+    };
+    let seen = keys.iter().zip(standings(&judged)).zip(listings);
+    let seen = seen.map(|((key, standing), listing)| Seen { key: key.clone(), standing, listing });
+    Ok(Look { name: known_as(target), keys: seen.collect() })
+}
+
+/// The names that a list from elsewhere may have for a host: as known_hosts has it, then as the user does.
+fn names(target: &Target) -> Vec<String> {
+    let name = target.host.name();
+    let named = match target.host.port() {
+        Some(port) => vec![format!("[{name}]:{port}"), format!("{name}:{port}")],
+        None => vec![name.to_owned()],
+    };
+    std::iter::once(known_as(target)).chain(named).collect()
+}
+
+/// What the user may want to do next.
+fn hints(found: &Report, args: &KeysArgs) -> String {
+    let mut text = String::new();
+    if found.count(State::New) > 0 && !args.accept {
+        text.push_str("omnes: compare the fingerprints of new hosts, or give a list with --from; --accept learns them\n");
+    }
+    if found.count(State::Changed) > 0 && !args.replace {
+        text.push_str(
+            "omnes: behind a changed key somebody may stand in between; if the change is rightful, --replace puts the \
+             new key in its place\n",
+        );
+    }
+    text
+}
+
+/// Something that the user confirms.
+struct Question<'a> {
+    text: &'a str,
+    /// How many hosts it is about.
+    hosts: &'a HostSet,
+    answers: Answers,
+}
+
+/// What confirms a question. Enter alone never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    /// The number of hosts.
+    Number,
+    /// The number of hosts, or `yes`.
+    NumberOrYes,
+}
+
+impl Question<'_> {
+    fn prompt(&self) -> String {
+        let (text, set, n) = (self.text, self.hosts, hosts(self.hosts.len()));
+        let answers = match self.answers {
+            Answers::Number => "type the number of hosts to confirm",
+            Answers::NumberOrYes => "type `yes` or the number of hosts to confirm",
+        };
+        format!("omnes: {text} {n}: {set}? ({answers}) ")
+    }
+
+    fn is_confirmed_by(&self, line: &str) -> bool {
+        let line = line.trim();
+        line == self.hosts.len().to_string() || (self.answers == Answers::NumberOrYes && line == "yes")
+    }
+
+    /// Whether the user wants it; `None` where the question was interrupted.
+    async fn confirmed(&self, means: Means, interrupts: &mut Interrupts) -> anyhow::Result<Option<bool>> {
+        match means {
+            Means::Off => return Ok(Some(false)),
+            Means::Given => return Ok(Some(true)),
+            Means::Number(number) if number == self.hosts.len() => return Ok(Some(true)),
+            Means::Number(number) => {
+                let n = hosts(self.hosts.len());
+                bail!("--confirm {number}: the keys of {n} can be replaced; nothing was replaced")
+            }
+            Means::Ask => {}
+        }
+        let prompt = self.prompt();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            let _ = io::stderr().write_all(prompt.as_bytes());
+            io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        tokio::select! {
+            line = reading => {
+                let line = line.context("the question broke off")?.unwrap_or_default();
+                Ok(Some(self.is_confirmed_by(&line)))
+            }
+            Some(_) = interrupts.recv() => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enter_alone_confirms_nothing() {
+        let hosts: HostSet = "web[1-3]".parse().expect("hosts");
+        let question = |answers| Question { text: "learn 3 keys of", hosts: &hosts, answers };
+        for (line, by_number, by_either) in [
+            ("", false, false),
+            ("\n", false, false),
+            ("y\n", false, false),
+            ("yes\n", false, true),
+            ("2\n", false, false),
+            ("3\n", true, true),
+            (" 3 \n", true, true),
+        ] {
+            assert_eq!(question(Answers::Number).is_confirmed_by(line), by_number, "{line:?}");
+            assert_eq!(question(Answers::NumberOrYes).is_confirmed_by(line), by_either, "{line:?}");
+        }
+        let prompt = question(Answers::Number).prompt();
+        assert_eq!(
+            prompt,
+            "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) "
+        );
+    }
+
+    #[test]
+    fn a_list_may_have_the_name_of_the_file_or_the_name_of_the_user() {
+        let target = |host: &str| Target::bare(host.parse().expect("a host"), "10.0.0.3", 2200, "root");
+        assert_eq!(names(&target("web3")), ["[10.0.0.3]:2200", "web3"]);
+        assert_eq!(names(&target("u@web3:22")), ["[10.0.0.3]:2200", "[web3]:22", "web3:22"]);
+    }
+}
