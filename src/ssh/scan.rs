@@ -8,9 +8,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use rand::Rng;
 use russh::client::{Config, DisconnectReason, Handler};
 use russh::keys::{Algorithm, PublicKeyBase64, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Preferred, SshId};
@@ -21,6 +19,7 @@ use super::connect::{self, Setback};
 use super::connector::{Connector, Shared};
 use super::hostkey::Presented;
 use super::known_hosts::{HostCertificate, fingerprint};
+use super::road::{Next, Road};
 use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
@@ -203,31 +202,19 @@ async fn ask(
     clock: &Arc<Clock>,
     types: &Types,
 ) -> Result<Answer, ConnectError> {
-    let mut pauses = connect::PAUSES.iter();
+    let mut road = Road::new(shared, target, clock).await?;
     loop {
-        let error = match attempt(shared, target, clock, types).await {
-            Ok(answer) => return Ok(answer),
-            Err(Setback::TurnedAway(error)) => error,
-            Err(Setback::Final(error)) => return Err(error),
-            // Nothing is asked of anybody here.
-            Err(Setback::Parked(_)) => continue,
-        };
-        let Some(pause) = pauses.next() else { return Err(error) };
-        let pause = Duration::from_secs_f64(pause * rand::rng().random_range(0.5..1.5));
-        if pause >= clock.left() {
-            return Err(error);
+        road.begin().await?;
+        let ended = attempt(&road, types).await;
+        if let Next::There(answer) = road.next(ended).await? {
+            return Ok(answer);
         }
-        tokio::time::sleep(pause).await;
     }
 }
 
-async fn attempt(
-    shared: &Arc<Shared>,
-    target: &Arc<Target>,
-    clock: &Arc<Clock>,
-    types: &Types,
-) -> Result<Answer, Setback> {
-    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
+async fn attempt(road: &Road<'_>, types: &Types) -> Result<Answer, Setback> {
+    let Road { shared, target, clock, .. } = road;
+    let Routed { stream, turn: _turn } = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
     let seen: Arc<Seen> = Arc::default();
