@@ -81,6 +81,7 @@ const PURE: &[&str] = &[
     "src/ssh/resolve/",
     "src/ssh/stage.rs",
     "src/ssh/error.rs",
+    "src/ssh/pace.rs",
     "src/ssh/silence.rs",
     "src/ssh/target.rs",
     "src/tui/action.rs",

@@ -12,6 +12,7 @@ use omnes::outcome::{Class, Exit, NotRun, Outcome, Unknown};
 use omnes::run::report::{Sink, Sinks};
 use omnes::run::{self, Ends, Interrupt, Job, Limits, Output, Plan, Summary};
 use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage, Stream};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 /// A stream of ours that can be read afterwards.
@@ -250,6 +251,41 @@ async fn a_host_whose_task_fails_inside_omnes_is_told_of_like_any_other() {
     assert_eq!(told(&lines), ["demo01", "demo02", "demo03"]);
     let failed = lines.iter().find(|line| line["event"] == "outcome" && line["host"] == "demo02");
     assert_eq!(failed.expect("its outcome")["class"], "not_known");
+}
+
+/// A fleet whose first connections are turned away, one for each host.
+struct Porch(Arc<Fleet>, Mutex<Vec<String>>);
+
+impl Dial for Porch {
+    fn dial<'a>(
+        &'a self,
+        hop: &'a Hop,
+        progress: &'a dyn Progress,
+    ) -> BoxFuture<'a, Result<Stream, ConnectError>> {
+        let mut refused = self.1.lock().expect("no test panics while it holds this");
+        if refused.contains(&hop.address) {
+            return self.0.dial(hop, progress);
+        }
+        refused.push(hop.address.clone());
+        let (near, mut far) = tokio::io::duplex(1024);
+        tokio::spawn(async move { far.write_all(b"Exceeded MaxStartups\r\n").await });
+        Box::pin(async move { Ok(Box::new(near) as Stream) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_are_throttled_run_the_command_later_and_that_is_said_once() {
+    let scene = Scene::new(fleet(3, Faults::none())).await;
+    let (_keep, interrupts) = mpsc::channel(1);
+    let porch = Arc::new(Porch(scene.fleet.clone(), Mutex::default()));
+    let connector = Connector::new(porch, Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let job = Job { connector, ..scene.job("hostname") };
+    let summary = in_time(run::run(job, scene.output, scene.ends(), interrupts)).await;
+    assert_eq!(summary.exit, Exit::Well);
+    let told = scene.err.text();
+    assert_eq!(told.matches("the host says `Exceeded MaxStartups`").count(), 1, "{told}");
+    assert!(told.contains(": turned away for now, and tried again"), "{told}");
+    assert!(told.ends_with("omnes: 3 ok: demo[01-03]\n"), "{told}");
 }
 
 /// Interrupts a run as soon as `hosts` commands run, `times` times; gives what it came to.

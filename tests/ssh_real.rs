@@ -20,6 +20,8 @@ mod channels;
 mod common;
 #[path = "ssh_real/cuts.rs"]
 mod cuts;
+#[path = "ssh_real/dial.rs"]
+mod dial;
 #[path = "ssh_real/dialogues.rs"]
 mod dialogues;
 #[path = "ssh_real/forward.rs"]
@@ -30,6 +32,8 @@ mod hostkeys;
 mod jump;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/pace.rs"]
+mod pace;
 #[path = "ssh_real/proxy.rs"]
 mod proxy;
 #[path = "ssh_real/proxy_command.rs"]

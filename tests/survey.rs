@@ -9,6 +9,8 @@ pub mod support;
 #[path = "support/ui.rs"]
 mod ui;
 
+#[path = "survey/certified.rs"]
+mod certified;
 #[path = "survey/common.rs"]
 mod common;
 #[path = "survey/keys.rs"]
@@ -19,3 +21,5 @@ mod learning;
 mod ping;
 #[path = "survey/replacing.rs"]
 mod replacing;
+#[path = "survey/routes.rs"]
+mod routes;

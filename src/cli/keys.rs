@@ -1,13 +1,14 @@
 //! `omnes keys`: the host keys of a fleet against known_hosts; learning and replacing them, each after a confirmation.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 
 use super::args::{FormArg, KeysArgs};
 use super::asker::Asker;
+use super::consent::{Answers, Consent, Means, Question, hosts};
 use super::headless::{self, Interrupts};
 use super::secrets;
 use super::survey::{self, Settled, notice};
@@ -15,7 +16,7 @@ use crate::hosts::{Host, HostSet};
 use crate::outcome::{Exit, NotRun};
 use crate::run::keys::{Detail, Done, Look, Report, Seen, State};
 use crate::run::survey::{Found, Survey};
-use crate::ssh::known_hosts::{Listed, Swap, known_as, standings};
+use crate::ssh::known_hosts::{Listed, Standing, StoreError, Swap, known_as, standings};
 use crate::ssh::{ConnectError, Connector, HostKey, KnownHosts, Target, Tcp};
 
 /// A list of keys larger than this is a mistake, in bytes.
@@ -43,50 +44,6 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<Exit> {
     // After a second interrupt tasks may still be at work; nobody waits for them.
     runtime.shutdown_background();
     exit
-}
-
-/// How learning and replacing are confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Consent {
-    accept: Means,
-    replace: Means,
-}
-
-/// How one of them is confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Means {
-    /// It was not asked for.
-    Off,
-    /// The user is asked.
-    Ask,
-    /// On the command line.
-    Given,
-    /// On the command line, for so many hosts.
-    Number(usize),
-}
-
-impl Consent {
-    /// What the command line says. Where nobody can be asked and nothing confirms, nothing is contacted.
-    fn new(args: &KeysArgs) -> anyhow::Result<Consent> {
-        let json = args.survey.output == Some(FormArg::Json);
-        let asks = !json && io::stdin().is_terminal() && io::stderr().is_terminal();
-        let accept = match (args.accept, args.yes) {
-            (false, _) => Means::Off,
-            (true, true) => Means::Given,
-            (true, false) if asks => Means::Ask,
-            _ => bail!("--accept asks before it learns, and nobody can be asked here; confirm with --yes"),
-        };
-        let replace = match (args.replace, args.confirm) {
-            (false, _) => Means::Off,
-            (true, Some(number)) => Means::Number(number),
-            (true, None) if asks => Means::Ask,
-            _ => bail!(
-                "--replace asks for the number of hosts, and nobody can be asked here; look first without it, then \
-                 confirm the number with --confirm N"
-            ),
-        };
-        Ok(Consent { accept, replace })
-    }
 }
 
 fn list(file: &Path) -> anyhow::Result<Listed> {
@@ -144,6 +101,10 @@ impl Keys {
         interrupts: &mut Interrupts,
     ) -> anyhow::Result<Option<Done>> {
         let mut done = Done::default();
+        let swaps = if consent.replace == Means::Off { Vec::new() } else { self.replaceable(found) };
+        let replaced: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
+        let replacing = Question { text: "replace the keys of", hosts: &replaced, answers: Answers::Number };
+        replacing.check(consent.replace)?;
         let wanted = self.learnable(found);
         if consent.accept != Means::Off && wanted.is_empty() {
             notice("there is no key to learn");
@@ -157,15 +118,10 @@ impl Keys {
                 None => return Ok(None),
             }
         }
-        if consent.replace != Means::Off {
-            let swaps = self.replaceable(found);
-            let set: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
-            if set.is_empty() && !matches!(consent.replace, Means::Number(1..)) {
-                notice("there is no key to replace");
-                return Ok(Some(done));
-            }
-            let question = Question { text: "replace the keys of", hosts: &set, answers: Answers::Number };
-            match question.confirmed(consent.replace, interrupts).await? {
+        if consent.replace != Means::Off && replaced.is_empty() {
+            notice("there is no key to replace");
+        } else if consent.replace != Means::Off {
+            match replacing.confirmed(consent.replace, interrupts).await? {
                 Some(true) => done.replaced = self.replace(&swaps),
                 Some(false) => notice("nothing was replaced"),
                 None => return Ok(None),
@@ -221,8 +177,10 @@ impl Keys {
     fn replaceable<'a>(&'a self, found: &'a Report) -> Vec<(&'a Host, Swap<'a>)> {
         let swap = |(host, target, look): (&'a Host, &'a Target, &'a Look)| {
             let (old, new) = look.replaceable()?;
-            let new = new.into_iter().map(|key| key.blob.as_slice()).collect();
-            Some((host, Swap { target, old, new }))
+            let all = look.keys.iter().map(|seen| seen.key.blob.as_slice());
+            let new: Vec<&[u8]> = new.into_iter().map(|key| key.blob.as_slice()).collect();
+            let beside = all.filter(|blob| !new.contains(blob)).collect();
+            Some((host, Swap { target, old, new, beside }))
         };
         let wanted: Vec<(&Host, Swap<'_>)> = self.looks(found).filter_map(swap).collect();
         let swaps: Vec<Swap<'_>> = wanted.iter().map(|(_, swap)| swap.clone()).collect();
@@ -266,32 +224,51 @@ struct Learnable<'a> {
     beside: Vec<&'a HostKey>,
 }
 
-fn hosts(n: usize) -> String {
-    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
-}
-
 /// What known_hosts and the list say about the keys of one host.
 fn judged(store: &KnownHosts, target: &Target, keys: &[HostKey], listed: Option<&mut Listed>) -> Found<Look> {
-    let unreadable = |error: crate::ssh::known_hosts::StoreError| {
-        NotRun::Connect(ConnectError::HostKey(error.to_string()))
-    };
-    let verdicts = keys.iter().map(|key| store.check(target, &key.blob)).collect::<Result<Vec<_>, _>>();
-    let verdicts = verdicts.map_err(unreadable)?.into_iter();
-    let with_verdicts = keys.iter().zip(verdicts);
-    let judged: Vec<_> = with_verdicts
-        .map(|(key, verdict)| (key.algorithm.as_str(), key.fingerprint.as_str(), verdict))
-        .collect();
+    let stand = stand(store, target, keys);
+    let stand = stand.map_err(|error| NotRun::Connect(ConnectError::HostKey(error.to_string())))?;
     let listings = match listed {
-        None => vec![None; keys.len()],
+        None => vec![None; stand.len()],
         Some(listed) => {
-            let keys: Vec<(&str, &str)> =
-                judged.iter().map(|(algorithm, print, _)| (*algorithm, *print)).collect();
-            listed.judge(&names(target), &keys).into_iter().map(Some).collect()
+            let named = |(key, _): &(&HostKey, _)| (key.algorithm.clone(), key.fingerprint.clone());
+            let named: Vec<(String, String)> = stand.iter().map(named).collect();
+            let named: Vec<(&str, &str)> =
+                named.iter().map(|(a, print)| (a.as_str(), print.as_str())).collect();
+            listed.judge(&names(target), &named).into_iter().map(Some).collect()
         }
     };
-    let seen = keys.iter().zip(standings(&judged)).zip(listings);
-    let seen = seen.map(|((key, standing), listing)| Seen { key: key.clone(), standing, listing });
-    Ok(Look { name: known_as(target), keys: seen.collect() })
+    let seen = |((key, standing), listing): ((&HostKey, _), _)| Seen { key: key.clone(), standing, listing };
+    Ok(Look { name: known_as(target), keys: stand.into_iter().zip(listings).map(seen).collect() })
+}
+
+/// How the keys of a host stand to known_hosts; those in certificates only where an authority of the host has to do with
+/// them.
+fn stand<'a>(
+    store: &KnownHosts,
+    target: &Target,
+    keys: &'a [HostKey],
+) -> Result<Vec<(&'a HostKey, Standing)>, StoreError> {
+    let (mut stand, mut plain, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys {
+        match &key.certificate {
+            Some(certificate) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                let vouched = Standing::of_certificate(store.vouch(target, certificate, now)?);
+                stand.extend(vouched.map(|standing| (key, standing)));
+            }
+            None => {
+                verdicts.push((
+                    key.algorithm.as_str(),
+                    key.fingerprint.as_str(),
+                    store.check(target, &key.blob)?,
+                ));
+                plain.push(key);
+            }
+        }
+    }
+    stand.extend(plain.into_iter().zip(standings(&verdicts)));
+    Ok(stand)
 }
 
 /// The names that a list from elsewhere may have for a host: as known_hosts has it, then as the user does.
@@ -319,92 +296,9 @@ fn hints(found: &Report, args: &KeysArgs) -> String {
     text
 }
 
-/// Something that the user confirms.
-struct Question<'a> {
-    text: &'a str,
-    /// How many hosts it is about.
-    hosts: &'a HostSet,
-    answers: Answers,
-}
-
-/// What confirms a question. Enter alone never does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answers {
-    /// The number of hosts.
-    Number,
-    /// The number of hosts, or `yes`.
-    NumberOrYes,
-}
-
-impl Question<'_> {
-    fn prompt(&self) -> String {
-        let (text, set, n) = (self.text, self.hosts, hosts(self.hosts.len()));
-        let answers = match self.answers {
-            Answers::Number => "type the number of hosts to confirm",
-            Answers::NumberOrYes => "type `yes` or the number of hosts to confirm",
-        };
-        format!("omnes: {text} {n}: {set}? ({answers}) ")
-    }
-
-    fn is_confirmed_by(&self, line: &str) -> bool {
-        let line = line.trim();
-        line == self.hosts.len().to_string() || (self.answers == Answers::NumberOrYes && line == "yes")
-    }
-
-    /// Whether the user wants it; `None` where the question was interrupted.
-    async fn confirmed(&self, means: Means, interrupts: &mut Interrupts) -> anyhow::Result<Option<bool>> {
-        match means {
-            Means::Off => return Ok(Some(false)),
-            Means::Given => return Ok(Some(true)),
-            Means::Number(number) if number == self.hosts.len() => return Ok(Some(true)),
-            Means::Number(number) => {
-                let n = hosts(self.hosts.len());
-                bail!("--confirm {number}: the keys of {n} can be replaced; nothing was replaced")
-            }
-            Means::Ask => {}
-        }
-        let prompt = self.prompt();
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            let _ = io::stderr().write_all(prompt.as_bytes());
-            io::stdin().lock().read_line(&mut line).map(|_| line)
-        });
-        tokio::select! {
-            line = reading => {
-                let line = line.context("the question broke off")?.unwrap_or_default();
-                Ok(Some(self.is_confirmed_by(&line)))
-            }
-            Some(_) = interrupts.recv() => Ok(None),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn enter_alone_confirms_nothing() {
-        let hosts: HostSet = "web[1-3]".parse().expect("hosts");
-        let question = |answers| Question { text: "learn 3 keys of", hosts: &hosts, answers };
-        for (line, by_number, by_either) in [
-            ("", false, false),
-            ("\n", false, false),
-            ("y\n", false, false),
-            ("yes\n", false, true),
-            ("2\n", false, false),
-            ("3\n", true, true),
-            (" 3 \n", true, true),
-        ] {
-            assert_eq!(question(Answers::Number).is_confirmed_by(line), by_number, "{line:?}");
-            assert_eq!(question(Answers::NumberOrYes).is_confirmed_by(line), by_either, "{line:?}");
-        }
-        let prompt = question(Answers::Number).prompt();
-        assert_eq!(
-            prompt,
-            "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) "
-        );
-    }
 
     #[test]
     fn a_list_may_have_the_name_of_the_file_or_the_name_of_the_user() {

@@ -13,6 +13,7 @@ use crate::outcome::Exit;
 pub mod args;
 mod argv;
 mod asker;
+mod consent;
 mod demo;
 mod headless;
 mod hosts;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::crew::{Crew, Pace, at_least};
+use super::patience::Patience;
 use super::report::{Output, Reporter, Summary};
 use super::writer::{Ends, QUEUE, Writer};
 use super::{Happened, HostIx, Interrupt, Plan, Stream};
@@ -91,6 +92,8 @@ struct Shared {
     names: Vec<Host>,
     /// By host: the exec request may have been handed over.
     sent: Vec<AtomicBool>,
+    /// It was said that hosts are throttled.
+    throttled: AtomicBool,
 }
 
 impl Run {
@@ -104,6 +107,7 @@ impl Run {
             events,
             names: plan.hosts,
             sent: (0..n).map(|_| AtomicBool::new(false)).collect(),
+            throttled: AtomicBool::new(false),
         };
         Run {
             shared: Arc::new(shared),
@@ -235,8 +239,9 @@ async fn reach(
     target: &Target,
     pace: &mut watch::Receiver<Pace>,
 ) -> Result<Outcome, ConnectError> {
+    let patience = Patience { host: &shared.names[host.0], events: &shared.events, told: &shared.throttled };
     let connecting = async {
-        let link = shared.connector.connect(target, &()).await?;
+        let link = shared.connector.connect(target, &patience).await?;
         let opened = link.open().await?;
         Ok::<_, ConnectError>((link, opened))
     };

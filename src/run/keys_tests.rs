@@ -6,6 +6,7 @@ use crate::ssh::{ConnectError, Place, Stage};
 
 const ED: &str = "ssh-ed25519";
 const RSA: &str = "ssh-rsa";
+const CERT: &str = "ssh-ed25519-cert-v01@openssh.com";
 
 fn place(line: usize) -> Place {
     Place { file: Path::new("known_hosts").into(), line }
@@ -16,8 +17,8 @@ fn held(algorithm: &'static str, fingerprint: &str) -> HeldKey {
 }
 
 fn seen(algorithm: &str, fingerprint: &str, standing: Standing) -> Seen {
-    let key =
-        HostKey { algorithm: algorithm.into(), blob: fingerprint.into(), fingerprint: fingerprint.into() };
+    let (algorithm, blob, fingerprint) = (algorithm.into(), fingerprint.into(), fingerprint.into());
+    let key = HostKey { algorithm, blob, fingerprint, certificate: None };
     Seen { key, standing, listing: None }
 }
 
@@ -46,6 +47,13 @@ fn a_host_has_the_worst_state_of_its_keys() {
         (vec![known(), changed()], State::Changed),
         (vec![changed(), revoked(), known()], State::Revoked),
         (vec![revoked(), further()], State::Revoked),
+        (vec![seen(CERT, "E", Standing::Certified), changed()], State::Certified),
+        (vec![seen(CERT, "E", Standing::Certified), revoked()], State::Revoked),
+        (vec![seen(CERT, "E", Standing::Void("it has expired".into())), known()], State::Known),
+        (
+            vec![seen(CERT, "E", Standing::Void("it has expired".into())), seen(ED, "E", Standing::New)],
+            State::New,
+        ),
     ] {
         assert_eq!(look(keys.clone()).state(), state, "{keys:?}");
     }

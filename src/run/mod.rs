@@ -17,6 +17,7 @@ pub mod gather;
 pub mod json;
 pub mod keys;
 pub mod limits;
+mod patience;
 pub mod ping;
 pub mod plan;
 pub mod report;

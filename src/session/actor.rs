@@ -17,7 +17,7 @@ use crate::outcome::{NotRun, Outcome, Unknown};
 use crate::size::Size;
 use crate::ssh::{
     Channel, ChannelEvent, ChannelInput, ChannelOutput, ConnectError, Connector, Link, Progress, Pulse,
-    Stage, StartError, Target,
+    Stage, StartError, Target, Wait,
 };
 
 use super::mailbox::{Listener, Mailbox};
@@ -126,7 +126,7 @@ impl Voice {
     }
 }
 
-/// Reports the stages of a connect. While the user is asked, the turn is given to another host.
+/// Reports the stages of a connect. While the user is asked, or others come first, the turn is given to another host.
 struct Reporter {
     voice: Voice,
     turn: Mutex<Option<OwnedSemaphorePermit>>,
@@ -144,9 +144,25 @@ impl Progress for Reporter {
             self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
             self.voice.say(SessionEvent::Asking);
         } else {
-            let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-            self.voice.say(SessionEvent::Connecting(stage));
+            self.goes_on();
         }
+    }
+
+    fn waiting(&self, wait: Option<Wait>) {
+        match wait {
+            Some(wait) => {
+                self.turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.voice.say(SessionEvent::Waiting(wait));
+            }
+            None => self.goes_on(),
+        }
+    }
+}
+
+impl Reporter {
+    fn goes_on(&self) {
+        let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        self.voice.say(SessionEvent::Connecting(stage));
     }
 }
 

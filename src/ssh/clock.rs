@@ -3,8 +3,12 @@
 //! Theory: a connect timeout is about the host, so the clock stands still while a person is asked (or while we ourselves
 //! make the host wait). Whoever advances the connection enters the next [`Stage`]; the task that waits for the
 //! connection reports stages and questions to its [`Progress`] and names the current stage when the time is used up.
+//!
+//! It carries the [`Pass`] of the connection under way, since a pass is given back when a person is asked: others may log
+//! in while somebody thinks.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +16,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::pace::Gate;
+use super::turns::Pass;
 use super::{ConnectError, Stage};
 
 /// Who wants to know how far a connection is.
@@ -22,6 +28,8 @@ pub trait Progress: Send + Sync {
     fn asking(&self, asking: bool);
     /// It is not under way but waits, or (`None`) goes on.
     fn waiting(&self, _: Option<Wait>) {}
+    /// Of several addresses this one answered.
+    fn answered(&self, _: SocketAddr) {}
 }
 
 /// What a connection waits for before it goes on, which is no fault of the host.
@@ -71,6 +79,7 @@ pub(super) struct Clock {
     limit: Duration,
     state: Mutex<State>,
     changed: Notify,
+    pass: Mutex<Option<Pass>>,
 }
 
 #[derive(Debug)]
@@ -79,6 +88,7 @@ struct State {
     since: Instant,
     holds: u32,
     asking: u32,
+    waiting: Option<Wait>,
     stage: Stage,
     phases: Phases,
 }
@@ -108,10 +118,11 @@ impl Clock {
             since: Instant::now(),
             holds: 0,
             asking: 0,
+            waiting: None,
             stage: Stage::Resolve,
             phases: Phases::default(),
         };
-        Clock { limit, state: Mutex::new(state), changed: Notify::new() }
+        Clock { limit, state: Mutex::new(state), changed: Notify::new(), pass: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -156,7 +167,7 @@ impl Clock {
     /// Stands still until the guard goes: what happens meanwhile is not the host's fault.
     pub(super) fn hold(&self) -> Hold<'_> {
         self.change(|state| state.holds += 1);
-        Hold { clock: self, asking: false }
+        Hold { clock: self, why: Why::Other }
     }
 
     /// Stands still while a person is asked.
@@ -165,7 +176,38 @@ impl Clock {
             state.holds += 1;
             state.asking += 1;
         });
-        Hold { clock: self, asking: true }
+        drop(self.put_down());
+        Hold { clock: self, why: Why::Asking }
+    }
+
+    /// Stands still while the connection is not under way; the user is told why.
+    pub(super) fn wait(&self, wait: Wait) -> Hold<'_> {
+        self.change(|state| {
+            state.holds += 1;
+            state.waiting = Some(wait);
+        });
+        Hold { clock: self, why: Why::Waiting }
+    }
+
+    /// Takes over the turns of the connection under way.
+    pub(super) fn carry(&self, pass: Pass) {
+        *self.pass() = Some(pass);
+    }
+
+    /// Of the turns that are carried only those for these gates are still needed.
+    pub(super) fn narrow(&self, gates: &[Gate]) {
+        if let Some(pass) = &mut *self.pass() {
+            pass.narrow(gates);
+        }
+    }
+
+    /// Gives the turns up, unless they were given back while a person was asked.
+    pub(super) fn put_down(&self) -> Option<Pass> {
+        self.pass().take()
+    }
+
+    fn pass(&self) -> MutexGuard<'_, Option<Pass>> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` inside the budget; when that is used up the error names the stage which was current.
@@ -174,13 +216,14 @@ impl Clock {
         progress: &dyn Progress,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let mut reported = Reported { progress, stage: None, asking: false };
+        let mut reported = Reported { progress, stage: None, asking: false, waiting: None };
         let result = tokio::select! {
             biased;
             result = work => result,
             never = self.watch(&mut reported) => Err(never.into()),
         };
         reported.asking(false);
+        reported.waiting(None);
         result
     }
 
@@ -189,13 +232,14 @@ impl Clock {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            let (running, left, stage, asking) = {
+            let (running, left, stage, asking, waiting) = {
                 let mut state = self.state();
                 state.settle();
-                (state.holds == 0, state.left, state.stage, state.asking > 0)
+                (state.holds == 0, state.left, state.stage, state.asking > 0, state.waiting.clone())
             };
             reported.stage(stage);
             reported.asking(asking);
+            reported.waiting(waiting);
             if !running {
                 changed.await;
             } else if left.is_zero() {
@@ -214,6 +258,7 @@ struct Reported<'a> {
     progress: &'a dyn Progress,
     stage: Option<Stage>,
     asking: bool,
+    waiting: Option<Wait>,
 }
 
 impl Reported<'_> {
@@ -230,20 +275,39 @@ impl Reported<'_> {
             self.progress.asking(asking);
         }
     }
+
+    fn waiting(&mut self, waiting: Option<Wait>) {
+        if self.waiting != waiting {
+            self.waiting.clone_from(&waiting);
+            self.progress.waiting(waiting);
+        }
+    }
 }
 
 /// The clock stands still while this lives.
 #[derive(Debug)]
 pub(super) struct Hold<'a> {
     clock: &'a Clock,
-    asking: bool,
+    why: Why,
+}
+
+/// Why it stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Asking,
+    Waiting,
+    Other,
 }
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
         self.clock.change(|state| {
             state.holds -= 1;
-            state.asking -= u32::from(self.asking);
+            match self.why {
+                Why::Asking => state.asking -= 1,
+                Why::Waiting => state.waiting = None,
+                Why::Other => {}
+            }
         });
     }
 }
@@ -265,6 +329,35 @@ mod tests {
         assert_eq!(error.to_string(), "unreachable (banner): nothing in 3 s");
         assert_eq!(start.elapsed().as_secs(), 3);
         assert_eq!(clock.phases().get(Stage::Resolve).as_secs(), 1);
+    }
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Option<Wait>>>);
+
+    impl Progress for Told {
+        fn stage(&self, _: Stage) {}
+        fn asking(&self, _: bool) {}
+        fn waiting(&self, wait: Option<Wait>) {
+            self.0.lock().unwrap().push(wait);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_others_is_told_and_is_no_timeout() {
+        let (clock, told) = (Clock::new(Duration::from_secs(3)), Told::default());
+        let throttled = Wait::Throttled("later".to_owned());
+        let work = async {
+            for wait in [Wait::Turn, throttled.clone()] {
+                let wait = clock.wait(wait);
+                tokio::time::sleep(Duration::from_secs(100)).await;
+                drop(wait);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Ok::<(), ConnectError>(())
+        };
+        clock.within(&told, work).await.unwrap();
+        assert_eq!(clock.left().as_secs(), 1);
+        assert_eq!(told.0.into_inner().unwrap(), [Some(Wait::Turn), None, Some(throttled), None]);
     }
 
     #[tokio::test(start_paused = true)]

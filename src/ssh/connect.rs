@@ -1,25 +1,24 @@
-//! From a target to a link: dial, identification, key exchange, login, and what is tried again.
+//! From a target to a link: stream, identification, key exchange, login.
 //!
 //! Theory: a server that has too many logins under way closes new connections before it identifies itself, some with a
-//! word, some without. That is no statement about the host, so such a connection is tried again, with growing and
-//! random pauses, while the connect timeout lasts. What the host said after that is final.
+//! word, some without. That is no statement about the host, so it is told apart here from what is ([`Setback`]), and the
+//! [`Road`] to the host decides when it is tried again. What the host said after its identification is final.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use rand::Rng;
 
 use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
-use super::clock::{Clock, Progress};
+use super::clock::Clock;
 use super::connector::Shared;
 use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
+use super::road::{Next, Road};
 use super::rotation::{self, Rotation};
 use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
+use super::turns::Manner;
 use super::{ConnectError, Stage, Target};
 
 /// Why a connection did not become a link.
@@ -27,8 +26,8 @@ use super::{ConnectError, Stage, Target};
 pub(super) enum Setback {
     /// That is the host's last word.
     Final(ConnectError),
-    /// It turned us away before it knew us; it may do otherwise in a moment.
-    TurnedAway(ConnectError),
+    /// It turned us away before it knew us; it may do otherwise in a while.
+    TurnedAway(ConnectError, Manner),
     /// It was closed, since something must be waited for without it.
     Parked(Parked),
 }
@@ -59,9 +58,6 @@ impl std::fmt::Debug for Parked {
     }
 }
 
-/// The pauses before each further try, in seconds; each is stretched or shortened at random by half. At most five tries.
-pub(super) const PAUSES: [f64; 4] = [0.3, 0.8, 2.0, 4.0];
-
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
 
@@ -72,21 +68,15 @@ pub(super) async fn reach(
     clock: &Arc<Clock>,
 ) -> Result<Link, ConnectError> {
     let mut login = Login::new(shared, target);
-    let mut pauses = PAUSES.iter();
+    let mut road = Road::new(shared, target, clock).await?;
     let mut parkings = 0;
     loop {
-        match attempt(shared, target, clock, &mut login).await {
-            Ok(link) => return Ok(link),
-            Err(Setback::Final(error)) => return Err(error),
-            Err(Setback::TurnedAway(error)) => {
-                let Some(pause) = pauses.next() else { return Err(error) };
-                let pause = Duration::from_secs_f64(pause * rand::rng().random_range(0.5..1.5));
-                if pause >= clock.left() {
-                    return Err(error);
-                }
-                tokio::time::sleep(pause).await;
-            }
-            Err(Setback::Parked(parked)) => {
+        road.begin().await?;
+        let ended = attempt(&road, &mut login).await;
+        match road.next(ended).await? {
+            Next::There(link) => return Ok(link),
+            Next::Again => {}
+            Next::Parked(parked) => {
                 parkings += 1;
                 if parkings > PARKINGS {
                     let why = "the host closes its connections while they wait for an answer".to_owned();
@@ -99,15 +89,12 @@ pub(super) async fn reach(
     }
 }
 
-async fn attempt(
-    shared: &Arc<Shared>,
-    target: &Arc<Target>,
-    clock: &Arc<Clock>,
-    login: &mut Login<'_>,
-) -> Result<Link, Setback> {
+/// One connection, from its stream to its login.
+async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback> {
+    let Road { shared, target, clock, .. } = road;
     let known = shared.keys.algorithms_for(target);
     let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
-    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
+    let Routed { stream, turn: _turn } = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
@@ -149,30 +136,53 @@ pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
     let stage = control.clock().stage();
     let before = matches!(stage, Stage::Banner | Stage::Proxy);
     let said = if before { control.preamble() } else { String::new() };
-    if said.contains("MaxStartups") || said.contains("Not allowed at this time") {
-        return Setback::TurnedAway(ConnectError::Throttled(format!("the host says `{said}`")));
+    if let Some((why, manner)) = throttled(&said) {
+        return Setback::TurnedAway(ConnectError::Throttled(why), manner);
     }
     let closed = matches!(error, russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_));
     let mut why = match control.lost() {
         Some(lost) if closed => lost,
         _ => describe(&error),
     };
+    if closed && stage == Stage::Banner && said.is_empty() {
+        let why = format!("{why}, before it identified itself");
+        return Setback::TurnedAway(ConnectError::Throttled(why), Manner::Crowd);
+    }
     if !said.is_empty() {
         why.push_str(&format!("; it says `{said}`"));
     }
     let error = ConnectError::Unreachable { stage, why };
     // A command that ends has said its word; only a server turns away.
     let open_to_more = stage != Stage::Proxy && !control.dismissed();
-    if closed && open_to_more { Setback::TurnedAway(error) } else { Setback::Final(error) }
+    match closed && open_to_more {
+        true => Setback::TurnedAway(error, Manner::Crowd),
+        false => Setback::Final(error),
+    }
 }
 
-/// Lets a dialer tell the clock its stages.
-pub(super) struct Stages<'a>(pub(super) &'a Clock);
-
-impl Progress for Stages<'_> {
-    fn stage(&self, stage: Stage) {
-        self.0.enter(stage);
+/// What a server means that says this in place of its identification, where it means "not now": the words of OpenSSH's
+/// `MaxStartups`, and since 9.8 of `PerSourcePenalties`, which never say for how long.
+fn throttled(said: &str) -> Option<(String, Manner)> {
+    if said.contains("Not allowed at this time") {
+        let advice = "a penalty for earlier connections from this address, which ends by itself (sshd's \
+                      PerSourcePenalties: seconds to 10 minutes); try again later";
+        return Some((format!("the host says `{said}`: {advice}"), Manner::Penalty));
     }
+    said.contains("MaxStartups").then(|| (format!("the host says `{said}`"), Manner::Crowd))
+}
 
-    fn asking(&self, _: bool) {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_means_not_now_is_throttling() {
+        let crowd = ("the host says `Exceeded MaxStartups`".to_owned(), Manner::Crowd);
+        assert_eq!(throttled("Exceeded MaxStartups"), Some(crowd));
+        let (why, manner) = throttled("Not allowed at this time").unwrap();
+        assert!(why.contains("a penalty") && manner == Manner::Penalty, "{why}");
+        for said in ["", "SSH-2.0-OpenSSH_9.2", "go away"] {
+            assert_eq!(throttled(said), None, "{said:?}");
+        }
+    }
 }

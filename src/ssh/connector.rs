@@ -15,6 +15,7 @@ use super::keys::KeyFiles;
 use super::link::Link;
 use super::silence::Silence;
 use super::tuning::Tuning;
+use super::turns::Turns;
 use super::{ConnectError, Target};
 use crate::ask::Ask;
 
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     pub(super) queue: Queue,
     pub(super) tuning: Tuning,
+    pub(super) turns: Arc<Turns>,
     pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
@@ -55,6 +57,7 @@ impl Connector {
             slots: Slots::default(),
             queue: Queue::default(),
             tuning: Tuning::default(),
+            turns: Arc::default(),
             jumps: Jumps::default(),
             learning: Arc::default(),
             asking: Asking::default(),

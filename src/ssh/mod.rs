@@ -3,13 +3,14 @@
 //! `Target` says where and as whom, resolved and checked before anything connects; `Dial` gives a stream to it; `Link`
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
-//! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
-//! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `offer` and `tuning` say what
-//! may be agreed on; `client` answers the host; `hostkey` proves it, and `rotation` hears of its other keys; `login` does
-//! what its ladder plans, with `agent`, `keys` and `broker`; `connect` puts these in order and decides what is tried
-//! again; `clock` measures all of it; `connector` holds what the hosts of a run share. On a link, `channel` carries one
-//! command or shell, and `forward` lends the agent. Beside them, `resolve` makes targets from `config`, and `known_hosts`
-//! is the store of host keys.
+//! From below: `route` gives the stream: from `dial` (`lookup` finds addresses, `race` tries several, `socket` opens one),
+//! through a jump host (`jump`, with `pump` between the two layers), or from a command (`proxy`); `stream` stands between
+//! it and russh and can end or slow it; `offer` and `tuning` say what may be agreed on; `client` answers the host;
+//! `hostkey` proves it, and `rotation` hears of its other keys; `login` does what its ladder plans, with `agent`, `keys`
+//! and `broker`; `connect` puts these in order; `road` waits for its turn, as `pace` allows and `turns` hands out, and
+//! decides what is tried again; `clock` measures all of it; `connector` holds what the hosts of a run share. On a link,
+//! `channel` carries one command or shell, and `forward` lends the agent. Beside them, `resolve` makes targets from
+//! `config`, and `known_hosts` is the store of host keys.
 
 mod agent;
 mod algorithms;
@@ -30,33 +31,40 @@ mod keys;
 pub mod known_hosts;
 mod link;
 mod login;
+mod lookup;
 mod names;
 mod offer;
+mod pace;
 mod pattern;
 mod place;
 mod proxy;
 mod pump;
+mod race;
 mod resolve;
+mod road;
 mod rotation;
 mod route;
 mod scan;
 mod silence;
+mod socket;
 mod stage;
 mod stream;
 mod target;
 mod tuning;
+mod turns;
 
 pub use algorithms::{Algorithms, Choice, Compression};
 pub use channel::{Channel, ChannelEvent, ChannelInput, ChannelOutput, Gone};
 pub use clock::{Phases, Progress, Wait};
 pub use config::{ConfigError, ConfigSource, SshConfig};
 pub use connector::Connector;
-pub use dial::{Dial, Hop, Tcp};
+pub use dial::{Dial, Hop, Tcp, TcpBy};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, Pulse, StartError};
+pub use lookup::{Directory, Lookups};
 pub use place::Place;
 pub use resolve::{
     CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,

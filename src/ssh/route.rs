@@ -1,15 +1,10 @@
 //! How the stream to a host is had, by its [`Route`]: dialled, through a jump host, or from a command.
 
-use std::sync::Arc;
-
-use super::clock::Clock;
-use super::connect::Stages;
-use super::connector::Shared;
-use super::dial::Hop;
 use super::jump::{self, Turn};
 use super::pump::Draining;
+use super::road::{Road, Stages};
 use super::stream::Stream;
-use super::{ConnectError, Route, Stage, Target, proxy};
+use super::{ConnectError, Route, Stage, proxy};
 
 /// A stream to a host, on which its identification comes next.
 pub(super) struct Routed {
@@ -20,15 +15,11 @@ pub(super) struct Routed {
 
 /// Opens the stream. The clock is left at the stage that waits for the host's identification: with a command that is
 /// [`Stage::Proxy`], since what a silent command does is not known.
-pub(super) async fn open(
-    shared: &Arc<Shared>,
-    target: &Target,
-    clock: &Clock,
-) -> Result<Routed, ConnectError> {
+pub(super) async fn open(road: &Road<'_>) -> Result<Routed, ConnectError> {
+    let Road { shared, target, clock, hop, .. } = road;
     match &target.route {
         Route::Direct => {
-            clock.enter(Stage::Resolve);
-            let stream = shared.dial.dial(&Hop::from(target), &Stages(clock)).await?;
+            let stream = shared.dial.dial(hop, &Stages::new(clock)).await?;
             clock.enter(Stage::Banner);
             Ok(Routed { stream: Box::new(Draining::new(stream)), turn: None })
         }

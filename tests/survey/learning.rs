@@ -116,6 +116,7 @@ fn an_interrupted_question_changes_nothing() {
 fn a_file_that_is_not_there_yet_is_made_for_the_user_alone() {
     use std::os::unix::fs::PermissionsExt;
     let lab = lab(&[ED]);
+    fs::remove_dir_all(lab.path(".ssh")).expect("removed");
     let (code, _, err) = told(&lab.run(&["keys", "lab", "--accept", "--yes"]));
     assert_eq!(code, 0, "{err}");
     let mode = |name: &str| fs::metadata(lab.path(name)).expect(name).permissions().mode() & 0o777;
@@ -140,4 +141,15 @@ fn two_processes_that_learn_the_same_hosts_leave_each_key_once() {
         assert_eq!(child.wait().expect("it ends").code(), Some(0));
     }
     assert_eq!(known_hosts(&lab).lines().count(), 5);
+}
+
+#[test]
+fn names_are_hashed_where_that_is_configured() {
+    let lab = lab(&[&ALL]);
+    let words = ["keys", "lab", "-o", "HashKnownHosts=yes", "--accept", "--yes"];
+    let (code, _, err) = told(&lab.run(&words));
+    assert_eq!(code, 0, "{err}");
+    let text = known_hosts(&lab);
+    assert!(text.lines().count() == 3 && text.lines().all(|line| line.starts_with("|1|")), "{text}");
+    assert_eq!(found_by_keygen(&lab.path(".ssh/known_hosts"), &name(&lab.servers[0])).len(), 3);
 }

@@ -46,7 +46,7 @@ fn only_what_was_shown_is_taken_out() {
 
     let (code, out, err) = told(&lab.run(&[&words[..], &["3"]].concat()));
     assert_eq!(code, 2, "{out}{err}");
-    assert!(err.contains("--confirm 3: the keys of 2 hosts can be replaced; nothing was replaced"), "{err}");
+    assert!(err.contains("--confirm 3: the keys of 2 hosts can be replaced; nothing was changed"), "{err}");
     assert!(err.contains("web3 is left as it is: ") && err.contains("by the pattern `[127.0.0.1]:"), "{err}");
     assert!(
         err.contains("web4 is left as it is: ") && err.contains("a file that omnes does not change"),
@@ -141,7 +141,7 @@ fn killed_at_any_moment_it_leaves_a_whole_file() {
     let begun = std::time::Instant::now();
     assert!(start().wait().expect("it ends").success());
     let whole = begun.elapsed();
-    assert_eq!(known_hosts(&lab), after);
+    assert!(known_hosts(&lab) == after, "not replaced");
     let (mut killed, mut done) = (0, 0);
     for n in 0..50u32 {
         let mut child = start();
