@@ -525,11 +525,11 @@ fn a_file_that_cannot_be_read_refuses() {
     let fifo = dir.path().join("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let large = dir.path().join("large");
-    fs::File::create(&large).unwrap().set_len((64 << 20) + 1).unwrap();
+    fs::File::create(&large).unwrap().set_len((256 << 20) + 1).unwrap();
     let directory = dir.path().join("directory");
     fs::create_dir(&directory).unwrap();
     for (file, why) in
-        [(fifo, "not a regular file"), (large, "larger than 64 MB"), (directory, "a directory")]
+        [(fifo, "not a regular file"), (large, "larger than 256 MB"), (directory, "a directory")]
     {
         for option in ["UserKnownHostsFile", "GlobalKnownHostsFile"] {
             let target = target(&[format!("{option}={}", file.display())], "web");

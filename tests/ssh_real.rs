@@ -12,6 +12,10 @@ mod common;
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
+#[path = "ssh_real/hostkeys_certificates.rs"]
+mod hostkeys_certificates;
+#[path = "ssh_real/hostkeys_updates.rs"]
+mod hostkeys_updates;
 #[path = "ssh_real/login.rs"]
 mod login;
 #[path = "ssh_real/scripted.rs"]
