@@ -585,3 +585,36 @@ fn thousands_of_lines_cost_nothing_per_host() {
     }
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
+
+/// Five thousand hashed lines: a name costs one hash for each line, once, however often it is looked for; and names are
+/// looked for on several threads at once. The bound is many times what it takes.
+#[test]
+fn thousands_of_hashed_lines_cost_each_name_once() {
+    let dir = TempDir::new().unwrap();
+    let key = keygen(KeyKind::Ed25519, &dir.path().join("key"));
+    let file = dir.path().join("known_hosts");
+    let plain: String = (0..5000).map(|n| format!("host{n}.example.org {key}\n")).collect();
+    fs::write(&file, plain).unwrap();
+    let keygen = need("ssh-keygen", "openssh-client");
+    assert!(Command::new(keygen).args(["-H", "-f"]).arg(&file).output().unwrap().status.success());
+    assert!(fs::read(&file).unwrap().starts_with(b"|1|"));
+    let base = target(&[format!("UserKnownHostsFile={}", file.display())], "host0.example.org");
+    let (store, blob) = (KnownHosts::new(), blob(&key));
+    let look = |n: usize| {
+        let target = Target { key_name: format!("host{n}.example.org"), ..base.clone() };
+        let expected = if n < 5000 { Verdict::Known } else { Verdict::Unknown };
+        assert_eq!(store.algorithms_for(&target).len(), usize::from(n < 5000));
+        assert_eq!(store.check(&target, &blob).unwrap(), expected);
+    };
+    look(0);
+    let names: Vec<usize> = (4900..5100).collect();
+    let start = Instant::now();
+    each(&names, |&n| look(n));
+    let first = start.elapsed();
+    let start = Instant::now();
+    (0..20).for_each(|_| each(&names, |&n| look(n)));
+    let again = start.elapsed() / 20;
+    println!("{:?} a name, then {:?}", first / 200, again / 200);
+    assert!(first < Duration::from_secs(200 * 4 * 5 / 1000), "{first:?} for 200 names");
+    assert!(again < first / 2, "what was found is kept: {first:?}, then {again:?}");
+}

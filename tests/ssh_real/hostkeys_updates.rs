@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use omnes::ask::{Answer, Ask, KeyOrigin, Nobody, Question};
+use omnes::ssh::known_hosts::{self, Plan};
 use omnes::ssh::{Connector, HostKeyPolicy, Keeping, KnownHosts, Names, Target, Tcp, Updates};
 use tempfile::TempDir;
 
@@ -225,4 +228,39 @@ async fn a_replaced_file_is_as_it_was_but_for_its_lines() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
     assert_eq!(fs::read_to_string(lab.dir.path().join("real.old")).unwrap(), before);
+}
+
+/// Two thousand hosts announce new keys at once: the file is replaced once, not two thousand times.
+#[test]
+fn the_changes_of_a_fleet_are_written_together() {
+    let dir = TempDir::new().unwrap();
+    let key = |name: &str| keygen(KeyKind::Ed25519, &dir.path().join(name));
+    let (old, new) = (key("old"), key("new"));
+    let blob = |key: &str| STANDARD.decode(key.split_once(' ').unwrap().1).unwrap();
+    let file = dir.path().join("known_hosts");
+    let lines = |key: &str| -> String { (0..2000).map(|n| format!("host{n} {key}\n")).collect() };
+    fs::write(&file, lines(&old) + "other ssh-what\n").unwrap();
+    let before = fs::read_to_string(&file).unwrap();
+    let target = |n: usize| Target {
+        key_name: format!("host{n}"),
+        user_known_hosts: vec![file.clone()],
+        ..Target::bare(omnes::hosts::Host::new(None, &format!("host{n}"), None), "127.0.0.1", 22, "ann")
+    };
+    let store = KnownHosts::new();
+    // The very same key stands under other names here, so nothing would be planned; carrying out is what is looked at.
+    assert_eq!(store.plan_update(&target(0), &blob(&old), &[blob(&new)]), Plan::Nothing);
+    let writers: Vec<bool> = (0..2000).map(|n| store.update(&target(n), vec![blob(&new)])).collect();
+    assert!(writers[0] && !writers[1..].contains(&true), "one writes for all");
+    assert!(!store.is_settled());
+    store.write_updates();
+    assert!(store.is_settled());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "other ssh-what\n".to_owned() + &lines(&new));
+    let backup = fs::read_to_string(dir.path().join("known_hosts.old")).unwrap();
+    assert!(backup == before, "what stands in the backup was there before the first replacement");
+    assert_eq!(store.check(&target(1999), &blob(&new)).unwrap(), known_hosts::Verdict::Known);
+    // Nothing is ever put in the place of /dev/null.
+    let nowhere = Target { user_known_hosts: vec!["/dev/null".into()], ..target(0) };
+    assert!(store.update(&nowhere, vec![blob(&new)]));
+    store.write_updates();
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
