@@ -69,6 +69,18 @@ impl Outcome {
         }
     }
 
+    /// Whether that says nothing about what anybody wanted and may pass by itself: a link was lost, or a host could not be
+    /// reached or let nobody in for now.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Unknown(Unknown::LinkLost(_))
+                | Outcome::NotRun(NotRun::Connect(
+                    ConnectError::Unreachable { .. } | ConnectError::Throttled(_)
+                ))
+        )
+    }
+
     /// A stable word for machines: the `outcome` of the JSON lines.
     pub fn word(&self) -> &'static str {
         match self {

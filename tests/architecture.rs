@@ -72,6 +72,7 @@ const PURE: &[&str] = &[
     "src/ssh/known_hosts/standing.rs",
     "src/ssh/stage.rs",
     "src/ssh/error.rs",
+    "src/ssh/silence.rs",
     "src/ssh/target.rs",
     "src/tui/action.rs",
     "src/tui/app/",

@@ -138,6 +138,14 @@ fn plain_output_looks_as_in_tmux() {
     tmux.agrees("printed", shows("over"));
 }
 
+#[test]
+fn index_next_line_and_saved_charsets_are_as_in_tmux() {
+    let tmux = Tmux::start(
+        "printf 'one\\033Dtwo\\033Ethree\\033[24;1H\\033Elast\\033(0\\0337\\033(B and\\0338\\033(B over'; read end",
+    );
+    tmux.agrees("printed", shows("over"));
+}
+
 /// tmux's names for keys, where they differ from ours.
 fn tmux_name(key: &str) -> String {
     let (mods, name) = key.rsplit_once('-').map_or(("", key), |(mods, name)| (mods, name));

@@ -4,10 +4,14 @@
 
 pub mod support;
 
+#[path = "ssh_real/algorithms.rs"]
+mod algorithms;
 #[path = "ssh_real/channels.rs"]
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
+#[path = "ssh_real/cuts.rs"]
+mod cuts;
 #[path = "ssh_real/forward.rs"]
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
@@ -18,11 +22,21 @@ mod hostkeys_certificates;
 mod hostkeys_killed;
 #[path = "ssh_real/hostkeys_updates.rs"]
 mod hostkeys_updates;
+#[path = "ssh_real/jump.rs"]
+mod jump;
 #[path = "ssh_real/login.rs"]
 mod login;
+#[path = "ssh_real/proxy.rs"]
+mod proxy;
+#[path = "ssh_real/proxy_command.rs"]
+mod proxy_command;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
 mod sessions;
+#[path = "ssh_real/silence.rs"]
+mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[path = "ssh_real/tunnels.rs"]
+mod tunnels;

@@ -16,6 +16,7 @@ use std::process::Command;
 use lab::Lab;
 use rustix::process::Signal;
 use support::need;
+use support::proxy::{Proxy, Toxic};
 use support::sshd::Sshd;
 use tempfile::TempDir;
 use ui::{Modes, Screen, Ui};
@@ -293,4 +294,77 @@ fn a_mended_known_hosts_counts_when_the_user_tries_again() {
     });
     ui.keys("a");
     ui.wait_for("→ 2 hosts");
+}
+
+/// Servers behind proxies, which are what the user connects to.
+fn behind_proxies(names: &[&str]) -> (Lab, Vec<Proxy>) {
+    let lab = Lab::known(names);
+    let proxies: Vec<Proxy> = lab.servers.iter().map(|server| Proxy::to(server.port())).collect();
+    let (mut hosts, mut known) = (format!("[clusters.lab]\nhosts = {names:?}\n"), String::new());
+    for ((name, server), proxy) in names.iter().zip(&lab.servers).zip(&proxies) {
+        let (port, key) = (proxy.port(), server.client_key().display().to_string());
+        hosts.push_str(&format!(
+            "[hosts.{name}]\naddress = \"127.0.0.1\"\nport = {port}\nidentity = {key:?}\n"
+        ));
+        known.push_str(&format!("[127.0.0.1]:{port} {}\n", server.host_key(support::sshd::KeyKind::Ed25519)));
+    }
+    lab.write(".config/omnes/clusters.toml", &hosts);
+    lab.write(".ssh/known_hosts", &known);
+    (lab, proxies)
+}
+
+#[test]
+fn a_silent_host_is_shown_as_stalled_and_goes_on_with_what_was_typed() {
+    let (lab, proxies) = behind_proxies(&["alpha", "beta"]);
+    // The usual 15 s only where they are asked for.
+    let limit = match std::env::var_os("OMNES_TEST_REAL_TIME") {
+        Some(_) => 16,
+        None => {
+            lab.write(".ssh/config", "ServerAliveInterval 1\nServerAliveCountMax 1000\n");
+            60
+        }
+    };
+    let ui = lab.calm((30, 100));
+    proxies[1].set_both(Toxic::Stall);
+    let pulled = std::time::Instant::now();
+    ui.line("echo ty''ped");
+    ui.wait_for("→ 2 hosts, 1 stalled");
+    let shown = pulled.elapsed();
+    assert!(shown <= std::time::Duration::from_secs(limit), "{shown:?}");
+    let screen = ui.wait_for("beta · stalled ");
+    assert!(screen.contains("13 B unanswered") && screen.count("typed") == 1, "{}", screen.text());
+    ui.keys("C-a !");
+    ui.wait_for("▶● beta · stalled");
+    proxies[1].set_both(Toxic::Clear);
+    ui.wait("it goes on with what was typed", |screen| {
+        screen.count("typed") == 2 && screen.count("stalled") == 0 && screen.contains("→ 2 hosts")
+    });
+}
+
+#[test]
+fn lost_sessions_come_back_by_themselves_in_their_place_and_wait() {
+    let (mut lab, proxies) = behind_proxies(&["alpha", "beta"]);
+    lab.write(".config/omnes/config.toml", "[sessions]\nreconnect = \"auto\"\n");
+    let ui = lab.calm((30, 100));
+    ui.line("echo la''st words");
+    ui.wait("both said it", |screen| screen.count("last words") == 2);
+    proxies[0].reset();
+    ui.wait_for("alpha · closed: link lost · reconnects in");
+    let screen = ui.wait_for("alpha · waiting");
+    assert!(screen.contains("→ 1 of 2 hosts") && screen.count("last words") == 2, "{}", screen.text());
+    ui.line("echo mi''ssed");
+    ui.wait_for("missed");
+    ui.keys("C-a i");
+    ui.wait_for("→ 2 hosts");
+
+    // A host that is down for a while, and is back.
+    lab.servers[1].kill();
+    ui.wait_for("beta · closed: link lost");
+    ui.wait_for("→ 1 of 2 hosts");
+    lab.servers[1].restart();
+    ui.wait_for("beta · waiting");
+    ui.keys("C-a ! C-a i");
+    ui.wait_for("→ 2 hosts");
+    ui.line("echo ag''ain");
+    ui.wait("both hear", |screen| screen.count("again") == 2 && screen.count("missed") == 1);
 }

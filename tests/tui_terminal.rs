@@ -145,4 +145,41 @@ fn a_suspended_program_gives_the_terminal_to_the_shell_and_comes_back_with_fg() 
     });
     ui.line("echo $x-alive");
     ui.wait_for("kept-alive");
+
+    // Somebody else stops it, as `kill -TSTP` does.
+    let omnes = child_of(ui.pid());
+    kill_process(omnes, Signal::TSTP).expect("it lives");
+    ui.wait("the shell's own screen", |screen| screen.count("Stopped") == 2);
+    assert_eq!(ui.modes(), Modes::SANE);
+    ui.line("fg");
+    ui.wait_for("C-a ? help");
+    ui.line("echo $x-still");
+    ui.wait_for("kept-still");
+
+    // And in a way that nobody hears of. The shell takes its terminal without a word to the program.
+    kill_process(omnes, Signal::STOP).expect("it lives");
+    ui.wait_for("shell>");
+    ui.line("clear; fg");
+    ui.wait("all of it again", |screen| screen.contains("kept-still") && screen.contains("C-a ? help"));
+    ui.line("echo $x-yet");
+    ui.wait_for("kept-yet");
+}
+
+/// The process that a shell has started.
+fn child_of(shell: u32) -> Pid {
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).expect("it lives");
+    let first = children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("a child");
+    Pid::from_raw(first).expect("a process")
+}
+
+#[test]
+fn where_nothing_could_continue_it_a_stop_is_not_heeded() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    kill_process(Pid::from_raw(ui.pid() as i32).expect("a process"), Signal::TSTP).expect("it lives");
+    ui.line("echo go''es on");
+    ui.wait("both go on", |screen| screen.count("goes on") == 2);
+    ui.keys("C-a C-z");
+    ui.line("echo sti''ll");
+    ui.wait("both go on again", |screen| screen.count("still") == 2);
 }

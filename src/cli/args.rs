@@ -104,8 +104,8 @@ const KEYS_EXAMPLES: &str = "Examples:\n  omnes keys web                  known,
 const KEYS_NOTES: &str = "A host is asked for each type of key that omnes accepts, on a connection that ends before any login.\n\n\
     A host is known if known_hosts holds a key that it presents and none that speaks against another; new if it holds no \
     key of it; changed if the host presents another key than the one that is held; revoked if it presents a key that is \
-    marked so. Changed and revoked keys are never learned by --accept, and revoked ones are never replaced.\n\n\
-    Exit code, after what --accept and --replace did: 0 every host is known; 1 some are new, changed, revoked or not as \
+    marked so; certified if an authority that known_hosts names for it vouches for its key. Changed and revoked keys are never learned by --accept, and revoked ones are never replaced.\n\n\
+    Exit code, after what --accept and --replace did: 0 every host is known or certified; 1 some are new, changed, revoked or not as \
     --from has them; 2 usage; 3 some could not be asked; 130 interrupted.\n\n\
     Examples:\n  omnes keys web                  known, new, changed, revoked, unreachable\n  \
     omnes keys web --from keys.txt --accept";

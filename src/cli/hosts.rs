@@ -12,7 +12,7 @@ use super::{OwnFault, preferences};
 use crate::escape;
 use crate::hosts::{HostSet, Inventory, Member, Valued};
 use crate::outcome::Exit;
-use crate::ssh::{HostKeyPolicy, Origin, Resolved, UserEnvironment};
+use crate::ssh::{HostKeyPolicy, Origin, Resolved, Route, UserEnvironment};
 
 /// Prints what was asked for.
 pub(super) fn hosts(args: &HostsArgs) -> anyhow::Result<Exit> {
@@ -134,6 +134,10 @@ fn settled(member: &Member, resolved: &Resolved, line: &mut impl FnMut(&str, &st
     line("user", &target.user, &from(&origins.user, &member.user));
     line("address", &target.address, &from(&origins.address, &member.address));
     line("port", &target.port.to_string(), &from(&origins.port, &member.port));
+    let (kind, route) = route(&target.route);
+    if target.route != Route::Direct || origins.route != Origin::Default {
+        line(kind, &route, &from(&origins.route, &member.jump));
+    }
     line("known as", &target.key_name, &from(&origins.key_name, &member.address));
     let policy = match (&origins.policy, target.policy) {
         (Origin::Default, HostKeyPolicy::Strict) => "ask; headless strict",
@@ -148,7 +152,44 @@ fn settled(member: &Member, resolved: &Resolved, line: &mut impl FnMut(&str, &st
     for identity in &target.identities {
         line("key file", &identity.display().to_string(), configured);
     }
+    for certificate in &target.certificates {
+        line("certificate", &certificate.display().to_string(), "");
+    }
+    if let Some(agent) = &target.forward_agent {
+        line("agent for host", &agent.display().to_string(), "");
+    }
+    for (keyword, origin) in &origins.others {
+        line("says", keyword, &origin.to_string());
+    }
     for note in &resolved.notes {
         line("note", &note.to_string(), "");
+    }
+}
+
+/// How a host is reached, in a word and a line: jump hosts in the order in which they are passed.
+fn route(route: &Route) -> (&'static str, String) {
+    match route {
+        Route::Direct => ("jump", "none".to_owned()),
+        Route::Command(command) => ("proxy command", command.clone()),
+        Route::Jump(target) => {
+            let mut hops = Vec::new();
+            let mut next = Some(target);
+            let mut command = None;
+            while let Some(target) = next {
+                let port = if target.port == 22 { String::new() } else { format!(":{}", target.port) };
+                hops.push(format!("{}@{}{port}", target.user, target.address));
+                next = match &target.route {
+                    Route::Jump(target) => Some(target),
+                    Route::Command(said) => {
+                        command = Some(format!("`{said}`"));
+                        None
+                    }
+                    Route::Direct => None,
+                };
+            }
+            hops.extend(command);
+            hops.reverse();
+            ("jump", hops.join(" → "))
+        }
     }
 }

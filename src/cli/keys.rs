@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 
@@ -14,7 +15,7 @@ use crate::hosts::{Host, HostSet};
 use crate::outcome::{Exit, NotRun};
 use crate::run::keys::{Detail, Done, Look, Report, Seen, State};
 use crate::run::survey::{Found, Survey};
-use crate::ssh::known_hosts::{Listed, Swap, known_as, standings};
+use crate::ssh::known_hosts::{Listed, Standing, StoreError, Swap, known_as, standings};
 use crate::ssh::{ConnectError, Connector, HostKey, KnownHosts, Target, Tcp};
 
 /// A list of keys larger than this is a mistake, in bytes.
@@ -220,8 +221,10 @@ impl Keys {
     fn replaceable<'a>(&'a self, found: &'a Report) -> Vec<(&'a Host, Swap<'a>)> {
         let swap = |(host, target, look): (&'a Host, &'a Target, &'a Look)| {
             let (old, new) = look.replaceable()?;
-            let new = new.into_iter().map(|key| key.blob.as_slice()).collect();
-            Some((host, Swap { target, old, new }))
+            let all = look.keys.iter().map(|seen| seen.key.blob.as_slice());
+            let new: Vec<&[u8]> = new.into_iter().map(|key| key.blob.as_slice()).collect();
+            let beside = all.filter(|blob| !new.contains(blob)).collect();
+            Some((host, Swap { target, old, new, beside }))
         };
         let wanted: Vec<(&Host, Swap<'_>)> = self.looks(found).filter_map(swap).collect();
         let swaps: Vec<Swap<'_>> = wanted.iter().map(|(_, swap)| swap.clone()).collect();
@@ -270,31 +273,50 @@ fn hosts(n: usize) -> String {
 }
 
 /// What known_hosts and the list say about the keys of one host.
-fn judged(
-    store: &KnownHosts,
-    target: &Target,
-    keys: &[HostKey],
-    listed: Option<&mut Listed>,
-) -> Found<Look> {
-    let unreadable = |error: crate::ssh::known_hosts::StoreError| {
-        NotRun::Connect(ConnectError::HostKey(error.to_string()))
-    };
-    let verdicts = keys.iter().map(|key| store.check(target, &key.blob)).collect::<Result<Vec<_>, _>>();
-    let verdicts = verdicts.map_err(unreadable)?.into_iter();
-    let with_verdicts = keys.iter().zip(verdicts);
-    let judged: Vec<_> = with_verdicts
-        .map(|(key, verdict)| (key.algorithm.as_str(), key.fingerprint.as_str(), verdict))
-        .collect();
+fn judged(store: &KnownHosts, target: &Target, keys: &[HostKey], listed: Option<&mut Listed>) -> Found<Look> {
+    let stand = stand(store, target, keys);
+    let stand = stand.map_err(|error| NotRun::Connect(ConnectError::HostKey(error.to_string())))?;
     let listings = match listed {
-        None => vec![None; keys.len()],
+        None => vec![None; stand.len()],
         Some(listed) => {
-            let keys: Vec<(&str, &str)> = judged.iter().map(|(algorithm, print, _)| (*algorithm, *print)).collect();
-            listed.judge(&names(target), &keys).into_iter().map(Some).collect()
+            let named = |(key, _): &(&HostKey, _)| (key.algorithm.clone(), key.fingerprint.clone());
+            let named: Vec<(String, String)> = stand.iter().map(named).collect();
+            let named: Vec<(&str, &str)> =
+                named.iter().map(|(a, print)| (a.as_str(), print.as_str())).collect();
+            listed.judge(&names(target), &named).into_iter().map(Some).collect()
         }
     };
-    let seen = keys.iter().zip(standings(&judged)).zip(listings);
-    let seen = seen.map(|((key, standing), listing)| Seen { key: key.clone(), standing, listing });
-    Ok(Look { name: known_as(target), keys: seen.collect() })
+    let seen = |((key, standing), listing): ((&HostKey, _), _)| Seen { key: key.clone(), standing, listing };
+    Ok(Look { name: known_as(target), keys: stand.into_iter().zip(listings).map(seen).collect() })
+}
+
+/// How the keys of a host stand to known_hosts; those in certificates only where an authority of the host has to do with
+/// them.
+fn stand<'a>(
+    store: &KnownHosts,
+    target: &Target,
+    keys: &'a [HostKey],
+) -> Result<Vec<(&'a HostKey, Standing)>, StoreError> {
+    let (mut stand, mut plain, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys {
+        match &key.certificate {
+            Some(certificate) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                let vouched = Standing::of_certificate(store.vouch(target, certificate, now)?);
+                stand.extend(vouched.map(|standing| (key, standing)));
+            }
+            None => {
+                verdicts.push((
+                    key.algorithm.as_str(),
+                    key.fingerprint.as_str(),
+                    store.check(target, &key.blob)?,
+                ));
+                plain.push(key);
+            }
+        }
+    }
+    stand.extend(plain.into_iter().zip(standings(&verdicts)));
+    Ok(stand)
 }
 
 /// The names that a list from elsewhere may have for a host: as known_hosts has it, then as the user does.
@@ -403,7 +425,10 @@ mod tests {
             assert_eq!(question(Answers::NumberOrYes).is_confirmed_by(line), by_either, "{line:?}");
         }
         let prompt = question(Answers::Number).prompt();
-        assert_eq!(prompt, "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) ");
+        assert_eq!(
+            prompt,
+            "omnes: learn 3 keys of 3 hosts: web[1-3]? (type the number of hosts to confirm) "
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::select::{self, Wanted};
 use crate::hosts::{Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::limits;
-use crate::ssh::{HostKeyPolicy, Tcp, UserEnvironment};
+use crate::ssh::{ConnectError, HostKeyPolicy, Resolved, Tcp, UserEnvironment};
 
 /// The cluster that is opened where nothing is named.
 const DEFAULT: &str = "default";
@@ -43,7 +43,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
     select::tell_warnings(&inventory);
-    let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
+    let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     limits::raise_descriptors();
     let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target));
@@ -61,10 +61,10 @@ fn finder(inventory: Inventory, reach: Reach) -> Find {
     Arc::new(move |expression| {
         let members = Wanted::expression(expression).select(&inventory);
         let members = members.map_err(|error| screen::in_a_line(expression, &error))?;
-        let reached = |member: Member| {
-            let target = reach.resolve(&select::request(&member)).map(|resolved| resolved.target);
-            (member.host, target)
+        let resolved = reach.resolve_all(&members);
+        let reached = |(member, resolved): (Member, Result<Resolved, ConnectError>)| {
+            (member.host, resolved.map(|resolved| resolved.target))
         };
-        Ok(members.into_iter().map(reached).collect())
+        Ok(members.into_iter().zip(resolved).map(reached).collect())
     })
 }

@@ -2,24 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::time::Duration;
-
-use anyhow::bail;
+use std::sync::Arc;
 
 use super::args::SshArgs;
+use super::select;
 use crate::config::Config;
+use crate::hosts::Member;
 use crate::ssh::{
-    ConfigSource, ConnectError, HostKeyPolicy, Note, Origin, Overrides, Request, Resolved, Resolver,
+    ConfigSource, ConnectError, HostKeyPolicy, LocalMachine, Note, Overrides, Request, Resolved, Resolver,
     SshConfig, UserEnvironment,
 };
 
 /// Settles hosts into targets.
 pub(super) struct Reach {
     resolver: Resolver,
-    /// `--connect-timeout`, before everything else.
-    asked: Option<Duration>,
-    /// `[limits] connect_timeout`, after everything else.
-    preferred: Option<Duration>,
+    purpose: Purpose,
+}
+
+/// What is done on the hosts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A shell, or nothing but to look.
+    Any,
+    /// A command of the command line.
+    Command,
 }
 
 impl Reach {
@@ -30,30 +36,46 @@ impl Reach {
         environment: UserEnvironment,
         mode: HostKeyPolicy,
     ) -> anyhow::Result<Reach> {
-        if args.jump.is_some() {
-            bail!("-J: jump hosts are not supported yet; give hosts that can be reached directly");
-        }
         let source = ConfigSource::from(args.ssh_config.as_deref());
         let ssh_config = SshConfig::load(&source, &environment)?;
         let overrides = Overrides::new(args.user.clone(), args.port, args.identity.clone(), &args.option)?;
+        let overrides = match &args.jump {
+            Some(jump) => overrides.with_jump(jump)?,
+            None => overrides,
+        };
+        let shell = environment.variables.get("SHELL").map(String::as_str);
+        let machine = LocalMachine::new(config.match_exec, shell);
         let policy = config.host_keys.unwrap_or(mode);
-        Ok(Reach {
-            resolver: Resolver::new(ssh_config, overrides, environment, policy),
-            asked: args.connect_timeout,
-            preferred: config.limits.connect_timeout,
-        })
+        let resolver = Resolver::new(ssh_config, overrides, environment, policy)
+            .with_timeouts(args.connect_timeout, config.limits.connect_timeout)
+            .asking(Arc::new(machine));
+        Ok(Reach { resolver, purpose: Purpose::Any })
+    }
+
+    /// The same for a command of the command line: as in ssh, hosts whose configuration has one of its own
+    /// (`RemoteCommand`) are refused.
+    pub(super) fn for_command(self) -> Reach {
+        Reach { purpose: Purpose::Command, ..self }
     }
 
     /// One host, settled, or why it is not contacted.
     pub(super) fn resolve(&self, request: &Request) -> Result<Resolved, ConnectError> {
-        let mut resolved = self.resolver.resolve(request)?;
-        if let Some(timeout) = self.asked {
-            resolved.target.connect_timeout = timeout;
-            resolved.origins.connect_timeout = Origin::Option("--connect-timeout");
-        } else if let (Origin::Default, Some(timeout)) = (&resolved.origins.connect_timeout, self.preferred) {
-            resolved.target.connect_timeout = timeout;
+        let resolved = self.resolver.resolve(request)?;
+        if self.purpose == Purpose::Command && resolved.target.session.command.is_some() {
+            let place = resolved.origins.others.iter().find(|(keyword, _)| *keyword == "RemoteCommand");
+            let place = place.map_or_else(String::new, |(_, origin)| format!(" ({origin})"));
+            return Err(ConnectError::Unsupported(format!(
+                "RemoteCommand{place} together with a command of the command line; write -o RemoteCommand=none"
+            )));
         }
         Ok(resolved)
+    }
+
+    /// Several hosts; what they need from outside is asked for all of them at once.
+    pub(super) fn resolve_all(&self, members: &[Member]) -> Vec<Result<Resolved, ConnectError>> {
+        let requests: Vec<Request> = members.iter().map(select::request).collect();
+        self.resolver.prepare(&requests);
+        requests.iter().map(|request| self.resolve(request)).collect()
     }
 }
 

@@ -27,9 +27,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     }
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
-    let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?;
+    let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
     let members = wanted.select(&inventory)?;
-    let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
+    let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let limits = headless::limits_for(&args.how, &config, members.len(), DESCRIPTORS);
     let asker = Asker::headless();

@@ -8,14 +8,14 @@ use bytes::Bytes;
 
 use super::{OwnFault, headless};
 use crate::ask::BoxFuture;
-use crate::config::{Color, Config, ConfigError, Scope, Zoom};
+use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
 use crate::hosts::Host;
 use crate::outcome::Exit;
 use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
-use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Target};
-use crate::tui::app::{App, Options, Palette, ScopeDefault, ZoomHears};
+use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
+use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::TargetIndex;
 use crate::tui::event_loop::{self, Ended, Fleet};
@@ -62,6 +62,7 @@ impl Screen {
     pub(super) async fn show(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
         let (asker, questions) = asker();
         let connector = Connector::new(dial, Arc::new(asker), Arc::new(KnownHosts::new()));
+        let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
         let app = App::new(self.options, Size::DEFAULT);
@@ -100,6 +101,10 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         scope: match config.scope {
             Scope::All => ScopeDefault::All,
             Scope::Visible => ScopeDefault::Visible,
+        },
+        reconnect: match config.reconnect {
+            config::Reconnect::Ask => Reconnect::Ask,
+            config::Reconnect::Auto => Reconnect::Auto,
         },
         palette: match config.color {
             Color::Always => Palette::Colour,
@@ -154,9 +159,12 @@ impl Panes {
 impl Fleet for Panes {
     type Found = Vec<Reached>;
 
-    fn open(&mut self, session: SessionId, target: TargetIndex, size: Size) {
-        // Hosts are opened on the user's word alone; whoever tries again may have another password, or an agent that lives.
+    /// Whoever tries again may have another password, or an agent that lives.
+    fn pardon(&mut self) {
         self.connector.pardon();
+    }
+
+    fn open(&mut self, session: SessionId, target: TargetIndex, size: Size) {
         if let Some(target) = self.targets.get(target.0) {
             self.hub.open(session, target.clone(), size);
         }
@@ -216,6 +224,7 @@ mod tests {
         let usual = Options::default();
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
+        assert_eq!(example.reconnect, usual.reconnect);
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

@@ -45,7 +45,7 @@ pub(super) fn settle(
     select::tell_warnings(&inventory);
     let reach = Reach::new(ssh, &config, environment, HostKeyPolicy::Strict)?;
     let members = wanted.select(&inventory)?;
-    let resolved: Vec<_> = members.iter().map(|member| reach.resolve(&select::request(member))).collect();
+    let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     Ok(Settled {
         fanout: headless::fanout_for(args.fanout, &config, members.len(), DESCRIPTORS),

@@ -15,7 +15,7 @@ pub use read::read;
 pub use value::ConfigError;
 
 use crate::size::Size;
-use crate::ssh::HostKeyPolicy;
+use crate::ssh::{HostKeyPolicy, MatchExec};
 
 /// What the user prefers; `None` wherever the file is silent, so that each command has its own defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +30,12 @@ pub struct Config {
     pub zoom: Zoom,
     /// What the scope is at the start.
     pub scope: Scope,
+    /// `[sessions] reconnect`.
+    pub reconnect: Reconnect,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
+    /// `[ssh] match_exec`.
+    pub match_exec: MatchExec,
     /// `[limits]`.
     pub limits: Limits,
 }
@@ -82,6 +86,16 @@ pub enum Zoom {
     All,
     /// The zoomed pane alone.
     Alone,
+}
+
+/// What becomes of a session of the TUI whose link was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It stays closed until the user reconnects it.
+    #[default]
+    Ask,
+    /// It comes back by itself.
+    Auto,
 }
 
 /// Who hears a broadcast while there are pages.

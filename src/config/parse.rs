@@ -6,11 +6,11 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Limits, Place, Scope, Zoom};
+use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
-use crate::ssh::HostKeyPolicy;
+use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 7] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "limits"];
+const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -52,6 +52,24 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 match key.key {
                     "color" => config.color = color(&key)?,
                     _ => return Err(key.unknown(" in [theme]", &["color"])),
+                }
+            }
+        }
+        "ssh" => {
+            for key in item.table()? {
+                match key.key {
+                    "match_exec" => config.match_exec = match_exec(&key)?,
+                    _ => return Err(key.unknown(" in [ssh]", &["match_exec"])),
+                }
+            }
+        }
+        "sessions" => {
+            for key in item.table()? {
+                match key.key {
+                    "reconnect" => {
+                        config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
+                    }
+                    _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
                 }
             }
         }
@@ -99,6 +117,13 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
 fn host_keys(item: &Item) -> Result<HostKeyPolicy, ConfigError> {
     use HostKeyPolicy::*;
     word(item, &[("ask", Ask), ("strict", Strict), ("accept-new", AcceptNew)])
+}
+
+fn match_exec(item: &Item) -> Result<MatchExec, ConfigError> {
+    Ok(match item.yes_or_no()? {
+        true => MatchExec::Allowed,
+        false => MatchExec::Refused,
+    })
 }
 
 fn color(item: &Item) -> Result<Color, ConfigError> {
@@ -160,6 +185,10 @@ detach = "M-x"
 zoom = []
 [theme]
 color = "never"
+[ssh]
+match_exec = true
+[sessions]
+reconnect = "auto"
 [limits]
 fanout = 64
 connect_timeout = 2.5
@@ -171,7 +200,9 @@ min_tile = "60x10"
         let config = parse("config.toml", text).expect("a good file");
         assert_eq!(config.prefix.map(|prefix| prefix.value).as_deref(), Some("C-b"));
         assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
+        assert_eq!(config.match_exec, MatchExec::Allowed);
         assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
+        assert_eq!(config.reconnect, Reconnect::Auto);
         assert_eq!(
             config.keys[0],
             Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
@@ -187,9 +218,11 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
+        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
+        assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).filter(|key| !["keys", "theme", "limits"].contains(key)) {
+        for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }
@@ -202,8 +235,13 @@ min_tile = "60x10"
                 "[limits]\nfanot = 1",
                 "config.toml:2:1: unknown key `fanot` in [limits]; did you mean `fanout`?",
             ),
+            (
+                "[sessions]\nreconnect = \"no\"",
+                "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
+            ),
             ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
+            ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),
             ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),
             ("[limits]\nfanout = 0", "config.toml:2:10: `fanout` is 0; write a number of hosts, 1 or more"),
             ("[limits]\nfanout = -1", "config.toml:2:10: `fanout` is -1; write a number of hosts, 1 or more"),

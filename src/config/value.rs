@@ -96,6 +96,13 @@ impl<'a> Item<'a> {
         }
     }
 
+    pub(super) fn yes_or_no(&self) -> Result<bool, ConfigError> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong("true or false")),
+        }
+    }
+
     pub(super) fn number(&self, allowed: Range<u64>, wanted: &str) -> Result<usize, ConfigError> {
         let number = match self.value.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),

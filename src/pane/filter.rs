@@ -12,6 +12,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::budget::{Budget, Work};
 use super::characters::Characters;
+use super::charset::Charsets;
 use crate::escape;
 use crate::size::Size;
 
@@ -19,6 +20,8 @@ const ESC: u8 = 0x1b;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
 const BEL: u8 = 0x07;
+const SO: u8 = 0x0e;
+const SI: u8 = 0x0f;
 
 /// The longest control sequence in bytes, its first and last apart; longer ones are swallowed whole. 32 parameters of
 /// five digits, the most the emulator takes, fit.
@@ -36,8 +39,8 @@ enum State {
     #[default]
     Text,
     Escape,
-    /// After `ESC` and an intermediate byte: charsets and the like, which the emulator does not draw by.
-    EscapeMore,
+    /// After `ESC` and an intermediate byte: a character set, if that is the only one.
+    EscapeMore(u8),
     Control,
     /// An OSC string, kept.
     Osc,
@@ -54,6 +57,9 @@ pub(super) struct Filter {
     /// The sequence or OSC string under way; bounded by [`SEQUENCE_BYTES`] and [`STRING_BYTES`].
     held: Vec<u8>,
     characters: Characters,
+    charsets: Charsets,
+    /// What DECSC saved of them, for DECRC.
+    saved_charsets: Charsets,
     size: Size,
     budget: Budget,
     title: Option<String>,
@@ -65,6 +71,8 @@ impl Filter {
             state: State::Text,
             held: Vec::new(),
             characters: Characters::default(),
+            charsets: Charsets::default(),
+            saved_charsets: Charsets::default(),
             size,
             budget: Budget::new(size),
             title: None,
@@ -113,16 +121,34 @@ impl Filter {
         if self.characters.is_unfinished() {
             return self.characters.finish(input[0], out);
         }
-        match memchr(ESC, input).unwrap_or(input.len()) {
+        match memchr3(ESC, SI, SO, input).unwrap_or(input.len()) {
             0 => {
-                self.state = State::Escape;
+                match input[0] {
+                    SI => self.charsets.shift_in(),
+                    SO => self.charsets.shift_out(),
+                    _ => self.state = State::Escape,
+                }
                 1
             }
-            end => {
+            end if self.charsets.is_ascii() => {
                 self.characters.pass(&input[..end], out);
                 end
             }
+            end => self.drawn(&input[..end], out),
         }
+    }
+
+    /// Text while line drawing is chosen; characters beyond ASCII pass as ever. Returns how many bytes it took.
+    fn drawn(&mut self, text: &[u8], out: &mut Vec<u8>) -> usize {
+        let ascii = text.iter().take_while(|byte| byte.is_ascii()).count();
+        if ascii > 0 {
+            self.characters.begin();
+            text[..ascii].iter().for_each(|&byte| self.charsets.draw(byte, out));
+            return ascii;
+        }
+        let other = text.iter().take_while(|byte| !byte.is_ascii()).count();
+        self.characters.pass(&text[..other], out);
+        other
     }
 
     /// A string up to its end: CAN, SUB, the ESC of its terminator, or BEL where it is an OSC.
@@ -185,17 +211,20 @@ impl Filter {
                 self.release();
                 self.state = State::Escape;
             }
+            SI => self.charsets.shift_in(),
+            SO => self.charsets.shift_out(),
             // Control characters act at once, even within a sequence.
             0x00..=0x1f => out.push(byte),
             0x7f.. => {}
             _ => match self.state {
                 State::Escape => self.escape(byte, out),
                 State::Control => self.control(byte, out),
-                _ => {
-                    if byte >= 0x30 {
-                        self.state = State::Text;
-                    }
+                State::EscapeMore(slot) if byte >= 0x30 => {
+                    self.charsets.designate(slot, byte);
+                    self.state = State::Text;
                 }
+                // A second intermediate byte: nothing that we know.
+                _ => self.state = State::EscapeMore(0),
             },
         }
     }
@@ -211,12 +240,26 @@ impl Filter {
             b'[' => State::Control,
             b']' => State::Osc,
             b'P' | b'X' | b'^' | b'_' => State::Swallow,
-            0x20..=0x2f => State::EscapeMore,
+            0x20..=0x2f => State::EscapeMore(byte),
             b'c' => {
                 self.reset_terminal(out);
                 State::Text
             }
+            // IND and NEL, in the words of the emulator.
+            b'D' => {
+                out.push(b'\n');
+                State::Text
+            }
+            b'E' => {
+                out.extend_from_slice(b"\r\n");
+                State::Text
+            }
             b'7' | b'8' | b'=' | b'>' | b'M' | b'g' => {
+                match byte {
+                    b'7' => self.saved_charsets = self.charsets,
+                    b'8' => self.charsets = self.saved_charsets,
+                    _ => {}
+                }
                 out.extend_from_slice(&[ESC, byte]);
                 State::Text
             }
@@ -226,6 +269,7 @@ impl Filter {
 
     /// RIS. The emulator does not track focus events, so their mode is reset beside it.
     fn reset_terminal(&mut self, out: &mut Vec<u8>) {
+        (self.charsets, self.saved_charsets) = Default::default();
         if self.budget.pay(self.cells(), Work::Allocate) {
             out.extend_from_slice(b"\x1b[?1004l\x1bc");
         }
@@ -360,7 +404,7 @@ mod tests {
             ("\x1b[1;31mred\x1b[m", "\\u{1b}[1;31mred\\u{1b}[m"),
             ("\x1b[?1049h\x1b[?25l", "\\u{1b}[?1049h\\u{1b}[?25l"),
             ("\x1b7\x1b8\x1bM", "\\u{1b}7\\u{1b}8\\u{1b}M"),
-            ("\x1b(0\x1b#8\x1bZ\x1bkname\x1b\\", "name"),
+            ("\x1b(B\x1b#8\x1bZ\x1bkname\x1b\\", "name"),
             ("\x1bc", "\\u{1b}[?1004l\\u{1b}c"),
             ("\x1b[3J", "\\u{1b}[>3J"),
             ("\x1b[J\x1b[?2J\x1b[9J", "\\u{1b}[0J\\u{1b}[2J"),
@@ -373,6 +417,22 @@ mod tests {
             ("\x1b[3\n1m\x1b[5\x18ok\x1b[7\x1b[8m", "\\n\\u{1b}[31mok\\u{1b}[8m"),
         ] {
             assert_eq!(passed(input), output.replace("\\\\", "\\"), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn boxes_are_drawn() {
+        for (input, output) in [
+            ("\x1b(0lqk\x1b(B lqk", "┌─┐ lqk"),
+            ("\x1b)0a\x0ex x\x0fx", "a│ │x"),
+            ("\x1b(0é_tX~\u{2500}\x1b(B~", "é ├X·─~"),
+            ("\x1b(0\x1b7\x1b(Bq\x1b8q", "\\u{1b}7q\\u{1b}8─"),
+            ("\x1b(0\x1bcq", "\\u{1b}[?1004l\\u{1b}cq"),
+            ("\x1b(A\x1b*0\x1b($0\x1b#8q", "q"),
+            ("a\x1bDb\x1bEc", "a\\nb\\r\\nc"),
+            ("\x1b[\x0e1m\x1b)0q", "\\u{1b}[1m─"),
+        ] {
+            assert_eq!(passed(input), output, "{input:?}");
         }
     }
 

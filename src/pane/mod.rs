@@ -8,6 +8,7 @@
 mod budget;
 mod cell;
 mod characters;
+mod charset;
 mod digest;
 mod emulator;
 mod encode;

@@ -41,6 +41,8 @@ pub struct Look {
 pub enum State {
     /// It presents a key that is held, and none that speaks against it.
     Known,
+    /// An authority vouches for it, which counts more than what is held.
+    Certified,
     /// No key of it is held.
     New,
     /// It presents another key than the one that is held.
@@ -54,6 +56,7 @@ impl State {
     pub fn word(self) -> &'static str {
         match self {
             State::Known => "known",
+            State::Certified => "certified",
             State::New => "new",
             State::Changed => "changed",
             State::Revoked => "revoked",
@@ -67,6 +70,8 @@ impl Look {
         let has = |of: fn(&Standing) -> bool| self.keys.iter().any(|seen| of(&seen.standing));
         if has(|standing| matches!(standing, Standing::Revoked(_))) {
             State::Revoked
+        } else if has(|standing| *standing == Standing::Certified) {
+            State::Certified
         } else if has(|standing| matches!(standing, Standing::Changed(_))) {
             State::Changed
         } else if has(|standing| *standing == Standing::Known) {
@@ -117,7 +122,8 @@ impl Look {
 
     /// Nothing about the host needs a word.
     fn is_well(&self) -> bool {
-        self.state() == State::Known && matches!(self.listing(), None | Some(Listing::Match))
+        matches!(self.state(), State::Known | State::Certified)
+            && matches!(self.listing(), None | Some(Listing::Match))
     }
 }
 
@@ -172,13 +178,15 @@ impl Report {
 
     fn in_state(&self, state: State) -> impl Iterator<Item = &Host> {
         let all = self.hosts.iter().zip(&self.found);
-        all.filter(move |(_, found)| found.as_ref().is_ok_and(|look| look.state() == state)).map(|(host, _)| host)
+        all.filter(move |(_, found)| found.as_ref().is_ok_and(|look| look.state() == state))
+            .map(|(host, _)| host)
     }
 
     /// The hosts that the list says this about.
     fn listed(&self, listing: Listing) -> impl Iterator<Item = &Host> {
         let all = self.hosts.iter().zip(&self.found);
-        let says = move |found: &Found<Look>| found.as_ref().is_ok_and(|look| look.listing() == Some(listing));
+        let says =
+            move |found: &Found<Look>| found.as_ref().is_ok_and(|look| look.listing() == Some(listing));
         all.filter(move |(_, found)| says(found)).map(|(host, _)| host)
     }
 
@@ -190,7 +198,7 @@ impl Report {
                 let _ = writeln!(text, "{label:<20}{:>6}  {set}", set.len());
             }
         };
-        for state in [State::Known, State::New, State::Changed, State::Revoked] {
+        for state in [State::Known, State::Certified, State::New, State::Changed, State::Revoked] {
             row(state.word(), &self.in_state(state).cloned().collect());
         }
         let failed = self.hosts.iter().zip(&self.found).filter_map(|(host, found)| match found {
@@ -237,7 +245,7 @@ fn push_keys(text: &mut String, host: &Host, look: &Look, detail: Detail) {
         let spoken_of = seen.listing.is_some_and(|listing| listing != Listing::Match);
         if detail == Detail::Needed
             && !spoken_of
-            && matches!(seen.standing, Standing::Known | Standing::Further)
+            && (look.is_well() || matches!(seen.standing, Standing::Known | Standing::Further))
         {
             continue;
         }
@@ -245,9 +253,12 @@ fn push_keys(text: &mut String, host: &Host, look: &Look, detail: Detail) {
             Standing::Known => ("known", String::new()),
             Standing::Further => ("further", String::new()),
             Standing::New => ("new", String::new()),
+            Standing::Certified => ("certified", String::new()),
+            Standing::Void(why) => ("void", format!(": {why}")),
             Standing::Revoked(at) => ("revoked", format!(" ({at})")),
             Standing::Changed(held) => {
-                let held = held.iter().map(|old| format!("{} {} ({})", old.algorithm, old.fingerprint, old.at));
+                let held =
+                    held.iter().map(|old| format!("{} {} ({})", old.algorithm, old.fingerprint, old.at));
                 ("changed", format!(", held: {}", held.collect::<Vec<_>>().join(", ")))
             }
         };

@@ -6,6 +6,7 @@ use crate::ssh::{ConnectError, Place, Stage};
 
 const ED: &str = "ssh-ed25519";
 const RSA: &str = "ssh-rsa";
+const CERT: &str = "ssh-ed25519-cert-v01@openssh.com";
 
 fn place(line: usize) -> Place {
     Place { file: Path::new("known_hosts").into(), line }
@@ -16,7 +17,8 @@ fn held(algorithm: &'static str, fingerprint: &str) -> HeldKey {
 }
 
 fn seen(algorithm: &str, fingerprint: &str, standing: Standing) -> Seen {
-    let key = HostKey { algorithm: algorithm.into(), blob: fingerprint.into(), fingerprint: fingerprint.into() };
+    let (algorithm, blob, fingerprint) = (algorithm.into(), fingerprint.into(), fingerprint.into());
+    let key = HostKey { algorithm, blob, fingerprint, certificate: None };
     Seen { key, standing, listing: None }
 }
 
@@ -45,6 +47,13 @@ fn a_host_has_the_worst_state_of_its_keys() {
         (vec![known(), changed()], State::Changed),
         (vec![changed(), revoked(), known()], State::Revoked),
         (vec![revoked(), further()], State::Revoked),
+        (vec![seen(CERT, "E", Standing::Certified), changed()], State::Certified),
+        (vec![seen(CERT, "E", Standing::Certified), revoked()], State::Revoked),
+        (vec![seen(CERT, "E", Standing::Void("it has expired".into())), known()], State::Known),
+        (
+            vec![seen(CERT, "E", Standing::Void("it has expired".into())), seen(ED, "E", Standing::New)],
+            State::New,
+        ),
     ] {
         assert_eq!(look(keys.clone()).state(), state, "{keys:?}");
     }
@@ -78,10 +87,16 @@ fn changed_keys_are_replaced_revoked_ones_never() {
     let both = Some((vec!["OLD", "OLDER"], vec!["E", "R"]));
     for (keys, expected) in [
         (vec![ed(changed()), rsa(changed())], both),
-        (vec![ed(Standing::Known), rsa(Standing::Changed(vec![held(RSA, "OLD")]))], Some((vec!["OLD"], vec!["R"]))),
+        (
+            vec![ed(Standing::Known), rsa(Standing::Changed(vec![held(RSA, "OLD")]))],
+            Some((vec!["OLD"], vec!["R"])),
+        ),
         (vec![ed(Standing::New)], None),
         (vec![ed(changed()), rsa(Standing::Revoked(place(1)))], None),
-        (vec![listed(ed(changed()), Match), listed(rsa(changed()), Unlisted)], Some((vec!["OLD", "OLDER"], vec!["E"]))),
+        (
+            vec![listed(ed(changed()), Match), listed(rsa(changed()), Unlisted)],
+            Some((vec!["OLD", "OLDER"], vec!["E"])),
+        ),
         (vec![listed(ed(changed()), Match), listed(rsa(changed()), Mismatch)], None),
     ] {
         let look = look(keys.clone());
@@ -169,7 +184,9 @@ fn the_exit_code_tells_known_from_not_known_from_not_asked() {
 fn lines() -> Vec<serde_json::Value> {
     let learned: HostSet = "web3".parse().unwrap();
     let text = report().json(&Done { learned, ..Done::default() }, Exit::Failed);
-    text.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+    text.split_inclusive(|byte| *byte == b'\n')
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
 }
 
 #[test]
@@ -193,7 +210,8 @@ fn the_page_describes_every_field() {
         let event = line["event"].as_str().expect("a word");
         let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`")));
         let section = section.unwrap_or_else(|| panic!("no section for {event}"));
-        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event") {
+        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event")
+        {
             assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
         }
     }

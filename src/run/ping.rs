@@ -133,7 +133,9 @@ impl Report {
 
     /// All in one line: `46 reached: web[01-46]; 1 unreachable (tcp): web48`.
     pub fn summary(&self) -> String {
-        tally::line(self.hosts.iter().zip(&self.found).map(|(host, found)| match found {
+        let mut all: Vec<(&Host, &Found<Phases>)> = self.hosts.iter().zip(&self.found).collect();
+        all.sort_by_key(|(_, found)| found.is_err());
+        tally::line(all.into_iter().map(|(host, found)| match found {
             Ok(_) => (host, "reached".to_owned()),
             Err(why) => (host, tally::kind(why)),
         }))

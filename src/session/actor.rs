@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::outcome::{NotRun, Outcome, Unknown};
 use crate::size::Size;
 use crate::ssh::{
-    ChannelEvent, ChannelInput, ChannelOutput, ConnectError, Connector, Link, Progress, Stage, StartError,
-    Target,
+    Channel, ChannelEvent, ChannelInput, ChannelOutput, ConnectError, Connector, Link, Progress, Pulse,
+    Stage, StartError, Target,
 };
 
 use super::mailbox::{Listener, Mailbox};
@@ -198,7 +198,7 @@ impl Actor {
         let outcome = tokio::select! {
             biased;
             () = end.cancelled() => Outcome::Unknown(Unknown::Killed),
-            outcome = self.serve(channel.input, channel.output, inputs, sizes) => outcome,
+            outcome = self.serve(channel, link.pulse(), inputs, sizes) => outcome,
         };
         link.close().await;
         outcome
@@ -216,18 +216,26 @@ impl Actor {
         Ok((link, channel))
     }
 
-    /// Reads and writes side by side until the shell's end.
+    /// Reads and writes side by side until the shell's end, and tells meanwhile whether the host answers.
     async fn serve(
         &self,
-        input: ChannelInput,
-        output: ChannelOutput,
+        channel: Channel,
+        pulse: Pulse,
         inputs: mpsc::Receiver<Bytes>,
         sizes: watch::Receiver<Size>,
     ) -> Outcome {
-        let write = self.write(input, inputs, sizes);
+        let write = self.write(channel.input, inputs, sizes);
         tokio::select! {
-            outcome = self.read(output) => outcome,
+            outcome = self.read(channel.output) => outcome,
             never = write => match never {},
+            never = self.watch(pulse) => match never {},
+        }
+    }
+
+    async fn watch(&self, mut pulse: Pulse) -> std::convert::Infallible {
+        loop {
+            let told = pulse.changed().await;
+            self.voice.say(told.map_or(SessionEvent::Resumed, SessionEvent::Stalled));
         }
     }
 

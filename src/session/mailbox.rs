@@ -80,7 +80,7 @@ impl Listener {
     }
 
     /// Puts an event that is no output into a mailbox. These never wait: a session has few of them by nature, a dozen
-    /// stages and questions in its life and one `Written` for each input it was handed.
+    /// stages and questions in its life, one `Written` for each input it was handed, a stall each 15 s at most.
     pub fn post_now(&self, mailbox: &Arc<Mailbox>, event: SessionEvent) {
         let newly_listed = {
             let mut queue = lock(&mailbox.queue);

@@ -8,6 +8,7 @@ mod mailbox;
 mod state;
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -44,6 +45,10 @@ pub enum SessionEvent {
     Ready,
     /// The host said this.
     Output(Bytes),
+    /// The host owes an answer and has been silent for so long; the session goes on, and what is typed is on its way.
+    Stalled(Duration),
+    /// A stalled host is heard again.
+    Resumed,
     /// The input handed over last has gone to the transport; the next may follow. There is at most one under way.
     Written,
     /// It is over; how. The id is dead from now on, a reconnect is a new session.

@@ -32,7 +32,13 @@ impl SessionState {
             (_, SessionEvent::Asking) => SessionState::Asking,
             (_, SessionEvent::Ready) => SessionState::Ready,
             (_, SessionEvent::Closed(outcome)) => SessionState::Closed(outcome.clone()),
-            (same, SessionEvent::Output(_) | SessionEvent::Written) => same,
+            (
+                same,
+                SessionEvent::Output(_)
+                | SessionEvent::Written
+                | SessionEvent::Stalled(_)
+                | SessionEvent::Resumed,
+            ) => same,
         }
     }
 

@@ -329,11 +329,17 @@ pub(super) struct Hub {
     boxes: Mutex<HashMap<ChannelId, Arc<Mailbox>>>,
     /// Which channels the host may open: none, or some to the user's agent.
     pub(super) lender: Lender,
+    /// What the host said when it refused channels, by reason code (RFC 4254 section 5.1); the last [`REFUSALS`].
+    refusals: Mutex<VecDeque<(u32, Option<String>)>>,
 }
+
+/// Refusals that are kept for those who asked for the channels.
+const REFUSALS: usize = 16;
 
 impl Hub {
     pub(super) fn new(control: Arc<Control>) -> Arc<Hub> {
-        Arc::new(Hub { control, boxes: Mutex::default(), lender: Lender::default() })
+        let (boxes, lender, refusals) = Default::default();
+        Arc::new(Hub { control, boxes, lender, refusals })
     }
 
     fn boxes(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<Mailbox>>> {
@@ -370,6 +376,28 @@ impl Hub {
         if mailbox.mail().claimed {
             self.boxes().remove(&id);
         }
+    }
+
+    /// The host refused a channel in these words. It does not say whose channel in a way that we could tell, so where
+    /// several refusals for one reason differ, none of their words counts.
+    pub(super) fn refused(&self, reason: u32, words: String) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = Some(words).filter(|words| !words.is_empty());
+        if refusals.iter().any(|(code, other)| *code == reason && *other != said) {
+            said = None;
+            refusals.iter_mut().filter(|(code, _)| *code == reason).for_each(|(_, other)| *other = None);
+        }
+        if refusals.len() == REFUSALS {
+            refusals.pop_front();
+        }
+        refusals.push_back((reason, said));
+    }
+
+    /// What the host said to a refusal for this reason, if that is known; asked once by each who was refused.
+    pub(super) fn refusal(&self, reason: u32) -> Option<String> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = refusals.iter().position(|(code, _)| *code == reason)?;
+        refusals.remove(at)?.1
     }
 
     /// The link is gone, and every channel with it.

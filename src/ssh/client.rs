@@ -48,10 +48,32 @@ pub(super) fn describe(error: &russh::Error) -> String {
         russh::Error::NoCommonAlgo { kind, ours, theirs } => no_common(kind, ours, theirs),
         russh::Error::Disconnect | russh::Error::HUP => "the host closed the connection".to_owned(),
         russh::Error::SendError | russh::Error::RecvError => "the connection has ended".to_owned(),
+        russh::Error::Join(_) => FAULT.to_owned(),
         russh::Error::Version => "what answers is no SSH server".to_owned(),
+        russh::Error::Inconsistent
+        | russh::Error::IndexOutOfBounds
+        | russh::Error::PacketSize(_)
+        | russh::Error::SshEncoding(_)
+        | russh::Error::SshKey(_)
+        | russh::Error::Keys(_)
+        | russh::Error::Utf8(_)
+        | russh::Error::Decompress(_)
+        | russh::Error::KexInit
+        | russh::Error::Kex => {
+            format!(
+                "the host does not keep to the SSH protocol ({})",
+                escape::text(&error.to_string(), WORDS)
+            )
+        }
+        russh::Error::PacketAuth | russh::Error::DecryptionError => {
+            "a packet was changed on its way, or the host does not keep to the SSH protocol".to_owned()
+        }
         error => escape::text(&error.to_string(), WORDS),
     }
 }
+
+/// What is said where a connection's task has panicked: that host is lost, and the others go on.
+const FAULT: &str = "a fault in omnes ended the connection; please report it, with what --debug FILE says";
 
 /// What to say, and what to do, where host and we have nothing of one kind in common.
 fn no_common(kind: &AlgorithmKind, ours: &[String], theirs: &[String]) -> String {
@@ -66,7 +88,7 @@ fn no_common(kind: &AlgorithmKind, ours: &[String], theirs: &[String]) -> String
     let list = |names: &[String]| {
         let extension = |name: &&String| !name.starts_with("ext-info-") && !name.starts_with("kex-strict-");
         let names: Vec<&str> = names.iter().filter(extension).map(String::as_str).collect();
-        escape::text(&names.join(", "), WORDS)
+        if names.is_empty() { "none".to_owned() } else { escape::text(&names.join(", "), WORDS) }
     };
     let (ours, theirs) = (list(ours), list(theirs));
     format!(
@@ -76,7 +98,7 @@ fn no_common(kind: &AlgorithmKind, ours: &[String], theirs: &[String]) -> String
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.control.lose("the connection has ended");
+        self.control.lose(if std::thread::panicking() { FAULT } else { "the connection has ended" });
         let why = self.control.lost().unwrap_or_default();
         self.hub.lost(&why);
         self.control.finish();
@@ -113,6 +135,18 @@ impl Handler for Client {
         _: &mut Session,
     ) -> Result<(), ClientError> {
         self.hub.opened(id);
+        Ok(())
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        words: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), ClientError> {
+        self.hub.refused(reason.code(), escape::text(words, WORDS));
         Ok(())
     }
 

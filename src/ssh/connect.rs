@@ -13,12 +13,12 @@ use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::{Clock, Progress};
 use super::connector::Shared;
-use super::dial::Hop;
 use super::hostkey::{KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
 use super::rotation::{self, Rotation};
+use super::route::{self, Routed};
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 
@@ -104,10 +104,7 @@ async fn attempt(
 ) -> Result<Link, Setback> {
     let known = shared.keys.algorithms_for(target);
     let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
-    clock.enter(Stage::Resolve);
-    let hop = Hop::from(&**target);
-    let stream = shared.dial.dial(&hop, &Stages(clock)).await.map_err(Setback::Final)?;
-    clock.enter(Stage::Banner);
+    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
@@ -126,7 +123,7 @@ async fn attempt(
     rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
-    control.establish();
+    control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
     Ok(Link {
         handle,
@@ -147,7 +144,8 @@ pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
         ClientError::Russh(error) => error,
     };
     let stage = control.clock().stage();
-    let said = if stage == Stage::Banner { control.preamble() } else { String::new() };
+    let before = matches!(stage, Stage::Banner | Stage::Proxy);
+    let said = if before { control.preamble() } else { String::new() };
     if said.contains("MaxStartups") || said.contains("Not allowed at this time") {
         return Setback::TurnedAway(ConnectError::Throttled(format!("the host says `{said}`")));
     }
@@ -160,7 +158,9 @@ pub(super) fn setback(error: ClientError, control: &Control) -> Setback {
         why.push_str(&format!("; it says `{said}`"));
     }
     let error = ConnectError::Unreachable { stage, why };
-    if closed && !control.dismissed() { Setback::TurnedAway(error) } else { Setback::Final(error) }
+    // A command that ends has said its word; only a server turns away.
+    let open_to_more = stage != Stage::Proxy && !control.dismissed();
+    if closed && open_to_more { Setback::TurnedAway(error) } else { Setback::Final(error) }
 }
 
 /// Lets a dialer tell the clock its stages.

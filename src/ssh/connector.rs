@@ -10,8 +10,10 @@ use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
 use super::hostkey::{Asking, HostKeys};
+use super::jump::Jumps;
 use super::keys::KeyFiles;
 use super::link::Link;
+use super::silence::Silence;
 use super::tuning::Tuning;
 use super::{ConnectError, Target};
 use crate::ask::Ask;
@@ -33,6 +35,7 @@ pub(super) struct Shared {
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
     pub(super) tuning: Tuning,
+    pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
     pub(super) learning: Arc<Mutex<()>>,
     /// The questions about host keys.
@@ -50,6 +53,7 @@ impl Connector {
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
             tuning: Tuning::default(),
+            jumps: Jumps::default(),
             learning: Arc::default(),
             asking: Asking::default(),
             ask,
@@ -60,6 +64,15 @@ impl Connector {
     /// What its hosts share.
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The same, for links whose silence is treated like this; [`Silence::Ends`] where nobody says. To be called before the
+    /// connector is shared.
+    pub fn with_silence(mut self, silence: Silence) -> Connector {
+        let shared =
+            Arc::get_mut(&mut self.shared).expect("a connector that is being made is not shared yet");
+        shared.tuning = Tuning::new(silence);
+        self
     }
 
     /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;

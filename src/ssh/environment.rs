@@ -19,6 +19,8 @@ pub struct UserEnvironment {
     pub agent: Option<PathBuf>,
     /// The environment, for `${NAME}` and `IdentityAgent $NAME`; what is not UTF-8 is left out.
     pub variables: HashMap<String, String>,
+    /// The homes of all users of `/etc/passwd`, for `~user`.
+    pub homes: HashMap<String, PathBuf>,
     /// Those of OpenSSH's usual key files that exist, in its order.
     pub usual_identities: Vec<PathBuf>,
 }
@@ -33,7 +35,8 @@ impl UserEnvironment {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let uid = rustix::process::getuid().as_raw();
-        let (name, directory) = passwd(&fs::read_to_string("/etc/passwd").unwrap_or_default(), uid);
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let (name, directory) = passwd(&users, uid);
         let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).cloned();
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.or(directory).unwrap_or_else(|| PathBuf::from("/"));
@@ -49,6 +52,7 @@ impl UserEnvironment {
                 .map(|name| home.join(".ssh").join(name))
                 .filter(|path| path.exists())
                 .collect(),
+            homes: homes(&users),
             home,
             variables,
         }
@@ -64,6 +68,21 @@ fn passwd(text: &str, uid: u32) -> (Option<String>, Option<PathBuf>) {
     (field(0).map(|name| (*name).to_owned()), field(5).map(PathBuf::from))
 }
 
+/// The homes in the text of `/etc/passwd`; the first entry of a name counts.
+fn homes(text: &str) -> HashMap<String, PathBuf> {
+    let mut homes = HashMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let mut fields = line.split(':');
+        if let (Some(name), Some(home)) = (fields.next(), fields.nth(4))
+            && !name.is_empty()
+            && !home.is_empty()
+        {
+            homes.entry(name.to_owned()).or_insert_with(|| PathBuf::from(home));
+        }
+    }
+    homes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +92,7 @@ mod tests {
         let text = "root:x:0:0:root:/root:/bin/bash\n# odd\nme:x:1000:1000::/home/me:/bin/sh\n";
         assert_eq!(passwd(text, 1000), (Some("me".to_owned()), Some(PathBuf::from("/home/me"))));
         assert_eq!(passwd(text, 7), (None, None));
+        assert_eq!(homes(text).get("root"), Some(&PathBuf::from("/root")));
+        assert_eq!(homes(text).len(), 2);
     }
 }

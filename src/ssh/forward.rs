@@ -78,8 +78,10 @@ impl Loan {
     pub(super) async fn serve(self, mut input: ChannelInput, mut output: ChannelOutput) {
         match tokio::time::timeout(PATIENCE, self.reach()).await {
             Ok(Ok(agent)) => carry(agent, &mut input, &mut output).await,
-            Ok(Err(error)) => log::debug!("the agent that is lent: {error}"),
-            Err(_) => log::debug!("the agent that is lent did not answer within {} s", PATIENCE.as_secs()),
+            Ok(Err(error)) => tracing::debug!("the agent that is lent: {error}"),
+            Err(_) => {
+                tracing::debug!("the agent that is lent did not answer within {} s", PATIENCE.as_secs())
+            }
         }
         input.close().await;
     }
@@ -90,7 +92,7 @@ impl Loan {
         if let Some(binding) = &self.offered.binding
             && let Err(error) = AgentClient::connect(&mut agent).bind_session(binding, true).await
         {
-            log::debug!("the agent that is lent does not take the name of the host: {error}");
+            tracing::debug!("the agent that is lent does not take the name of the host: {error}");
         }
         Ok(agent)
     }

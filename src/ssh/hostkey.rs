@@ -101,6 +101,11 @@ impl Presented {
         Ok(Presented { certificate, ..Presented::plain(&presented.public_key()) })
     }
 
+    /// The certificate that the key came in.
+    pub(super) fn certificate(&self) -> Option<&Arc<HostCertificate>> {
+        self.certificate.as_ref()
+    }
+
     pub(super) fn plain(key: &PublicKey) -> Presented {
         Presented {
             algorithm: key.algorithm().as_str().to_owned(),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use russh::client::{Handle, Msg};
 use russh::{ChannelWriteHalf, Disconnect, Pty};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::channel::{Channel, ChannelInput, ChannelOutput, Hub, Mailbox};
 use super::client::{Client, describe};
@@ -61,6 +63,23 @@ pub struct Opened {
 /// The terminal of a command that wants one: nobody looks at it, so it can do nothing, in the usual size.
 const UNSEEN: (&str, Size) = ("dumb", Size::DEFAULT);
 
+/// Whether a host answers, for whoever shows it.
+#[derive(Debug)]
+pub struct Pulse {
+    stalled: watch::Receiver<Option<Instant>>,
+}
+
+impl Pulse {
+    /// Waits for the next change; gives how long the host has been silent when it began to count as stalled, or `None`
+    /// when it is heard again. May be dropped and called anew; after the end of the link it waits for ever.
+    pub async fn changed(&mut self) -> Option<Duration> {
+        if self.stalled.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.stalled.borrow_and_update().map(|since| since.elapsed())
+    }
+}
+
 /// How long a polite good-bye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -108,6 +127,11 @@ impl Link {
     /// Opens a channel and starts a shell in a terminal on it; see [`Opened::shell`].
     pub async fn shell(&self, term: &str, size: Size) -> Result<Channel, StartError> {
         self.open().await?.shell(term, size).await
+    }
+
+    /// Follows whether the host answers.
+    pub fn pulse(&self) -> Pulse {
+        Pulse { stalled: self.guard.0.stalled() }
     }
 
     /// Whether the connection has ended.

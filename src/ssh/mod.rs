@@ -3,7 +3,8 @@
 //! `Target` says where and as whom, resolved and checked before anything connects; `Dial` gives a stream to it; `Link`
 //! is that stream with a proven host key and a login; a `Channel` is one command or shell on it.
 //!
-//! From below: `dial` gives the stream; `stream` stands between it and russh and can end or slow it; `client`
+//! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
+//! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `client`
 //! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
 //! its other keys; `login` does what `auth` plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
@@ -25,6 +26,7 @@ mod environment;
 mod error;
 mod forward;
 mod hostkey;
+mod jump;
 mod keys;
 pub mod known_hosts;
 mod link;
@@ -33,9 +35,13 @@ mod names;
 mod offer;
 mod pattern;
 mod place;
+mod proxy;
+mod pump;
 mod resolve;
 mod rotation;
+mod route;
 mod scan;
+mod silence;
 mod stage;
 mod stream;
 mod target;
@@ -51,10 +57,14 @@ pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict, Voucher};
 pub use known_hosts::KnownHosts;
-pub use link::{Link, Opened, StartError};
+pub use link::{Link, Opened, Pulse, StartError};
 pub use place::Place;
-pub use resolve::{CONNECT_TIMEOUT, Note, Origin, Origins, Overrides, Request, Resolved, Resolver};
+pub use resolve::{
+    CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
+    Resolved, Resolver,
+};
 pub use scan::HostKey;
+pub use silence::Silence;
 pub use stage::Stage;
 pub use stream::{ByteStream, Stream};
 pub use target::{

@@ -48,16 +48,40 @@ fn ipv4(text: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(high | last))
 }
 
+/// Characters that a shell gives a meaning, in names of hosts and of users alike.
+const SHELL: &str = "'`\";&<>|(){}";
+
+/// Why a host as named is refused, if it is: such as ssh refuses.
+pub(super) fn bad_name(name: &str) -> Option<String> {
+    let shown = || escape::text(name, 80);
+    let odd = |c: char| c.is_control() || c.is_whitespace() || SHELL.contains(c) || matches!(c, '$' | '\\');
+    match name {
+        "" => Some("it is empty".to_owned()),
+        _ if name.starts_with('-') => Some(format!("`{}` begins with a dash", shown())),
+        _ if name.contains(odd) => Some(format!("`{}` is no host name", shown())),
+        _ => None,
+    }
+}
+
 /// Why a login name is refused, if it is: those that ssh refuses, and control characters.
 pub(super) fn bad_user(user: &str) -> Option<String> {
     let shown = || escape::text(user, 40);
-    let odd = |c: char| c.is_control() || "'`\";&<>|(){}".contains(c);
+    let odd = |c: char| c.is_control() || SHELL.contains(c);
+    let dashed =
+        || user.char_indices().any(|(at, c)| c.is_whitespace() && user[at + c.len_utf8()..].starts_with('-'));
     match user {
         "" => Some("it is empty".to_owned()),
         _ if user.starts_with('-') => Some(format!("`{}` begins with a dash", shown())),
         _ if user.contains(odd) || user.ends_with('\\') => Some(format!("`{}` is no login name", shown())),
+        _ if dashed() => Some(format!("`{}` has a dash after a blank", shown())),
         _ => None,
     }
+}
+
+/// Why a login name that may be used must not stand in a command for a shell: it would not reach it as it is.
+pub(super) fn bad_in_command(user: &str) -> Option<String> {
+    let odd = user.contains(['$', '\\']);
+    odd.then(|| format!("a shell would read `{}` otherwise than it stands", escape::text(user, 40)))
 }
 
 #[cfg(test)]
@@ -109,6 +133,7 @@ mod tests {
             ("a`b", false),
             ("a\nb", false),
             ("a\\", false),
+            ("x -y", false),
         ] {
             assert_eq!(bad_user(user).is_none(), good, "{user:?}");
         }

@@ -47,6 +47,13 @@ pub(super) fn accepts(patterns: &[Pattern], text: &[u8]) -> bool {
 
 /// Whether `pattern` matches the whole of `text`.
 pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    // Most patterns of a configuration are not for this host, and most of those differ at an end.
+    if let (Some(&end), last) = (pattern.last(), text.last())
+        && !matches!(end, b'*' | b'?')
+        && last != Some(&end)
+    {
+        return false;
+    }
     let (mut p, mut t) = (0, 0);
     // Where to go on after a mismatch: behind the last `*`, one byte further in the text.
     let mut retry = None;

@@ -2,8 +2,9 @@
 //!
 //! Theory: in a key exchange a host proves one key, of the type that both sides settled on (RFC 4253 section 7.1). So
 //! whoever wants to see all keys asks for one type at a time, and a host that has none of a type says so by ending the
-//! exchange, with the list of those it has; the types that are not on it need no connection. Nobody logs in, nothing is
-//! decided here: the key of a host is only looked at.
+//! exchange, with the list of those it has; the types that are not on it need no connection. Where an authority may
+//! vouch for the host, its certificate is asked for first. Nobody logs in, nothing is decided here: the key of a host is
+//! only looked at.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +17,12 @@ use russh::{AlgorithmKind, Preferred, SshId};
 
 use super::client::ClientError;
 use super::clock::{Clock, Progress};
-use super::connect::{self, Setback, Stages};
+use super::connect::{self, Setback};
 use super::connector::{Connector, Shared};
-use super::dial::Hop;
-use super::known_hosts::fingerprint;
-use super::stream::{Control, Guard, Guarded, Stream};
+use super::hostkey::Presented;
+use super::known_hosts::{HostCertificate, fingerprint};
+use super::route::{self, Routed};
+use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 use crate::escape;
 
@@ -33,13 +35,15 @@ pub struct HostKey {
     pub blob: Vec<u8>,
     /// `SHA256:…`, as `ssh-keygen -l` prints it.
     pub fingerprint: String,
+    /// The certificate that it came in, where one was asked for; its signature is good.
+    pub certificate: Option<Arc<HostCertificate>>,
 }
 
 impl HostKey {
     /// A key from its algorithm and its blob.
     pub fn new(algorithm: &str, blob: Vec<u8>) -> HostKey {
         let fingerprint = fingerprint(&blob);
-        HostKey { algorithm: escape::text(algorithm, 80), blob, fingerprint }
+        HostKey { algorithm: escape::text(algorithm, 80), blob, fingerprint, certificate: None }
     }
 }
 
@@ -51,8 +55,8 @@ impl Connector {
         let target = Arc::new(target.clone());
         let mut keys = Vec::new();
         let mut offered: Option<Vec<String>> = None;
-        for types in types(self.shared(), &target)? {
-            if offered.as_ref().is_some_and(|offered| !types.iter().any(|own| is_among(own, offered))) {
+        for types in types(&*settings(self.shared(), &target)?) {
+            if offered.as_ref().is_some_and(|offered| !types.are_among(offered)) {
                 continue;
             }
             let clock = Arc::new(Clock::new(target.connect_timeout));
@@ -96,8 +100,11 @@ impl From<russh::Error> for ScanEnd {
 /// Our side of such a connection: keeps the key and ends.
 struct Look {
     control: Arc<Control>,
-    seen: Arc<Mutex<Option<HostKey>>>,
+    seen: Arc<Seen>,
 }
+
+/// What the host presented; an error is a certificate that its authority has not signed.
+type Seen = Mutex<Option<Result<HostKey, ConnectError>>>;
 
 impl Drop for Look {
     fn drop(&mut self) {
@@ -109,10 +116,7 @@ impl Handler for Look {
     type Error = ScanEnd;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ScanEnd> {
-        if let PublicKeyOrCertificate::PublicKey { key, .. } = key {
-            let key = HostKey::new(key.algorithm().as_str(), key.public_key_bytes());
-            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
-        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(host_key(key));
         Err(ScanEnd::Seen)
     }
 
@@ -127,24 +131,48 @@ impl Handler for Look {
     }
 }
 
+fn host_key(presented: &PublicKeyOrCertificate) -> Result<HostKey, ConnectError> {
+    let key = presented.public_key();
+    let certificate = Presented::new(presented)?.certificate().cloned();
+    let suffix = if certificate.is_some() { "-cert-v01@openssh.com" } else { "" };
+    let name = format!("{}{suffix}", key.algorithm().as_str());
+    Ok(HostKey { certificate, ..HostKey::new(&name, key.public_key_bytes()) })
+}
+
+/// What one connection asks for.
+#[derive(Debug, Default)]
+struct Types {
+    certificates: Vec<Algorithm>,
+    keys: Vec<Algorithm>,
+}
+
+impl Types {
+    /// Whether it is of use to ask a host that offers these.
+    fn are_among(&self, offered: &[String]) -> bool {
+        !self.certificates.is_empty()
+            || self.keys.iter().any(|own| offered.iter().any(|name| name == own.as_str()))
+    }
+}
+
 /// The types that we accept, those that sign one kind of key together: RSA keys sign with two hashes.
-fn types(shared: &Shared, target: &Target) -> Result<Vec<Vec<Algorithm>>, ConnectError> {
-    let mut groups: Vec<Vec<Algorithm>> = Vec::new();
-    for algorithm in settings(shared, target)?.preferred.key.iter() {
-        match groups.iter_mut().find(|group| is_rsa(algorithm) && is_rsa(&group[0])) {
-            Some(group) => group.push(algorithm.clone()),
-            None => groups.push(vec![algorithm.clone()]),
+fn types(base: &Config) -> Vec<Types> {
+    let mut all = Vec::new();
+    let certificates = base.preferred.host_key_certificates.to_vec();
+    if !certificates.is_empty() {
+        all.push(Types { certificates, ..Types::default() });
+    }
+    for algorithm in base.preferred.key.iter() {
+        let same = |types: &&mut Types| is_rsa(algorithm) && types.keys.first().is_some_and(is_rsa);
+        match all.iter_mut().find(same) {
+            Some(types) => types.keys.push(algorithm.clone()),
+            None => all.push(Types { keys: vec![algorithm.clone()], ..Types::default() }),
         }
     }
-    Ok(groups)
+    all
 }
 
 fn is_rsa(algorithm: &Algorithm) -> bool {
     matches!(algorithm, Algorithm::Rsa { .. })
-}
-
-fn is_among(algorithm: &Algorithm, names: &[String]) -> bool {
-    names.iter().any(|name| name == algorithm.as_str())
 }
 
 /// How a connection to this host is set.
@@ -153,23 +181,19 @@ fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectErro
 }
 
 /// The same, asking for these types alone.
-fn narrowed(base: &Config, types: &[Algorithm]) -> Arc<Config> {
+fn narrowed(base: &Config, types: &Types) -> Arc<Config> {
     let (SshId::Standard(id) | SshId::Raw(id)) = &base.client_id;
     Arc::new(Config {
         client_id: SshId::Standard(id.clone()),
         preferred: Preferred {
-            key: Cow::Owned(types.to_vec()),
-            host_key_certificates: Cow::Borrowed(&[]),
+            key: Cow::Owned(types.keys.clone()),
+            host_key_certificates: Cow::Owned(types.certificates.clone()),
             ..base.preferred.clone()
         },
+        gex: base.gex.clone(),
         nodelay: base.nodelay,
         ..Config::default()
     })
-}
-
-/// A stream to the host, as every connection to it has it.
-async fn stream(shared: &Shared, target: &Target, clock: &Clock) -> Result<Stream, ConnectError> {
-    shared.dial.dial(&Hop::from(target), &Stages(clock)).await
 }
 
 /// Asks until the host answers or says a last word; it is asked again where it turned us away before it knew us.
@@ -177,7 +201,7 @@ async fn ask(
     shared: &Arc<Shared>,
     target: &Arc<Target>,
     clock: &Arc<Clock>,
-    types: &[Algorithm],
+    types: &Types,
 ) -> Result<Answer, ConnectError> {
     let mut pauses = connect::PAUSES.iter();
     loop {
@@ -201,27 +225,26 @@ async fn attempt(
     shared: &Arc<Shared>,
     target: &Arc<Target>,
     clock: &Arc<Clock>,
-    types: &[Algorithm],
+    types: &Types,
 ) -> Result<Answer, Setback> {
-    clock.enter(Stage::Resolve);
-    let stream = stream(shared, target, clock).await.map_err(Setback::Final)?;
-    clock.enter(Stage::Banner);
+    let Routed { stream, turn: _turn } = route::open(shared, target, clock).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
-    let seen = Arc::default();
+    let seen: Arc<Seen> = Arc::default();
     let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen) };
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let config = narrowed(&*settings(shared, target).map_err(Setback::Final)?, types);
     let ended = russh::client::connect_stream(config, guarded, look).await;
     let key = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (key, ended.err()) {
-        (Some(key), _) => Ok(Answer::Key(key)),
+        (Some(Ok(key)), _) => Ok(Answer::Key(key)),
+        (Some(Err(unsigned)), _) => Err(Setback::Final(unsigned)),
         (None, Some(ScanEnd::Russh(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. }))) => {
             Ok(Answer::Offers(theirs))
         }
         (None, Some(ScanEnd::Russh(error))) => Err(connect::setback(ClientError::Russh(error), &control)),
         (None, Some(ScanEnd::Seen) | None) => {
-            let why = "the host sent a certificate that was not asked for".to_owned();
+            let why = "the key exchange ended without a key".to_owned();
             Err(Setback::Final(ConnectError::Unreachable { stage: Stage::KeyExchange, why }))
         }
     }

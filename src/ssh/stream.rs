@@ -5,24 +5,26 @@
 //! - cut, so that a cancelled connect ends its task and closes its socket instead of leaking them;
 //! - pacing: while more than [`HELD_LIMIT`] bytes of this connection's output wait for their consumer it reads nothing
 //!   (and so the host is slowed by TCP), while writes go on, so that `^C` reaches a host that floods;
-//! - silence: a host that answers no keepalive for [`SILENCE`] is lost. Time during which we do not read is no silence;
+//! - silence: it tells when the link is stalled and ends it when it is lost, as [`super::silence`] judges. Time during
+//!   which we do not read is no silence, but a write that does not come through is;
 //! - a look at the first lines, to know the stage and why a server turned us away.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, Sleep};
 
 use super::Stage;
 use super::clock::Clock;
+use super::silence::{Ear, Patience, Verdict};
 
 /// A stream in both directions.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,9 +35,6 @@ pub type Stream = Box<dyn ByteStream>;
 
 /// Bytes of output that may wait for their consumer, per connection, before its stream is read no further.
 pub(super) const HELD_LIMIT: isize = 256 * 1024;
-
-/// Nothing heard for so long, in spite of a keepalive each quarter of it, means that the link is lost.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
 
 /// Bytes before the identification line that are kept for the error.
 const PREAMBLE_LIMIT: usize = 256;
@@ -48,7 +47,10 @@ const OPENING_LIMIT: usize = 8 * 1024;
 pub(super) struct Control {
     cut: Flag,
     finished: Flag,
-    established: AtomicBool,
+    /// The rule for silence, from the login on.
+    patience: OnceLock<Patience>,
+    /// Since when the link is silent, while it is stalled.
+    stalled: watch::Sender<Option<Instant>>,
     held: AtomicIsize,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -105,7 +107,8 @@ impl Control {
         Arc::new(Control {
             cut: Flag::default(),
             finished: Flag::default(),
-            established: AtomicBool::new(false),
+            patience: OnceLock::new(),
+            stalled: watch::Sender::default(),
             held: AtomicIsize::new(0),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -125,10 +128,15 @@ impl Control {
         self.writer.wake();
     }
 
-    /// From now on silence means a lost link; before, the connect timeout rules.
-    pub(super) fn establish(&self) {
-        self.established.store(true, SeqCst);
+    /// From now on this is the rule for silence; before, the connect timeout rules.
+    pub(super) fn establish(&self, patience: Patience) {
+        let _ = self.patience.set(patience);
         self.reader.wake();
+    }
+
+    /// Follows whether the link is stalled, and since when it is silent.
+    pub(super) fn stalled(&self) -> watch::Receiver<Option<Instant>> {
+        self.stalled.subscribe()
     }
 
     /// So many bytes of output now wait for their consumer.
@@ -257,37 +265,57 @@ pub(super) struct Guarded {
     /// Whether `control.look` still wants to see what comes.
     opening: bool,
     paced: bool,
-    heard: Instant,
-    silence: Option<Pin<Box<Sleep>>>,
+    began: Instant,
+    ear: Ear,
+    stalled: bool,
+    /// The next look at the silence. Made when first needed and moved after that.
+    look: Option<Pin<Box<Sleep>>>,
 }
 
 impl Guarded {
     pub(super) fn new(stream: Stream, control: Arc<Control>) -> Guarded {
-        Guarded { stream, control, opening: true, paced: false, heard: Instant::now(), silence: None }
+        let ear = Ear::new(Duration::ZERO);
+        let began = Instant::now();
+        Guarded { stream, control, opening: true, paced: false, began, ear, stalled: false, look: None }
     }
 
     fn heard(&mut self, bytes: &[u8]) {
-        self.heard = Instant::now();
+        self.ear.hears(self.began.elapsed());
+        if std::mem::take(&mut self.stalled) {
+            self.control.stalled.send_replace(None);
+        }
         if self.opening {
             self.opening = self.control.look(bytes);
         }
     }
 
-    /// Ends the link when nothing was heard for too long.
+    /// Judges the silence of a link on which nothing moves at this moment, and ends it when it is lost.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.control.established.load(SeqCst) {
-            return Poll::Pending;
-        }
-        let due = self.heard + SILENCE;
-        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        let Some(patience) = self.control.patience.get().copied() else { return Poll::Pending };
         loop {
-            std::task::ready!(silence.as_mut().poll(cx));
-            if Instant::now() >= due {
-                let why = format!("nothing heard for {} s", SILENCE.as_secs());
-                self.control.lose(why.clone());
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+            let (verdict, due) = self.ear.look(self.began.elapsed(), &patience);
+            match verdict {
+                Verdict::Fine => {}
+                Verdict::Stalled if self.stalled => {}
+                Verdict::Stalled => {
+                    self.stalled = true;
+                    self.control.stalled.send_replace(Some(self.began + self.ear.heard()));
+                }
+                Verdict::Lost => {
+                    let silent = self.began.elapsed().saturating_sub(self.ear.heard());
+                    let why = format!("nothing heard for {} s", silent.as_secs());
+                    self.control.lose(why.clone());
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+                }
             }
-            silence.as_mut().reset(due);
+            let Some(due) = due.map(|due| self.began + due) else { return Poll::Pending };
+            let look = self.look.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+            // With everything that is heard the next look moves away; a timer that rings too early is moved then, and
+            // not with every byte.
+            if look.is_elapsed() || due < look.deadline() {
+                look.as_mut().reset(due);
+            }
+            std::task::ready!(look.as_mut().poll(cx));
         }
     }
 
@@ -316,7 +344,7 @@ impl AsyncRead for Guarded {
             return Poll::Pending;
         }
         if std::mem::take(&mut me.paced) {
-            me.heard = Instant::now();
+            me.ear.hears(me.began.elapsed());
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut me.stream).poll_read(cx, buf);
@@ -340,16 +368,21 @@ impl AsyncWrite for Guarded {
         let me = self.get_mut();
         me.control.writer.register(cx.waker());
         me.check()?;
-        let written = Pin::new(&mut me.stream).poll_write(cx, buf);
-        me.note(written)
+        me.ear.sends(me.began.elapsed());
+        match Pin::new(&mut me.stream).poll_write(cx, buf) {
+            Poll::Pending => me.poll_silence(cx).map_ok(|()| 0),
+            written => me.note(written),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         me.control.writer.register(cx.waker());
         me.check()?;
-        let flushed = Pin::new(&mut me.stream).poll_flush(cx);
-        me.note(flushed)
+        match Pin::new(&mut me.stream).poll_flush(cx) {
+            Poll::Pending => me.poll_silence(cx),
+            flushed => me.note(flushed),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -362,6 +395,7 @@ impl AsyncWrite for Guarded {
 
 #[cfg(test)]
 mod tests {
+    use super::super::silence::Silence;
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -371,33 +405,77 @@ mod tests {
         (Guarded::new(Box::new(near), Arc::clone(&control)), far, control)
     }
 
+    fn patience(silence: Silence) -> Patience {
+        Patience::of(silence, None)
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn silence_ends_an_established_link_only() {
-        let (mut guarded, _far, control) = guarded();
-        let wait = tokio::time::timeout(SILENCE / 2, guarded.read_u8());
+    async fn silence_ends_an_established_link_that_owes_an_answer() {
+        let (mut guarded, mut far, control) = guarded();
+        guarded.write_all(b"a question").await.unwrap();
+        let wait = tokio::time::timeout(Duration::from_secs(1000), guarded.read_u8());
         wait.await.expect_err("before the login the connect timeout rules");
-        control.establish();
+        control.establish(patience(Silence::Ends));
+        far.write_all(b"x").await.unwrap();
+        assert_eq!(guarded.read_u8().await.unwrap(), b'x');
+        let wait = tokio::time::timeout(Duration::from_secs(1000), guarded.read_u8());
+        wait.await.expect_err("nothing was asked");
+        guarded.write_all(b"a question").await.unwrap();
         let start = Instant::now();
         let error = guarded.read_u8().await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() <= SILENCE);
-        assert_eq!(control.lost().as_deref(), Some("nothing heard for 60 s"));
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (io::ErrorKind::TimedOut, 45));
+        assert_eq!(control.lost().as_deref(), Some("nothing heard for 1045 s"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_link_stays_and_is_heard_again() {
+        let (mut guarded, mut far, control) = guarded();
+        control.establish(patience(Silence::Shown));
+        let mut stalled = control.stalled();
+        for _ in 0..2 {
+            let heard = Instant::now();
+            guarded.write_all(b"a key").await.unwrap();
+            let reading = tokio::spawn(async move { (guarded.read_u8().await, guarded) });
+            stalled.changed().await.unwrap();
+            assert_eq!(heard.elapsed().as_secs(), 15);
+            assert_eq!(*stalled.borrow_and_update(), Some(heard));
+            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            assert!(!reading.is_finished());
+            far.write_all(b"x").await.unwrap();
+            stalled.changed().await.unwrap();
+            assert_eq!(*stalled.borrow_and_update(), None);
+            let read;
+            (read, guarded) = reading.await.unwrap();
+            assert_eq!(read.unwrap(), b'x');
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_does_not_come_through_is_silence() {
+        let (near, _far) = tokio::io::duplex(16);
+        let control = Control::new(Arc::new(Clock::new(Duration::from_secs(1))));
+        let mut guarded = Guarded::new(Box::new(near), Arc::clone(&control));
+        control.establish(patience(Silence::Ends));
+        let start = Instant::now();
+        let error = guarded.write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (io::ErrorKind::TimedOut, 60));
     }
 
     #[tokio::test(start_paused = true)]
     async fn time_in_which_we_do_not_read_is_no_silence() {
         let (mut guarded, mut far, control) = guarded();
-        control.establish();
+        control.establish(patience(Silence::Ends));
         control.hold(HELD_LIMIT as usize + 1);
         far.write_all(b"x").await.unwrap();
-        tokio::time::timeout(SILENCE * 3, guarded.read_u8()).await.expect_err("paced");
+        tokio::time::timeout(Duration::from_secs(1000), guarded.read_u8()).await.expect_err("paced");
         // Writes go on.
         guarded.write_all(b"^C").await.unwrap();
         control.release(1);
         assert_eq!(guarded.read_u8().await.unwrap(), b'x');
+        guarded.write_all(b"a question").await.unwrap();
         let start = Instant::now();
         guarded.read_u8().await.unwrap_err();
-        assert!(start.elapsed() >= SILENCE - Duration::from_secs(1));
+        assert_eq!(start.elapsed().as_secs(), 60);
     }
 
     #[tokio::test]

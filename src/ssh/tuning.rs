@@ -15,7 +15,7 @@ use russh::{Limits, Preferred, SshId, compression};
 
 use super::algorithms::{Algorithms, Compression};
 use super::offer::Offer;
-use super::stream::SILENCE;
+use super::silence::{Patience, Silence};
 use super::target::Alive;
 use super::{ConnectError, Target};
 
@@ -44,17 +44,28 @@ type Variants = Vec<Arc<Config>>;
 /// The configs of a run, made when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Tuning {
+    silence: Silence,
     by_wants: Mutex<HashMap<Wants, Result<Variants, String>>>,
 }
 
 impl Tuning {
+    /// Configs whose timers ask a silent host as this needs it.
+    pub(super) fn new(silence: Silence) -> Tuning {
+        Tuning { silence, by_wants: Mutex::default() }
+    }
+
+    /// The rule for silence on links to a host.
+    pub(super) fn patience(&self, target: &Target) -> Patience {
+        Patience::of(self.silence, target.alive)
+    }
+
     /// A config for a host of which these key types are known; the error is a configuration that leaves nothing to offer.
     pub(super) fn config(&self, target: &Target, known: Vec<String>) -> Result<Arc<Config>, ConnectError> {
         let wants = Wants { known, algorithms: Arc::clone(&target.algorithms), alive: target.alive };
         let mut by_wants = self.by_wants.lock().unwrap_or_else(PoisonError::into_inner);
         let variants = by_wants.entry(wants).or_insert_with_key(|wants| {
             let offer = Offer::new(&wants.algorithms, &wants.known)?;
-            Ok((0..VARIANTS).map(|_| variant(wants, &offer)).collect())
+            Ok((0..VARIANTS).map(|_| variant(self.silence, wants, &offer)).collect())
         });
         match variants {
             Ok(variants) => Ok(Arc::clone(&variants[rand::rng().random_range(0..VARIANTS)])),
@@ -68,9 +79,10 @@ fn groups() -> GexParams {
     GexParams::new(2048, 8192, 8192).expect("russh takes groups from 2,048 bits")
 }
 
-fn variant(wants: &Wants, offer: &Offer) -> Arc<Config> {
+fn variant(silence: Silence, wants: &Wants, offer: &Offer) -> Arc<Config> {
     let mut rng = rand::rng();
-    let keepalive = SILENCE.mul_f64(rng.random_range(0.2..0.25));
+    let asks = Patience::of(silence, wants.alive).asks();
+    let keepalive = asks.map(|asks| asks.mul_f64(rng.random_range(0.9..1.0)));
     let rekey = Duration::from_secs(3600).mul_f64(rng.random_range(6.0..12.0));
     Arc::new(Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-omnes_", env!("CARGO_PKG_VERSION")))),
@@ -89,7 +101,7 @@ fn variant(wants: &Wants, offer: &Offer) -> Arc<Config> {
                 Compression::No => UNCOMPRESSED,
             }),
         },
-        keepalive_interval: Some(keepalive),
+        keepalive_interval: keepalive,
         // russh would count a time during which we do not read as silence; the guarded stream counts better.
         keepalive_max: 0,
         gex: groups(),

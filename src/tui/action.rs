@@ -15,6 +15,8 @@ pub enum Action {
     FocusRight,
     /// Move the focus to the next tile in order.
     FocusNext,
+    /// Move the focus to the next tile that needs the user.
+    FocusInNeed,
     /// Move the focus to the next page.
     PageNext,
     /// Move the focus to the page before.
@@ -49,6 +51,8 @@ pub enum Action {
     Reconnect,
     /// Reconnect every closed host.
     ReconnectAll,
+    /// Let lost sessions come back by themselves, or not.
+    AutoReconnect,
     /// Send the prefix key itself.
     SendPrefix,
     /// Show the keys.
@@ -125,6 +129,12 @@ const ENTRIES: &[Entry] = &[
     prefix(Action::FocusUp, "focus-up", &["Up", "k"], "move the focus up"),
     prefix(Action::FocusRight, "focus-right", &["Right", "l"], "move the focus to the right"),
     prefix(Action::FocusNext, "focus-next", &["o", "Tab"], "move the focus to the next host"),
+    prefix(
+        Action::FocusInNeed,
+        "focus-in-need",
+        &["!", "M-n"],
+        "go to the next host that is closed, stalled, held, asking or waiting",
+    ),
     prefix(Action::PageNext, "page-next", &["n", "PageDown"], "show the next page"),
     prefix(Action::PagePrevious, "page-previous", &["p", "PageUp"], "show the page before"),
     prefix(Action::Zoom, "zoom", &["z"], "let this host fill the screen, or give it back"),
@@ -134,6 +144,12 @@ const ENTRIES: &[Entry] = &[
     prefix(Action::Add, "add", &["+"], "add hosts"),
     prefix(Action::Reconnect, "reconnect", &["r"], "reconnect this host"),
     prefix(Action::ReconnectAll, "reconnect-all", &["R"], "reconnect every closed host"),
+    prefix(
+        Action::AutoReconnect,
+        "auto-reconnect",
+        &["M-r"],
+        "let lost sessions reconnect by themselves, or not",
+    ),
     prefix(Action::Close, "close", &["x"], "close this session and take its tile away"),
     prefix(Action::SendPrefix, "send-prefix", &[], "send the prefix key itself"),
     prefix(Action::Help, "help", &["?"], "show the keys"),

@@ -65,6 +65,9 @@ pub enum Effect {
         /// The size of its terminal.
         size: Size,
     },
+    /// The user tries again: forget refusals that were remembered for all hosts. Stands before the sessions it is for; those
+    /// that come back by themselves are opened without it.
+    Pardon,
     /// Hand input to a session. There is at most one under way; [`SessionEvent::Written`] is the end of it.
     Input {
         /// To whom.

@@ -50,6 +50,8 @@ pub trait Fleet {
     /// Targets that were found, before they are kept.
     type Found: Send + 'static;
 
+    /// The user tries again: refusals that were remembered for all hosts are forgotten.
+    fn pardon(&mut self);
     /// Opens a session to a target of the list.
     fn open(&mut self, session: SessionId, target: TargetIndex, size: Size);
     /// Hands input to a session.
@@ -110,7 +112,16 @@ struct Loop<'a, F: Fleet> {
     /// What is being found out for the user; a few at most, each started by a line the user typed.
     searches: JoinSet<Result<F::Found, String>>,
     ended: Option<Ended>,
-    suspends: bool,
+    suspends: Option<Stop>,
+}
+
+/// Who wants the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// The user, by a key: the whole process group stops, as with the terminal's own key.
+    Group,
+    /// Somebody outside, by a signal to this process.
+    Alone,
 }
 
 /// What the loop waits for besides the hosts.
@@ -118,6 +129,8 @@ enum Next {
     Ended(Ended),
     Typed(Vec<u8>),
     Resized,
+    Stopped,
+    Continued,
     Frame,
     Flush,
     Tick,
@@ -144,7 +157,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             answers: HashMap::new(),
             searches: JoinSet::new(),
             ended: None,
-            suspends: false,
+            suspends: None,
         })
     }
 
@@ -175,8 +188,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
             };
             self.take(next)?;
-            if std::mem::take(&mut self.suspends) {
-                self.suspend(&mut signals).await?;
+            if let Some(stop) = self.suspends.take() {
+                self.suspend(stop, &mut signals).await?;
             }
         }
         Ok(self.ended.unwrap_or(Ended::ByUser))
@@ -189,6 +202,13 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 // Even where the size is the old one again: in between the terminal may have cut or moved what it shows.
                 self.painter.forget();
                 self.step(Event::Resize(self.terminal.size()));
+            }
+            Next::Stopped => self.suspends = Some(Stop::Alone),
+            // It was stopped without a word (SIGSTOP), and meanwhile the terminal was another's, who may have left it in any
+            // state: given back first, all of it is set again.
+            Next::Continued => {
+                self.terminal.give_back();
+                self.take_back()?;
             }
             Next::Typed(bytes) => {
                 self.type_in(&bytes)?;
@@ -264,6 +284,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         for effect in effects {
             match effect {
                 Effect::Open { session, target, size } => self.fleet.open(session, target, size),
+                Effect::Pardon => self.fleet.pardon(),
                 Effect::Input { session, bytes } => self.fleet.input(session, bytes),
                 Effect::Resize { session, size } => self.fleet.resize(session, size),
                 Effect::Close(session) => self.fleet.close(session),
@@ -279,7 +300,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Bell => self.painter.ring(),
                 Effect::Redraw => self.painter.forget(),
-                Effect::Suspend => self.suspends = true,
+                Effect::Suspend => self.suspends = Some(Stop::Group),
                 Effect::Quit => self.ended = Some(Ended::ByUser),
             }
         }
@@ -326,12 +347,23 @@ impl<'a, F: Fleet> Loop<'a, F> {
         Ok(())
     }
 
-    /// Gives the terminal back, stops the process group as the terminal's own key would, and goes on after `fg`.
-    async fn suspend(&mut self, signals: &mut Signals) -> Result<(), TerminalError> {
+    /// Gives the terminal back, stops, and goes on after `fg`. TSTP itself is ours to hear, so this process stops by TTOU:
+    /// like TSTP, and unlike STOP, it stops nobody in a group without a job control, which nothing would ever continue.
+    async fn suspend(&mut self, stop: Stop, signals: &mut Signals) -> Result<(), TerminalError> {
+        use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
         self.terminal.give_back();
-        // Fails only where there is no such signal.
-        let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        // These fail only where there is no such signal.
+        if stop == Stop::Group {
+            let _ = kill_current_process_group(Signal::TSTP);
+            let _ = timeout(STOPS, signals.stopped.recv()).await;
+        }
+        let _ = kill_process(getpid(), Signal::TTOU);
         let _ = timeout(STOPS, signals.continued.recv()).await;
+        self.take_back()
+    }
+
+    /// Takes the terminal again after it was given back, and draws all of it.
+    fn take_back(&mut self) -> Result<(), TerminalError> {
         self.terminal.take()?;
         self.step(Event::Resumed(self.terminal.size()));
         Ok(())
@@ -352,6 +384,7 @@ struct Signals {
     interrupt: Signal,
     quit: Signal,
     resized: Signal,
+    stopped: Signal,
     continued: Signal,
 }
 
@@ -363,6 +396,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             resized: signal(SignalKind::window_change())?,
+            stopped: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
             continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
         })
     }
@@ -375,6 +409,8 @@ impl Signals {
             _ = self.interrupt.recv() => Next::Ended(Ended::BySignal),
             _ = self.quit.recv() => Next::Ended(Ended::BySignal),
             _ = self.resized.recv() => Next::Resized,
+            _ = self.stopped.recv() => Next::Stopped,
+            _ = self.continued.recv() => Next::Continued,
         }
     }
 }

@@ -109,6 +109,7 @@ impl<F: Fleet> Rehearsal<F> {
         for effect in effects {
             match effect {
                 Effect::Open { session, target, size } => self.fleet.open(session, target, size),
+                Effect::Pardon => self.fleet.pardon(),
                 Effect::Input { session, bytes } => self.fleet.input(session, bytes),
                 Effect::Resize { session, size } => self.fleet.resize(session, size),
                 Effect::Close(session) => self.fleet.close(session),

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::*;
+use crate::support::proxy::{Proxy, Toxic, Way};
 use crate::support::sshd::Sshd;
 
 /// A listener that treats every connection alike; its connections end with the test.
@@ -35,6 +36,17 @@ fn hasty(port: u16, limit: Duration) -> Target {
 async fn listen_on(mut stream: TcpStream) {
     let mut buffer = [0; 4096];
     while stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {}
+}
+
+/// Where KEXINIT, the first packet of a server, ends in what it says (RFC 4253 sections 4.2, 6 and 7.1).
+async fn first_packet_ends(port: u16) -> u64 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut said = 0;
+    while stream.read_u8().await.unwrap() != b'\n' {
+        said += 1;
+    }
+    stream.write_all(b"SSH-2.0-Curious_1.0\r\n").await.unwrap();
+    said + 1 + 4 + u64::from(stream.read_u32().await.unwrap())
 }
 
 async fn stalls_at(port: u16) -> Stage {
@@ -66,6 +78,11 @@ async fn every_stall_ends_with_the_connect_timeout_and_names_its_stage() {
         listen_on(stream).await;
     });
     assert_eq!(stalls_at(banner.await).await, Stage::KeyExchange);
+    // Debian's own server, whose key exchange comes to a stop behind its first packet.
+    let sshd = Sshd::builder().start();
+    let proxy = Proxy::to(sshd.port());
+    proxy.set(Way::Down, Toxic::StallAfter(first_packet_ends(sshd.port()).await));
+    assert_eq!(stalls_at(proxy.port()).await, Stage::KeyExchange);
     // An address that swallows what is sent to it: a full backlog does that on loopback.
     let full = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = full.local_addr().unwrap();

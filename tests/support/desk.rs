@@ -32,6 +32,8 @@ impl DemoDesk {
 impl event_loop::Fleet for DemoDesk {
     type Found = ();
 
+    fn pardon(&mut self) {}
+
     fn open(&mut self, session: SessionId, target: TargetIndex, size: Size) {
         self.hub.open(session, Ok(self.targets[target.0].clone()), size);
     }

@@ -3,6 +3,8 @@
 //! A test takes it with `pub mod support;`.
 
 pub mod config;
+pub mod dropbear;
+pub mod proxy;
 pub mod sshd;
 
 use std::path::PathBuf;

@@ -255,6 +255,11 @@ impl Sshd {
         }
     }
 
+    /// Whether nobody is logged in or logging in, and nothing that somebody started here runs any more.
+    pub fn is_idle(&self) -> bool {
+        children_of(&[self.child.id()]).is_none()
+    }
+
     /// Ends the server and every session of it at once, as a crash of the machine would.
     pub fn kill(&mut self) {
         let mut doomed = vec![self.child.id()];

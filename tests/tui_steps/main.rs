@@ -6,4 +6,5 @@ mod life;
 mod model;
 mod prompts;
 mod receivers;
+mod recovery;
 mod screens;

@@ -1,10 +1,13 @@
 //! Exact delivery: whatever the user does, each host hears what a naive model says it must, and nothing else.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use omnes::session::SessionEvent;
+use omnes::tui::app::{Options, Reconnect};
 use proptest::prelude::*;
 
-use crate::harness::Ui;
+use crate::harness::{SMALL, Ui};
 
 /// The rule of DESIGN section 2 as plainly as it can be written, for hosts that are never stuck.
 struct Model {
@@ -63,6 +66,10 @@ enum Act {
     Reconnect(usize),
     Ready(usize),
     Output(usize),
+    Stalls(usize),
+    Resumes(usize),
+    /// So many seconds pass, in which lost sessions may come back.
+    Wait(u64),
 }
 
 fn act(hosts: usize) -> impl Strategy<Value = Act> {
@@ -78,6 +85,9 @@ fn act(hosts: usize) -> impl Strategy<Value = Act> {
         1 => (0..hosts).prop_map(Act::Reconnect),
         2 => (0..hosts).prop_map(Act::Ready),
         1 => (0..hosts).prop_map(Act::Output),
+        1 => (0..hosts).prop_map(Act::Stalls),
+        1 => (0..hosts).prop_map(Act::Resumes),
+        2 => (0..100u64).prop_map(Act::Wait),
     ]
 }
 
@@ -92,8 +102,9 @@ struct Both {
 
 impl Both {
     fn of(n: usize) -> Both {
-        let ui = Ui::fleet(n);
-        let names: Vec<String> = ui.session.keys().cloned().collect();
+        let names: Vec<String> = (0..n).map(|i| format!("h{i:03}")).collect();
+        let options = Options { reconnect: Reconnect::Auto, ..Options::default() };
+        let ui = Ui::with(options, SMALL, &names.iter().map(String::as_str).collect::<Vec<_>>());
         Both { ui, model: Model::of(&names), names, earlier: BTreeMap::new(), reconnecting: vec![false; n] }
     }
 
@@ -123,6 +134,30 @@ impl Both {
             Act::Reconnect(n) => self.reconnect(*n),
             Act::Ready(n) => self.ready(*n),
             Act::Output(n) => self.ui.output(&self.names[*n].clone(), "\x1b[31mnoise\r\n"),
+            Act::Stalls(n) => self.pulse(*n, SessionEvent::Stalled(Duration::from_secs(15))),
+            Act::Resumes(n) => self.pulse(*n, SessionEvent::Resumed),
+            Act::Wait(seconds) => self.wait(Duration::from_secs(*seconds)),
+        }
+    }
+
+    /// Whether a host answers changes nothing of who hears.
+    fn pulse(&mut self, n: usize, event: SessionEvent) {
+        if self.model.hosts[&self.names[n]].open {
+            self.ui.session_event(&self.names[n].clone(), event);
+        }
+    }
+
+    /// Whoever comes back by itself is as one that the user reconnected, and the focus stays where it is.
+    fn wait(&mut self, time: Duration) {
+        let before: Vec<_> = self.names.iter().map(|name| (self.ui.id(name), self.ui.got(name))).collect();
+        self.ui.wait(time);
+        for (n, (session, heard)) in before.into_iter().enumerate() {
+            let name = self.names[n].clone();
+            if self.ui.id(&name) != session {
+                self.earlier.entry(name.clone()).or_default().push_str(&heard);
+                self.reconnecting[n] = true;
+                self.model.hosts.get_mut(&name).expect("a host").waiting = false;
+            }
         }
     }
 
@@ -174,6 +209,8 @@ impl Both {
     }
 
     fn agree(&self) {
+        let focus = self.ui.app.broadcast().focus();
+        assert_eq!(focus, Some(self.ui.member(&self.model.focus)));
         for (name, host) in &self.model.hosts {
             let earlier = self.earlier.get(name).map_or("", String::as_str);
             assert_eq!(format!("{earlier}{}", self.ui.got(name)), host.heard, "{name}");

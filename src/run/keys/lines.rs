@@ -47,6 +47,7 @@ struct End {
     event: &'static str,
     exit: u8,
     known: Part,
+    certified: Part,
     new: Part,
     changed: Part,
     revoked: Part,
@@ -69,6 +70,7 @@ impl Report {
             event: "keys-summary",
             exit: exit.code(),
             known: part(State::Known),
+            certified: part(State::Certified),
             new: part(State::New),
             changed: part(State::Changed),
             revoked: part(State::Revoked),
@@ -108,6 +110,8 @@ fn key(seen: &Seen) -> Key<'_> {
         Standing::Known => ("known", Vec::new()),
         Standing::Further => ("further", Vec::new()),
         Standing::New => ("new", Vec::new()),
+        Standing::Certified => ("certified", Vec::new()),
+        Standing::Void(_) => ("void", Vec::new()),
         Standing::Revoked(_) => ("revoked", Vec::new()),
         Standing::Changed(held) => {
             let held = held.iter().map(|old| Held {

@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         if within.kind == Kind::System && name.starts_with('~') {
             return Err(fail("the system's configuration cannot include a user's file".to_owned()));
         }
-        let name = expand_path(name, &self.environment.home, &self.environment.variables).map_err(&fail)?;
+        let name = expand_path(name, self.environment).map_err(&fail)?;
         let base = match within.kind {
             Kind::User => self.environment.home.join(".ssh"),
             Kind::System => PathBuf::from(SYSTEM_DIRECTORY),

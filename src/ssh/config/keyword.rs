@@ -1,4 +1,4 @@
-//! Every keyword of OpenSSH 9.2, and what becomes of it here.
+//! Every keyword of OpenSSH 9.2, those that came after it up to 10.x, and what becomes of each here.
 
 /// What becomes of a keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(in crate::ssh) enum Support {
     Quiet,
 }
 
-/// The keywords that are evaluated.
+/// The keywords that are evaluated; the first four are no settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ssh) enum Key {
     Host,
@@ -28,38 +28,64 @@ pub(in crate::ssh) enum Key {
     IdentityFile,
     IdentitiesOnly,
     IdentityAgent,
-    HostKeyAlias,
+    CertificateFile,
+    AddKeysToAgent,
+    ProxyJump,
+    ProxyCommand,
     UserKnownHostsFile,
     GlobalKnownHostsFile,
     StrictHostKeyChecking,
-    ConnectTimeout,
+    HostKeyAlias,
+    HostKeyAlgorithms,
+    KexAlgorithms,
+    Ciphers,
+    MACs,
+    PubkeyAcceptedAlgorithms,
+    CASignatureAlgorithms,
+    HashKnownHosts,
+    UpdateHostKeys,
+    RevokedHostKeys,
+    PreferredAuthentications,
     PubkeyAuthentication,
     PasswordAuthentication,
-    PreferredAuthentications,
+    KbdInteractiveAuthentication,
     BatchMode,
+    NumberOfPasswordPrompts,
+    ConnectTimeout,
+    ConnectionAttempts,
+    ServerAliveInterval,
+    ServerAliveCountMax,
+    AddressFamily,
+    BindAddress,
+    BindInterface,
+    SendEnv,
+    SetEnv,
+    ForwardAgent,
+    Compression,
+    RequestTTY,
+    RemoteCommand,
+    LogLevel,
+    TCPKeepAlive,
+    Tag,
+    CanonicalizeHostname,
+    CanonicalDomains,
+    CanonicalizeMaxDots,
+    CanonicalizeFallbackLocal,
+    CanonicalizePermittedCNAMEs,
 }
 
-/// The keywords that `-o` takes.
-pub(in crate::ssh) const OPTIONS: [(&str, Key); 14] = [
-    ("HostName", Key::HostName),
-    ("User", Key::User),
-    ("Port", Key::Port),
-    ("IdentityFile", Key::IdentityFile),
-    ("IdentitiesOnly", Key::IdentitiesOnly),
-    ("HostKeyAlias", Key::HostKeyAlias),
-    ("UserKnownHostsFile", Key::UserKnownHostsFile),
-    ("GlobalKnownHostsFile", Key::GlobalKnownHostsFile),
-    ("StrictHostKeyChecking", Key::StrictHostKeyChecking),
-    ("ConnectTimeout", Key::ConnectTimeout),
-    ("PubkeyAuthentication", Key::PubkeyAuthentication),
-    ("PasswordAuthentication", Key::PasswordAuthentication),
-    ("PreferredAuthentications", Key::PreferredAuthentications),
-    ("BatchMode", Key::BatchMode),
-];
+/// How many keywords are evaluated.
+pub(in crate::ssh) const KEYS: usize = Key::CanonicalizePermittedCNAMEs as usize + 1;
 
 /// A keyword as it is written in manuals, and what becomes of it; `word` is in lower case.
 pub(super) fn lookup(word: &str) -> Option<(&'static str, Support)> {
     TABLE.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).copied()
+}
+
+/// The keyword of a key, as it is written in manuals.
+pub(in crate::ssh) fn name(key: Key) -> &'static str {
+    let found = TABLE.iter().find(|(_, support)| *support == Evaluated(key));
+    found.expect("a test finds every key in the table").0
 }
 
 /// The known keyword that is most like `word`, if any is at all like it.
@@ -71,7 +97,6 @@ pub(super) fn nearest(word: &str) -> Option<&'static str> {
 
 const NONE: &[&str] = &["none"];
 const NO: &[&str] = &["no", "false"];
-const YES: &[&str] = &["yes", "true"];
 const ALWAYS: &[&str] = &[];
 
 use Support::{Evaluated, Noted, Quiet, Refused};
@@ -88,76 +113,90 @@ const TABLE: &[(&str, Support)] = &[
     ("IdentityFile2", Evaluated(Key::IdentityFile)),
     ("IdentitiesOnly", Evaluated(Key::IdentitiesOnly)),
     ("IdentityAgent", Evaluated(Key::IdentityAgent)),
-    ("HostKeyAlias", Evaluated(Key::HostKeyAlias)),
+    ("CertificateFile", Evaluated(Key::CertificateFile)),
+    ("AddKeysToAgent", Evaluated(Key::AddKeysToAgent)),
+    ("ProxyJump", Evaluated(Key::ProxyJump)),
+    ("ProxyCommand", Evaluated(Key::ProxyCommand)),
     ("UserKnownHostsFile", Evaluated(Key::UserKnownHostsFile)),
     ("GlobalKnownHostsFile", Evaluated(Key::GlobalKnownHostsFile)),
     ("StrictHostKeyChecking", Evaluated(Key::StrictHostKeyChecking)),
-    ("ConnectTimeout", Evaluated(Key::ConnectTimeout)),
+    ("HostKeyAlias", Evaluated(Key::HostKeyAlias)),
+    ("HostKeyAlgorithms", Evaluated(Key::HostKeyAlgorithms)),
+    ("KexAlgorithms", Evaluated(Key::KexAlgorithms)),
+    ("Ciphers", Evaluated(Key::Ciphers)),
+    ("MACs", Evaluated(Key::MACs)),
+    ("PubkeyAcceptedAlgorithms", Evaluated(Key::PubkeyAcceptedAlgorithms)),
+    ("PubkeyAcceptedKeyTypes", Evaluated(Key::PubkeyAcceptedAlgorithms)),
+    ("CASignatureAlgorithms", Evaluated(Key::CASignatureAlgorithms)),
+    ("HashKnownHosts", Evaluated(Key::HashKnownHosts)),
+    ("UpdateHostKeys", Evaluated(Key::UpdateHostKeys)),
+    ("RevokedHostKeys", Evaluated(Key::RevokedHostKeys)),
+    ("PreferredAuthentications", Evaluated(Key::PreferredAuthentications)),
     ("PubkeyAuthentication", Evaluated(Key::PubkeyAuthentication)),
     ("DSAAuthentication", Evaluated(Key::PubkeyAuthentication)),
     ("PasswordAuthentication", Evaluated(Key::PasswordAuthentication)),
-    ("PreferredAuthentications", Evaluated(Key::PreferredAuthentications)),
+    ("KbdInteractiveAuthentication", Evaluated(Key::KbdInteractiveAuthentication)),
+    ("ChallengeResponseAuthentication", Evaluated(Key::KbdInteractiveAuthentication)),
+    ("SKeyAuthentication", Evaluated(Key::KbdInteractiveAuthentication)),
+    ("TISAuthentication", Evaluated(Key::KbdInteractiveAuthentication)),
     ("BatchMode", Evaluated(Key::BatchMode)),
+    ("NumberOfPasswordPrompts", Evaluated(Key::NumberOfPasswordPrompts)),
+    ("ConnectTimeout", Evaluated(Key::ConnectTimeout)),
+    ("ConnectionAttempts", Evaluated(Key::ConnectionAttempts)),
+    ("ServerAliveInterval", Evaluated(Key::ServerAliveInterval)),
+    ("SetupTimeOut", Evaluated(Key::ServerAliveInterval)),
+    ("ProtocolKeepAlives", Evaluated(Key::ServerAliveInterval)),
+    ("ServerAliveCountMax", Evaluated(Key::ServerAliveCountMax)),
+    ("AddressFamily", Evaluated(Key::AddressFamily)),
+    ("BindAddress", Evaluated(Key::BindAddress)),
+    ("BindInterface", Evaluated(Key::BindInterface)),
+    ("SendEnv", Evaluated(Key::SendEnv)),
+    ("SetEnv", Evaluated(Key::SetEnv)),
+    ("ForwardAgent", Evaluated(Key::ForwardAgent)),
+    ("Compression", Evaluated(Key::Compression)),
+    ("RequestTTY", Evaluated(Key::RequestTTY)),
+    ("RemoteCommand", Evaluated(Key::RemoteCommand)),
+    ("LogLevel", Evaluated(Key::LogLevel)),
+    ("TCPKeepAlive", Evaluated(Key::TCPKeepAlive)),
+    ("KeepAlive", Evaluated(Key::TCPKeepAlive)),
+    ("Tag", Evaluated(Key::Tag)),
+    ("CanonicalizeHostname", Evaluated(Key::CanonicalizeHostname)),
+    ("CanonicalDomains", Evaluated(Key::CanonicalDomains)),
+    ("CanonicalizeMaxDots", Evaluated(Key::CanonicalizeMaxDots)),
+    ("CanonicalizeFallbackLocal", Evaluated(Key::CanonicalizeFallbackLocal)),
+    ("CanonicalizePermittedCNAMEs", Evaluated(Key::CanonicalizePermittedCNAMEs)),
     // Where the connection goes, and from where.
-    ("ProxyJump", Refused(NONE)),
-    ("ProxyCommand", Refused(NONE)),
     ("ProxyUseFdpass", Refused(NO)),
-    ("CanonicalizeHostname", Refused(NO)),
-    ("BindAddress", Refused(ALWAYS)),
-    ("BindInterface", Refused(ALWAYS)),
+    ("RefuseConnection", Refused(ALWAYS)),
     // Without these a host key would pass that ssh refuses.
-    ("RevokedHostKeys", Refused(NONE)),
     ("KnownHostsCommand", Refused(NONE)),
     ("CheckHostIP", Refused(NO)),
     ("RequiredRSASize", Refused(&["0", "1024"])),
     // How one logs in: what is passed over only means that more, or less, is tried.
-    ("AddressFamily", Noted(&["any"])),
-    ("CertificateFile", Noted(NONE)),
-    ("ChallengeResponseAuthentication", Noted(YES)),
     ("GSSAPIAuthentication", Noted(NO)),
     ("GSSAPIKeyExchange", Noted(NO)),
     ("HostbasedAuthentication", Noted(NO)),
-    ("KbdInteractiveAuthentication", Noted(YES)),
     ("KbdInteractiveDevices", Noted(ALWAYS)),
-    ("NumberOfPasswordPrompts", Noted(ALWAYS)),
     ("PKCS11Provider", Noted(NONE)),
-    ("PubkeyAcceptedAlgorithms", Noted(ALWAYS)),
-    ("PubkeyAcceptedKeyTypes", Noted(ALWAYS)),
     ("SecurityKeyProvider", Noted(&["internal"])),
     ("SmartcardDevice", Noted(ALWAYS)),
-    // The transport's choices; russh has its own lists.
-    ("CASignatureAlgorithms", Noted(ALWAYS)),
-    ("Ciphers", Noted(ALWAYS)),
-    ("Compression", Noted(NO)),
-    ("ConnectionAttempts", Noted(&["1"])),
-    ("HostKeyAlgorithms", Noted(ALWAYS)),
-    ("KexAlgorithms", Noted(ALWAYS)),
-    ("MACs", Noted(ALWAYS)),
+    // The transport's own ways.
+    ("ChannelTimeout", Noted(NONE)),
+    ("ObscureKeystrokeTiming", Noted(NO)),
     ("RekeyLimit", Noted(&["default", "0"])),
+    ("VersionAddendum", Noted(NONE)),
     // Host keys, where passing over the keyword makes us stricter or no different.
-    ("HashKnownHosts", Noted(NO)),
     ("NoHostAuthenticationForLocalhost", Noted(NO)),
-    ("UpdateHostKeys", Quiet),
     ("VerifyHostKeyDNS", Noted(NO)),
     // What a session carries besides its terminal.
     ("DynamicForward", Noted(ALWAYS)),
-    ("ForwardAgent", Noted(NO)),
     ("ForwardX11", Noted(NO)),
     ("LocalCommand", Noted(NONE)),
     ("LocalForward", Noted(ALWAYS)),
-    ("RemoteCommand", Noted(NONE)),
     ("RemoteForward", Noted(ALWAYS)),
-    ("RequestTTY", Noted(&["auto"])),
-    ("SendEnv", Noted(ALWAYS)),
     ("SessionType", Noted(&["default"])),
-    ("SetEnv", Noted(ALWAYS)),
     ("Tunnel", Noted(NO)),
     // Of no consequence here: without their partners above they do nothing, or omnes has an own way.
-    ("AddKeysToAgent", Quiet),
-    ("CanonicalDomains", Quiet),
-    ("CanonicalizeFallbackLocal", Quiet),
-    ("CanonicalizeMaxDots", Quiet),
-    ("CanonicalizePermittedCNAMEs", Quiet),
     ("ClearAllForwardings", Quiet),
     ("ControlMaster", Quiet),
     ("ControlPath", Quiet),
@@ -180,22 +219,16 @@ const TABLE: &[(&str, Support)] = &[
     ("HostbasedAcceptedAlgorithms", Quiet),
     ("HostbasedKeyTypes", Quiet),
     ("IPQoS", Quiet),
-    ("LogLevel", Quiet),
     ("LogVerbose", Quiet),
     ("PermitLocalCommand", Quiet),
     ("PermitRemoteOpen", Quiet),
-    ("ServerAliveCountMax", Quiet),
-    ("ServerAliveInterval", Quiet),
-    ("SetupTimeOut", Quiet),
-    ("ProtocolKeepAlives", Quiet),
     ("StdinNull", Quiet),
     ("StreamLocalBindMask", Quiet),
     ("StreamLocalBindUnlink", Quiet),
     ("SyslogFacility", Quiet),
-    ("TCPKeepAlive", Quiet),
-    ("KeepAlive", Quiet),
     ("TunnelDevice", Quiet),
     ("VisualHostKey", Quiet),
+    ("WarnWeakCrypto", Quiet),
     ("XAuthLocation", Quiet),
     // OpenSSH reads these without effect.
     ("AFSTokenPassing", Quiet),
@@ -208,8 +241,6 @@ const TABLE: &[(&str, Support)] = &[
     ("Protocol", Quiet),
     ("RhostsAuthentication", Quiet),
     ("RhostsRSAAuthentication", Quiet),
-    ("SKeyAuthentication", Noted(YES)),
-    ("TISAuthentication", Noted(YES)),
     ("UseBlacklistedKeys", Quiet),
     ("UsePrivilegedPort", Quiet),
     ("UserKnownHostsFile2", Quiet),
@@ -224,8 +255,9 @@ mod tests {
     #[test]
     fn keywords_are_found_in_any_case() {
         assert_eq!(lookup("hostname"), Some(("HostName", Evaluated(Key::HostName))));
-        assert_eq!(lookup("proxyjump"), Some(("ProxyJump", Refused(NONE))));
+        assert_eq!(lookup("checkhostip"), Some(("CheckHostIP", Refused(NO))));
         assert_eq!(lookup("hostnam"), None);
+        assert_eq!(name(Key::ServerAliveInterval), "ServerAliveInterval");
     }
 
     #[test]
@@ -236,14 +268,51 @@ mod tests {
     }
 
     #[test]
-    fn no_keyword_stands_twice() {
+    fn no_keyword_stands_twice_and_every_key_stands_once() {
         let mut names: Vec<String> = TABLE.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
         names.sort();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
-        assert!(
-            OPTIONS
-                .iter()
-                .all(|&(name, key)| lookup(&name.to_ascii_lowercase()) == Some((name, Evaluated(key))))
+        let mut keys: Vec<usize> = TABLE
+            .iter()
+            .filter_map(|(_, support)| if let Evaluated(key) = support { Some(*key as usize) } else { None })
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys, (0..KEYS).collect::<Vec<_>>());
+    }
+
+    /// The manual's table has one line for each keyword and says of it what this table says.
+    #[test]
+    fn the_manual_lists_every_keyword_as_it_is() {
+        let manual = include_str!("../../../docs/ssh.md");
+        let rows = manual.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut told: Vec<(&str, &str)> = rows
+            .map(|row| {
+                let (name, rest) = row.split_once("` | ").expect(row);
+                (name, rest.split(" |").next().expect(row))
+            })
+            .collect();
+        let mut ours: Vec<(&str, &[&str])> = TABLE
+            .iter()
+            .map(|&(name, support)| {
+                let words: &[&str] = match support {
+                    Evaluated(_) => &["yes", "partly"],
+                    Refused(_) => &["refused"],
+                    Noted(_) => &["named"],
+                    Quiet => &["silent"],
+                };
+                (name, words)
+            })
+            .collect();
+        told.sort_unstable();
+        ours.sort_unstable();
+        let lines = |names: Vec<&str>| names.join("\n");
+        assert_eq!(
+            lines(told.iter().map(|(name, _)| *name).collect()),
+            lines(ours.iter().map(|(name, _)| *name).collect())
         );
+        for ((name, word), (_, words)) in told.iter().zip(&ours) {
+            assert!(words.contains(word), "{name}: the manual says {word}, the table {words:?}");
+        }
     }
 }

@@ -1,9 +1,15 @@
-//! The rules of a configuration, and what they say about one host.
+//! The rules of a configuration, and which of them concern a host.
+//!
+//! Theory: most blocks depend on the name of the host alone, so those that let it in are found first: blocks of plain
+//! names by a table, the others by trying. What stands under a `Match` depends on what the lines before it said; its
+//! line is a rule of its own (`What::Open`), judged when the walk through the rules comes to it.
 
 use std::collections::HashMap;
 
-use super::parse::MatchTest;
-use super::setting::Setting;
+use super::conditions::MatchTest;
+use super::heard::{Heard, Source};
+use super::keyword::Key;
+use super::setting::{Setting, Value};
 use crate::ssh::pattern::{Pattern, accepts};
 use crate::ssh::place::Place;
 
@@ -15,6 +21,9 @@ pub struct SshConfig {
     /// Guards whose every pattern is a plain name, by that name; all others are tried for every host.
     named: HashMap<Box<[u8]>, Vec<usize>>,
     tried: Vec<usize>,
+    judged: bool,
+    wants_final: bool,
+    may_canonicalize: bool,
 }
 
 /// A `Host` or `Match` line, under the one around the `Include` that led to it.
@@ -22,8 +31,9 @@ pub struct SshConfig {
 struct Guard {
     parent: Option<usize>,
     test: GuardTest,
-    place: Place,
     rules: Vec<usize>,
+    /// Whether it or one around it is a `Match`.
+    judged: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,92 +46,90 @@ pub(super) enum GuardTest {
 
 #[derive(Clone, Debug)]
 struct Rule {
+    guard: usize,
     what: What,
     place: Place,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
+    /// The block begins here.
+    Open,
     Set(Setting),
     Refuse(&'static str),
     Note(&'static str),
     Decline(&'static str),
 }
 
-/// What a configuration says about one host, each value with its place; the first value won.
-#[derive(Clone, Debug, Default)]
-pub(in crate::ssh) struct Evaluated<'a> {
-    /// Every setting that applies, in order.
-    pub(in crate::ssh) settings: Vec<(&'a Setting, &'a Place)>,
-    /// Keywords that refuse the host, each with its place.
-    pub(in crate::ssh) refused: Vec<(&'static str, &'a Place)>,
-    /// Keywords that are passed over.
-    pub(in crate::ssh) noted: Vec<(&'static str, &'a Place)>,
-}
+/// Says whether a `Match` line applies, given its place and what was heard before it.
+pub(in crate::ssh) type Judge<'j, 'a, E> =
+    dyn FnMut(&'a MatchTest, &'a Place, &Heard<'a>) -> Result<bool, E> + 'j;
 
 impl SshConfig {
-    /// What applies to the host named `name`, `Match` blocks that are not evaluated left out.
-    pub(in crate::ssh) fn evaluate(&self, name: &str) -> Evaluated<'_> {
-        let named = self.named.get(name.as_bytes()).into_iter().flatten();
-        let mut rules: Vec<usize> = (named.chain(&self.tried))
-            .filter(|&&guard| self.lets_in(guard, name))
-            .flat_map(|&guard| &self.guards[guard].rules)
-            .copied()
-            .collect();
-        rules.sort_unstable();
-        let mut evaluated = Evaluated::default();
-        let mut decided: Vec<&str> = Vec::new();
-        let mut is_first = |keyword: &'static str| {
-            let first = !decided.contains(&keyword);
-            decided.push(keyword);
-            // As in ssh, `ProxyCommand none` also bars a later ProxyJump; `ProxyJump none` bars no ProxyCommand.
-            if keyword == "ProxyCommand" {
-                decided.push("ProxyJump");
+    /// Goes through what concerns the host named `name` once, in order.
+    pub(in crate::ssh) fn walk<'a, E>(
+        &'a self,
+        name: &str,
+        heard: &mut Heard<'a>,
+        judge: &mut Judge<'_, 'a, E>,
+    ) -> Result<(), E> {
+        // By guard, where there is a `Match` at all: whether the block applies.
+        let mut applies = vec![true; if self.judged { self.guards.len() } else { 0 }];
+        for Rule { guard, what, place } in self.concerned(name).into_iter().map(|rule| &self.rules[rule]) {
+            let block = &self.guards[*guard];
+            if let What::Open = what {
+                let around = block.parent.is_none_or(|parent| applies[parent]);
+                applies[*guard] = around
+                    && match &block.test {
+                        GuardTest::Match(test) => judge(test, place, heard)?,
+                        GuardTest::Open | GuardTest::Host(_) => true,
+                    };
+                continue;
             }
-            first
-        };
-        for Rule { what, place } in rules.into_iter().map(|rule| &self.rules[rule]) {
+            if block.judged && !applies[*guard] {
+                continue;
+            }
             match what {
-                What::Set(setting) => evaluated.settings.push((setting, place)),
-                What::Refuse(keyword) if is_first(keyword) => evaluated.refused.push((keyword, place)),
-                What::Note(keyword) if is_first(keyword) => evaluated.noted.push((keyword, place)),
+                What::Open => {}
+                What::Set(setting) => heard.hear(setting, Source::Config(place)),
+                What::Refuse(keyword) => heard.refuse(keyword, place),
+                What::Note(keyword) => heard.note(keyword, place),
                 What::Decline(keyword) => {
-                    is_first(keyword);
+                    heard.decide(keyword);
                 }
-                What::Refuse(_) | What::Note(_) => {}
             }
         }
-        evaluated
+        Ok(())
     }
 
-    /// The first `Match` line that is not evaluated and may concern the host, dialled as `address`.
-    pub(in crate::ssh) fn doubtful(&self, name: &str, address: &str) -> Option<&Place> {
-        let concerned = |guard: &&Guard| {
-            let GuardTest::Match(test @ MatchTest::Doubtful(_)) = &guard.test else { return false };
-            test.may_apply(name, address) && guard.parent.is_none_or(|parent| self.may_let_in(parent, name))
+    /// Whether a `Match final` stands anywhere, which makes ssh go through the configuration twice.
+    pub(in crate::ssh) fn wants_final(&self) -> bool {
+        self.wants_final
+    }
+
+    /// Whether canonicalization is asked for anywhere.
+    pub(in crate::ssh) fn may_canonicalize(&self) -> bool {
+        self.may_canonicalize
+    }
+
+    /// The rules whose `Host` lines let the name in, in the order of the files.
+    fn concerned(&self, name: &str) -> Vec<usize> {
+        let named = self.named.get(name.as_bytes()).into_iter().flatten();
+        let mut rules: Vec<usize> = Vec::with_capacity(64);
+        for &guard in named.chain(&self.tried).filter(|&&guard| self.lets_in(guard, name.as_bytes())) {
+            rules.extend_from_slice(&self.guards[guard].rules);
+        }
+        rules.sort_unstable();
+        rules
+    }
+
+    fn lets_in(&self, guard: usize, name: &[u8]) -> bool {
+        let guard = &self.guards[guard];
+        let own = match &guard.test {
+            GuardTest::Open | GuardTest::Match(_) => true,
+            GuardTest::Host(patterns) => accepts(patterns, name),
         };
-        self.guards.iter().find(concerned).map(|guard| &guard.place)
-    }
-
-    fn lets_in(&self, guard: usize, name: &str) -> bool {
-        self.chain(guard).all(|guard| match &guard.test {
-            GuardTest::Open | GuardTest::Match(MatchTest::Always) => true,
-            GuardTest::Match(_) => false,
-            GuardTest::Host(patterns) => accepts(patterns, name.as_bytes()),
-        })
-    }
-
-    /// As `lets_in`, where a `Match` that is not evaluated may be true.
-    fn may_let_in(&self, guard: usize, name: &str) -> bool {
-        self.chain(guard).all(|guard| match &guard.test {
-            GuardTest::Open => true,
-            GuardTest::Match(test) => *test != MatchTest::Never,
-            GuardTest::Host(patterns) => accepts(patterns, name.as_bytes()),
-        })
-    }
-
-    fn chain(&self, guard: usize) -> impl Iterator<Item = &Guard> {
-        std::iter::successors(Some(&self.guards[guard]), |guard| Some(&self.guards[guard.parent?]))
+        own && guard.parent.is_none_or(|parent| self.lets_in(parent, name))
     }
 
     /// Opens a block at `place`, within `parent`; gives its number.
@@ -140,13 +148,24 @@ impl SshConfig {
             }),
             None => self.tried.push(id),
         }
-        self.guards.push(Guard { parent, test, place, rules: Vec::new() });
+        let judged = matches!(test, GuardTest::Match(_)) || parent.is_some_and(|id| self.guards[id].judged);
+        self.wants_final |= matches!(&test, GuardTest::Match(test) if test.wants_final());
+        self.judged |= judged;
+        self.guards.push(Guard { parent, test, rules: Vec::new(), judged });
+        if judged {
+            self.add(id, What::Open, place);
+        }
         id
     }
 
     /// Adds a rule to a block.
     pub(super) fn add(&mut self, guard: usize, what: What, place: Place) {
+        if let What::Set(Setting { key: Key::CanonicalizeHostname, value: Value::Word("yes" | "always") }) =
+            what
+        {
+            self.may_canonicalize = true;
+        }
         self.guards[guard].rules.push(self.rules.len());
-        self.rules.push(Rule { what, place });
+        self.rules.push(Rule { guard, what, place });
     }
 }

@@ -2,211 +2,223 @@
 
 use std::time::Duration;
 
-use super::keyword::Key;
+use super::algorithms;
+use super::jump::{Jumps, jumps};
+use super::keyword::{Key, name};
+use super::values::{agent_life, cnames, count, domains, files, flag, port, seconds, shown, socket, word};
+use super::words::Line;
+use crate::ssh::{AddKeys, Choice};
 
 /// One keyword with its value; tokens and `~` are not expanded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ssh) enum Setting {
-    HostName(String),
-    Port(u16),
-    User(String),
-    IdentityFile(String),
-    IdentitiesOnly(bool),
-    IdentityAgent(String),
-    HostKeyAlias(String),
-    /// Empty for `none`.
-    UserKnownHostsFile(Vec<String>),
-    /// Empty for `none`.
-    GlobalKnownHostsFile(Vec<String>),
-    StrictHostKeyChecking(Checking),
-    /// `None` where the user wants no limit; we keep the default then, since every stage has one.
-    ConnectTimeout(Option<Duration>),
-    PubkeyAuthentication(bool),
-    PasswordAuthentication(bool),
-    /// The ways that are listed; their order is ours, keys first.
-    PreferredAuthentications(Vec<String>),
-    BatchMode(bool),
+pub(in crate::ssh) struct Setting {
+    pub(in crate::ssh) key: Key,
+    pub(in crate::ssh) value: Value,
 }
 
-/// The values of `StrictHostKeyChecking`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::ssh) enum Checking {
-    Yes,
-    Ask,
-    AcceptNew,
-    Off,
+/// A value; which kind a key has, [`Setting::read`] settles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ssh) enum Value {
+    /// As it stands in the file.
+    Text(String),
+    /// `yes` or `no`, also `true` and `false`.
+    Flag(bool),
+    /// A number that is not negative.
+    Number(u32),
+    /// Seconds and their like. A time of `none` says nothing, as in OpenSSH, and is no setting.
+    Time(Duration),
+    /// One of the words that the keyword knows, in the first of its spellings.
+    Word(&'static str),
+    /// Files, patterns or names; empty for `none`.
+    List(Vec<String>),
+    /// A change to a list of algorithms.
+    Choice(Choice),
+    /// `AddKeysToAgent`.
+    AddKeys(AddKeys),
+    /// `ProxyJump`.
+    Jumps(Jumps),
 }
 
-/// At most so many files in one `UserKnownHostsFile`, as in OpenSSH.
-const KNOWN_HOSTS_FILES: usize = 32;
+/// The spellings of a word; the first one stands for all.
+type Words = &'static [&'static [&'static str]];
+
+const CHECKING: Words = &[&["yes", "true"], &["ask"], &["accept-new"], &["no", "false", "off"]];
+const PUBKEY: Words = &[&["yes", "true", "unbound", "host-bound"], &["no", "false"]];
+const UPDATES: Words = &[&["yes", "true"], &["no", "false"], &["ask"]];
+const FAMILY: Words = &[&["any"], &["inet"], &["inet6"]];
+const TTY: Words = &[&["yes", "true"], &["no", "false"], &["force"], &["auto"]];
+const CANONICALIZE: Words = &[&["no", "false"], &["yes", "true"], &["always"]];
+const LEVELS: Words = &[
+    &["QUIET", "SILENT"],
+    &["FATAL"],
+    &["ERROR"],
+    &["INFO"],
+    &["VERBOSE"],
+    &["DEBUG1", "DEBUG"],
+    &["DEBUG2"],
+    &["DEBUG3"],
+];
 
 impl Setting {
-    /// Reads the arguments of `key`, which is none of `Host`, `Match`, `Include` and `IgnoreUnknown`.
-    pub(super) fn read(key: Key, arguments: &[String]) -> Result<Setting, String> {
-        match key {
-            Key::UserKnownHostsFile => return files(arguments).map(Setting::UserKnownHostsFile),
-            Key::GlobalKnownHostsFile => return files(arguments).map(Setting::GlobalKnownHostsFile),
-            _ => {}
-        }
-        let value = match arguments {
-            [value] if !value.is_empty() => value.clone(),
-            [] | [_] => return Err("the value is missing".to_owned()),
+    /// Reads the value of `key`, which is none of `Host`, `Match`, `Include` and `IgnoreUnknown`; `None` where the
+    /// value says nothing.
+    pub(super) fn read(key: Key, line: &Line) -> Result<Option<Setting>, String> {
+        let arguments = line.arguments.as_slice();
+        let one = || match arguments {
+            [value] if !value.is_empty() => Ok(value.as_str()),
+            [] | [_] => Err("the value is missing".to_owned()),
             [_, rest @ ..] => {
-                let more = crate::escape::text(&rest.join(" "), 60);
-                return Err(format!("`{more}` is too much: one value is taken; quote it if it holds blanks"));
+                let more = shown(&rest.join(" "));
+                Err(format!("`{more}` is too much: one value is taken; quote it if it holds blanks"))
             }
         };
-        Ok(match key {
-            Key::HostName => Setting::HostName(value),
-            Key::Port => Setting::Port(port(&value)?),
-            Key::User => Setting::User(value),
-            Key::IdentityFile => Setting::IdentityFile(value),
-            Key::IdentitiesOnly => Setting::IdentitiesOnly(flag(&value)?),
-            Key::IdentityAgent => Setting::IdentityAgent(value),
-            Key::HostKeyAlias => Setting::HostKeyAlias(value),
-            Key::StrictHostKeyChecking => Setting::StrictHostKeyChecking(checking(&value)?),
-            Key::ConnectTimeout => Setting::ConnectTimeout(duration(&value)?),
-            Key::PubkeyAuthentication => Setting::PubkeyAuthentication(pubkey(&value)?),
-            Key::PasswordAuthentication => Setting::PasswordAuthentication(flag(&value)?),
-            Key::PreferredAuthentications => {
-                Setting::PreferredAuthentications(value.split(',').map(str::to_owned).collect())
+        use Key::*;
+        let value = match key {
+            HostName | User | IdentityFile | CertificateFile | HostKeyAlias | RevokedHostKeys
+            | BindAddress | BindInterface | Tag => Value::Text(one()?.to_owned()),
+            IdentityAgent => Value::Text(socket(one()?)?),
+            ForwardAgent => match word(one()?, &[&["yes", "true"], &["no", "false"]]) {
+                Ok(yes_or_no) => Value::Text(yes_or_no.to_owned()),
+                Err(_) => Value::Text(socket(one()?)?),
+            },
+            IdentitiesOnly
+            | HashKnownHosts
+            | PasswordAuthentication
+            | KbdInteractiveAuthentication
+            | BatchMode
+            | Compression
+            | TCPKeepAlive
+            | CanonicalizeFallbackLocal => Value::Flag(flag(one()?)?),
+            Port => Value::Number(port(one()?)?.into()),
+            NumberOfPasswordPrompts | ConnectionAttempts | ServerAliveCountMax | CanonicalizeMaxDots => {
+                Value::Number(count(one()?)?)
             }
-            Key::BatchMode => Setting::BatchMode(flag(&value)?),
-            Key::UserKnownHostsFile | Key::GlobalKnownHostsFile => unreachable!("read above"),
-            Key::Host | Key::Match | Key::Include | Key::IgnoreUnknown => {
-                unreachable!("these are no settings")
+            ConnectTimeout | ServerAliveInterval => match one()? {
+                "none" => return Ok(None),
+                time => Value::Time(seconds(time)?),
+            },
+            StrictHostKeyChecking => Value::Word(word(one()?, CHECKING)?),
+            PubkeyAuthentication => Value::Word(word(one()?, PUBKEY)?),
+            UpdateHostKeys => Value::Word(word(one()?, UPDATES)?),
+            AddressFamily => Value::Word(word(one()?, FAMILY)?),
+            RequestTTY => Value::Word(word(one()?, TTY)?),
+            CanonicalizeHostname => Value::Word(word(one()?, CANONICALIZE)?),
+            LogLevel => Value::Word(word(one()?, LEVELS)?),
+            HostKeyAlgorithms | PubkeyAcceptedAlgorithms | CASignatureAlgorithms => {
+                Value::Choice(algorithms::keys(one()?)?)
             }
-        })
-    }
-}
-
-fn files(arguments: &[String]) -> Result<Vec<String>, String> {
-    match arguments {
-        [] => Err("the value is missing".to_owned()),
-        [one] if one.eq_ignore_ascii_case("none") => Ok(Vec::new()),
-        several if several.iter().any(|file| file.eq_ignore_ascii_case("none")) => {
-            Err("`none` must stand alone".to_owned())
-        }
-        several if several.iter().any(String::is_empty) => Err("a file name is empty".to_owned()),
-        several if several.len() > KNOWN_HOSTS_FILES => Err(format!("more than {KNOWN_HOSTS_FILES} files")),
-        several => Ok(several.to_vec()),
-    }
-}
-
-/// A port: 1 to 65535; of the names of services only `ssh` is taken.
-pub(super) fn port(value: &str) -> Result<u16, String> {
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    match value.parse() {
-        Ok(port) if digits && port > 0 => Ok(port),
-        _ if value.eq_ignore_ascii_case("ssh") => Ok(22),
-        _ => Err(format!("`{}` is no port: write a number from 1 to 65535", crate::escape::text(value, 40))),
-    }
-}
-
-fn flag(value: &str) -> Result<bool, String> {
-    match value.to_ascii_lowercase().as_str() {
-        "yes" | "true" => Ok(true),
-        "no" | "false" => Ok(false),
-        _ => Err(format!("`{}` is neither yes nor no", crate::escape::text(value, 40))),
-    }
-}
-
-/// `unbound` and `host-bound` are about a protocol extension of agents only.
-fn pubkey(value: &str) -> Result<bool, String> {
-    match value.to_ascii_lowercase().as_str() {
-        "unbound" | "host-bound" => Ok(true),
-        _ => flag(value),
-    }
-}
-
-fn checking(value: &str) -> Result<Checking, String> {
-    match value.to_ascii_lowercase().as_str() {
-        "yes" | "true" => Ok(Checking::Yes),
-        "ask" => Ok(Checking::Ask),
-        "accept-new" => Ok(Checking::AcceptNew),
-        "no" | "false" | "off" => Ok(Checking::Off),
-        _ => Err(format!("`{}` is none of yes, ask, accept-new, no, off", crate::escape::text(value, 40))),
-    }
-}
-
-/// Seconds, or numbers with the units of OpenSSH's TIME FORMATS (`1m30s`); `none` and 0 are no limit.
-fn duration(value: &str) -> Result<Option<Duration>, String> {
-    if value == "none" {
-        return Ok(None);
-    }
-    let wrong =
-        || format!("`{}` is no time: write seconds, or such as 1m30s", crate::escape::text(value, 40));
-    let mut total: u32 = 0;
-    let mut rest = value;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let number: u32 = rest[..end].parse().map_err(|_| wrong())?;
-        let mut unit = rest[end..].chars();
-        let seconds = match unit.next() {
-            None | Some('s' | 'S') => 1,
-            Some('m' | 'M') => 60,
-            Some('h' | 'H') => 3600,
-            Some('d' | 'D') => 86_400,
-            Some('w' | 'W') => 604_800,
-            Some(_) => return Err(wrong()),
+            KexAlgorithms => Value::Choice(algorithms::kex(one()?)?),
+            Ciphers => Value::Choice(algorithms::ciphers(one()?)?),
+            MACs => Value::Choice(algorithms::macs(one()?)?),
+            PreferredAuthentications => Value::List(one()?.split(',').map(str::to_owned).collect()),
+            UserKnownHostsFile | GlobalKnownHostsFile => Value::List(files(arguments)?),
+            SendEnv => {
+                Value::List(variables(arguments, |name| !name.contains('='), "the name of a variable")?)
+            }
+            SetEnv => Value::List(variables(arguments, |pair| pair.contains('='), "NAME=VALUE")?),
+            CanonicalDomains => Value::List(domains(arguments)?),
+            CanonicalizePermittedCNAMEs => Value::List(cnames(arguments)?),
+            AddKeysToAgent => Value::AddKeys(agent_life(arguments)?),
+            ProxyJump => Value::Jumps(jumps(&line.rest)?),
+            ProxyCommand | RemoteCommand => match line.rest.as_str() {
+                "" => return Err("the value is missing".to_owned()),
+                command => Value::Text(command.to_owned()),
+            },
+            Host | Match | Include | IgnoreUnknown => unreachable!("{} is no setting", name(key)),
         };
-        total = number.checked_mul(seconds).and_then(|sum| total.checked_add(sum)).ok_or_else(wrong)?;
-        rest = unit.as_str();
+        Ok(Some(Setting { key, value }))
     }
-    // OpenSSH counts in a C int.
-    i32::try_from(total).map_err(|_| wrong())?;
-    Ok((total > 0).then(|| Duration::from_secs(total.into())))
+}
+
+fn variables(arguments: &[String], good: impl Fn(&str) -> bool, wanted: &str) -> Result<Vec<String>, String> {
+    match arguments.iter().find(|argument| argument.is_empty() || !good(argument)) {
+        Some(bad) => Err(format!("`{}` is not {wanted}", shown(bad))),
+        None => Ok(arguments.to_vec()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ssh::config::words;
 
-    fn read(key: Key, values: &[&str]) -> Result<Setting, String> {
-        Setting::read(key, &values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>())
+    fn read(line: &str) -> Result<Option<Value>, String> {
+        let line = words::split(line.as_bytes()).unwrap().unwrap();
+        let (_, support) = super::super::keyword::lookup(&line.keyword).unwrap();
+        let super::super::keyword::Support::Evaluated(key) = support else { panic!("{}", line.keyword) };
+        Ok(Setting::read(key, &line)?.map(|setting| setting.value))
     }
 
     #[test]
     fn good_values() {
-        assert_eq!(read(Key::Port, &["022"]), Ok(Setting::Port(22)));
-        assert_eq!(read(Key::IdentitiesOnly, &["TRUE"]), Ok(Setting::IdentitiesOnly(true)));
-        assert_eq!(
-            read(Key::StrictHostKeyChecking, &["Off"]),
-            Ok(Setting::StrictHostKeyChecking(Checking::Off))
-        );
-        assert_eq!(
-            read(Key::ConnectTimeout, &["1m30s"]),
-            Ok(Setting::ConnectTimeout(Some(Duration::from_secs(90))))
-        );
-        assert_eq!(read(Key::ConnectTimeout, &["none"]), Ok(Setting::ConnectTimeout(None)));
-        assert_eq!(read(Key::UserKnownHostsFile, &["None"]), Ok(Setting::UserKnownHostsFile(vec![])));
-        assert_eq!(read(Key::PubkeyAuthentication, &["host-bound"]), Ok(Setting::PubkeyAuthentication(true)));
-        assert_eq!(read(Key::HostName, &["a b"]), Ok(Setting::HostName("a b".to_owned())));
+        let text = |text: &str| Value::Text(text.to_owned());
+        let list = |words: &[&str]| Value::List(words.iter().map(|&word| word.to_owned()).collect());
+        for (line, expected) in [
+            ("Port 022", Value::Number(22)),
+            ("IdentitiesOnly TRUE", Value::Flag(true)),
+            ("StrictHostKeyChecking Off", Value::Word("no")),
+            ("ConnectTimeout 1m30s", Value::Time(Duration::from_secs(90))),
+            ("UserKnownHostsFile None", list(&[])),
+            ("PubkeyAuthentication host-bound", Value::Word("yes")),
+            ("HostName \"a b\"", text("a b")),
+            ("RemoteCommand  echo \"a b\" # c", text("echo \"a b\" # c")),
+            ("SendEnv LANG LC_* -X", list(&["LANG", "LC_*", "-X"])),
+            ("SetEnv A=b \"C=d e\"", list(&["A=b", "C=d e"])),
+            ("AddKeysToAgent confirm 5m", Value::AddKeys(AddKeys::Confirm(Some(Duration::from_secs(300))))),
+            ("AddKeysToAgent 0", Value::AddKeys(AddKeys::Yes(None))),
+            ("AddressFamily INET6", Value::Word("inet6")),
+            ("LogLevel debug", Value::Word("DEBUG1")),
+            ("ForwardAgent TRUE", text("yes")),
+            ("ForwardAgent $X", text("$X")),
+            ("ServerAliveCountMax +010", Value::Number(10)),
+            ("CanonicalDomains A.org b.net.", list(&["a.org", "b.net"])),
+            ("Ciphers aes128-ctr,", Value::Choice(Choice::Only(vec!["aes128-ctr".to_owned()]))),
+        ] {
+            assert_eq!(read(line), Ok(Some(expected)), "{line}");
+        }
+        assert_eq!(read("ConnectTimeout none"), Ok(None));
     }
 
     #[test]
     fn bad_values() {
-        for (key, values) in [
-            (Key::Port, &["0"] as &[&str]),
-            (Key::Port, &["65536"]),
-            (Key::Port, &["+22"]),
-            (Key::Port, &["0x16"]),
-            (Key::Port, &[]),
-            (Key::Port, &[""]),
-            (Key::Port, &["22", "23"]),
-            (Key::IdentitiesOnly, &["maybe"]),
-            (Key::StrictHostKeyChecking, &["never"]),
-            (Key::PubkeyAuthentication, &["perhaps"]),
-            (Key::PasswordAuthentication, &["unbound"]),
-            (Key::BatchMode, &["2"]),
-            (Key::ConnectTimeout, &["-3"]),
-            (Key::ConnectTimeout, &["5x"]),
-            (Key::ConnectTimeout, &["s"]),
-            (Key::ConnectTimeout, &["9999999999"]),
-            (Key::ConnectTimeout, &["3000000000"]),
-            (Key::UserKnownHostsFile, &["a", "none"]),
+        for line in [
+            "Port 0",
+            "Port 65536",
+            "Port +22",
+            "Port 0x16",
+            "Port \"\"",
+            "Port 22 23",
+            "IdentitiesOnly maybe",
+            "StrictHostKeyChecking never",
+            "PubkeyAuthentication perhaps",
+            "PasswordAuthentication unbound",
+            "BatchMode 2",
+            "ConnectTimeout -3",
+            "ConnectTimeout 5x",
+            "ConnectTimeout s",
+            "ConnectTimeout 3000000000",
+            "UserKnownHostsFile a none",
+            "SendEnv A=b",
+            "SetEnv A",
+            "AddKeysToAgent yes 5m",
+            "AddKeysToAgent none",
+            "AddressFamily ipv4",
+            "LogLevel loud",
+            "ForwardAgent $1x",
+            "NumberOfPasswordPrompts -1",
+            "NumberOfPasswordPrompts 0x3",
+            "Ciphers aes*",
+            "Ciphers +",
+            "KexAlgorithms curve*",
+            "HostKeyAlgorithms zz*",
+            "CanonicalDomains .org",
+            "CanonicalDomains a,b",
+            "CanonicalDomains a none",
+            "CanonicalizeMaxDots -1",
+            "CanonicalizePermittedCNAMEs abc",
+            "ProxyJump a,",
         ] {
-            assert!(read(key, values).is_err(), "{key:?} {values:?}");
+            assert!(read(line).is_err(), "{line}");
         }
     }
 }

@@ -121,7 +121,8 @@ impl Listed {
         let holds = |print: &str| right.iter().any(|entry| entry.fingerprint == print);
         let proven = keys.iter().any(|(_, print)| holds(print));
         let judge = |&(algorithm, print): &(&str, &str)| {
-            let same_type = |entry: &Entry| entry.kind.as_deref().is_some_and(|kind| is_kind(algorithm, kind));
+            let same_type =
+                |entry: &Entry| entry.kind.as_deref().is_some_and(|kind| is_kind(algorithm, kind));
             if revoked.iter().any(|revoked| revoked == print) {
                 Listing::Mismatch
             } else if right.is_empty() {
@@ -217,7 +218,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named_with_its_line() {
-        for bad in ["web", "web SHA256:abc", "web ssh-ed25519 AAAA", "MD5:00:11 web", "@what web x", "\x1b[2J"] {
+        for bad in
+            ["web", "web SHA256:abc", "web ssh-ed25519 AAAA", "MD5:00:11 web", "@what web x", "\x1b[2J"]
+        {
             let error = Listed::parse(format!("\n# x\n{bad}\n").as_bytes()).unwrap_err();
             assert_eq!(error.line, 3, "{bad}");
             assert!(!error.to_string().contains('\x1b'));

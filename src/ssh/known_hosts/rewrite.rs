@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{exchange, open_to_append, read_from};
 use super::edit::{self, Cuts, Stuck};
 use super::store::{KnownHosts, StoreError, line, shown};
-use super::verdict::{HeldKey, Verdict, fingerprint, judge, known_as};
+use super::verdict::{Held, HeldKey, Verdict, fingerprint, judge, known_as};
 use crate::escape;
 use crate::ssh::Target;
 
@@ -26,13 +26,21 @@ pub struct Swap<'a> {
     pub old: Vec<HeldKey>,
     /// What is put in its place, as on the wire (RFC 4253 section 6.6).
     pub new: Vec<&'a [u8]>,
+    /// The other keys that the host presents, likewise.
+    pub beside: Vec<&'a [u8]>,
 }
 
 /// What is done to one file.
 #[derive(Default)]
 struct Edit<'a> {
     cuts: Cuts,
-    additions: Vec<(&'a Target, &'a [u8])>,
+    additions: Vec<&'a Swap<'a>>,
+}
+
+impl Edit<'_> {
+    fn takes_out(&self, name: &str, blob: &[u8]) -> bool {
+        self.cuts.get(&fingerprint(blob)).is_some_and(|names| names.contains(name))
+    }
 }
 
 impl KnownHosts {
@@ -51,24 +59,10 @@ impl KnownHosts {
         slot.change(|content| {
             content.refresh(&file).map_err(failed)?;
             let held = content.held(&slot.path, &name);
-            let presented: Vec<String> = blobs.iter().chain(beside).map(|blob| fingerprint(blob)).collect();
-            let mut text = String::from(if content.index.is_torn() { "\n" } else { "" });
-            for blob in blobs {
-                let (algorithm, line) = line(target, &name, blob)?;
-                let verdict = judge(&held, &name, blob);
-                match &verdict {
-                    Verdict::Known => continue,
-                    Verdict::Changed { held } if !speaks_against(held, algorithm, &presented) => {}
-                    _ => {
-                        if let Some(why) = verdict.refusal(target, algorithm, blob) {
-                            return Err(StoreError::Conflict(why));
-                        }
-                    }
-                }
-                text.push_str(&line);
-            }
-            if !text.trim().is_empty() {
-                (&file).write_all(text.as_bytes()).map_err(failed)?;
+            let text = additions(target, &held, blobs, beside)?;
+            let start = if content.index.is_torn() { "\n" } else { "" };
+            if !text.is_empty() {
+                (&file).write_all(format!("{start}{text}").as_bytes()).map_err(failed)?;
                 content.refresh(&file).map_err(failed)?;
             }
             Ok(())
@@ -100,11 +94,10 @@ impl KnownHosts {
     /// where a pattern keeps it in a line, that file is left as it is.
     ///
     /// This writes to files and may wait up to 5 s for another process's append.
-    pub fn replace(&self, swaps: &[Swap<'_>]) -> Result<Vec<PathBuf>, StoreError> {
+    pub fn replace<'a>(&self, swaps: &'a [Swap<'a>]) -> Result<Vec<PathBuf>, StoreError> {
         let mut edits: BTreeMap<PathBuf, Edit<'_>> = BTreeMap::new();
         for swap in swaps {
-            let additions = swap.new.iter().map(|blob| (swap.target, *blob));
-            edits.entry(first_file(swap.target)?.clone()).or_default().additions.extend(additions);
+            edits.entry(first_file(swap.target)?.clone()).or_default().additions.push(swap);
             for old in &swap.old {
                 let cuts = &mut edits.entry(old.at.file.to_path_buf()).or_default().cuts;
                 cuts.entry(old.fingerprint.clone()).or_default().insert(old.name.clone());
@@ -135,24 +128,42 @@ impl KnownHosts {
             if after.last().is_some_and(|&byte| byte != b'\n') {
                 after.push(b'\n');
             }
-            for (target, blob) in &edit.additions {
-                let name = known_as(target);
-                let (algorithm, line) = line(target, &name, blob)?;
-                let verdict = judge(&content.held(&slot.path, &name), &name, blob);
-                match verdict {
-                    Verdict::Known => {}
-                    Verdict::Revoked { .. } => {
-                        let why = verdict.refusal(target, algorithm, blob);
-                        return Err(StoreError::Conflict(
-                            why.expect("revoked keys are refused with a reason"),
-                        ));
-                    }
-                    _ => after.extend_from_slice(line.as_bytes()),
-                }
+            for swap in &edit.additions {
+                let name = known_as(swap.target);
+                let mut held = content.held(&slot.path, &name);
+                held.retain(|line| !edit.takes_out(&name, &line.key.blob));
+                after.extend_from_slice(additions(swap.target, &held, &swap.new, &swap.beside)?.as_bytes());
             }
             exchange(&file, &real, &after).map_err(failed)
         })?
     }
+}
+
+/// The lines that keep these keys of a host, beside those that are held; the error is one that is held against them.
+fn additions(
+    target: &Target,
+    held: &[Held],
+    blobs: &[&[u8]],
+    beside: &[&[u8]],
+) -> Result<String, StoreError> {
+    let name = known_as(target);
+    let presented: Vec<String> = blobs.iter().chain(beside).map(|blob| fingerprint(blob)).collect();
+    let mut text = String::new();
+    for blob in blobs {
+        let (algorithm, line) = line(target, &name, blob)?;
+        let verdict = judge(held, &name, blob);
+        match &verdict {
+            Verdict::Known => continue,
+            Verdict::Changed { held } if !speaks_against(held, algorithm, &presented) => {}
+            _ => {
+                if let Some(why) = verdict.refusal(target, algorithm, blob) {
+                    return Err(StoreError::Conflict(why));
+                }
+            }
+        }
+        text.push_str(&line);
+    }
+    Ok(text)
 }
 
 fn first_file(target: &Target) -> Result<&PathBuf, StoreError> {
@@ -184,4 +195,114 @@ fn obstacle(target: &Target, old: &HeldKey, text: &[u8]) -> Option<String> {
 fn by_pattern(pattern: &[u8]) -> String {
     let pattern = escape::line(pattern);
     format!("names it by the pattern `{pattern}`, which other hosts may need; change that line by hand")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::hosts::Host;
+    use crate::ssh::known_hosts::key::tests::ed25519;
+
+    fn target(name: &str, file: &Path) -> Target {
+        let target = Target::bare(Host::new(None, name, None), name, 22, "root");
+        Target { user_known_hosts: vec![file.to_owned()], ..target }
+    }
+
+    fn blob(key: u8) -> Vec<u8> {
+        STANDARD.decode(ed25519(key).split(' ').next_back().unwrap()).unwrap()
+    }
+
+    fn held(store: &KnownHosts, target: &Target, presented: &[u8]) -> Vec<HeldKey> {
+        match store.check(target, presented).unwrap() {
+            Verdict::Changed { held } => held,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Each store has files of its own, as two processes do.
+    #[test]
+    fn nothing_that_others_learn_is_lost_while_keys_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        fs::write(&file, format!("web {}\n", ed25519(1))).unwrap();
+        let done = AtomicBool::new(false);
+        let swapped = std::thread::scope(|scope| {
+            let swapping = scope.spawn(|| {
+                let (mut swapped, mut now) = (0, 1);
+                while !done.load(Ordering::Relaxed) {
+                    let (store, web) = (KnownHosts::new(), target("web", &file));
+                    let next = 3 - now;
+                    let new = blob(next);
+                    let old = held(&store, &web, &new);
+                    store
+                        .replace(&[Swap { target: &web, old, new: vec![&new], beside: Vec::new() }])
+                        .unwrap();
+                    (swapped, now) = (swapped + 1, next);
+                }
+                swapped
+            });
+            let learners = [0, 1].map(|learner| {
+                let file = &file;
+                scope.spawn(move || {
+                    let store = KnownHosts::new();
+                    for n in 0..100 {
+                        store
+                            .learn_all(&target(&format!("new{learner}-{n}"), file), &[&blob(9)], &[])
+                            .unwrap();
+                    }
+                })
+            });
+            learners.into_iter().for_each(|learner| learner.join().unwrap());
+            done.store(true, Ordering::Relaxed);
+            swapping.join().unwrap()
+        });
+        assert!(swapped > 0);
+        let text = fs::read_to_string(&file).unwrap();
+        let mut names: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((names.len(), text.lines().count()), (201, 201));
+    }
+
+    #[test]
+    fn what_others_decided_meanwhile_is_respected() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        let (store, web) = (KnownHosts::new(), target("web", &file));
+        fs::write(&file, format!("web {}\n", ed25519(1))).unwrap();
+        let new = blob(2);
+        let old = held(&store, &web, &new);
+        // Another process replaces the key by one that was never shown.
+        fs::write(&file, format!("web {}\n", ed25519(3))).unwrap();
+        store.learn_all(&web, &[&blob(2)], &[]).expect_err("another key is held");
+        let swap = Swap { target: &web, old, new: vec![&new], beside: Vec::new() };
+        store.replace(std::slice::from_ref(&swap)).expect_err("another key is held");
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("web {}\n", ed25519(3)));
+        // Another process revokes it.
+        let revoked = format!("web {}\n@revoked web {}\n", ed25519(1), ed25519(2));
+        fs::write(&file, &revoked).unwrap();
+        let error = store.replace(&[swap]).unwrap_err();
+        assert!(error.to_string().contains("marked as revoked"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), revoked);
+    }
+
+    #[test]
+    fn keys_are_learned_all_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        let (store, web) = (KnownHosts::new(), target("web", &file));
+        fs::write(&file, format!("@revoked web {}", ed25519(2))).unwrap();
+        store.learn_all(&web, &[&blob(1), &blob(2)], &[]).expect_err("one is revoked");
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("@revoked web {}", ed25519(2)));
+        store.learn_all(&web, &[&blob(1)], &[&blob(2)]).unwrap();
+        let text = format!("@revoked web {}\nweb {}\n", ed25519(2), ed25519(1));
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        store.learn_all(&web, &[&blob(1)], &[]).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "once is enough");
+    }
 }

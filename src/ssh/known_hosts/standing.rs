@@ -4,7 +4,7 @@
 //! changed, since whoever stands in between could just not have the held one. Who sees all keys of a host knows more:
 //! where one of them is the held one, a key of a type that is not held is merely one more.
 
-use super::verdict::{HeldKey, Verdict};
+use super::verdict::{HeldKey, Verdict, Vouched};
 use crate::ssh::place::Place;
 
 /// How a key of a host stands to known_hosts.
@@ -20,6 +20,22 @@ pub enum Standing {
     Changed(Vec<HeldKey>),
     /// It is marked as never to be accepted.
     Revoked(Place),
+    /// It came in a certificate, and an authority of the host vouches for it.
+    Certified,
+    /// It came in a certificate of such an authority that is void: why.
+    Void(String),
+}
+
+impl Standing {
+    /// How a key stands that came in a certificate; `None` where no authority of the host has to do with it.
+    pub fn of_certificate(vouched: Vouched) -> Option<Standing> {
+        match vouched {
+            Vouched::Yes => Some(Standing::Certified),
+            Vouched::Void(why) => Some(Standing::Void(why)),
+            Vouched::Revoked { at } => Some(Standing::Revoked(at)),
+            Vouched::Unknown => None,
+        }
+    }
 }
 
 /// How each key stands, from its verdict: `keys` are all that one host presents, by algorithm and fingerprint.

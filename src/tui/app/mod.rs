@@ -3,13 +3,15 @@
 //! [`App::step`] takes one event and returns what is to be done; it waits for nothing, knows no clock, and cannot fail.
 //! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
 //! never reach two places. The parts by subject: `sending` (keys, pastes and mouse to hosts), `sessions` (the life of
-//! a tile), `verbs` (what each action does), `dialogs` and `questions`.
+//! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
+//! `questions`.
 
 mod dialogs;
 mod notes;
 mod options;
 mod pointer;
 mod questions;
+mod recovery;
 mod sending;
 mod sessions;
 mod tiles;
@@ -30,8 +32,9 @@ use super::layout::{Layout, Scene, Zoom};
 
 pub use dialogs::{Confirm, Line};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, ScopeDefault, ZoomHears};
+pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
 
@@ -69,6 +72,7 @@ pub struct App {
     questions: Questions,
     notes: Notes,
     pointer: pointer::Pointer,
+    returns: recovery::Returns,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -104,6 +108,7 @@ impl App {
             questions: Questions::default(),
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
+            returns: recovery::Returns::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             sessions: 0,
@@ -143,6 +148,7 @@ impl App {
             Event::Tick => {}
         }
         self.tell_terminal_size();
+        self.return_due();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -152,7 +158,8 @@ impl App {
 
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
-        [self.terminal_due, self.notes.wake_at(self.now), self.questions.wake_at(self.now)]
+        let now = self.now;
+        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
             .into_iter()
             .flatten()
             .min()

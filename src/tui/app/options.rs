@@ -16,6 +16,8 @@ pub struct Options {
     pub zoom_hears: ZoomHears,
     /// What the broadcast is limited to.
     pub scope: ScopeDefault,
+    /// What becomes of a lost session.
+    pub reconnect: Reconnect,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
 }
@@ -40,6 +42,16 @@ pub enum ScopeDefault {
     Visible,
 }
 
+/// What becomes of a session whose link was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It stays closed until the user reconnects it.
+    #[default]
+    Ask,
+    /// It comes back by itself, and waits to be let in.
+    Auto,
+}
+
 /// Colours of omnes itself; what hosts print keeps its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Palette {
@@ -58,6 +70,7 @@ impl Default for Options {
             scrollback: 1000,
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
+            reconnect: Reconnect::Ask,
             palette: Palette::Colour,
         }
     }

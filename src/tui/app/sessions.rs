@@ -50,6 +50,7 @@ impl App {
         }
         self.relayout();
         self.set_terminal_size();
+        self.effects.push(Effect::Pardon);
         for tile in self.tiles.iter().skip(first) {
             let (session, target, size) = (tile.session, tile.target, self.terminal);
             self.effects.push(Effect::Open { session, target, size });
@@ -68,21 +69,22 @@ impl App {
         if tile.state.is_closed() {
             return;
         }
+        let was_ready = tile.state.is_ready();
         tile.state = std::mem::replace(&mut tile.state, SessionState::Queued).after(&event);
         match event {
             SessionEvent::Connecting(_) | SessionEvent::Waiting(_) | SessionEvent::Asking => {}
             SessionEvent::Ready => self.became_ready(member),
             SessionEvent::Output(bytes) => self.output(member, &bytes),
-            SessionEvent::Written => {
-                self.broadcast.written(member);
-                self.flush(member);
-            }
-            SessionEvent::Closed(outcome) => self.became_closed(member, &ending_in_short(&outcome)),
+            SessionEvent::Stalled(silent) => self.stalled(member, silent),
+            SessionEvent::Resumed => self.resumed(member),
+            SessionEvent::Written => self.written(member),
+            SessionEvent::Closed(outcome) => self.became_closed(member, &outcome, was_ready),
         }
     }
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.note_ready(member);
         self.mark_new_session(member);
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
             let map = &self.options.keymap;
@@ -106,6 +108,7 @@ impl App {
 
     fn output(&mut self, member: MemberId, bytes: &[u8]) {
         let Some(tile) = self.tiles.get_mut(member) else { return };
+        tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
         if fed.bell {
             self.effects.push(Effect::Bell);
@@ -120,19 +123,41 @@ impl App {
         }
     }
 
-    fn became_closed(&mut self, member: MemberId, how: &str) {
-        let unsent = self.broadcast.closed(member);
+    fn written(&mut self, member: MemberId) {
+        let backlog = |app: &App| app.broadcast.member(member).map_or(0, Member::backlog);
+        let before = backlog(self);
+        self.broadcast.written(member);
+        let sent = before - backlog(self);
+        if let Some(tile) = self.tiles.get_mut(member) {
+            tile.recovery.sent(sent);
+        }
+        self.flush(member);
+    }
+
+    fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
+        let mut unsent = self.broadcast.closed(member);
+        if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
+            // What a host was given and never answered may have died with the link.
+            unsent += tile.recovery.unanswered();
+        }
+        if self.note_end(member, was_ready) {
+            return;
+        }
         let name = self.name(member);
         // The whole reason stands in the tile, which is where the user looks next.
-        let mut text = format!("{name}: {how}");
+        let mut text = format!("{name}: {}", ending_in_short(outcome));
         if unsent > 0 {
-            text.push_str(&format!("; {unsent} bytes typed for it may not have arrived"));
+            text.push_str(&format!(
+                "; {unsent} bytes typed for it may not have arrived, and are not sent again"
+            ));
         }
         self.notes.tell(Tone::Bad, text, self.now);
     }
 
     /// Ends the session of a tile and takes the tile away.
     pub(super) fn close(&mut self, member: MemberId) {
+        self.resumed(member);
+        self.forget_return(member);
         let Some(tile) = self.tiles.remove(member) else { return };
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
@@ -142,17 +167,19 @@ impl App {
         self.set_terminal_size();
     }
 
-    /// A new session for a closed tile. What was kept for the old one is gone; its screen stays.
+    /// A new session for a closed tile, as on the user's word. What was kept for the old one is gone; its screen stays.
     pub(super) fn reconnect(&mut self, member: MemberId) {
         let is_closed = self.tiles.get(member).is_some_and(|tile| tile.state.is_closed());
         if !is_closed {
             return;
         }
+        self.forget_return(member);
         let session = self.next_session();
         self.tiles.renew(member, session);
         self.broadcast.opening(member);
         let (now, size) = (self.now, self.terminal);
         let Some(tile) = self.tiles.get_mut(member) else { return };
+        tile.recovery.begin_anew();
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);

@@ -10,6 +10,8 @@ use crate::session::{SessionId, SessionState};
 use crate::tui::event::TargetIndex;
 use crate::tui::layout;
 
+use super::recovery::Recovery;
+
 /// Longest name of a host in a sentence, in characters.
 const NAME_CHARS: usize = 60;
 
@@ -32,6 +34,8 @@ pub struct Tile {
     /// The line at the top of the tile while the user looks back, counted from the host's first line ever, so that it
     /// stays the same line while the history moves on. `None` follows the cursor.
     pub top: Option<u64>,
+    /// Whether it is stalled, and when it comes back by itself.
+    pub recovery: Recovery,
 }
 
 impl Tile {
@@ -39,7 +43,8 @@ impl Tile {
     pub fn new(host: Host, ids: (MemberId, SessionId, TargetIndex), pane: Pane) -> Tile {
         let name = escape::text(&host.to_string(), NAME_CHARS);
         let (member, session, target) = ids;
-        Tile { member, host, name, target, session, state: SessionState::Queued, pane, top: None }
+        let recovery = Recovery::default();
+        Tile { member, host, name, target, session, state: SessionState::Queued, pane, top: None, recovery }
     }
 
     /// The number of the line at the top of a tile this high, while the user looks back.

@@ -46,6 +46,8 @@ impl App {
             Action::Close => self.ask_close(),
             Action::Reconnect => self.reconnect_focused(),
             Action::ReconnectAll => self.reconnect_all(),
+            Action::AutoReconnect => self.toggle_reconnect(),
+            Action::FocusInNeed => self.focus_next_in_need(),
             Action::SendPrefix => self.send_prefix(),
             Action::Help => self.keyboard = Keyboard::Help(0),
             Action::Redraw => self.effects.push(Effect::Redraw),
@@ -225,6 +227,7 @@ impl App {
     fn reconnect_focused(&mut self) {
         let Some(focus) = self.broadcast.focus() else { return };
         if self.tiles.get(focus).is_some_and(|tile| tile.state.is_closed()) {
+            self.effects.push(Effect::Pardon);
             self.reconnect(focus);
         } else {
             let text = format!("{} is not closed", self.name(focus));
@@ -236,8 +239,9 @@ impl App {
         let closed: Vec<MemberId> =
             self.tiles.iter().filter(|tile| tile.state.is_closed()).map(|tile| tile.member).collect();
         if closed.is_empty() {
-            self.notes.say(Tone::Plain, "no session is closed", self.now);
+            return self.notes.say(Tone::Plain, "no session is closed", self.now);
         }
+        self.effects.push(Effect::Pardon);
         for member in closed {
             self.reconnect(member);
         }

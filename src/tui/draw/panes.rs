@@ -1,5 +1,7 @@
 //! One tile: its frame and title, which say who hears, and the part of its terminal that it has room for.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -14,7 +16,7 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 
-use super::text::{behind, bytes, fitting, put, row, wrap};
+use super::text::{age, behind, bytes, fitting, put, row, wrap};
 use super::theme;
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
@@ -59,13 +61,19 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         SessionState::Waiting(Wait::Throttled(why)) => format!(" · waits to be let in: {why}"),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
-        SessionState::Closed(outcome) => format!(" · closed: {}", ending_in_short(outcome)),
+        SessionState::Closed(outcome) => {
+            let back = returns(app, tile).map_or(String::new(), |back| format!(" · {back}"));
+            format!(" · closed: {}{back}", ending_in_short(outcome))
+        }
         SessionState::Ready if matches!(app.audience(), Some(Receivers::Alone(id)) if id == tile.member) => {
             " · alone".to_owned()
         }
         SessionState::Ready if mark.word().is_empty() => String::new(),
         SessionState::Ready => format!(" · {}", mark.word()),
     };
+    if let Some(since) = tile.recovery.silent_since() {
+        text.push_str(&stalled(app, tile, since));
+    }
     let backlog = app.broadcast().member(tile.member).map_or(0, |member| member.backlog());
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
@@ -74,6 +82,21 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         text.push_str(" · looking back");
     }
     text
+}
+
+/// A stalled host, and whether keys are on their way to it.
+fn stalled(app: &App, tile: &Tile, since: Duration) -> String {
+    let silent = age(app.now().saturating_sub(since));
+    match tile.recovery.unanswered() {
+        0 => format!(" · stalled {silent}"),
+        sent => format!(" · stalled {silent}, {} unanswered", bytes(sent)),
+    }
+}
+
+/// When a closed host is tried again by itself.
+fn returns(app: &App, tile: &Tile) -> Option<String> {
+    let left = tile.recovery.due()?.saturating_sub(app.now());
+    Some(format!("reconnects in {}", age(left + Duration::from_millis(999))))
 }
 
 /// The part of the terminal around the cursor.
@@ -124,7 +147,11 @@ fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
 /// the tile at least; a reason that is longer ends in `…`, and zoom shows the whole.
 fn end(app: &App, tile: &Tile, outcome: &Outcome, area: Rect, buf: &mut Buffer) {
     let map = &app.options().keymap;
-    let again = format!("{} reconnects", map.hint(Action::Reconnect));
+    let by_hand = map.hint(Action::Reconnect);
+    let again = match returns(app, tile) {
+        None => format!("{by_hand} reconnects"),
+        Some(returns) => format!("{returns}, {by_hand} at once"),
+    };
     let mut lines = wrap(&format!("× {} · {again}", ending(outcome)), area.width);
     let room = area.height.saturating_sub(rows_used(tile, area)).max(area.height.div_ceil(2));
     if lines.len() > usize::from(room) {

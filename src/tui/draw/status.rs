@@ -62,13 +62,20 @@ fn audience(app: &App, layout: &Layout) -> String {
             let who =
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
             let shown = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id)).count();
-            match hear - shown {
-                0 => format!("→ {who}"),
-                hidden => format!("→ {who}, {hidden} not shown"),
+            let mut text = format!("→ {who}");
+            if hear > shown {
+                text.push_str(&format!(", {} not shown", hear - shown));
+            }
+            match app.stalled_tiles().filter(|tile| app.broadcast().hears(tile.member)).count() {
+                0 => text,
+                stalled => format!("{text}, {stalled} stalled"),
             }
         }
         Some(Receivers::Alone(id)) => {
-            format!("→ {} alone", app.tile(id).map_or("this host", |tile| tile.name.as_str()))
+            let tile = app.tile(id);
+            let stalled = tile.is_some_and(|tile| tile.recovery.silent_since().is_some());
+            let name = tile.map_or("this host", |tile| tile.name.as_str());
+            format!("→ {name} alone{}", if stalled { ", stalled" } else { "" })
         }
         Some(Receivers::Nobody(why)) => format!("→ nobody: {}", app.explain(why)),
         None => format!(
@@ -90,12 +97,22 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
         (counts.waiting, "waiting"),
         (counts.detached, "detached"),
         (counts.opening, "connecting"),
-        (counts.closed, "closed"),
+        (app.returning(), "reconnecting"),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
+    // Those that do not come back by themselves.
+    match counts.closed - app.returning().min(counts.closed) {
+        0 => {}
+        1 => facts.push("1 closed".to_owned()),
+        n => facts.push(format!("{n} closed: {}", app.options().keymap.hint(Action::ReconnectAll))),
+    }
+    let quiet = app.stalled_tiles().filter(|tile| !app.broadcast().hears(tile.member)).count();
+    if quiet > 0 {
+        facts.insert(0, format!("{quiet} stalled"));
+    }
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }

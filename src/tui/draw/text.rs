@@ -1,5 +1,7 @@
 //! Lines of text inside their bounds.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -14,6 +16,15 @@ pub(super) fn put(buf: &mut Buffer, line: Rect, text: &str, style: Style) -> u16
     }
     let (end, _) = buf.set_stringn(line.x, line.y, text, usize::from(line.width), style);
     end - line.x
+}
+
+/// A time as a person reads it: seconds, then minutes, then hours.
+pub(super) fn age(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
 }
 
 /// The row of an area, counted from its top; empty beyond its end.
