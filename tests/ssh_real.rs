@@ -4,14 +4,22 @@
 
 pub mod support;
 
+#[path = "ssh_real/accounts.rs"]
+mod accounts;
+#[path = "ssh_real/agents.rs"]
+mod agents;
 #[path = "ssh_real/algorithms.rs"]
 mod algorithms;
+#[path = "ssh_real/certificates.rs"]
+mod certificates;
 #[path = "ssh_real/channels.rs"]
 mod channels;
 #[path = "ssh_real/common.rs"]
 mod common;
 #[path = "ssh_real/cuts.rs"]
 mod cuts;
+#[path = "ssh_real/dialogues.rs"]
+mod dialogues;
 #[path = "ssh_real/forward.rs"]
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]

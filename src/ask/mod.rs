@@ -22,6 +22,22 @@ pub enum Question {
     HostKey(UnknownKey),
     /// A secret is needed.
     Secret(SecretRequest),
+    /// A host asks something of its own (keyboard-interactive, RFC 4256): a code, mostly.
+    Prompt(HostPrompt),
+    /// A key was used, and the configuration says to ask whether the agent shall hold it (`AddKeysToAgent ask`).
+    AddKey(KeyToAdd),
+}
+
+impl Question {
+    /// The host on whose behalf it is asked.
+    pub fn host(&self) -> &Host {
+        match self {
+            Question::HostKey(key) => &key.host,
+            Question::Secret(request) => &request.host,
+            Question::Prompt(prompt) => &prompt.host,
+            Question::AddKey(add) => &add.host,
+        }
+    }
 }
 
 /// A host key that known_hosts does not hold; the answer holds for all hosts that would be kept under the same name.
@@ -59,13 +75,52 @@ pub struct SecretRequest {
     pub refused: Option<String>,
 }
 
+/// One prompt of a host. Its words are the host's: without control characters and cut to a length, but never to be
+/// believed. The answer, an empty one too, goes to this host alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPrompt {
+    /// Who asks.
+    pub host: Host,
+    /// The login name, at this host.
+    pub user: String,
+    /// What the host calls the dialogue; may be empty.
+    pub title: String,
+    /// What it says before its prompts; may be empty.
+    pub instruction: String,
+    /// The prompt, such as `Verification code:`.
+    pub prompt: String,
+    /// Whether the answer may be seen.
+    pub echo: Echo,
+}
+
+/// Whether what is typed may be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// It may.
+    Shown,
+    /// It must not.
+    Hidden,
+}
+
+/// A key that an agent may be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyToAdd {
+    /// The host whose login used it.
+    pub host: Host,
+    /// The file that holds it.
+    pub key: PathBuf,
+}
+
 /// Which secret; equal kinds share one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretKind {
-    /// The login password of this user name.
+    /// The login password of this user name, on the hosts that the user named together: a password that is meant for
+    /// the hosts of one cluster is not tried on those of another.
     Password {
         /// The login name.
         user: String,
+        /// The cluster that was named on the command line, if the host was named by one.
+        cluster: Option<String>,
     },
     /// The passphrase of a key file.
     Passphrase {
@@ -77,7 +132,10 @@ pub enum SecretKind {
 impl fmt::Display for SecretKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SecretKind::Password { user } => write!(f, "password of {user}"),
+            SecretKind::Password { user, cluster: None } => write!(f, "password of {user}"),
+            SecretKind::Password { user, cluster: Some(cluster) } => {
+                write!(f, "password of {user} in {cluster}")
+            }
             SecretKind::Passphrase { key } => write!(f, "passphrase of {}", key.display()),
         }
     }
@@ -90,8 +148,10 @@ pub enum Answer {
     Accept,
     /// No, or the question was dismissed.
     Refuse,
-    /// Here is the secret.
+    /// Here is the secret, or what a host asked for.
     Secret(SecretString),
+    /// What was given beforehand was not accepted, and there is nothing else.
+    NoOther,
     /// Nobody can be asked: the reason, for the outcome (`needs a password`).
     Nobody,
 }

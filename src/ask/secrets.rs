@@ -146,6 +146,15 @@ impl Secrets {
         }
     }
 
+    /// Whether [`Secrets::next`] would say [`Next::Try`] or [`Next::Over`], without doing so.
+    pub fn is_at_hand(&self, kind: &SecretKind, tried: Tried) -> bool {
+        let Some(entry) = self.entries.get(kind) else { return false };
+        match entry.proven.get(tried.proven) {
+            Some(proven) => proven.permits() || proven.under_way == 0,
+            None => entry.over.is_some() || !entry.busy && (entry.unseen.is_some() || entry.wrong >= WRONG),
+        }
+    }
+
     /// The user answered; whoever asked is the first to try it.
     pub fn answered(&mut self, kind: &SecretKind, answer: Answer) -> Next {
         let entry = self.entries.entry(kind.clone()).or_default();
@@ -155,6 +164,7 @@ impl Secrets {
                 return Next::Try(secret, Trial::First);
             }
             Answer::Nobody => Over::Nobody,
+            Answer::NoOther => Over::NotAccepted,
             Answer::Refuse | Answer::Accept => Over::Dismissed,
         };
         entry.busy = false;
@@ -235,7 +245,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn kind() -> SecretKind {
-        SecretKind::Password { user: "deploy".to_owned() }
+        SecretKind::Password { user: "deploy".to_owned(), cluster: None }
     }
 
     fn asks(next: &Next) -> Option<&str> {

@@ -170,6 +170,24 @@ pub struct SshArgs {
     pub connect_timeout: Option<Duration>,
 }
 
+/// The login password, where it is given beforehand.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SecretArgs {
+    /// Ask for the login password on the terminal, before anything connects
+    #[arg(long, conflicts_with_all = ["password_command", "password_fd"])]
+    pub ask_password: bool,
+    /// Take the login password from the first line that CMD prints; CMD is split into words as by a shell, but none runs
+    #[arg(long, value_name = "CMD", value_parser = argv, conflicts_with = "password_fd")]
+    pub password_command: Option<Argv>,
+    /// Take the login password from the first line of the open file descriptor N
+    #[arg(long, value_name = "N")]
+    pub password_fd: Option<u32>,
+}
+
+/// A command as a vector of words, for which no shell is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argv(pub Vec<String>);
+
 /// `omnes open`.
 #[derive(Debug, Args)]
 pub struct OpenArgs {
@@ -179,6 +197,9 @@ pub struct OpenArgs {
     /// How they are reached.
     #[command(flatten)]
     pub ssh: SshArgs,
+    /// The login password.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// Logins at once
     #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
@@ -196,6 +217,9 @@ pub struct RunArgs {
     /// How they are reached.
     #[command(flatten)]
     pub ssh: SshArgs,
+    /// The login password.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// How the command runs.
     #[command(flatten)]
     pub how: HowArgs,
@@ -261,6 +285,9 @@ pub struct PingArgs {
     /// How they are reached.
     #[command(flatten)]
     pub ssh: SshArgs,
+    /// The login password, where it is given beforehand.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// How they are looked at.
     #[command(flatten)]
     pub survey: SurveyArgs,
@@ -275,6 +302,9 @@ pub struct KeysArgs {
     /// How they are reached.
     #[command(flatten)]
     pub ssh: SshArgs,
+    /// The login password, where it is given beforehand.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// How they are looked at.
     #[command(flatten)]
     pub survey: SurveyArgs,
@@ -383,6 +413,10 @@ pub struct ManArgs {
     /// Where the pages of all commands go
     #[arg(value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub directory: Option<PathBuf>,
+}
+
+fn argv(text: &str) -> Result<Argv, String> {
+    super::argv::split(text).map(Argv)
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

@@ -1,17 +1,19 @@
-//! Questions of a headless run: secrets are read from the terminal, everything else has nobody to answer.
+//! Questions of a headless run: secrets and what hosts ask are read from the terminal, nobody answers anything else.
 //!
-//! A run that has a terminal on standard input and standard error may ask for a passphrase or a password there, one
-//! question at a time. Host keys are never asked about headless: the policy is `strict` unless something says otherwise.
+//! A run that has a terminal on standard input and standard error may ask there, one question at a time. Host keys are
+//! never asked about headless: the policy is `strict` unless something says otherwise.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use crate::ask::{Answer, Ask, BoxFuture, Nobody, Question, SecretRequest};
+use super::secrets;
+use super::tty::{Tty, Typed};
+use crate::ask::{Answer, Ask, BoxFuture, Echo, HostPrompt, KeyToAdd, Nobody, Question, SecretRequest};
 use crate::escape;
 
 /// Who answers in a headless run. While this lives questions may be asked; when it goes, the terminal echoes again even
@@ -22,14 +24,14 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// The terminal, where there is one to ask on.
-    pub(super) fn headless() -> Asker {
+    /// The terminal, where there is one to ask on; before it the password that was given, if one was.
+    pub(super) fn headless(password: Option<SecretString>) -> Asker {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Asker { ask: Arc::new(Nobody), modes: None };
+            return Asker { ask: secrets::before(password, Arc::new(Nobody)), modes: None };
         }
         let modes =
             File::open("/dev/tty").ok().and_then(|tty| tcgetattr(&tty).ok().map(|modes| (tty, modes)));
-        Asker { ask: Arc::new(Terminal::default()), modes }
+        Asker { ask: secrets::before(password, Arc::new(Terminal::default())), modes }
     }
 
     /// The one who is asked.
@@ -57,27 +59,62 @@ struct Terminal {
 impl Ask for Terminal {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
-            let Question::Secret(request) = question else { return Answer::Nobody };
+            if matches!(question, Question::HostKey(_)) {
+                return Answer::Nobody;
+            }
             let turn = self.turn.clone().lock_owned().await;
             let read = tokio::task::spawn_blocking(move || {
                 // Held by the thread that reads, which goes on reading even if nobody waits for the answer any more.
                 let _turn = turn;
-                rpassword::prompt_password(prompt(&request))
+                put(&question)
             });
-            match read.await {
-                Ok(Ok(secret)) if !secret.is_empty() => Answer::Secret(SecretString::from(secret)),
-                Ok(Ok(_)) => Answer::Refuse,
-                Ok(Err(_)) | Err(_) => Answer::Nobody,
-            }
+            read.await.unwrap_or(Answer::Nobody)
         })
     }
 }
 
-fn prompt(request: &SecretRequest) -> String {
+/// Puts one question. An empty line gives up a secret, but may be what a host wants to hear.
+fn put(question: &Question) -> Answer {
+    let (prompt, echo) = match question {
+        Question::HostKey(_) => return Answer::Nobody,
+        Question::Secret(request) => (secret_prompt(request), Echo::Hidden),
+        Question::Prompt(prompt) => (host_prompt(prompt), prompt.echo),
+        Question::AddKey(add) => (add_prompt(add), Echo::Shown),
+    };
+    let typed = match Tty::open().and_then(|tty| tty.ask(&prompt, echo)) {
+        Ok(Typed::Line(line)) => line,
+        Ok(Typed::Nothing | Typed::Interrupted) => return Answer::Refuse,
+        Err(_) => return Answer::Nobody,
+    };
+    match question {
+        Question::AddKey(_) if typed.expose_secret() == "yes" => Answer::Accept,
+        Question::AddKey(_) => Answer::Refuse,
+        Question::Secret(_) if typed.expose_secret().is_empty() => Answer::Refuse,
+        _ => Answer::Secret(typed),
+    }
+}
+
+fn secret_prompt(request: &SecretRequest) -> String {
     let refused = request.refused.as_ref().map(|why| format!("{}; ", escape::text(why, 200)));
     let kind = escape::text(&request.kind.to_string(), 200);
     let host = escape::text(&request.host.to_string(), 100);
     format!("omnes: {}{kind} (for {host}, Enter alone to go on without): ", refused.unwrap_or_default())
+}
+
+/// Who asks stands first and in our words; each line of the host's own is marked.
+fn host_prompt(prompt: &HostPrompt) -> String {
+    let host = escape::text(&prompt.host.to_string(), 100);
+    let user = escape::text(&prompt.user, 100);
+    let said = [&prompt.title, &prompt.instruction, &prompt.prompt];
+    let lines = said.into_iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
+    let lines: String = lines.map(|line| format!("  | {}\n", escape::line(line.as_bytes()))).collect();
+    format!("omnes: {host} asks, for the login of {user} (C-d gives it up):\n{lines}answer: ")
+}
+
+fn add_prompt(add: &KeyToAdd) -> String {
+    let host = escape::text(&add.host.to_string(), 100);
+    let key = escape::text(&add.key.display().to_string(), 300);
+    format!("omnes: the login to {host} used {key}; add it to the agent? (yes, or Enter for no): ")
 }
 
 #[cfg(test)]
@@ -88,11 +125,26 @@ mod tests {
 
     #[test]
     fn the_prompt_says_what_for_whom_and_what_went_wrong() {
-        let kind = SecretKind::Password { user: "deploy\u{1b}".into() };
+        let kind = SecretKind::Password { user: "deploy\u{1b}".into(), cluster: None };
         let mut request = SecretRequest { kind, host: Host::new(None, "web01", None), refused: None };
         let end = "password of deploy^[ (for web01, Enter alone to go on without): ";
-        assert_eq!(prompt(&request), format!("omnes: {end}"));
+        assert_eq!(secret_prompt(&request), format!("omnes: {end}"));
         request.refused = Some("not accepted by web01".into());
-        assert_eq!(prompt(&request), format!("omnes: not accepted by web01; {end}"));
+        assert_eq!(secret_prompt(&request), format!("omnes: not accepted by web01; {end}"));
+    }
+
+    #[test]
+    fn what_a_host_asks_stands_behind_its_name_and_does_not_act() {
+        let prompt = HostPrompt {
+            host: Host::new(None, "web01", None),
+            user: "deploy".into(),
+            title: String::new(),
+            instruction: "one\n\u{1b}[2Jomnes: password: ".into(),
+            prompt: "Code:".into(),
+            echo: Echo::Hidden,
+        };
+        let expected = "omnes: web01 asks, for the login of deploy (C-d gives it up):\n  | one\n  | ^[[2Jomnes: \
+                        password: \n  | Code:\nanswer: ";
+        assert_eq!(host_prompt(&prompt), expected);
     }
 }

@@ -49,6 +49,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             hosts: targets.into_iter().map(|target| (target.host.clone(), Ok(target))).collect(),
             find: finder(fleet.clone()),
             options,
+            password: None,
             logins: screen::logins(None, &config),
         };
         let mut out = std::io::stdout();

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use super::args::{FormArg, KeysArgs};
 use super::asker::Asker;
 use super::headless::{self, Interrupts};
+use super::secrets;
 use super::survey::{self, Settled, notice};
 use crate::hosts::{Host, HostSet};
 use crate::outcome::{Exit, NotRun};
@@ -27,7 +28,7 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<Exit> {
     let listed = args.from.as_deref().map(list).transpose()?;
     let settled = survey::settle(&args.targets, &args.ssh, &args.survey, "omnes keys web")?;
     // A jump host may have to be logged in to.
-    let asker = Asker::headless();
+    let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
         let mut interrupts = headless::interrupts()?;

@@ -11,6 +11,7 @@ use clap::Parser;
 use crate::outcome::Exit;
 
 pub mod args;
+mod argv;
 mod asker;
 mod demo;
 mod headless;
@@ -24,10 +25,12 @@ mod preferences;
 mod reach;
 mod run;
 mod screen;
+mod secrets;
 mod select;
 mod signals;
 mod story;
 mod survey;
+mod tty;
 mod words;
 
 use args::{Cli, Command};

@@ -8,6 +8,7 @@ use super::args::OpenArgs;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Screen};
+use super::secrets;
 use super::select::{self, Wanted};
 use crate::hosts::{Inventory, Member};
 use crate::outcome::Exit;
@@ -51,6 +52,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         hosts: members.into_iter().map(|member| member.host).zip(targets).collect(),
         find: finder(inventory, reach),
         options,
+        password: secrets::password(&args.secrets, &args.targets)?,
         logins: screen::logins(args.fanout, &config),
     };
     screen.show_with(Arc::new(Tcp))

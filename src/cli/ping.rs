@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::{FormArg, PingArgs};
 use super::asker::Asker;
-use super::{headless, survey};
+use super::{headless, secrets, survey};
 use crate::outcome::Exit;
 use crate::run::ping::Report;
 use crate::ssh::{Connector, KnownHosts, Tcp};
@@ -12,7 +12,7 @@ use crate::ssh::{Connector, KnownHosts, Tcp};
 /// Checks everything, then connects.
 pub(super) fn ping(args: &PingArgs) -> anyhow::Result<Exit> {
     let settled = survey::settle(&args.targets, &args.ssh, &args.survey, "omnes ping web")?;
-    let asker = Asker::headless();
+    let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
         let mut interrupts = headless::interrupts()?;

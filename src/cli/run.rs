@@ -8,7 +8,7 @@ use super::args::RunArgs;
 use super::asker::Asker;
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
-use super::{headless, preferences};
+use super::{headless, preferences, secrets};
 use crate::outcome::Exit;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
@@ -32,7 +32,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let limits = headless::limits_for(&args.how, &config, members.len(), DESCRIPTORS);
-    let asker = Asker::headless();
+    let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
+use secrecy::SecretString;
 
-use super::{OwnFault, headless};
+use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
 use crate::hosts::Host;
@@ -41,6 +42,8 @@ pub(super) struct Screen {
     pub(super) find: Find,
     /// How the preferences make it look and act.
     pub(super) options: Options,
+    /// The login password, if it was given beforehand.
+    pub(super) password: Option<SecretString>,
     /// Logins at once.
     pub(super) logins: usize,
 }
@@ -61,7 +64,8 @@ impl Screen {
     /// Runs the TUI until the user leaves; needs a runtime.
     pub(super) async fn show(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
         let (asker, questions) = asker();
-        let connector = Connector::new(dial, Arc::new(asker), Arc::new(KnownHosts::new()));
+        let ask = secrets::before(self.password, Arc::new(asker));
+        let connector = Connector::new(dial, ask, Arc::new(KnownHosts::new()));
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);

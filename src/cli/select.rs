@@ -129,6 +129,8 @@ pub(super) fn tell_warnings(inventory: &Inventory) {
 pub(super) fn request(member: &Member) -> Request {
     Request {
         host: member.host.clone(),
+        // The outermost is the one that the user wrote.
+        cluster: member.via.last().map(|cluster| cluster.to_string()),
         user: member.user.as_ref().map(|user| user.value.clone()),
         port: member.port.as_ref().map(|port| port.value),
         address: member.address.as_ref().map(|address| address.value.clone()),

@@ -10,8 +10,15 @@ pub fn raise_descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// A core dump would hold passwords and session keys, so none is written.
+/// A core dump would hold passwords and session keys, so none is written, and no other process of the user may look
+/// into this one (`PR_SET_DUMPABLE`, prctl(2)).
 pub fn forbid_core_dumps() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // It cannot fail with this value; where the kernel is odd, the limit below stands still.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
     let maximum = getrlimit(Resource::Core).maximum;
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
 }

@@ -1,12 +1,13 @@
 //! The secrets of a run among tasks: [`Secrets`] behind a lock, with waiting, and guards that tell it when a host goes away.
 //!
-//! It also counts the connections that stay open behind questions.
+//! It also counts the connections that stay open behind questions, and holds the queue of hosts that ask questions of
+//! their own.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as TurnLock, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::ask::secrets::{Next, Over, Secrets, Trial, Tried, Verdict};
 use crate::ask::{Answer, Ask, Question, SecretKind, SecretRequest};
@@ -29,6 +30,25 @@ impl Slots {
     /// A slot, if one is free; it is given back when dropped.
     pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+}
+
+/// The queue of hosts that ask something of their own: one at a time, and only that one is connected.
+#[derive(Debug, Default)]
+pub(super) struct Queue(Arc<TurnLock<()>>);
+
+/// The right to ask the user on behalf of one host; the next has it when this goes.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
+impl Queue {
+    /// The turn, if nobody else has it.
+    pub(super) fn take(&self) -> Option<Turn> {
+        Arc::clone(&self.0).try_lock_owned().ok()
+    }
+
+    /// Waits for the turn, in the order in which hosts came.
+    pub(super) async fn wait(&self) -> Turn {
+        Arc::clone(&self.0).lock_owned().await
     }
 }
 
@@ -73,6 +93,11 @@ impl Broker {
         }
     }
 
+    /// Whether [`Broker::at_hand`] would have something.
+    pub(super) fn is_at_hand(self: &Arc<Self>, claim: &Claim) -> bool {
+        self.secrets().is_at_hand(&claim.kind, claim.tried)
+    }
+
     /// A secret to offer; asks the user when it is this host's turn to ask, and waits while another host's is.
     pub(super) async fn get(self: &Arc<Self>, claim: &Claim) -> Result<Ticket, Over> {
         loop {
@@ -91,10 +116,10 @@ impl Broker {
     }
 
     async fn put_question(&self, claim: &Claim, refused: Option<String>) -> Next {
-        let turn = Turn { broker: self, kind: &claim.kind, over: false };
+        let asking = Asking { broker: self, kind: &claim.kind, over: false };
         let (kind, host) = (claim.kind.clone(), claim.host.clone());
         let answer = self.ask.ask(Question::Secret(SecretRequest { kind, host, refused })).await;
-        turn.answered(answer)
+        asking.answered(answer)
     }
 
     fn ticket(self: &Arc<Self>, claim: &Claim, secret: SecretString, trial: Trial) -> Ticket {
@@ -109,21 +134,21 @@ impl Broker {
     }
 }
 
-/// Gives the turn to ask to another host when its holder goes away.
-struct Turn<'a> {
+/// Lets another host ask when the one that does goes away.
+struct Asking<'a> {
     broker: &'a Broker,
     kind: &'a SecretKind,
     over: bool,
 }
 
-impl Turn<'_> {
+impl Asking<'_> {
     fn answered(mut self, answer: Answer) -> Next {
         self.over = true;
         self.broker.change(|secrets| secrets.answered(self.kind, answer))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.broker.change(|secrets| secrets.withdrawn(self.kind));
@@ -150,6 +175,11 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    /// Whether another host has accepted the secret.
+    pub(super) fn is_proven(&self) -> bool {
+        self.trial != Trial::First
+    }
+
     /// The host has decided.
     pub(super) fn verdict(mut self, verdict: Verdict, tried: &mut Tried) {
         self.settle(verdict, tried);

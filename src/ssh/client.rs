@@ -17,6 +17,9 @@ use crate::escape;
 /// How much of a server's own words we repeat, in characters.
 const WORDS: usize = 300;
 
+/// How much of a banner stands in the log, in characters.
+const BANNER: usize = 4096;
+
 /// Our side of one connection. It lives in russh's task; when that task ends, however it ends, every channel learns it.
 pub(super) struct Client {
     pub(super) target: Arc<Target>,
@@ -124,6 +127,12 @@ impl Handler for Client {
         session: &mut Session,
     ) -> Result<(), ClientError> {
         self.rotation.announced(&self.shared, &self.target, keys, session);
+        Ok(())
+    }
+
+    async fn auth_banner(&mut self, words: &str, _: &mut Session) -> Result<(), ClientError> {
+        tracing::debug!(host = %self.target.host, "banner: {}", escape::text(words, BANNER));
+        self.control.hear_banner(words);
         Ok(())
     }
 

@@ -41,6 +41,8 @@ pub(super) enum Parked {
     Passphrase(Arc<KeyFile>),
     /// A password.
     Password,
+    /// Its turn to ask the user something of its own.
+    Turn,
     /// Nothing: the host closed the connection while we waited, and what we waited for is there.
     Settled,
 }
@@ -51,6 +53,7 @@ impl std::fmt::Debug for Parked {
             Parked::HostKey(_) => "HostKey",
             Parked::Passphrase(_) => "Passphrase",
             Parked::Password => "Password",
+            Parked::Turn => "Turn",
             Parked::Settled => "Settled",
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::agent::Agents;
-use super::broker::{Broker, Slots};
+use super::broker::{Broker, Queue, Slots};
 use super::clock::{Clock, Progress};
 use super::connect;
 use super::dial::Dial;
@@ -34,6 +34,7 @@ pub(super) struct Shared {
     pub(super) files: KeyFiles,
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
+    pub(super) queue: Queue,
     pub(super) tuning: Tuning,
     pub(super) jumps: Jumps,
     /// Whose turn it is to write a host key down: writing may wait for a file, and takes one thread at most.
@@ -52,6 +53,7 @@ impl Connector {
             files: KeyFiles::default(),
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
+            queue: Queue::default(),
             tuning: Tuning::default(),
             jumps: Jumps::default(),
             learning: Arc::default(),

@@ -1,15 +1,18 @@
 //! Key files: read and parsed once per run, unlocked once for all hosts.
 //!
 //! The public part is known without a passphrase for OpenSSH's own format and wherever a `.pub` file stands beside it;
-//! so a key is looked up in the agent, and offered to a host, before anybody is asked for its passphrase.
+//! so a key is looked up in the agent, and offered to a host, before anybody is asked for its passphrase. A certificate
+//! beside a key (`-cert.pub`) belongs to it, as in OpenSSH.
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russh::keys::{PrivateKey, PublicKey, decode_secret_key};
+use russh::keys::ssh_key::certificate::CertType;
+use russh::keys::{Certificate, PrivateKey, PublicKey, decode_secret_key};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
@@ -22,10 +25,14 @@ const FILE_LIMIT: u64 = 256 * 1024;
 /// How often a passphrase may be wrong.
 const PASSPHRASES: u32 = 3;
 
+/// A certificate once it was read, or why it cannot be used.
+type ReadCertificate = OnceCell<Result<Certificate, String>>;
+
 /// The key files of a run.
 #[derive(Default)]
 pub(super) struct KeyFiles {
     files: Mutex<HashMap<PathBuf, Arc<KeyFile>>>,
+    certificates: Mutex<HashMap<PathBuf, Arc<ReadCertificate>>>,
 }
 
 impl KeyFiles {
@@ -33,6 +40,23 @@ impl KeyFiles {
     pub(super) fn pardon(&self) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.retain(|_, file| !file.failed());
+        drop(files);
+        let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        certificates.retain(|_, certificate| !matches!(certificate.get(), Some(Err(_))));
+    }
+
+    /// A certificate of `CertificateFile`, read now if it was not before. The error is a sentence.
+    pub(super) async fn certificate(&self, path: &Path) -> Result<Certificate, String> {
+        let cell = {
+            let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(certificates.entry(path.to_owned()).or_default())
+        };
+        let path = path.to_owned();
+        let read = || async {
+            let read = tokio::task::spawn_blocking(move || read_certificate(&path));
+            read.await.unwrap_or_else(|_| Err("a certificate could not be parsed".to_owned()))
+        };
+        cell.get_or_init(read).await.clone()
     }
 
     /// A key file, read now if it was not before.
@@ -51,12 +75,16 @@ pub(super) struct KeyFile {
     pub(super) path: PathBuf,
     contents: OnceCell<Contents>,
     unlocked: OnceCell<Result<Arc<PrivateKey>, String>>,
+    /// Whether somebody saw to it that the agent gets the key.
+    handed_over: AtomicBool,
 }
 
 /// What a key file holds.
 pub(super) struct Contents {
     /// The public part, as far as it is known.
     pub(super) public: Option<PublicKey>,
+    /// The user's certificate that stands beside it.
+    pub(super) certificate: Option<Certificate>,
     /// The private part.
     pub(super) private: Private,
 }
@@ -75,7 +103,22 @@ pub(super) enum Private {
 
 impl KeyFile {
     fn new(path: &Path) -> KeyFile {
-        KeyFile { path: path.to_owned(), contents: OnceCell::new(), unlocked: OnceCell::new() }
+        KeyFile {
+            path: path.to_owned(),
+            contents: OnceCell::new(),
+            unlocked: OnceCell::new(),
+            handed_over: AtomicBool::new(false),
+        }
+    }
+
+    /// What it holds, if it was read.
+    pub(super) fn known(&self) -> Option<&Contents> {
+        self.contents.get()
+    }
+
+    /// True for the first who asks: that one gives the key to the agent.
+    pub(super) fn hand_over_once(&self) -> bool {
+        !self.handed_over.swap(true, Ordering::Relaxed)
     }
 
     fn failed(&self) -> bool {
@@ -89,6 +132,7 @@ impl KeyFile {
         let read = || async {
             tokio::task::spawn_blocking(move || read(&path)).await.unwrap_or_else(|_| Contents {
                 public: None,
+                certificate: None,
                 private: Private::Unusable("it could not be parsed".to_owned()),
             })
         };
@@ -123,8 +167,13 @@ impl KeyFile {
             let question = Question::Secret(SecretRequest { kind, host: host.clone(), refused });
             let passphrase = match ask.ask(question).await {
                 Answer::Secret(passphrase) => passphrase,
-                Answer::Nobody => return Err(format!("needs the passphrase of {}", self.path.display())),
-                Answer::Refuse | Answer::Accept => {
+                Answer::Nobody => {
+                    let path = self.path.display();
+                    return Err(format!(
+                        "needs the passphrase of {path}, and nobody can be asked; give the key to an agent with ssh-add"
+                    ));
+                }
+                Answer::Refuse | Answer::Accept | Answer::NoOther => {
                     return Err(format!("no passphrase was given for {}", self.path.display()));
                 }
             };
@@ -143,20 +192,47 @@ impl KeyFile {
 }
 
 fn read(path: &Path) -> Contents {
+    let (public, private) = read_pair(path);
+    let certificate = read_certificate(&with_suffix(path, "-cert.pub")).ok();
+    // A certificate for another key does not belong to this one.
+    let certificate = certificate.filter(|certificate| {
+        public.as_ref().is_none_or(|public| public.key_data() == certificate.public_key())
+    });
+    Contents { public, certificate, private }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A certificate of a user.
+fn read_certificate(path: &Path) -> Result<Certificate, String> {
+    let cannot = |why: &str| format!("{} cannot be used: {}", path.display(), crate::escape::text(why, 200));
+    let text = slurp(path).map_err(|error| cannot(&error.to_string()))?;
+    let line = text.expose_secret().trim();
+    let certificate = Certificate::from_openssh(line).map_err(|error| cannot(&error.to_string()))?;
+    match certificate.cert_type() {
+        CertType::User => Ok(certificate),
+        CertType::Host => Err(cannot("it is a certificate for hosts")),
+    }
+}
+
+type Pair = (Option<PublicKey>, Private);
+
+fn read_pair(path: &Path) -> Pair {
     let beside = || {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".pub");
-        slurp(Path::new(&name)).ok().and_then(|text| PublicKey::from_openssh(text.expose_secret()).ok())
+        let text = slurp(&with_suffix(path, ".pub")).ok()?;
+        PublicKey::from_openssh(text.expose_secret()).ok()
     };
     let text = match slurp(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Contents { public: beside(), private: Private::Absent };
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (beside(), Private::Absent),
         Err(error) => return unusable(path, &error.to_string(), beside()),
     };
     if let Ok(public) = PublicKey::from_openssh(text.expose_secret()) {
-        return Contents { public: Some(public), private: Private::Absent };
+        return (Some(public), Private::Absent);
     }
     if let Err(why) = private_enough(path) {
         return unusable(path, &why, beside());
@@ -164,22 +240,25 @@ fn read(path: &Path) -> Contents {
     parse(path, text, beside)
 }
 
-fn parse(path: &Path, text: SecretString, beside: impl Fn() -> Option<PublicKey>) -> Contents {
+fn parse(path: &Path, text: SecretString, beside: impl Fn() -> Option<PublicKey>) -> Pair {
     match PrivateKey::from_openssh(text.expose_secret()) {
-        Ok(key) if key.is_encrypted() => {
-            return Contents { public: Some(key.public_key().clone()), private: Private::Locked(text) };
+        Ok(key) if is_fido(key.public_key()) => {
+            let why = "a FIDO key signs through the agent only; give it to the agent with ssh-add";
+            return unusable(path, why, Some(key.public_key().clone()));
         }
+        Ok(key) if key.is_encrypted() => return (Some(key.public_key().clone()), Private::Locked(text)),
         _ => {}
     }
     match decode_secret_key(text.expose_secret(), None) {
-        Ok(key) => {
-            Contents { public: Some(key.public_key().clone()), private: Private::Plain(Arc::new(key)) }
-        }
-        Err(error) if is_locked(text.expose_secret(), &error) => {
-            Contents { public: beside(), private: Private::Locked(text) }
-        }
+        Ok(key) => (Some(key.public_key().clone()), Private::Plain(Arc::new(key))),
+        Err(error) if is_locked(text.expose_secret(), &error) => (beside(), Private::Locked(text)),
         Err(error) => unusable(path, &error.to_string(), beside()),
     }
+}
+
+/// A key whose private half is in a token.
+fn is_fido(key: &PublicKey) -> bool {
+    key.algorithm().as_str().starts_with("sk-")
 }
 
 /// The older formats say in their header that they are encrypted, and fail in many ways without a passphrase.
@@ -190,9 +269,9 @@ fn is_locked(text: &str, error: &russh::keys::Error) -> bool {
         || text.contains("PuTTY-User-Key-File-") && !text.contains("Encryption: none")
 }
 
-fn unusable(path: &Path, why: &str, public: Option<PublicKey>) -> Contents {
+fn unusable(path: &Path, why: &str, public: Option<PublicKey>) -> Pair {
     let why = crate::escape::text(why, 200);
-    Contents { public, private: Private::Unusable(format!("{} cannot be used: {why}", path.display())) }
+    (public, Private::Unusable(format!("{} cannot be used: {why}", path.display())))
 }
 
 fn slurp(path: &Path) -> std::io::Result<SecretString> {

@@ -6,14 +6,13 @@
 //! From below: `route` gives the stream: from `dial`, through a jump host (`jump`, with `pump` between the two layers), or
 //! from a command (`proxy`); `stream` stands between it and russh and can end or slow it; `client`
 //! answers the host; `offer` and `tuning` say what it may agree on with us; `hostkey` proves it, and `rotation` hears of
-//! its other keys; `login` does what `auth` plans, with `agent`, `keys` and
+//! its other keys; `login` does what its ladder plans, with `agent`, `keys` and
 //! `broker`; `connect` puts these in order and decides what is tried again; `clock` measures all of it;
 //! `connector` holds what the hosts of a run share. Beside them, `resolve` makes targets from `config`, and
 //! `known_hosts` is the store of host keys.
 
 mod agent;
 mod algorithms;
-mod auth;
 mod broker;
 mod channel;
 mod client;

@@ -39,6 +39,9 @@ pub(super) const HELD_LIMIT: isize = 256 * 1024;
 /// Bytes before the identification line that are kept for the error.
 const PREAMBLE_LIMIT: usize = 256;
 
+/// Characters of a banner that are repeated.
+const BANNER_LIMIT: usize = 200;
+
 /// Bytes before the identification line that are looked at; russh gives up after 20 lines of 255.
 const OPENING_LIMIT: usize = 8 * 1024;
 
@@ -100,6 +103,8 @@ struct Said {
     lost: Option<String>,
     dismissed: bool,
     exhausted: bool,
+    /// The last thing the host said about the login, if it is short enough to be a reason.
+    banner: Option<String>,
 }
 
 impl Control {
@@ -198,6 +203,21 @@ impl Control {
     /// Whether the connection ended with a refusal that was heard.
     pub(super) fn exhausted(&self) -> bool {
         self.said().exhausted
+    }
+
+    /// The host says something during the login (RFC 4252 section 5.4). One line may be why it will refuse; several are a
+    /// greeting.
+    pub(super) fn hear_banner(&self, words: &str) {
+        let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+        self.said().banner = match (lines.next(), lines.next()) {
+            (Some(line), None) => Some(crate::escape::text(line, BANNER_LIMIT)),
+            _ => None,
+        };
+    }
+
+    /// What the host last said during the login, if that was one line.
+    pub(super) fn banner(&self) -> Option<String> {
+        self.said().banner.clone()
     }
 
     /// Whether the host ended the connection in its own words.

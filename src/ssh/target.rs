@@ -12,6 +12,8 @@ use crate::hosts::Host;
 pub struct Target {
     /// The host as the user named it; reports use nothing else.
     pub host: Host,
+    /// The cluster by which it was named on the command line, if by one; secrets are shared inside it.
+    pub cluster: Option<String>,
     /// The name or address to dial (`HostName`).
     pub address: String,
     /// The port to dial.
@@ -69,6 +71,7 @@ impl Target {
     pub fn bare(host: Host, address: &str, port: u16, user: &str) -> Target {
         Target {
             host,
+            cluster: None,
             address: address.to_owned(),
             port,
             user: user.to_owned(),

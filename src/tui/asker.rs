@@ -95,7 +95,7 @@ mod tests {
 
     fn question() -> Question {
         Question::Secret(SecretRequest {
-            kind: SecretKind::Password { user: "ann".to_owned() },
+            kind: SecretKind::Password { user: "ann".to_owned(), cluster: None },
             host: Host::new(None, "a", None),
             refused: None,
         })

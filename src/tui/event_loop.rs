@@ -13,10 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+use zeroize::Zeroizing;
 
 use crate::ask::{Answer, BoxFuture};
 use crate::hosts::Host;
-
+use crate::pane::FocusChange;
 use crate::session::{Listener, SessionEvent, SessionId};
 use crate::size::Size;
 
@@ -127,7 +128,7 @@ enum Stop {
 /// What the loop waits for besides the hosts.
 enum Next {
     Ended(Ended),
-    Typed(Vec<u8>),
+    Typed(Zeroizing<Vec<u8>>),
     Resized,
     Stopped,
     Continued,
@@ -251,9 +252,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.take_inputs(inputs)
     }
 
-    fn take_inputs(&mut self, inputs: Vec<Input>) -> Result<(), TerminalError> {
-        for input in inputs {
-            match input {
+    /// What was typed may be a secret, so each place is overwritten as it is taken.
+    fn take_inputs(&mut self, mut inputs: Vec<Input>) -> Result<(), TerminalError> {
+        for input in &mut inputs {
+            match std::mem::replace(input, Input::Focus(FocusChange::Gained)) {
                 Input::Key(key) => self.step(Event::Key(key)),
                 Input::Paste(text) => self.step(Event::Paste(text)),
                 Input::Mouse(mouse) => self.step(Event::Mouse(mouse)),
@@ -261,6 +263,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 Input::KnowsKitty => self.terminal.use_kitty()?,
             }
         }
+        // Otherwise the writes would be left out, since nobody reads them.
+        std::hint::black_box(&inputs);
         Ok(())
     }
 

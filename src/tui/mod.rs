@@ -15,5 +15,6 @@ pub mod keymap;
 pub mod layout;
 mod painter;
 pub mod rehearsal;
+mod scrubbed;
 pub mod terminal;
 pub mod translate;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use tokio::sync::mpsc;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::pane;
 use crate::size::Size;
@@ -142,7 +143,7 @@ impl Drop for Terminal {
 /// Reads the keyboard on a thread of its own, since reading a terminal cannot be waited for without changing it for
 /// others. The thread ends with the process, or when the terminal is gone: then the channel closes. Where standard input
 /// holds something else, a list of hosts perhaps, keys come from the controlling terminal.
-pub fn keyboard() -> io::Result<mpsc::Receiver<Vec<u8>>> {
+pub fn keyboard() -> io::Result<mpsc::Receiver<Zeroizing<Vec<u8>>>> {
     let (send, receive) = mpsc::channel(UNREAD);
     let mut source: Box<dyn Read + Send> = match io::stdin().is_terminal() {
         true => Box::new(io::stdin()),
@@ -153,7 +154,9 @@ pub fn keyboard() -> io::Result<mpsc::Receiver<Vec<u8>>> {
         loop {
             match source.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(n) if n > 0 && send.blocking_send(buffer[..n].to_vec()).is_ok() => {}
+                Ok(n) if n > 0 && send.blocking_send(Zeroizing::new(buffer[..n].to_vec())).is_ok() => {
+                    buffer[..n].zeroize();
+                }
                 _ => return,
             }
         }

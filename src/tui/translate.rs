@@ -3,8 +3,10 @@
 //! Our own reader instead of crossterm's, for three reasons: crossterm waits for ever, and grows without bound, on a paste
 //! whose end never comes; it takes an ESC at the edge of a read for the Escape key and lets the rest through as letters;
 //! and it blocks for two seconds on a terminal that does not answer who it is. Pure: whoever reads the terminal feeds
-//! the bytes, and calls [`Decoder::flush`] when nothing more has come for a moment.
+//! the bytes, and calls [`Decoder::flush`] when nothing more has come for a moment. They may be a password, so they are
+//! wiped as they are taken.
 
+use super::scrubbed::Scrubbed;
 use crate::pane::{FocusChange, Key, KeyCode, Mods, MouseButton, MouseEvent, MouseKind};
 
 /// A paste is kept up to this length and one byte more, which tells that it was longer; the rest is counted out. No paste
@@ -35,8 +37,8 @@ pub enum Input {
 /// Takes bytes in any pieces.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    rest: Vec<u8>,
-    paste: Option<Vec<u8>>,
+    rest: Scrubbed,
+    paste: Option<Scrubbed>,
 }
 
 /// What stands at the beginning of some bytes.
@@ -52,7 +54,7 @@ enum Parsed {
 impl Decoder {
     /// Takes bytes; returns what they complete.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
-        self.rest.extend_from_slice(bytes);
+        self.rest.extend(bytes);
         let mut inputs = Vec::new();
         let mut at = 0;
         while at < self.rest.len() {
@@ -71,13 +73,13 @@ impl Decoder {
                     at += taken;
                 }
                 Parsed::Paste(taken) => {
-                    self.paste = Some(Vec::new());
+                    self.paste = Some(Scrubbed::default());
                     at += taken;
                 }
                 Parsed::Incomplete => break,
             }
         }
-        self.rest.drain(..at);
+        self.rest.consume(at);
         inputs
     }
 
@@ -94,12 +96,13 @@ impl Decoder {
     /// Nothing more has come: a paste ends as it is, a lone ESC was the Escape key.
     pub fn flush(&mut self) -> Vec<Input> {
         if let Some(paste) = &mut self.paste {
-            paste.append(&mut self.rest);
+            paste.extend(&self.rest);
+            self.rest = Scrubbed::default();
             return self.end_paste().into_iter().collect();
         }
         let rest = std::mem::take(&mut self.rest);
         let alt = |c| Input::Key(Key::new(KeyCode::Char(char::from(c)), Mods::ALT));
-        match rest.as_slice() {
+        match &*rest {
             [0x1b] => vec![Input::Key(Key::new(KeyCode::Esc, Mods::NONE))],
             [0x1b, c @ (b'[' | b'O' | b']' | b'P' | b'_')] => vec![alt(*c)],
             _ => Vec::new(),
@@ -113,13 +116,13 @@ impl Decoder {
 }
 
 /// Moves what belongs to a paste; returns how many bytes were taken, and whether its end was among them.
-fn take_paste(paste: &mut Vec<u8>, bytes: &[u8]) -> (usize, bool) {
+fn take_paste(paste: &mut Scrubbed, bytes: &[u8]) -> (usize, bool) {
     let end = paste_end(bytes);
     // A piece of the end marker may stand at the edge.
     let edge = (1..PASTE_END.len()).rev().find(|n| bytes.ends_with(&PASTE_END[..*n])).unwrap_or(0);
     let text = &bytes[..end.unwrap_or(bytes.len() - edge)];
     let room = (PASTE_BYTES + 1).saturating_sub(paste.len());
-    paste.extend_from_slice(&text[..text.len().min(room)]);
+    paste.extend(&text[..text.len().min(room)]);
     match end {
         Some(at) => (at + PASTE_END.len(), true),
         None => (text.len(), false),

@@ -12,7 +12,7 @@ use crate::common::*;
 use crate::support::need;
 use crate::support::sshd::{KeyKind, Sshd, keygen};
 
-fn refusal(result: Result<omnes::ssh::Link, ConnectError>) -> String {
+pub(crate) fn refusal(result: Result<omnes::ssh::Link, ConnectError>) -> String {
     match result {
         Err(ConnectError::Login(why)) => why,
         other => panic!("{other:?}"),
@@ -44,7 +44,7 @@ async fn a_wrong_key_is_a_refused_login_and_a_missing_one_is_named() {
     assert!(why.contains("the key was not accepted") && why.contains("missing"), "{why}");
 }
 
-fn encrypt(path: &Path, passphrase: &str) {
+pub(crate) fn encrypt(path: &Path, passphrase: &str) {
     let keygen = need("ssh-keygen", "openssh-client");
     let done = Command::new(keygen).args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(path).status();
     assert!(done.unwrap().success());
@@ -134,14 +134,14 @@ async fn a_key_file_that_is_no_file_holds_up_nobody() {
 }
 
 /// A stock ssh-agent with keys, for as long as it lives.
-struct Agent {
-    child: Child,
-    socket: PathBuf,
+pub(crate) struct Agent {
+    pub(crate) child: Child,
+    pub(crate) socket: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl Agent {
-    fn start(keys: &[PathBuf]) -> Agent {
+    pub(crate) fn start(keys: &[PathBuf]) -> Agent {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("agent");
         let child = Command::new(need("ssh-agent", "openssh-client"))
@@ -164,7 +164,7 @@ impl Agent {
         agent
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).unwrap();
     }
@@ -177,7 +177,7 @@ impl Drop for Agent {
     }
 }
 
-fn with_agent(sshd: &Sshd, agent: &Agent) -> Target {
+pub(crate) fn with_agent(sshd: &Sshd, agent: &Agent) -> Target {
     let mut target = target_of(sshd);
     target.identities.clear();
     target.identities_configured = false;

@@ -59,9 +59,16 @@ pub struct SshdBuilder {
     host_keys: Vec<KeyKind>,
     options: Vec<String>,
     authorized: Vec<String>,
+    service: Option<String>,
 }
 
 impl SshdBuilder {
+    /// Runs under this name, so that PAM asks `/etc/pam.d/NAME` (with `UsePAM yes`).
+    pub fn service(mut self, name: &str) -> SshdBuilder {
+        self.service = Some(name.to_owned());
+        self
+    }
+
     /// The addresses to listen on instead of 127.0.0.1, all on one port; sshd takes at most 16.
     pub fn listen(mut self, addresses: &[&str]) -> SshdBuilder {
         self.listen = addresses.iter().map(|&address| address.to_owned()).collect();
@@ -99,6 +106,11 @@ impl SshdBuilder {
         let host_keys: Vec<(KeyKind, String)> = (self.host_keys.iter())
             .map(|&kind| (kind, keygen(kind, &dir.path().join(format!("host_{}", kind.name())))))
             .collect();
+        if let Some(name) = &self.service {
+            std::os::unix::fs::symlink(need("sshd", "openssh-server"), dir.path().join(name))
+                .expect("a link to sshd");
+            fs::write(dir.path().join("service"), name).expect("a file");
+        }
         // Nothing reserves a port for another process: where somebody else was quicker, try the next one.
         for _ in 0..20 {
             let port = free_port(&self.listen);
@@ -176,6 +188,7 @@ impl Sshd {
             host_keys: vec![KeyKind::Ed25519],
             options: Vec::new(),
             authorized: Vec::new(),
+            service: None,
         }
     }
 
@@ -311,7 +324,10 @@ impl Log {
 
 /// Starts sshd; `None` when it could not bind its port on every address.
 fn launch(dir: &Path, addresses: usize) -> Option<(Child, Arc<Log>)> {
-    let program = need("sshd", "openssh-server");
+    let program = match fs::read_to_string(dir.join("service")) {
+        Ok(name) => dir.join(name),
+        Err(_) => need("sshd", "openssh-server"),
+    };
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("sshd's directory is ours");
     let mut child = (Command::new(program).args(["-D", "-e", "-f"]).arg(dir.join("sshd_config")))
         .stdin(Stdio::null())

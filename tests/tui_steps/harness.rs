@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omnes::ask::{Answer, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey};
+use omnes::ask::{Answer, Echo, HostPrompt, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey};
 use omnes::broadcast::MemberId;
 use omnes::hosts::Host;
 use omnes::outcome::{Outcome, Unknown};
@@ -246,8 +246,20 @@ pub(crate) fn unknown_key(name: &str) -> Question {
 
 pub(crate) fn password(name: &str) -> Question {
     Question::Secret(SecretRequest {
-        kind: SecretKind::Password { user: "ann".to_owned() },
+        kind: SecretKind::Password { user: "ann".to_owned(), cluster: None },
         host: host(name),
         refused: None,
+    })
+}
+
+/// What a host asks of its own.
+pub(crate) fn prompt(name: &str, prompt: &str, echo: Echo) -> Question {
+    Question::Prompt(HostPrompt {
+        host: host(name),
+        user: "ann".to_owned(),
+        title: String::new(),
+        instruction: "Welcome".to_owned(),
+        prompt: prompt.to_owned(),
+        echo,
     })
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use omnes::ask::Answer;
+use omnes::ask::{Answer, Echo, KeyToAdd, Question};
 use omnes::tui::app::{Keyboard, Options};
 use omnes::tui::event::Event;
 use secrecy::ExposeSecret;
 
-use crate::harness::{SMALL, Ui, password, unknown_key};
+use crate::harness::{SMALL, Ui, host, password, prompt, unknown_key};
 
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -133,4 +133,109 @@ fn what_a_host_says_of_itself_is_escaped() {
     }
     ui.ask(question);
     assert!(ui.screen().contains("ssh^[[2J\\u{202e}"), "{}", ui.screen());
+}
+
+fn secret(answer: &Answer) -> &str {
+    match answer {
+        Answer::Secret(secret) => secret.expose_secret(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_hosts_ask_is_asked_one_after_the_other_and_says_who_asks() {
+    let mut ui = fresh();
+    ui.ask(prompt("a", "Verification code:", Echo::Hidden));
+    ui.ask(prompt("b", "Colour?", Echo::Shown));
+    ui.wait(MOMENT);
+    let screen = ui.screen();
+    assert!(
+        screen.contains("a asks, for the login of ann:") && screen.contains("│ Verification code:"),
+        "{screen}"
+    );
+    ui.text("123456");
+    assert!(!ui.screen().contains("123456") && ui.screen().contains("hidden: ••••••"), "{}", ui.screen());
+    ui.keys("Enter");
+    assert!(ui.screen().contains("b asks") && ui.screen().contains("│ Colour?"), "{}", ui.screen());
+    ui.text("red");
+    assert!(ui.screen().contains("answer: red"), "{}", ui.screen());
+    ui.keys("Enter");
+    let answers = ui.answers();
+    assert_eq!((secret(&answers[0].1), secret(&answers[1].1)), ("123456", "red"));
+    assert!(matches!(ui.app.keyboard(), Keyboard::Hosts));
+}
+
+#[test]
+fn an_empty_answer_takes_a_second_enter_and_a_host_can_be_given_up() {
+    let mut ui = fresh();
+    ui.ask(prompt("a", "Passcode or Enter for a push:", Echo::Hidden));
+    ui.ask(prompt("b", "Code:", Echo::Hidden));
+    ui.wait(MOMENT);
+    ui.keys("Enter");
+    assert!(
+        ui.answers().is_empty() && ui.screen().contains("Enter again sends an empty answer"),
+        "{}",
+        ui.screen()
+    );
+    ui.keys("x Backspace Enter");
+    assert!(ui.answers().is_empty(), "a key between them was none of the two");
+    ui.keys("Enter");
+    assert_eq!(secret(&ui.answers()[0].1), "");
+    ui.keys("C-x");
+    assert!(matches!(ui.answers()[1].1, Answer::Refuse));
+}
+
+#[test]
+fn a_code_never_goes_to_another_host_than_the_one_it_was_typed_for() {
+    let mut ui = fresh();
+    let id = ui.ask(prompt("a", "Code:", Echo::Hidden));
+    ui.wait(MOMENT);
+    ui.text("123456");
+    ui.step(Event::QuestionWithdrawn(id));
+    ui.ask(prompt("b", "Code:", Echo::Hidden));
+    assert!(ui.screen().contains("it does not wait for the answer any more"), "{}", ui.screen());
+    ui.keys("Enter");
+    assert!(ui.answers().is_empty());
+    ui.keys("Tab");
+    assert!(ui.screen().contains("b asks"), "{}", ui.screen());
+    ui.text("9").keys("Enter");
+    assert_eq!(secret(&ui.answers()[0].1), "9");
+}
+
+#[test]
+fn long_words_of_a_host_leave_room_for_the_answer() {
+    let mut ui = fresh();
+    let wall: String = (0..80).map(|n| format!("line {n} of a wall\n")).collect();
+    ui.ask(prompt("a", &format!("{wall}Code:\u{1b}[2J"), Echo::Hidden));
+    ui.wait(MOMENT);
+    ui.text("12");
+    let screen = ui.screen();
+    assert!(screen.contains("a asks, for the login of ann:") && screen.contains("│ Code:^[[2J"), "{screen}");
+    assert!(screen.contains("hidden: ••") && screen.contains("C-x gives up"), "{screen}");
+}
+
+#[test]
+fn whether_the_agent_holds_a_key_takes_a_letter() {
+    for (key, accepted) in [("a", true), ("r", false)] {
+        let mut ui = fresh();
+        ui.ask(Question::AddKey(KeyToAdd { host: host("a"), key: "/home/ann/.ssh/id".into() }));
+        ui.wait(MOMENT);
+        assert!(ui.screen().contains("/home/ann/.ssh/id"), "{}", ui.screen());
+        ui.keys("Enter y");
+        assert!(ui.answers().is_empty());
+        ui.keys(key);
+        assert_eq!(matches!(ui.answers()[0].1, Answer::Accept), accepted);
+    }
+}
+
+#[test]
+fn codes_wait_in_the_status_line_while_somebody_types() {
+    let mut ui = fresh();
+    ui.ready("c");
+    ui.text("x");
+    ui.ask(prompt("a", "Code:", Echo::Hidden));
+    ui.ask(prompt("b", "Code:", Echo::Hidden));
+    assert!(ui.status().contains("2 questions: C-a a"), "{}", ui.status());
+    ui.text("42").keys("Enter");
+    assert_eq!((ui.got("c").as_str(), ui.answers().len()), ("x42\\r", 0));
 }

@@ -136,6 +136,7 @@ impl<'a> Case<'a> {
         notes.dedup();
         let target = Target {
             host: self.request.host.clone(),
+            cluster: self.request.cluster.clone(),
             key_port: (alias.is_none() && port != 22).then_some(port),
             certificates: self.certificates(&tokens)?,
             forward_agent: self.forward_agent(&tokens, agent.as_ref())?,

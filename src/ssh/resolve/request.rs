@@ -12,6 +12,8 @@ use crate::ssh::names::{bad_user, canonical};
 pub struct Request {
     /// The host as named; its user and port come first of all.
     pub host: Host,
+    /// The cluster by which it was named on the command line, if by one.
+    pub cluster: Option<String>,
     /// The user that a cluster file names.
     pub user: Option<String>,
     /// The port that a cluster file names.
@@ -33,7 +35,7 @@ pub(super) struct Said {
 impl Request {
     /// A host of which no cluster file says more than its name.
     pub fn new(host: Host) -> Request {
-        Request { host, user: None, port: None, address: None, jump: None, identity: None }
+        Request { host, cluster: None, user: None, port: None, address: None, jump: None, identity: None }
     }
 
     pub(super) fn said(&self) -> Result<Said, ConnectError> {

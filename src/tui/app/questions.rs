@@ -5,22 +5,18 @@
 //! key accepts only rows that have been on the list for a moment; and the dialog closes only by the user's key, even
 //! when the last question was withdrawn, so that the rest of a password does not go to the hosts.
 
-use std::fmt;
+mod entry;
+
 use std::time::Duration;
 
-use secrecy::SecretString;
-use zeroize::Zeroizing;
-
-use crate::ask::{Answer, Question, SecretKind, SecretRequest, UnknownKey};
+use self::entry::Entry;
+use crate::ask::{Answer, Echo, HostPrompt, KeyToAdd, Question, SecretKind, SecretRequest, UnknownKey};
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::QuestionId;
 
 /// A dialog that opened by itself listens only after this long without a key; a row may be accepted only when it has
 /// been shown this long. About the time in which a person sees what is new.
 pub const QUIET: Duration = Duration::from_millis(500);
-
-/// Longest secret, in bytes; reserved at once, so that no copy is left behind by growing.
-const SECRET_BYTES: usize = 1024;
 
 /// A question that waits.
 #[derive(Clone, Debug)]
@@ -61,7 +57,17 @@ pub struct Dialog {
     pub selected: Option<QuestionId>,
     /// What the last key could not do.
     pub note: Option<String>,
-    secret: Typed,
+    entry: Entry,
+    empty: Empty,
+}
+
+/// An empty answer is sent only by a second Enter: the first may have been meant for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Empty {
+    /// Enter says that nothing was typed.
+    Warned,
+    /// Nobody pressed Enter on nothing.
+    Not,
 }
 
 /// What the dialog is about.
@@ -71,25 +77,14 @@ pub enum Topic {
     HostKeys,
     /// One secret. The kind stays when the question is withdrawn: another host may ask for the same.
     Secret(QuestionId, SecretRequest),
+    /// One prompt of one host.
+    Prompt(QuestionId, HostPrompt),
+    /// Whether the agent shall hold a key.
+    AddKey(QuestionId, KeyToAdd),
 }
 
 /// The answers that a key gave.
 pub type Answers = Vec<(QuestionId, Answer)>;
-
-/// What was typed of a secret; never shown, not in a log either.
-struct Typed(Zeroizing<String>);
-
-impl Default for Typed {
-    fn default() -> Typed {
-        Typed(Zeroizing::new(String::with_capacity(SECRET_BYTES)))
-    }
-}
-
-impl fmt::Debug for Typed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
-    }
-}
 
 impl Default for Questions {
     fn default() -> Questions {
@@ -118,7 +113,7 @@ impl Questions {
         let mut keys: Vec<(QuestionId, &UnknownKey)> = (self.waiting.iter())
             .filter_map(|w| match &w.question {
                 Question::HostKey(key) => Some((w.id, key)),
-                Question::Secret(_) => None,
+                _ => None,
             })
             .collect();
         keys.sort_by(|(_, one), (_, other)| one.host.cmp(&other.host));
@@ -128,6 +123,11 @@ impl Questions {
     /// Does anybody wait for the secret that the dialog asks for?
     pub fn is_wanted(&self, id: QuestionId, kind: &SecretKind) -> bool {
         self.addressee(id, kind).is_some()
+    }
+
+    /// Does anybody wait for this very answer?
+    pub fn is_waiting(&self, id: QuestionId) -> bool {
+        self.waiting.iter().any(|w| w.id == id)
     }
 
     /// Does the dialog take keys now?
@@ -185,19 +185,19 @@ impl Questions {
     fn open(&mut self, listens_from: Duration) {
         let Some(topic) = self.next_topic(None) else { return };
         let selected = self.host_keys().next().map(|(id, _)| id);
-        self.dialog = Some(Dialog { listens_from, topic, selected, note: None, secret: Typed::default() });
+        let (entry, empty) = (Entry::default(), Empty::Not);
+        self.dialog = Some(Dialog { listens_from, topic, selected, note: None, entry, empty });
     }
 
-    /// Takes a pasted secret: its first line. Elsewhere a paste has no meaning.
+    /// Takes a pasted secret or answer: its first line. Elsewhere a paste has no meaning.
     pub fn paste(&mut self, text: &str, now: Duration) {
         if !self.listens(now) {
             return;
         }
         if let Some(dialog) = &mut self.dialog
-            && matches!(dialog.topic, Topic::Secret(..))
+            && matches!(dialog.topic, Topic::Secret(..) | Topic::Prompt(..))
         {
-            let line = text.lines().next().unwrap_or_default();
-            line.chars().filter(|c| !c.is_control()).for_each(|c| dialog.push(c));
+            dialog.entry.paste(text);
         }
     }
 
@@ -222,6 +222,8 @@ impl Questions {
             _ => match dialog.topic.clone() {
                 Topic::HostKeys => self.host_key_key(key, now),
                 Topic::Secret(id, request) => self.secret_key(key, id, &request),
+                Topic::Prompt(id, _) => self.prompt_key(key, id),
+                Topic::AddKey(id, _) => self.add_key_key(key, id),
             },
         }
     }
@@ -260,30 +262,57 @@ impl Questions {
     fn secret_key(&mut self, key: Key, id: QuestionId, request: &SecretRequest) -> Answers {
         let Some(dialog) = &mut self.dialog else { return Answers::new() };
         match (key.code(), key.mods()) {
-            (KeyCode::Char(c), Mods::NONE) => dialog.push(c),
-            (KeyCode::Backspace, _) => drop(dialog.secret.0.pop()),
-            (KeyCode::Char('u'), Mods::CTRL) => dialog.clear(),
-            (KeyCode::Enter, _) if dialog.secret.0.is_empty() => {
-                dialog.note = Some("nothing was typed; C-x gives up this login".to_owned());
+            (KeyCode::Enter, _) if dialog.entry.is_empty() => {
+                self.note("nothing was typed; C-x gives up this login");
             }
-            (KeyCode::Enter, _) => return self.submit(id, request),
+            (KeyCode::Enter, _) => return self.submit(self.addressee(id, &request.kind)),
             (KeyCode::Char('x'), Mods::CTRL) => {
                 let to: Vec<QuestionId> = self.addressee(id, &request.kind).into_iter().collect();
                 return self.give(to, || Answer::Refuse);
             }
-            _ => {}
+            _ => dialog.entry.key(key),
         }
         Answers::new()
     }
 
-    fn submit(&mut self, id: QuestionId, request: &SecretRequest) -> Answers {
-        let Some(to) = self.addressee(id, &request.kind) else {
+    /// What a host asks of its own goes to that host's question alone. An empty answer may be right.
+    fn prompt_key(&mut self, key: Key, id: QuestionId) -> Answers {
+        let Some(dialog) = &mut self.dialog else { return Answers::new() };
+        let empty = std::mem::replace(&mut dialog.empty, Empty::Not);
+        let to = self.waiting.iter().find(|w| w.id == id).map(|w| w.id);
+        match (key.code(), key.mods()) {
+            (KeyCode::Enter, _) if dialog.entry.is_empty() && empty == Empty::Not => {
+                dialog.empty = Empty::Warned;
+                self.note("nothing was typed; Enter again sends an empty answer, C-x gives up this login");
+            }
+            (KeyCode::Enter, _) => return self.submit(to),
+            (KeyCode::Char('x'), Mods::CTRL) => {
+                return self.give(to.into_iter().collect(), || Answer::Refuse);
+            }
+            _ => dialog.entry.key(key),
+        }
+        Answers::new()
+    }
+
+    fn add_key_key(&mut self, key: Key, id: QuestionId) -> Answers {
+        let to = || self.waiting.iter().filter(|w| w.id == id).map(|w| w.id).collect();
+        match (key.code(), key.mods()) {
+            (KeyCode::Char('a'), Mods::NONE) => self.give(to(), || Answer::Accept),
+            (KeyCode::Char('r'), Mods::NONE) => self.give(to(), || Answer::Refuse),
+            _ => {
+                self.note("this key answers nothing; see the line below");
+                Answers::new()
+            }
+        }
+    }
+
+    fn submit(&mut self, to: Option<QuestionId>) -> Answers {
+        let (Some(to), Some(dialog)) = (to, &self.dialog) else {
             self.note("nobody waits for this any more; Esc closes");
             return Answers::new();
         };
-        // A copy of exactly its length: boxing a longer buffer would leave an unwiped one behind.
-        let text = self.dialog.as_ref().map(|dialog| dialog.secret.0.as_str().to_owned()).unwrap_or_default();
-        self.give(vec![to], || Answer::Secret(SecretString::from(text)))
+        let text = dialog.entry.secret();
+        self.give(vec![to], || Answer::Secret(text))
     }
 
     /// Answers these questions; goes on to the next topic, and closes the dialog when nothing is left to ask.
@@ -319,7 +348,7 @@ impl Questions {
             (Some(topic), Some(dialog)) => {
                 dialog.topic = topic;
                 dialog.selected = selected;
-                dialog.clear();
+                (dialog.entry, dialog.empty) = (Entry::default(), Empty::Not);
             }
             _ => self.dialog = None,
         }
@@ -331,11 +360,13 @@ impl Questions {
         self.next_topic(present).as_ref() != present
     }
 
-    /// The topic that comes after `present`, in a circle: the host keys, then each secret.
+    /// The topic that comes after `present`, in a circle: the host keys, then each other question.
     fn next_topic(&self, present: Option<&Topic>) -> Option<Topic> {
         let keys = self.host_keys().next().map(|_| Topic::HostKeys);
         let secrets = self.waiting.iter().filter_map(|w| match &w.question {
             Question::Secret(request) => Some(Topic::Secret(w.id, request.clone())),
+            Question::Prompt(prompt) => Some(Topic::Prompt(w.id, prompt.clone())),
+            Question::AddKey(add) => Some(Topic::AddKey(w.id, add.clone())),
             Question::HostKey(_) => None,
         });
         let topics: Vec<Topic> = keys.into_iter().chain(secrets).collect();
@@ -387,17 +418,15 @@ impl Questions {
 impl Dialog {
     /// How many characters were typed; never which.
     pub fn typed(&self) -> usize {
-        self.secret.0.chars().count()
+        self.entry.count()
     }
 
-    fn push(&mut self, c: char) {
-        if self.secret.0.len() + c.len_utf8() <= SECRET_BYTES {
-            self.secret.0.push(c);
+    /// What was typed, where the host says that it may be seen.
+    pub fn shown(&self) -> Option<&str> {
+        match &self.topic {
+            Topic::Prompt(_, HostPrompt { echo: Echo::Shown, .. }) => Some(self.entry.text()),
+            _ => None,
         }
-    }
-
-    fn clear(&mut self) {
-        self.secret = Typed::default();
     }
 }
 

@@ -6,6 +6,8 @@
 use std::ops::Deref;
 
 use crate::broadcast::{Entry, Life, Member, MemberId, Push, Why};
+use zeroize::Zeroizing;
+
 use crate::pane::{FocusChange, Key, Modes, PasteShape, encode_key, encode_paste, paste};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
@@ -31,7 +33,8 @@ impl App {
         match &mut self.keyboard {
             Keyboard::Hosts => self.paste_to_hosts(text),
             Keyboard::AddHosts(line) => line.paste(&text),
-            Keyboard::Questions => self.questions.paste(&text, self.now),
+            // It may be a secret, so no copy of it stays behind.
+            Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
             Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => {
                 self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
             }

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::ask::{KeyOrigin, SecretKind, SecretRequest, UnknownKey};
+use crate::ask::{HostPrompt, KeyOrigin, KeyToAdd, SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
 use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
 use crate::tui::event::QuestionId;
@@ -130,6 +130,14 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
             let rows = secret(app, dialog, *id, request);
             ("A secret is needed", rows, "Enter takes it · C-u clears · C-x gives up this login")
         }
+        Topic::Prompt(id, prompt) => (
+            "A host asks",
+            host_prompt(app, dialog, (*id, prompt), layout),
+            "Enter sends it to this host · C-u clears · C-x gives up this login",
+        ),
+        Topic::AddKey(id, add) => {
+            ("Add a key to the agent?", add_key(app, *id, add), "a adds it · r does not")
+        }
     };
     if let Some(note) = &dialog.note {
         rows.push(Row::new(note.clone(), theme::strong()));
@@ -223,12 +231,64 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
 }
 
 const SECRET_LABEL: &str = "hidden: ";
+const SHOWN_LABEL: &str = "answer: ";
+
+/// What a host asks: who it is in our words first, since what follows are the host's own and may pretend anything.
+fn host_prompt(
+    app: &App,
+    dialog: &Dialog,
+    (id, prompt): (QuestionId, &HostPrompt),
+    layout: &Layout,
+) -> Vec<Row> {
+    let host = escape::text(&prompt.host.to_string(), REMOTE_CHARS);
+    let user = escape::text(&prompt.user, REMOTE_CHARS);
+    let mut rows = vec![Row::new(format!("{host} asks, for the login of {user}:"), theme::strong())];
+    if !app.questions().is_waiting(id) {
+        rows.push(Row::new("it does not wait for the answer any more", theme::strong()));
+    }
+    let said = [&prompt.title, &prompt.instruction, &prompt.prompt];
+    let lines = said.into_iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
+    let lines: Vec<Row> =
+        lines.map(|line| Row::new(format!("│ {}", escape::line(line.as_bytes())), Style::new())).collect();
+    let mut lines = broken(&lines, layout);
+    // The prompt stands last, and below it there must be room for the answer.
+    let room = most_rows(layout).saturating_sub(6).max(1);
+    if lines.len() > room {
+        lines.drain(..lines.len() - room);
+        rows.push(Row::new("│ …", theme::quiet()));
+    }
+    rows.extend(lines);
+    rows.push(Row::new(
+        match dialog.shown() {
+            Some(text) => format!("{SHOWN_LABEL}{}", escape::line(text.as_bytes())),
+            None => format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))),
+        },
+        theme::strong(),
+    ));
+    rows
+}
+
+fn add_key(app: &App, id: QuestionId, add: &KeyToAdd) -> Vec<Row> {
+    let host = escape::text(&add.host.to_string(), REMOTE_CHARS);
+    let key = escape::text(&add.key.display().to_string(), REMOTE_CHARS);
+    let mut rows = Vec::new();
+    if !app.questions().is_waiting(id) {
+        rows.push(Row::new("nobody waits for the answer any more", theme::strong()));
+    }
+    let text = format!("The login to {host} used the key {key}. Shall the agent hold it from now on?");
+    rows.push(Row::new(text, Style::new()));
+    rows
+}
 
 /// The cursor in the line of a secret.
 pub(super) fn questions_cursor(app: &App, layout: &Layout) -> Option<Position> {
     let dialog = app.questions().dialog()?;
-    let Topic::Secret(..) = dialog.topic else { return None };
-    cursor_behind(&questions_panel(app, dialog, layout), SECRET_LABEL, layout)
+    let label = match (&dialog.topic, dialog.shown()) {
+        (Topic::Prompt(..), Some(_)) => SHOWN_LABEL,
+        (Topic::Secret(..) | Topic::Prompt(..), _) => SECRET_LABEL,
+        (Topic::HostKeys | Topic::AddKey(..), _) => return None,
+    };
+    cursor_behind(&questions_panel(app, dialog, layout), label, layout)
 }
 
 /// Paints a question of omnes.

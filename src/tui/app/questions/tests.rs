@@ -19,7 +19,7 @@ fn host_key(name: &str) -> Question {
 
 fn password(host: &str) -> Question {
     Question::Secret(SecretRequest {
-        kind: SecretKind::Password { user: "ann".to_owned() },
+        kind: SecretKind::Password { user: "ann".to_owned(), cluster: None },
         host: Host::new(None, host, None),
         refused: None,
     })
@@ -41,7 +41,7 @@ fn type_keys(q: &mut Questions, keys: &str, now: Duration) -> Vec<(u64, String)>
                 Answer::Accept => "accept".to_owned(),
                 Answer::Refuse => "refuse".to_owned(),
                 Answer::Secret(secret) => secret.expose_secret().to_owned(),
-                Answer::Nobody => "nobody".to_owned(),
+                Answer::NoOther | Answer::Nobody => "nobody".to_owned(),
             };
             answers.push((id.0, text));
         }

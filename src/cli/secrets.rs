@@ -1,0 +1,213 @@
+//! The login password where it is given beforehand: typed at the start, printed by a command, or read from a descriptor.
+//!
+//! It is one password for all hosts that ask for one; the first line, as it stands. It is had before anything connects,
+//! so a run without a password that it needs contacts nobody.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::args::{Argv, SecretArgs, TargetArgs};
+use super::tty::{Tty, Typed};
+use crate::ask::{Answer, Ask, BoxFuture, Echo, Question, SecretKind, SecretRequest};
+
+/// Longest password, in bytes.
+const BYTES: usize = 1024;
+
+/// Bytes that are read in search of the end of the first line and of the output.
+const MOST: usize = 64 * 1024;
+
+/// How long a command or a descriptor may take; a command may ask a person.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The password that the options give, if they give one.
+pub(super) fn password(args: &SecretArgs, targets: &TargetArgs) -> anyhow::Result<Option<SecretString>> {
+    if let Some(command) = &args.password_command {
+        return of_command(command).map(Some);
+    }
+    if let Some(number) = args.password_fd {
+        let hosts = targets.targets.iter().chain(&targets.with).any(|target| target == "-")
+            || targets.hosts_from.iter().any(|file| file.as_os_str() == "-");
+        if number == 0 && hosts {
+            bail!("hosts and --password-fd 0 would both be read from standard input; use another descriptor");
+        }
+        return of_descriptor(number).map(Some);
+    }
+    if args.ask_password { typed().map(Some) } else { Ok(None) }
+}
+
+fn typed() -> anyhow::Result<SecretString> {
+    let tty = Tty::open().map_err(|_| {
+        anyhow!("--ask-password: there is no terminal to ask on; use --password-command or --password-fd")
+    })?;
+    match tty.ask("omnes: login password for the hosts that ask for one: ", Echo::Hidden) {
+        Ok(Typed::Line(line)) if !line.expose_secret().is_empty() => Ok(line),
+        Ok(_) => bail!("--ask-password: nothing was typed; nothing was contacted"),
+        Err(error) => bail!("--ask-password: the terminal cannot be read: {error}"),
+    }
+}
+
+fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
+    let (program, arguments) = argv.0.split_first().context("--password-command: the command is empty")?;
+    let place = format!("--password-command `{program}`");
+    let deadline = Instant::now() + PATIENCE;
+    let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| anyhow!("{place}: {error}"))?;
+    let output = child.stdout.take().context("its standard output is a pipe")?;
+    let line = first_line(&place, output, deadline);
+    let ended = end_of(&mut child, deadline);
+    if ended.is_none() {
+        // It may be gone already.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    match ended {
+        Some(status) if status.success() => line,
+        Some(status) => bail!("{place} failed ({status}); nothing was contacted"),
+        None => bail!("{place} did not end within {} s; nothing was contacted", PATIENCE.as_secs()),
+    }
+}
+
+fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            _ => return None,
+        }
+    }
+}
+
+fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
+    let place = format!("--password-fd {number}");
+    let file = File::open(format!("/dev/fd/{number}"))
+        .map_err(|error| anyhow!("{place}: it cannot be read: {error}"))?;
+    first_line(&place, file, Instant::now() + PATIENCE)
+}
+
+/// The first line of a source that may never end, on a thread that nobody waits for longer than the deadline.
+fn first_line(
+    place: &str,
+    source: impl Read + Send + 'static,
+    deadline: Instant,
+) -> anyhow::Result<SecretString> {
+    let (send, receive) = mpsc::sync_channel(1);
+    std::thread::spawn(move || send.send(read_line(source)));
+    match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        Ok(line) => line.map_err(|why| anyhow!("{place}: {why}; nothing was contacted")),
+        Err(_) => bail!("{place}: no line within {} s; nothing was contacted", PATIENCE.as_secs()),
+    }
+}
+
+fn read_line(mut source: impl Read) -> Result<SecretString, String> {
+    let mut bytes = Zeroizing::new(vec![0; MOST]);
+    let mut filled = 0;
+    let end = loop {
+        if let Some(end) = bytes[..filled].iter().position(|&byte| byte == b'\n') {
+            break end;
+        }
+        match source.read(&mut bytes[filled..]) {
+            Ok(0) => break filled,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    };
+    let line = &bytes[..end];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        _ if line.is_empty() => Err("its first line is empty".to_owned()),
+        _ if line.len() > BYTES => Err(format!("its first line has more than {BYTES} bytes")),
+        Ok(text) => Ok(SecretString::from(text.to_owned())),
+        Err(_) => Err("its first line is not UTF-8".to_owned()),
+    }
+}
+
+/// Gives the password to whoever asks for one, and passes everything else on.
+pub(super) struct Given {
+    password: SecretString,
+    then: Arc<dyn Ask>,
+}
+
+/// `ask`, with the password before it where there is one.
+pub(super) fn before(password: Option<SecretString>, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
+    match password {
+        Some(password) => Arc::new(Given { password, then }),
+        None => then,
+    }
+}
+
+impl Ask for Given {
+    fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
+        let wants = match &question {
+            Question::Secret(SecretRequest { kind: SecretKind::Password { .. }, refused, .. }) => {
+                Some(refused.is_some())
+            }
+            _ => None,
+        };
+        Box::pin(async move {
+            match wants {
+                Some(false) => Answer::Secret(self.password.clone()),
+                None => self.then.ask(question).await,
+                Some(true) => match self.then.ask(question).await {
+                    Answer::Nobody => Answer::NoOther,
+                    answer => answer,
+                },
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &[u8]) -> Result<String, String> {
+        read_line(text).map(|secret| secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn the_first_line_is_the_secret() {
+        assert_eq!(line(b"hunter2\nmore").unwrap(), "hunter2");
+        assert_eq!(line(b" two words ").unwrap(), " two words ");
+        assert_eq!(line(b"dos\r\n").unwrap(), "dos");
+        assert!(line(b"").is_err() && line(b"\nlate\n").is_err() && line(b"\xff\n").is_err());
+        assert!(line(&[b'x'; BYTES + 1]).unwrap_err().contains("more than 1024"));
+        assert!(line(&vec![b'x'; 2 * MOST]).unwrap_err().contains("more than 1024"));
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named() {
+        let of = |words: &[&str]| {
+            let argv = Argv(words.iter().map(|&word| word.to_owned()).collect());
+            of_command(&argv).map(|secret| secret.expose_secret().to_owned()).map_err(|e| e.to_string())
+        };
+        assert_eq!(of(&["printf", "s;e cret\n"]).unwrap(), "s;e cret");
+        assert!(of(&["sh", "-c", "echo x; exit 3"]).unwrap_err().contains("`sh` failed (exit status: 3)"));
+        assert!(of(&["true"]).unwrap_err().contains("first line is empty"));
+        assert!(of(&["/nonexistent/pass"]).unwrap_err().contains("--password-command `/nonexistent/pass`"));
+    }
+
+    #[tokio::test]
+    async fn what_was_given_is_given_once_for_each_kind() {
+        let ask = before(Some("s".into()), Arc::new(crate::ask::Nobody));
+        let kind = SecretKind::Password { user: "ann".into(), cluster: None };
+        let host = crate::hosts::Host::new(None, "a", None);
+        let mut request = SecretRequest { kind, host, refused: None };
+        assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::Secret(_)));
+        request.refused = Some("not accepted by a".into());
+        assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::NoOther));
+        request =
+            SecretRequest { kind: SecretKind::Passphrase { key: "k".into() }, refused: None, ..request };
+        assert!(
+            matches!(ask.ask(Question::Secret(request)).await, Answer::Nobody),
+            "a passphrase is no password"
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Bytes that were typed, and may be a password: what is done with is overwritten, and growing leaves no copy behind.
+
+use std::ops::Deref;
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// A buffer that wipes what leaves it. No log shows what it holds.
+#[derive(Default)]
+pub(super) struct Scrubbed(Zeroizing<Vec<u8>>);
+
+impl Deref for Scrubbed {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Scrubbed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+impl Scrubbed {
+    /// Adds bytes at the end.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two().max(64)));
+            larger.extend_from_slice(&self.0);
+            // The old one is wiped as it goes.
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Takes bytes away at the beginning.
+    pub(super) fn consume(&mut self, count: usize) {
+        let left = self.0.len() - count;
+        self.0.copy_within(count.., 0);
+        self.0[left..].zeroize();
+        self.0.truncate(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_consumed_is_gone() {
+        let mut bytes = Scrubbed::default();
+        bytes.extend(b"hunter2");
+        bytes.extend(b" and more");
+        bytes.consume(8);
+        assert_eq!(&*bytes, b"and more");
+        bytes.consume(8);
+        assert!(bytes.is_empty());
+        // Within the capacity nothing moves: the place where it stood is read again, and is empty.
+        bytes.0.resize(16, 0xff);
+        bytes.0.truncate(0);
+        bytes.extend(b"secret");
+        bytes.consume(6);
+        let capacity = bytes.0.capacity();
+        bytes.extend(&vec![b'x'; capacity + 1]);
+        assert_eq!(bytes.len(), capacity + 1);
+        assert_eq!(format!("{bytes:?}"), format!("[{} bytes]", capacity + 1));
+    }
+}
