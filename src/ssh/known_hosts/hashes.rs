@@ -22,9 +22,12 @@ const SALT: usize = 20;
 pub(super) struct Hashes {
     numbers: HashMap<Box<[u8]>, usize>,
     all: Vec<HashedName>,
-    /// What was found for a name, and how many were tried.
-    tried: Mutex<HashMap<Box<[u8]>, (usize, Vec<usize>)>>,
+    /// By name.
+    tried: Mutex<HashMap<Box<[u8]>, Tried>>,
 }
+
+/// How many were tried for a name, and the numbers of those that are it.
+type Tried = (usize, Vec<usize>);
 
 impl Hashes {
     /// The number of the hashed name that is a line's whole host field; `None` where it is no valid one.
