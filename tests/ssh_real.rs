@@ -28,6 +28,12 @@ mod dialogues;
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
 mod hostkeys;
+#[path = "ssh_real/hostkeys_certificates.rs"]
+mod hostkeys_certificates;
+#[path = "ssh_real/hostkeys_killed.rs"]
+mod hostkeys_killed;
+#[path = "ssh_real/hostkeys_updates.rs"]
+mod hostkeys_updates;
 #[path = "ssh_real/jump.rs"]
 mod jump;
 #[path = "ssh_real/login.rs"]

@@ -236,7 +236,12 @@ async fn learn(shared: &Shared, target: &Target, presented: &Presented) -> Resul
     let learning = tokio::task::spawn_blocking(move || {
         // The thread keeps its turn even if nobody waits for it any more.
         let _turn = turn;
-        keys.learn(&target, &presented.algorithm, &presented.blob)
+        // While it waited for its turn another host of the same name may have kept the same key.
+        match keys.check(&target, &presented.algorithm, &presented.blob) {
+            Verdict::Known => Ok(()),
+            Verdict::Refused(why) => Err(why),
+            Verdict::Unknown => keys.learn(&target, &presented.algorithm, &presented.blob),
+        }
     });
     match learning.await {
         Ok(learned) => learned.map_err(ConnectError::HostKey),
@@ -279,12 +284,7 @@ async fn ask(shared: &Shared, target: &Target, presented: &Presented) -> Result<
     let said = answer.clone().expect("it was asked");
     drop(answer);
     match said {
-        // Meanwhile another host of the same name may have settled it, in either direction.
-        Answer::Accept => match shared.keys.check(target, &presented.algorithm, &presented.blob) {
-            Verdict::Known => Ok(Trust::Accepted),
-            Verdict::Unknown => learn(shared, target, presented).await.map(|()| Trust::Accepted),
-            Verdict::Refused(why) => Err(ConnectError::HostKey(why)),
-        },
+        Answer::Accept => learn(shared, target, presented).await.map(|()| Trust::Accepted),
         Answer::Nobody => Err(ConnectError::HostKey(strict(target, presented))),
         _ => Err(ConnectError::HostKey(format!("{} was not accepted", presented.fingerprint))),
     }

@@ -208,3 +208,72 @@ impl Update {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use russh::keys::{Algorithm, PrivateKey};
+
+    use super::*;
+    use crate::hosts::Host;
+    use crate::ssh::{Algorithms, Choice};
+
+    fn key() -> PrivateKey {
+        PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).unwrap()
+    }
+
+    fn signed(key: &PrivateKey, session: &[u8], of: &PrivateKey) -> Vec<u8> {
+        let mut data = Vec::new();
+        PROVE.encode(&mut data).unwrap();
+        session.encode(&mut data).unwrap();
+        of.public_key().public_key_bytes().encode(&mut data).unwrap();
+        let signature: Signature = signature::Signer::try_sign(key, &data).unwrap();
+        let mut blob = Vec::new();
+        Vec::<u8>::try_from(signature).unwrap().encode(&mut blob).unwrap();
+        blob
+    }
+
+    async fn had(keys: &[&PrivateKey], answer: Option<Vec<u8>>) -> Result<usize, &'static str> {
+        let (reply, answered) = oneshot::channel();
+        let keys = keys.iter().map(|key| key.public_key().clone()).collect();
+        let proof = Proof { session: b"session".to_vec(), keys, answer: answered };
+        reply.send(answer.map(|answer| CryptoVec::from_slice(&answer))).unwrap();
+        let had = tokio::time::timeout(Duration::from_secs(60), proof.had()).await.unwrap();
+        had.map(|keys| keys.len())
+    }
+
+    #[tokio::test]
+    async fn only_a_signature_over_this_connection_proves_a_key() {
+        let (a, b) = (key(), key());
+        let right = [signed(&a, b"session", &a), signed(&b, b"session", &b)].concat();
+        assert_eq!(had(&[&a, &b], Some(right.clone())).await, Ok(2));
+        for (title, answer) in [
+            ("in another order", [signed(&b, b"session", &b), signed(&a, b"session", &a)].concat()),
+            ("of another connection", [signed(&a, b"session", &a), signed(&b, b"other", &b)].concat()),
+            ("by another key", [signed(&a, b"session", &a), signed(&a, b"session", &b)].concat()),
+            ("about another key", [signed(&a, b"session", &a), signed(&b, b"session", &a)].concat()),
+            ("one missing", signed(&a, b"session", &a)),
+            ("cut", right[..right.len() - 1].to_vec()),
+            ("one too many", [right.clone(), signed(&a, b"session", &a)].concat()),
+            ("nothing", Vec::new()),
+        ] {
+            had(&[&a, &b], Some(answer)).await.expect_err(title);
+        }
+        assert_eq!(had(&[&a], None).await, Err("it refused to prove them"));
+    }
+
+    #[test]
+    fn announcements_are_bounded_and_follow_the_configuration() {
+        let mut target = Target::bare(Host::new(None, "web", None), "web", 22, "ann");
+        let keys = |count: usize| (0..count).map(|_| key().public_key().clone()).collect::<Vec<_>>();
+        assert_eq!(worthwhile(&target, keys(ANNOUNCED_KEYS)).map(|keys| keys.len()), Some(ANNOUNCED_KEYS));
+        assert!(worthwhile(&target, keys(ANNOUNCED_KEYS + 1)).is_none());
+        assert!(worthwhile(&target, Vec::new()).is_none());
+        let same = key().public_key().clone();
+        assert!(worthwhile(&target, vec![same.clone(), same]).is_none(), "twice the same");
+        let host_keys = Choice::parse("-ssh-ed25519");
+        target.algorithms = Arc::new(Algorithms { host_keys, ..Algorithms::default() });
+        assert!(worthwhile(&target, keys(1)).is_none());
+    }
+}

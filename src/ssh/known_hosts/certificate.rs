@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::key::Key;
 use crate::ssh::algorithms::Choice;
 
 /// The signatures of authorities that count where nobody says otherwise (`CASignatureAlgorithms`): none with SHA-1.
@@ -55,6 +56,9 @@ impl HostCertificate {
     /// Why it cannot speak for the host `name` at the time `now` (seconds since 1970), in ssh's order of checks;
     /// `None` where it can. Whether its authority is trusted is another question.
     pub(super) fn flaw(&self, name: &str, now: u64, signatures: &Choice) -> Option<&'static str> {
+        if Key::from_blob(self.key.clone()).is_none() {
+            return Some("its key is too weak or of no known type");
+        }
         if self.kind != CertificateKind::Host {
             return Some("it is not a host certificate");
         }
@@ -78,12 +82,13 @@ impl HostCertificate {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::tests::ed25519;
     use super::*;
 
     #[test]
     fn a_certificate_speaks_for_whom_it_names_while_it_is_valid() {
         let good = HostCertificate {
-            key: vec![1],
+            key: Key::read(ed25519(1).as_bytes()).unwrap().blob,
             authority: vec![2],
             signature: "rsa-sha2-512".to_owned(),
             serial: 1,
@@ -98,6 +103,7 @@ mod tests {
         assert_eq!(good.flaw("web", 19, &Choice::Ours), None);
         assert_eq!(flaw(&HostCertificate { principals: Vec::new(), ..good.clone() }), None);
         for (bad, why) in [
+            (HostCertificate { key: vec![1], ..good.clone() }, "too weak"),
             (HostCertificate { kind: CertificateKind::User, ..good.clone() }, "not a host"),
             (HostCertificate { valid: 11..20, ..good.clone() }, "not yet"),
             (HostCertificate { valid: 0..10, ..good.clone() }, "expired"),

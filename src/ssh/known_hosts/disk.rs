@@ -149,10 +149,14 @@ fn back_up(path: &Path, directory: &Path) -> io::Result<PathBuf> {
 
 /// The bytes from `offset` to the end, of a file within the bound.
 pub(super) fn read_from(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    let too_large = || io::Error::other(format!("it is larger than {} MB", BYTES >> 20));
+    if file.metadata()?.len() > BYTES {
+        return Err(too_large());
+    }
     let mut bytes = Vec::new();
     Positioned { file, at: offset }.take(BYTES + 1 - offset.min(BYTES)).read_to_end(&mut bytes)?;
     if offset + bytes.len() as u64 > BYTES {
-        return Err(io::Error::other(format!("it is larger than {} MB", BYTES >> 20)));
+        return Err(too_large());
     }
     Ok(bytes)
 }

@@ -58,9 +58,12 @@ pub enum StoreError {
 #[derive(Debug, Default)]
 pub struct KnownHosts {
     files: Mutex<HashMap<PathBuf, Arc<Slot>>>,
-    revoked: Mutex<HashMap<PathBuf, Arc<OnceLock<Result<Revoked, String>>>>>,
+    revoked: Mutex<HashMap<PathBuf, RevokedFile>>,
     pub(super) waiting: Mutex<Waiting>,
 }
+
+/// A file of `RevokedHostKeys`, read when first needed; the error says what is wrong with it.
+type RevokedFile = Arc<OnceLock<Result<Revoked, String>>>;
 
 /// One file; `None` until it is needed.
 #[derive(Debug)]

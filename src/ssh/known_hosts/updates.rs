@@ -32,6 +32,8 @@ const TRIES: usize = 8;
 pub(super) struct Waiting {
     changes: Vec<(Vec<PathBuf>, Change)>,
     is_written: bool,
+    /// When the next replacement may begin.
+    rests_until: Option<Instant>,
 }
 
 impl KnownHosts {
@@ -70,20 +72,28 @@ impl KnownHosts {
     /// for the next login, and said to the log.
     pub fn write_updates(&self) {
         loop {
-            let changes = {
-                let mut waiting = lock(&self.waiting);
-                if waiting.changes.is_empty() {
-                    waiting.is_written = false;
-                    return;
-                }
-                std::mem::take(&mut waiting.changes)
-            };
+            let rests_until = lock(&self.waiting).rests_until;
+            thread::sleep(
+                rests_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now())),
+            );
+            let changes = std::mem::take(&mut lock(&self.waiting).changes);
             let start = Instant::now();
             if let Err(error) = self.write_all(&changes) {
                 tracing::warn!("announced host keys were not kept: {error}");
             }
-            thread::sleep((start.elapsed() * RESTS).min(REST));
+            let mut waiting = lock(&self.waiting);
+            waiting.rests_until = Some(Instant::now() + (start.elapsed() * RESTS).min(REST));
+            if waiting.changes.is_empty() {
+                waiting.is_written = false;
+                return;
+            }
         }
+    }
+
+    /// Whether no announced key waits to be written.
+    pub fn is_settled(&self) -> bool {
+        let waiting = lock(&self.waiting);
+        waiting.changes.is_empty() && !waiting.is_written
     }
 
     /// First the files that keep keys, then those from which some are only taken out: a key is never in none of them.
