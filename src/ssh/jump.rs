@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
 use super::channel::{Channel, ChannelInput, ChannelOutput};
-use super::clock::{Clock, Progress};
+use super::clock::{Clock, Progress, Wait};
 use super::connect;
 use super::connector::Shared;
 use super::link::Link;
@@ -96,8 +96,14 @@ pub(super) async fn stream(
     let unreachable = |why: String| ConnectError::Unreachable { stage: Stage::Jump, why };
     let pool = shared.jumps.pool(via);
     let since = pool.state().failures;
-    let turn = pool.attend(Arc::clone(&pool.turns).acquire_owned(), clock).await;
-    let turn = turn.expect("the semaphore is never closed");
+    let turn = match Arc::clone(&pool.turns).try_acquire_owned() {
+        Ok(turn) => turn,
+        Err(_) => {
+            let _wait = clock.wait(Wait::Turn);
+            let turn = pool.attend(Arc::clone(&pool.turns).acquire_owned(), clock).await;
+            turn.expect("the semaphore is never closed")
+        }
+    };
     let mut tries = 0;
     loop {
         let seat = pool
@@ -122,8 +128,19 @@ struct Pool {
     via: Arc<Target>,
     turns: Arc<Semaphore>,
     state: Mutex<State>,
-    /// Whether the login to the jump host waits for the user.
-    asking: watch::Sender<bool>,
+    /// What the login to the jump host waits for.
+    pause: watch::Sender<Pause>,
+}
+
+/// What the login to a jump host waits for, and with it all who want to go through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pause {
+    /// Nothing, it goes on.
+    None,
+    /// The user.
+    Asking,
+    /// Others, or that the jump host lets us in.
+    Waiting(Wait),
 }
 
 #[derive(Default)]
@@ -155,7 +172,7 @@ impl Pool {
             via,
             turns: Arc::new(Semaphore::new(LOGINS_BEHIND)),
             state: Mutex::default(),
-            asking: watch::Sender::new(false),
+            pause: watch::Sender::new(Pause::None),
         }
     }
 
@@ -213,12 +230,17 @@ impl Pool {
     async fn attend<T>(&self, work: impl Future<Output = T>, clock: &Clock) -> T {
         let _waiting = clock.hold();
         let mut work = std::pin::pin!(work);
-        let mut asking = self.asking.subscribe();
+        let mut pause = self.pause.subscribe();
         loop {
-            let _human = asking.borrow_and_update().then(|| clock.human());
+            let now = pause.borrow_and_update().clone();
+            let _told = match now {
+                Pause::None => None,
+                Pause::Asking => Some(clock.human()),
+                Pause::Waiting(wait) => Some(clock.wait(wait)),
+            };
             tokio::select! {
                 done = &mut work => return done,
-                Ok(()) = asking.changed() => {}
+                Ok(()) = pause.changed() => {}
             }
         }
     }
@@ -243,7 +265,7 @@ impl Pool {
 fn open(pool: Arc<Pool>, shared: Arc<Shared>) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let clock = Arc::new(Clock::new(pool.via.connect_timeout));
-        let told = Told(&pool.asking);
+        let told = Told(&pool.pause);
         let reached = clock.within(&told, connect::reach(&shared, &pool.via, &clock)).await;
         drop(told);
         let mut state = pool.state();
@@ -263,20 +285,24 @@ fn open(pool: Arc<Pool>, shared: Arc<Shared>) -> BoxFuture<'static, ()> {
     })
 }
 
-/// Tells those who wait for a jump host when it waits for the user.
-struct Told<'a>(&'a watch::Sender<bool>);
+/// Tells those who wait for a jump host what it waits for.
+struct Told<'a>(&'a watch::Sender<Pause>);
 
 impl Progress for Told<'_> {
     fn stage(&self, _: Stage) {}
 
     fn asking(&self, asking: bool) {
-        self.0.send_replace(asking);
+        self.0.send_replace(if asking { Pause::Asking } else { Pause::None });
+    }
+
+    fn waiting(&self, wait: Option<Wait>) {
+        self.0.send_replace(wait.map_or(Pause::None, Pause::Waiting));
     }
 }
 
 impl Drop for Told<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(false);
+        self.0.send_replace(Pause::None);
     }
 }
 
