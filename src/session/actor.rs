@@ -318,7 +318,7 @@ mod tests {
             Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())));
         let actor = Actor {
             connector,
-            turns: Arc::new(Semaphore::new(1)),
+            turns: Logins::new(1),
             voice: Voice { listener: Arc::default(), mailbox: Mailbox::new(SessionId(1)) },
         };
         let (_input, inputs) = mpsc::channel(INPUT_PLACES);
