@@ -28,7 +28,15 @@ fn a_file_is_whole_whenever_its_writer_is_killed() {
         command.env_clear().env("HOME", home.path()).env("PATH", std::env::var("PATH").unwrap());
         command.args(["run", "-l", &user(), "-p", &port, "-i", &identity, "-o", &option]);
         // Debian's own configuration hashes names.
-        command.args(["-F", "none", "-o", "StrictHostKeyChecking=accept-new", "127.0.6.[1-16]", "--", "true"]);
+        command.args([
+            "-F",
+            "none",
+            "-o",
+            "StrictHostKeyChecking=accept-new",
+            "127.0.6.[1-16]",
+            "--",
+            "true",
+        ]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
