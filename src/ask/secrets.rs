@@ -112,6 +112,8 @@ pub enum Verdict {
     Refused,
     /// The connection ended before it said anything.
     Unheard,
+    /// It was not shown the secret after all.
+    Unseen,
 }
 
 impl Secrets {
@@ -202,7 +204,7 @@ impl Secrets {
                 proven.under_way = proven.under_way.saturating_sub(1);
                 match verdict {
                     Verdict::Accepted => proven.accepted += 1,
-                    Verdict::Unheard => {}
+                    Verdict::Unheard | Verdict::Unseen => {}
                     Verdict::Refused => {
                         proven.refused += 1;
                         tried.proven = place + 1;
@@ -230,6 +232,7 @@ impl Entry {
                 }
                 self.unseen = Some(secret);
             }
+            Verdict::Unseen => self.unseen = Some(secret),
             Verdict::Refused => {
                 self.unheard = 0;
                 self.wrong += 1;
@@ -345,6 +348,18 @@ mod tests {
         assert!(matches!(secrets.next(&kind(), *tried), Next::Over(Over::Unheard)));
         secrets.pardon();
         assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+    }
+
+    #[test]
+    fn hosts_that_could_not_be_shown_the_answer_say_nothing_about_it() {
+        let mut secrets = Secrets::default();
+        let tried = &mut Tried::default();
+        secrets.next(&kind(), *tried);
+        secrets.answered(&kind(), Answer::Secret("s".into()));
+        for _ in 0..10 {
+            secrets.verdict(&kind(), Trial::First, Verdict::Unseen, ("a", tried));
+            assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        }
     }
 
     #[test]

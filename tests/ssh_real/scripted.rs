@@ -291,6 +291,17 @@ async fn a_host_that_takes_anything_proves_little() {
     assert!(fleet.seen.wrong.lock().unwrap().len() <= 3);
 }
 
+/// As `ssh`, which tries `none` before anything else: a host that wants nothing asks nobody for a password.
+#[tokio::test]
+async fn a_host_that_lets_in_without_anything_does_so_whatever_keys_there_are() {
+    let fleet = fleet(|_| Habit::NoStatus);
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    keygen(KeyKind::Ed25519, &key);
+    let target = Target { identities: vec![key], ..host("h0") };
+    connector_to(&fleet, Arc::new(Nobody)).connect(&target, &()).await.unwrap();
+}
+
 #[tokio::test]
 async fn without_anybody_to_ask_the_sentence_says_what_is_needed() {
     let fleet = fleet(|name| if name == "h0" { Habit::Password("right") } else { Habit::Keyboard });
