@@ -3,11 +3,12 @@
 //! It is one password for all hosts that ask for one; the first line, as it stands. It is had before anything connects,
 //! so a run without a password that it needs contacts nobody.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 use super::args::{Argv, SecretArgs, TargetArgs};
 use super::tty::{Tty, Typed};
 use crate::ask::{Answer, Ask, BoxFuture, Echo, Question, SecretKind, SecretRequest};
+use crate::hosts::Host;
 
 /// Longest password, in bytes.
 const BYTES: usize = 1024;
@@ -170,33 +172,50 @@ fn read_line(mut source: impl Read) -> Result<SecretString, String> {
 /// Gives the password to whoever asks for one, and passes everything else on.
 pub(super) struct Given {
     password: SecretString,
+    /// On whose behalf it was given, for each kind.
+    to: Mutex<HashMap<SecretKind, Vec<Host>>>,
     then: Arc<dyn Ask>,
 }
 
 /// `ask`, with the password before it where there is one.
 pub(super) fn before(password: Option<SecretString>, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
     match password {
-        Some(password) => Arc::new(Given { password, then }),
+        Some(password) => Arc::new(Given { password, to: Mutex::default(), then }),
         None => then,
+    }
+}
+
+/// Hosts that may refuse it, one after another, before it is wrong and not the first of them odd.
+const HOSTS: usize = 3;
+
+impl Given {
+    /// It, where this host is not one that refused it already.
+    fn once_more(&self, request: &SecretRequest) -> Answer {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = to.entry(request.kind.clone()).or_default();
+        if hosts.len() >= HOSTS || hosts.contains(&request.host) {
+            return Answer::NoOther;
+        }
+        hosts.push(request.host.clone());
+        Answer::Secret(self.password.clone())
     }
 }
 
 impl Ask for Given {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
-        let wants = match &question {
-            Question::Secret(SecretRequest { kind: SecretKind::Password { .. }, refused, .. }) => {
-                Some(refused.is_some())
-            }
-            _ => None,
-        };
         Box::pin(async move {
-            match wants {
-                Some(false) => Answer::Secret(self.password.clone()),
-                None => self.then.ask(question).await,
-                Some(true) => match self.then.ask(question).await {
-                    Answer::Nobody => Answer::NoOther,
-                    answer => answer,
-                },
+            let Question::Secret(request) = &question else { return self.then.ask(question).await };
+            if !matches!(request.kind, SecretKind::Password { .. }) {
+                return self.then.ask(question).await;
+            }
+            if request.refused.is_none() {
+                self.once_more(request);
+                return Answer::Secret(self.password.clone());
+            }
+            // A person knows better whether it was right; without one, the next host is to say.
+            match self.then.ask(question.clone()).await {
+                Answer::Nobody => self.once_more(request),
+                answer => answer,
             }
         })
     }
@@ -259,14 +278,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_given_is_given_once_for_each_kind() {
+    async fn what_was_given_is_given_for_three_hosts_of_each_kind() {
         let ask = before(Some("s".into()), Arc::new(crate::ask::Nobody));
         let kind = SecretKind::Password { user: "ann".into(), cluster: None };
-        let host = crate::hosts::Host::new(None, "a", None);
+        let host = Host::new(None, "a", None);
         let mut request = SecretRequest { kind, host, refused: None };
         assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::Secret(_)));
         request.refused = Some("not accepted by a".into());
         assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::NoOther));
+        for (name, given) in [("b", true), ("b", false), ("c", true), ("d", false)] {
+            request.host = Host::new(None, name, None);
+            let answer = ask.ask(Question::Secret(request.clone())).await;
+            assert_eq!(matches!(answer, Answer::Secret(_)), given, "{name}: three hosts may refuse it");
+        }
         request =
             SecretRequest { kind: SecretKind::Passphrase { key: "k".into() }, refused: None, ..request };
         assert!(

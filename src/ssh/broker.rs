@@ -112,6 +112,7 @@ impl Broker {
 
     /// A secret to offer; asks the user when it is this host's turn to ask, and waits while another host's is.
     pub(super) async fn get(self: &Arc<Self>, claim: &Claim) -> Result<Ticket, Over> {
+        let _waiting = Waiting::begin(self, claim);
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -143,6 +144,28 @@ impl Broker {
             trial,
             shown: Shown::NotYet,
             open: true,
+        }
+    }
+}
+
+/// One host that waits for a secret.
+struct Waiting<'a> {
+    broker: &'a Broker,
+    kind: &'a SecretKind,
+    tried: Tried,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(broker: &'a Broker, claim: &'a Claim) -> Waiting<'a> {
+        broker.secrets().waits(&claim.kind, claim.tried);
+        Waiting { broker, kind: &claim.kind, tried: claim.tried }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.broker.secrets().waits_no_more(self.kind, self.tried) {
+            self.broker.changed.notify_waiters();
         }
     }
 }
