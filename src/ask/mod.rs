@@ -122,6 +122,13 @@ pub enum SecretKind {
         /// The cluster that was named on the command line, if the host was named by one.
         cluster: Option<String>,
     },
+    /// The login password at a jump host, which is nobody else's: neither is it tried on the hosts behind, nor theirs on it.
+    JumpPassword {
+        /// The login name.
+        user: String,
+        /// The jump host, as the user names it.
+        host: Host,
+    },
     /// The passphrase of a key file.
     Passphrase {
         /// The file that holds the key.
@@ -135,6 +142,9 @@ impl fmt::Display for SecretKind {
             SecretKind::Password { user, cluster: None } => write!(f, "password of {user}"),
             SecretKind::Password { user, cluster: Some(cluster) } => {
                 write!(f, "password of {user} in {cluster}")
+            }
+            SecretKind::JumpPassword { user, host } => {
+                write!(f, "password of {user} at the jump host {host}")
             }
             SecretKind::Passphrase { key } => write!(f, "passphrase of {}", key.display()),
         }

@@ -40,6 +40,8 @@ struct Entry {
     wrong: u32,
     unheard: u32,
     refused_by: Option<String>,
+    /// Hosts that wait and have refused nothing new.
+    fresh: u32,
     over: Option<Over>,
 }
 
@@ -63,6 +65,8 @@ impl Proven {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
     proven: usize,
+    /// Answers that were new and that it refused.
+    refused: u32,
 }
 
 /// What a host is to do now.
@@ -112,6 +116,8 @@ pub enum Verdict {
     Refused,
     /// The connection ended before it said anything.
     Unheard,
+    /// It was not shown the secret after all.
+    Unseen,
 }
 
 impl Secrets {
@@ -134,6 +140,9 @@ impl Secrets {
         if entry.wrong >= WRONG {
             return Next::Over(Over::NotAccepted);
         }
+        if tried.refused > 0 && entry.fresh > 0 {
+            return Next::Wait;
+        }
         entry.busy = true;
         match entry.unseen.take() {
             Some(secret) => {
@@ -144,6 +153,20 @@ impl Secrets {
                 Next::Ask { refused: entry.refused_by.as_ref().map(|host| format!("not accepted by {host}")) }
             }
         }
+    }
+
+    /// A host begins to wait. Such as have refused nothing ask before those that have, so that one host which takes no
+    /// answer does not use up what the fleet has.
+    pub fn waits(&mut self, kind: &SecretKind, tried: Tried) {
+        self.entries.entry(kind.clone()).or_default().fresh += u32::from(tried.refused == 0);
+    }
+
+    /// A host that waited, with what it had tried then, has gone on. Whether those that stood back may go on too.
+    pub fn waits_no_more(&mut self, kind: &SecretKind, tried: Tried) -> bool {
+        let entry = self.entries.entry(kind.clone()).or_default();
+        let fresh = u32::from(tried.refused == 0);
+        entry.fresh = entry.fresh.saturating_sub(fresh);
+        fresh > 0 && entry.fresh == 0
     }
 
     /// Whether [`Secrets::next`] would say [`Next::Try`] or [`Next::Over`], without doing so.
@@ -196,13 +219,16 @@ impl Secrets {
     ) {
         let entry = self.entries.entry(kind.clone()).or_default();
         match trial {
-            Trial::First => entry.first_verdict(verdict, host),
+            Trial::First => {
+                entry.first_verdict(verdict, host);
+                tried.refused += u32::from(verdict == Verdict::Refused);
+            }
             Trial::Proven(place) => {
                 let Some(proven) = entry.proven.get_mut(place) else { return };
                 proven.under_way = proven.under_way.saturating_sub(1);
                 match verdict {
                     Verdict::Accepted => proven.accepted += 1,
-                    Verdict::Unheard => {}
+                    Verdict::Unheard | Verdict::Unseen => {}
                     Verdict::Refused => {
                         proven.refused += 1;
                         tried.proven = place + 1;
@@ -230,6 +256,7 @@ impl Entry {
                 }
                 self.unseen = Some(secret);
             }
+            Verdict::Unseen => self.unseen = Some(secret),
             Verdict::Refused => {
                 self.unheard = 0;
                 self.wrong += 1;
@@ -345,6 +372,33 @@ mod tests {
         assert!(matches!(secrets.next(&kind(), *tried), Next::Over(Over::Unheard)));
         secrets.pardon();
         assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+    }
+
+    #[test]
+    fn a_host_that_refuses_all_does_not_use_up_the_answers_of_the_fleet() {
+        let mut secrets = Secrets::default();
+        let (mut odd, fresh) = (Tried::default(), Tried::default());
+        secrets.waits(&kind(), fresh);
+        assert_eq!(asks(&secrets.next(&kind(), odd)), Some(""));
+        secrets.answered(&kind(), Answer::Secret("s".into()));
+        secrets.verdict(&kind(), Trial::First, Verdict::Refused, ("odd", &mut odd));
+        assert!(matches!(secrets.next(&kind(), odd), Next::Wait), "others have not been asked");
+        assert_eq!(asks(&secrets.next(&kind(), fresh)), Some("not accepted by odd"));
+        secrets.withdrawn(&kind());
+        assert!(secrets.waits_no_more(&kind(), fresh));
+        assert_eq!(asks(&secrets.next(&kind(), odd)), Some("not accepted by odd"), "nobody else is there");
+    }
+
+    #[test]
+    fn hosts_that_could_not_be_shown_the_answer_say_nothing_about_it() {
+        let mut secrets = Secrets::default();
+        let tried = &mut Tried::default();
+        secrets.next(&kind(), *tried);
+        secrets.answered(&kind(), Answer::Secret("s".into()));
+        for _ in 0..10 {
+            secrets.verdict(&kind(), Trial::First, Verdict::Unseen, ("a", tried));
+            assert_eq!(tries(&secrets.next(&kind(), *tried)), ("s", Trial::First));
+        }
     }
 
     #[test]

@@ -3,19 +3,23 @@
 //! It is one password for all hosts that ask for one; the first line, as it stands. It is had before anything connects,
 //! so a run without a password that it needs contacts nobody.
 
-use std::fs::File;
-use std::io::Read;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::args::{Argv, SecretArgs, TargetArgs};
 use super::tty::{Tty, Typed};
 use crate::ask::{Answer, Ask, BoxFuture, Echo, Question, SecretKind, SecretRequest};
+use crate::hosts::Host;
 
 /// Longest password, in bytes.
 const BYTES: usize = 1024;
@@ -60,7 +64,7 @@ fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
     let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| anyhow!("{place}: {error}"))?;
     let output = child.stdout.take().context("its standard output is a pipe")?;
-    let line = first_line(&place, output, deadline);
+    let line = first_line(&place, (output, Rest::Taken), deadline);
     let ended = end_of(&mut child, deadline);
     if ended.is_none() {
         // It may be gone already.
@@ -86,23 +90,59 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
 
 fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
     let place = format!("--password-fd {number}");
-    let file = File::open(format!("/dev/fd/{number}"))
-        .map_err(|error| anyhow!("{place}: it cannot be read: {error}"))?;
-    first_line(&place, file, Instant::now() + PATIENCE)
+    let file = open_descriptor(number).map_err(|error| anyhow!("{place}: it cannot be read: {error}"))?;
+    if file.is_terminal() {
+        bail!("{place}: it is a terminal, which would show what is typed; use --ask-password");
+    }
+    first_line(&place, (file, Rest::Left), Instant::now() + PATIENCE)
+}
+
+/// What a descriptor reads from. A FIFO whose writer has gone already would be waited for without end if it were opened
+/// like a file, though what was written is still in it.
+fn open_descriptor(number: u32) -> std::io::Result<File> {
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("open's flags are an int");
+    let path = format!("/dev/fd/{number}");
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 /// The first line of a source that may never end, on a thread that nobody waits for longer than the deadline.
 fn first_line(
     place: &str,
-    source: impl Read + Send + 'static,
+    (source, rest): (impl Read + Send + 'static, Rest),
     deadline: Instant,
 ) -> anyhow::Result<SecretString> {
     let (send, receive) = mpsc::sync_channel(1);
-    std::thread::spawn(move || send.send(read_line(source)));
+    std::thread::spawn(move || {
+        let mut source = source;
+        // Nobody may wait for it any more.
+        let _ = send.send(read_line(&mut source));
+        if rest == Rest::Taken {
+            take_rest(source);
+        }
+    });
     match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(line) => line.map_err(|why| anyhow!("{place}: {why}; nothing was contacted")),
         Err(_) => bail!("{place}: no line within {} s; nothing was contacted", PATIENCE.as_secs()),
     }
+}
+
+/// What becomes of the lines behind the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// They are for others to read.
+    Left,
+    /// They are taken and wiped, since a command that cannot write all it has to say fails.
+    Taken,
+}
+
+/// Reads on to the end, or to as much as no password store has to say.
+fn take_rest(source: impl Read) {
+    let mut bytes = Zeroizing::new([0; 4096]);
+    let mut source = source.take(MOST as u64);
+    while matches!(source.read(&mut *bytes), Ok(1..)) {}
 }
 
 fn read_line(mut source: impl Read) -> Result<SecretString, String> {
@@ -132,33 +172,50 @@ fn read_line(mut source: impl Read) -> Result<SecretString, String> {
 /// Gives the password to whoever asks for one, and passes everything else on.
 pub(super) struct Given {
     password: SecretString,
+    /// On whose behalf it was given, for each kind.
+    to: Mutex<HashMap<SecretKind, Vec<Host>>>,
     then: Arc<dyn Ask>,
 }
 
 /// `ask`, with the password before it where there is one.
 pub(super) fn before(password: Option<SecretString>, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
     match password {
-        Some(password) => Arc::new(Given { password, then }),
+        Some(password) => Arc::new(Given { password, to: Mutex::default(), then }),
         None => then,
+    }
+}
+
+/// Hosts that may refuse it, one after another, before it is wrong and not the first of them odd.
+const HOSTS: usize = 3;
+
+impl Given {
+    /// It, where this host is not one that refused it already.
+    fn once_more(&self, request: &SecretRequest) -> Answer {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let hosts = to.entry(request.kind.clone()).or_default();
+        if hosts.len() >= HOSTS || hosts.contains(&request.host) {
+            return Answer::NoOther;
+        }
+        hosts.push(request.host.clone());
+        Answer::Secret(self.password.clone())
     }
 }
 
 impl Ask for Given {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
-        let wants = match &question {
-            Question::Secret(SecretRequest { kind: SecretKind::Password { .. }, refused, .. }) => {
-                Some(refused.is_some())
-            }
-            _ => None,
-        };
         Box::pin(async move {
-            match wants {
-                Some(false) => Answer::Secret(self.password.clone()),
-                None => self.then.ask(question).await,
-                Some(true) => match self.then.ask(question).await {
-                    Answer::Nobody => Answer::NoOther,
-                    answer => answer,
-                },
+            let Question::Secret(request) = &question else { return self.then.ask(question).await };
+            if !matches!(request.kind, SecretKind::Password { .. }) {
+                return self.then.ask(question).await;
+            }
+            if request.refused.is_none() {
+                self.once_more(request);
+                return Answer::Secret(self.password.clone());
+            }
+            // A person knows better whether it was right; without one, the next host is to say.
+            match self.then.ask(question.clone()).await {
+                Answer::Nobody => self.once_more(request),
+                answer => answer,
             }
         })
     }
@@ -189,20 +246,51 @@ mod tests {
             of_command(&argv).map(|secret| secret.expose_secret().to_owned()).map_err(|e| e.to_string())
         };
         assert_eq!(of(&["printf", "s;e cret\n"]).unwrap(), "s;e cret");
+        // A password store prints more than the password, and in its own time.
+        let more = "echo secret; sleep 0.2; echo user: ann; echo url: x";
+        assert_eq!(of(&["sh", "-c", more]).unwrap(), "secret");
         assert!(of(&["sh", "-c", "echo x; exit 3"]).unwrap_err().contains("`sh` failed (exit status: 3)"));
         assert!(of(&["true"]).unwrap_err().contains("first line is empty"));
         assert!(of(&["/nonexistent/pass"]).unwrap_err().contains("--password-command `/nonexistent/pass`"));
     }
 
+    #[test]
+    fn a_descriptor_is_read_whatever_it_is() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        // Opened for both, so that neither end waits for the other; only the reader stays.
+        let mut both = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+        let reader = File::open(&fifo).unwrap();
+        both.write_all(b"written before\n").unwrap();
+        drop(both);
+        let number = u32::try_from(reader.as_raw_fd()).unwrap();
+        let (send, receive) = mpsc::sync_channel(1);
+        std::thread::spawn(move || send.send(of_descriptor(number)));
+        let read = receive.recv_timeout(Duration::from_secs(30)).expect("it does not wait for a writer");
+        assert_eq!(read.unwrap().expose_secret(), "written before");
+        assert!(
+            of_descriptor(9999).unwrap_err().to_string().contains("--password-fd 9999: it cannot be read")
+        );
+    }
+
     #[tokio::test]
-    async fn what_was_given_is_given_once_for_each_kind() {
+    async fn what_was_given_is_given_for_three_hosts_of_each_kind() {
         let ask = before(Some("s".into()), Arc::new(crate::ask::Nobody));
         let kind = SecretKind::Password { user: "ann".into(), cluster: None };
-        let host = crate::hosts::Host::new(None, "a", None);
+        let host = Host::new(None, "a", None);
         let mut request = SecretRequest { kind, host, refused: None };
         assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::Secret(_)));
         request.refused = Some("not accepted by a".into());
         assert!(matches!(ask.ask(Question::Secret(request.clone())).await, Answer::NoOther));
+        for (name, given) in [("b", true), ("b", false), ("c", true), ("d", false)] {
+            request.host = Host::new(None, name, None);
+            let answer = ask.ask(Question::Secret(request.clone())).await;
+            assert_eq!(matches!(answer, Answer::Secret(_)), given, "{name}: three hosts may refuse it");
+        }
         request =
             SecretRequest { kind: SecretKind::Passphrase { key: "k".into() }, refused: None, ..request };
         assert!(

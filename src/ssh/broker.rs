@@ -3,10 +3,11 @@
 //! It also counts the connections that stay open behind questions, and holds the queue of hosts that ask questions of
 //! their own.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex as TurnLock, Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::ask::secrets::{Next, Over, Secrets, Trial, Tried, Verdict};
@@ -33,8 +34,19 @@ impl Slots {
     }
 }
 
-/// The queue of hosts that ask something of their own: one at a time, and only that one is connected.
+/// The queues of hosts that ask something of their own, by the number of jump hosts before them: as many as the longest
+/// chain has hosts.
 #[derive(Debug, Default)]
+pub(super) struct Queues(Mutex<HashMap<usize, Queue>>);
+
+impl Queues {
+    pub(super) fn at(&self, hops: usize) -> Queue {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(hops).or_default().clone()
+    }
+}
+
+/// One queue of hosts that ask something of their own: one at a time, and only that one is connected.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue(Arc<TurnLock<()>>);
 
 /// The right to ask the user on behalf of one host; the next has it when this goes.
@@ -100,6 +112,7 @@ impl Broker {
 
     /// A secret to offer; asks the user when it is this host's turn to ask, and waits while another host's is.
     pub(super) async fn get(self: &Arc<Self>, claim: &Claim) -> Result<Ticket, Over> {
+        let _waiting = Waiting::begin(self, claim);
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -129,7 +142,30 @@ impl Broker {
             host: claim.host.to_string(),
             secret,
             trial,
+            shown: Shown::NotYet,
             open: true,
+        }
+    }
+}
+
+/// One host that waits for a secret.
+struct Waiting<'a> {
+    broker: &'a Broker,
+    kind: &'a SecretKind,
+    tried: Tried,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(broker: &'a Broker, claim: &'a Claim) -> Waiting<'a> {
+        broker.secrets().waits(&claim.kind, claim.tried);
+        Waiting { broker, kind: &claim.kind, tried: claim.tried }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.broker.secrets().waits_no_more(self.kind, self.tried) {
+            self.broker.changed.notify_waiters();
         }
     }
 }
@@ -169,15 +205,29 @@ pub(super) struct Ticket {
     broker: Arc<Broker>,
     kind: SecretKind,
     host: String,
-    pub(super) secret: SecretString,
+    secret: SecretString,
     trial: Trial,
+    shown: Shown,
     open: bool,
+}
+
+/// Whether the host was given the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    NotYet,
+    ToTheHost,
 }
 
 impl Ticket {
     /// Whether another host has accepted the secret.
     pub(super) fn is_proven(&self) -> bool {
         self.trial != Trial::First
+    }
+
+    /// The secret, to be sent to the host now.
+    pub(super) fn reveal(&mut self) -> String {
+        self.shown = Shown::ToTheHost;
+        self.secret.expose_secret().to_owned()
     }
 
     /// The host has decided.
@@ -195,6 +245,10 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Verdict::Unheard, &mut Tried::default());
+        let verdict = match self.shown {
+            Shown::NotYet => Verdict::Unseen,
+            Shown::ToTheHost => Verdict::Unheard,
+        };
+        self.settle(verdict, &mut Tried::default());
     }
 }

@@ -62,21 +62,34 @@ impl std::fmt::Debug for Parked {
 /// How long a server may take to answer the first question after the login; one that answers none costs no more.
 const SETTLES: Duration = Duration::from_secs(1);
 
+/// What a host is reached for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Itself.
+    End,
+    /// The hosts behind it: it is a jump host.
+    Hop,
+}
+
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
 
-/// Reaches a target within its clock.
+/// Reaches a target within its clock, for itself or for those behind it.
 pub(super) async fn reach(
     shared: &Arc<Shared>,
-    target: &Arc<Target>,
+    (target, part): (&Arc<Target>, Part),
     clock: &Arc<Clock>,
 ) -> Result<Link, ConnectError> {
-    let mut login = Login::new(shared, target);
+    let mut login = Login::new(shared, target, part);
     let mut road = Road::new(shared, target, clock).await?;
     let mut parkings = 0;
     loop {
         road.begin().await?;
         let ended = attempt(&road, &mut login).await;
+        if matches!(ended, Err(Setback::TurnedAway(..))) {
+            // It may be long until it is let in, and others wait for what it has.
+            login.yield_to_others();
+        }
         match road.next(ended).await? {
             Next::There(link) => return Ok(link),
             Next::Again => {}

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::agent::Agents;
-use super::broker::{Broker, Queue, Slots};
+use super::broker::{Broker, Queues, Slots};
 use super::clock::{Clock, Progress};
-use super::connect;
+use super::connect::{self, Part};
 use super::dial::Dial;
 use super::hostkey::{Asking, HostKeys};
 use super::jump::Jumps;
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     pub(super) files: KeyFiles,
     pub(super) broker: Arc<Broker>,
     pub(super) slots: Slots,
-    pub(super) queue: Queue,
+    pub(super) queues: Queues,
     pub(super) tuning: Tuning,
     pub(super) turns: Arc<Turns>,
     pub(super) jumps: Jumps,
@@ -55,7 +55,7 @@ impl Connector {
             files: KeyFiles::default(),
             broker: Broker::new(Arc::clone(&ask)),
             slots: Slots::default(),
-            queue: Queue::default(),
+            queues: Queues::default(),
             tuning: Tuning::default(),
             turns: Arc::default(),
             jumps: Jumps::default(),
@@ -94,7 +94,7 @@ impl Connector {
     pub async fn connect(&self, target: &Target, progress: &dyn Progress) -> Result<Link, ConnectError> {
         let clock = Arc::new(Clock::new(target.connect_timeout));
         let target = Arc::new(target.clone());
-        clock.within(progress, connect::reach(&self.shared, &target, &clock)).await
+        clock.within(progress, connect::reach(&self.shared, (&target, Part::End), &clock)).await
     }
 }
 

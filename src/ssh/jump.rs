@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use super::channel::{Channel, ChannelInput, ChannelOutput};
 use super::clock::{Clock, Progress, Wait};
-use super::connect;
+use super::connect::{self, Part};
 use super::connector::Shared;
 use super::link::Link;
 use super::pump::{self, Tunnel};
@@ -294,7 +294,7 @@ fn open(pool: Arc<Pool>, shared: Arc<Shared>) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let clock = Arc::new(Clock::new(pool.via.connect_timeout));
         let told = Told(&pool.pause);
-        let reached = clock.within(&told, connect::reach(&shared, &pool.via, &clock)).await;
+        let reached = clock.within(&told, connect::reach(&shared, (&pool.via, Part::Hop), &clock)).await;
         drop(told);
         let mut state = pool.state();
         state.opening = None;

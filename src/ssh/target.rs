@@ -108,6 +108,18 @@ impl Target {
             alive: None,
         }
     }
+
+    /// How many jump hosts stand before it.
+    pub fn hops(&self) -> usize {
+        std::iter::successors(self.via(), |hop| hop.via()).count()
+    }
+
+    fn via(&self) -> Option<&Target> {
+        match &self.route {
+            Route::Jump(via) => Some(via),
+            Route::Direct | Route::Command(_) => None,
+        }
+    }
 }
 
 /// How a stream to a host is had.

@@ -12,11 +12,17 @@ use omnes::ssh::{
     ConnectError, Connector, Dial, Hop, Link, Logins, Method, Progress, Stage, Stream, Target, Way,
 };
 use russh::keys::{PrivateKey, load_secret_key};
-use russh::server::{Auth, Config, Handler, PublicKeyOffer, Response, Session, VerifiedPublicKey};
-use russh::{MethodKind, MethodSet};
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
+use russh::{Channel, MethodKind, MethodSet};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::common::*;
 use crate::support::sshd::{KeyKind, keygen};
+
+#[path = "dialogues_others.rs"]
+mod others;
 
 type Prompts = &'static [(&'static str, bool)];
 
@@ -52,6 +58,16 @@ struct Seen {
     answers: Mutex<HashMap<String, Vec<Vec<String>>>>,
     /// Wrong answers to prompts with `assword`.
     wrong_passwords: AtomicUsize,
+    dials_by_name: Mutex<HashMap<String, usize>>,
+}
+
+impl Seen {
+    fn next_dial(&self, name: &str) -> usize {
+        let mut dials = self.dials_by_name.lock().unwrap();
+        let nth = dials.entry(name.to_owned()).or_default();
+        *nth += 1;
+        *nth
+    }
 }
 
 #[derive(Clone)]
@@ -60,6 +76,8 @@ struct Fleet {
     client: std::path::PathBuf,
     dir: Arc<tempfile::TempDir>,
     habit: fn(&str) -> Habit,
+    /// Whether a host closes its connection of this number, from 1, before it says anything.
+    turns_away: fn(&str, usize) -> bool,
     seen: Arc<Seen>,
 }
 
@@ -69,7 +87,7 @@ fn fleet(habit: fn(&str) -> Habit) -> Fleet {
     keygen(KeyKind::Ed25519, &path);
     keygen(KeyKind::Ed25519, &client);
     let key = Arc::new(load_secret_key(&path, None).unwrap());
-    Fleet { key, client, dir: Arc::new(dir), habit, seen: Arc::default() }
+    Fleet { key, client, dir: Arc::new(dir), habit, turns_away: |_, _| false, seen: Arc::default() }
 }
 
 impl Fleet {
@@ -118,7 +136,18 @@ impl Dial for Fleet {
     ) -> BoxFuture<'a, Result<Stream, ConnectError>> {
         progress.stage(Stage::Tcp);
         let (near, far) = tokio::io::duplex(64 * 1024);
-        let habit = (self.habit)(&hop.address);
+        let nth = self.seen.next_dial(&hop.address);
+        if !(self.turns_away)(&hop.address, nth) {
+            self.serve(&hop.address, far);
+        }
+        Box::pin(async move { Ok(Box::new(near) as Stream) })
+    }
+}
+
+impl Fleet {
+    /// A host of this name at the far end of a stream.
+    fn serve(&self, name: &str, far: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let habit = (self.habit)(name);
         let method = match habit {
             Habit::KeyThenAsks(_) => MethodKind::PublicKey,
             Habit::PasswordThenAsks(_) => MethodKind::Password,
@@ -134,14 +163,19 @@ impl Dial for Fleet {
         self.seen.dials.fetch_add(1, SeqCst);
         let open = self.seen.open.fetch_add(1, SeqCst) + 1;
         self.seen.most_open.fetch_max(open, SeqCst);
-        let server =
-            Server { name: hop.address.clone(), habit, round: 0, seen: self.seen.clone(), in_login: true };
+        let server = Server {
+            name: name.to_owned(),
+            habit,
+            round: 0,
+            seen: self.seen.clone(),
+            in_login: true,
+            fleet: self.clone(),
+        };
         tokio::spawn(async move {
             if let Ok(session) = russh::server::run_stream(Arc::new(config), far, server).await {
                 let _ = session.await;
             }
         });
-        Box::pin(async move { Ok(Box::new(near) as Stream) })
     }
 }
 
@@ -151,6 +185,7 @@ struct Server {
     round: usize,
     seen: Arc<Seen>,
     in_login: bool,
+    fleet: Fleet,
 }
 
 impl Server {
@@ -240,6 +275,22 @@ impl Handler for Server {
                 }
             }
         })
+    }
+
+    /// Every host lets others through, to any host of the fleet.
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        self.fleet.serve(host, channel.into_stream());
+        Ok(())
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), russh::Error> {

@@ -267,6 +267,17 @@ async fn wrong_passwords_reach_three_hosts_of_a_thousand_at_most() {
     assert_eq!((ask.count(), fleet.seen.wrong.lock().unwrap().len()), (3, 3));
 }
 
+/// The first host to be asked is an odd one; its refusals do not use up the answers of the others.
+#[tokio::test]
+async fn one_host_that_takes_no_password_does_not_keep_the_others_out() {
+    let fleet = fleet(|name| Habit::Password(if name == "h0" { "other" } else { "right" }));
+    let ask = Scripted::new(secrets(&["right", "right", "right", "right"]));
+    let ends = connect_all(&connector_to(&fleet, ask.clone()), 100).await;
+    assert!(ends[0].is_err());
+    ends[1..].iter().for_each(|end| assert!(end.is_ok(), "{end:?}"));
+    assert!(fleet.seen.wrong.lock().unwrap().iter().all(|name| name == "h0"));
+}
+
 #[tokio::test]
 async fn a_password_of_others_never_reaches_a_host_that_bars_passwords() {
     let fleet = fleet(|name| Habit::Password(if name == "barred" { "other" } else { "right" }));
@@ -289,6 +300,17 @@ async fn a_host_that_takes_anything_proves_little() {
     let ends = connect_all(&connector, 100).await;
     assert_eq!(ends.iter().filter(|end| end.is_ok()).count(), 0);
     assert!(fleet.seen.wrong.lock().unwrap().len() <= 3);
+}
+
+/// As `ssh`, which tries `none` before anything else: a host that wants nothing asks nobody for a password.
+#[tokio::test]
+async fn a_host_that_lets_in_without_anything_does_so_whatever_keys_there_are() {
+    let fleet = fleet(|_| Habit::NoStatus);
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    keygen(KeyKind::Ed25519, &key);
+    let target = Target { identities: vec![key], ..host("h0") };
+    connector_to(&fleet, Arc::new(Nobody)).connect(&target, &()).await.unwrap();
 }
 
 #[tokio::test]

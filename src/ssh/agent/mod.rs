@@ -61,6 +61,8 @@ impl Agents {
 pub(super) struct Agent {
     socket: PathBuf,
     slots: Semaphore,
+    /// Held by the one that looks whether it lives.
+    doubt: tokio::sync::Mutex<()>,
     idle: Mutex<Vec<UnixStream>>,
     keys: OnceCell<Result<Vec<Held>, String>>,
     habits: Mutex<Habits>,
@@ -99,6 +101,7 @@ impl Agent {
         Agent {
             socket: socket.to_owned(),
             slots: Semaphore::new(CONNECTIONS),
+            doubt: tokio::sync::Mutex::default(),
             idle: Mutex::default(),
             keys: OnceCell::new(),
             habits: Mutex::default(),
@@ -232,6 +235,7 @@ impl Agent {
 
     /// Whether another connection is answered; then the agent is busy and not dead.
     async fn lives(&self) -> bool {
+        let _one = self.doubt.lock().await;
         let Ok(mut stream) = UnixStream::connect(&self.socket).await else { return false };
         matches!(exchange(&mut stream, &wire::list()).await, Served::Answered(_))
     }

@@ -101,11 +101,11 @@ impl Login<'_> {
             return Ok(Some(Vec::new()));
         }
         dialogue.asked += 1;
-        if dialogue.asked == 1 && round.is_for_the_password() {
+        if dialogue.asked == 1 && round.is_for_the_password_of(&self.target.user) {
             let at_once = self.ticket.is_some() || self.shared.broker.is_at_hand(&self.claim);
             dialogue.waited = if at_once { dialogue.waited } else { Waited::ForAPerson };
-            let Some(ticket) = self.password(handle, control).await? else { return Ok(None) };
-            let password = ticket.secret.expose_secret().to_owned();
+            let Some(mut ticket) = self.password(handle, control).await? else { return Ok(None) };
+            let password = ticket.reveal();
             dialogue.ticket = Some(ticket);
             return Ok(Some(vec![password]));
         }
@@ -145,7 +145,7 @@ impl Login<'_> {
     /// Waits for this host's turn to ask, without a connection if it is not at once.
     fn take_turn(&mut self, dialogue: &mut Dialogue) -> Result<(), Setback> {
         if self.turn.is_none() {
-            self.turn = self.shared.queue.take();
+            self.turn = self.queue().take();
         }
         if self.turn.is_none() {
             // The password that this host was about to judge is offered to it again.

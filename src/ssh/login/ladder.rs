@@ -29,7 +29,7 @@ pub(super) struct Methods {
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask which methods there are, by trying `none`.
+    /// Try `none`, which also says which methods there are.
     Probe,
     /// Offer this key.
     Key(Offer),
@@ -61,7 +61,15 @@ pub(super) struct Ladder {
     interactive: Asked,
     password: Asked,
     keys: Keys,
+    probe: Probe,
     logins: Logins,
+}
+
+/// Whether `none` was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    Due,
+    Done,
 }
 
 /// How often one way that asks a person was taken, and whether it is open still.
@@ -93,6 +101,7 @@ impl Ladder {
             interactive: Asked::default(),
             password: Asked::default(),
             keys: Keys::Offered,
+            probe: Probe::Due,
             logins,
         }
     }
@@ -118,10 +127,18 @@ impl Ladder {
         let ways = self.logins.order.iter().filter(|&&method| self.is_open(method) && methods.has(method));
         let step = ways.filter_map(|&method| self.within(method)).next();
         match step {
+            // A host may let us in without anything, and a person is not asked for nothing.
+            Some(Step::Interactive | Step::Password) | None if self.may_probe(methods) => Step::Probe,
             Some(_) if self.tries >= TRIES => self.again(),
             Some(step) => step,
             None => Step::Stop(self.nothing_left(methods)),
         }
+    }
+
+    /// Whether `none` is still to be tried here. A host that knows no way more has ended the connection.
+    fn may_probe(&self, methods: Methods) -> bool {
+        let waits = self.parts == 0 && self.tries < TRIES && methods != Methods::default();
+        self.probe == Probe::Due && waits
     }
 
     /// The next step of one way.
@@ -151,15 +168,30 @@ impl Ladder {
 
     /// The host refused the step, or took it and wants more (`partial`, which it does not count).
     pub(super) fn failed(&mut self, step: &Step, methods: Methods, partial: bool) {
+        // A server does not count `none` where that comes first.
+        let free = *step == Step::Probe && self.methods.is_none();
         self.methods = Some(methods);
         self.parts += u32::from(partial);
-        self.tries += u32::from(!partial && *step != Step::Probe);
+        self.tries += u32::from(!partial && !free);
+        if *step == Step::Probe {
+            self.probe = Probe::Done;
+        }
         match *step {
             Step::Key(offer) => self.key_failed(offer, partial),
             Step::Interactive if !partial => self.interactive.times += 1,
             Step::Password if !partial => self.password.times += 1,
             _ => {}
         }
+    }
+
+    /// The host refused a password; whether a fresh connection, since this one takes none any more, may offer another.
+    /// Where it may, that is counted as [`Ladder::failed`] would.
+    pub(super) fn password_refused(&mut self, methods: Methods) -> bool {
+        let left = self.password.times + 1 < self.logins.prompts;
+        if left {
+            self.failed(&Step::Password, methods, false);
+        }
+        left
     }
 
     fn key_failed(&mut self, offer: Offer, partial: bool) {

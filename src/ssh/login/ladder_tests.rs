@@ -45,7 +45,7 @@ fn never_more_tries_than_servers_take() {
     assert_eq!(steps, keys(0..6));
     assert!(why.contains("IdentitiesOnly") && why.contains("3 not offered"), "{why}");
     let (steps, why) = climb(1, KEYS);
-    assert_eq!((steps.len(), why.as_str()), (1, "the key was not accepted"));
+    assert_eq!((steps, why.as_str()), ([keys(0..1), vec![Step::Probe]].concat(), "the key was not accepted"));
     assert_eq!(climb(6, KEYS).1, "none of 6 keys was accepted");
 }
 
@@ -82,7 +82,7 @@ fn the_configured_order_and_number_of_prompts_hold() {
     let (steps, _) = climb_with(2, ALL, logins);
     assert_eq!(steps, [vec![Step::Probe, Step::Password], keys(0..2)].concat());
     let none = Logins { prompts: 0, ..Logins::default() };
-    assert_eq!(climb_with(1, ALL, none).0, keys(0..1));
+    assert_eq!(climb_with(1, ALL, none).0, [keys(0..1), vec![Step::Probe]].concat());
 }
 
 #[test]
@@ -148,4 +148,25 @@ fn a_way_that_has_no_answer_is_left_for_the_next() {
     assert_eq!(ladder.step(), Step::Password);
     ladder.skip(&Step::Password);
     assert!(matches!(ladder.step(), Step::Stop(_)));
+}
+
+#[test]
+fn nobody_is_asked_before_it_is_known_that_the_host_wants_anything() {
+    let (steps, _) = climb(2, ALL);
+    let rest = vec![Step::Probe, Step::Interactive, Step::Interactive, Step::Interactive];
+    assert_eq!(steps[..6], [keys(0..2), rest].concat(), "with two keys and `none` the server counts six");
+    // What is half the way is not tried again from its beginning.
+    let mut ladder = Ladder::new(1, Logins::default());
+    ladder.failed(&Step::Key(Offer(0)), ASKING, true);
+    assert_eq!(ladder.step(), Step::Interactive);
+}
+
+#[test]
+fn a_host_that_takes_one_password_a_connection_is_offered_no_more_than_configured() {
+    let mut ladder = Ladder::new(0, Logins { prompts: 2, ..Logins::default() });
+    ladder.failed(&Step::Probe, PASSWORD, false);
+    assert!(ladder.password_refused(KEYS), "a second one on a fresh connection");
+    ladder.connected();
+    ladder.failed(&Step::Probe, PASSWORD, false);
+    assert!(!ladder.password_refused(KEYS));
 }

@@ -5,8 +5,9 @@
 //! with the answer in hand. What hosts ask of their own is asked one host at a time: whoever has the [`Turn`] asks while
 //! it is connected, since a code expires; the others wait for theirs without a connection.
 //!
-//! Whoever waits for the fleet's password gives its turn back first. So the one who has the turn never waits for one who
-//! wants it.
+//! Whoever waits for the fleet's password gives its turn back first, and jump hosts take turns apart from the hosts behind
+//! them. So the one who has the turn never waits for one who wants it. A host that is turned away gives back the turn and
+//! the password that it was to try.
 
 mod interactive;
 mod ladder;
@@ -21,9 +22,9 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle};
 
 use super::agent::{Agent, Held};
-use super::broker::{Claim, Ticket, Turn};
+use super::broker::{Claim, Queue, Ticket, Turn};
 use super::client::Client;
-use super::connect::{Parked, Setback};
+use super::connect::{Parked, Part, Setback};
 use super::connector::Shared;
 use super::keys::{KeyFile, Private};
 use super::stream::Control;
@@ -63,8 +64,12 @@ enum Tally {
 }
 
 impl<'a> Login<'a> {
-    pub(super) fn new(shared: &'a Shared, target: &'a Target) -> Login<'a> {
-        let kind = SecretKind::Password { user: target.user.clone(), cluster: target.cluster.clone() };
+    pub(super) fn new(shared: &'a Shared, target: &'a Target, part: Part) -> Login<'a> {
+        let (user, host) = (target.user.clone(), target.host.clone());
+        let kind = match part {
+            Part::End => SecretKind::Password { user, cluster: target.cluster.clone() },
+            Part::Hop => SecretKind::JumpPassword { user, host },
+        };
         let claim = Claim { kind, host: target.host.clone(), tried: Tried::default() };
         Login {
             shared,
@@ -236,10 +241,21 @@ impl<'a> Login<'a> {
                 // Without one, the next connection goes on to other ways.
                 self.ticket = self.shared.broker.get(&self.claim).await.ok();
             }
-            Parked::Turn => self.turn = Some(self.shared.queue.wait().await),
+            Parked::Turn => self.turn = Some(self.queue().wait().await),
             Parked::Settled => {}
         }
         Ok(())
+    }
+
+    /// The queue of those who ask as far from us as this host. A host with the turn may have to wait for its jump host,
+    /// which may have to ask too: that one stands in the queue before.
+    fn queue(&self) -> Queue {
+        self.shared.queues.at(self.target.hops())
+    }
+
+    /// Gives back what others wait for: the connection cannot be had for a while.
+    pub(super) fn yield_to_others(&mut self) {
+        (self.turn, self.ticket) = (None, None);
     }
 
     fn note(&mut self, why: String) {

@@ -1,13 +1,13 @@
 //! The fleet's password: one secret for many hosts, through the broker.
 
 use russh::client::Handle;
-use secrecy::ExposeSecret;
 
 use super::super::broker::Ticket;
 use super::super::client::Client;
 use super::super::connect::{Parked, Setback};
 use super::super::stream::Control;
 use super::{Login, Tally, broke_off, tally};
+use crate::ask::SecretKind;
 use crate::ask::secrets::{Over, Verdict};
 
 impl Login<'_> {
@@ -17,8 +17,8 @@ impl Login<'_> {
         handle: &mut Handle<Client>,
         control: &Control,
     ) -> Result<Tally, Setback> {
-        let Some(ticket) = self.password(handle, control).await? else { return Ok(Tally::Skipped) };
-        let password = ticket.secret.expose_secret().to_owned();
+        let Some(mut ticket) = self.password(handle, control).await? else { return Ok(Tally::Skipped) };
+        let password = ticket.reveal();
         let result = handle.authenticate_password(&self.target.user, password).await;
         let tally = tally(result.map_err(|_| self.ended(control))?);
         let verdict = match &tally {
@@ -30,7 +30,11 @@ impl Login<'_> {
         ticket.verdict(verdict, &mut self.claim.tried);
         match tally {
             // This connection takes no second password, the next one does.
-            Tally::Failed(methods, false) if verdict == Verdict::Refused && !methods.password => {
+            Tally::Failed(methods, false)
+                if verdict == Verdict::Refused
+                    && !methods.password
+                    && self.ladder().password_refused(methods) =>
+            {
                 Err(Setback::Parked(Parked::Password))
             }
             tally => Ok(tally),
@@ -64,7 +68,7 @@ impl Login<'_> {
         let ticket = match ticket {
             Ok(ticket) => ticket,
             Err(over) => {
-                self.unanswered.get_or_insert_with(|| no_password(over).to_owned());
+                self.unanswered.get_or_insert_with(|| no_password(over, &self.claim.kind).to_owned());
                 return Ok(None);
             }
         };
@@ -76,8 +80,11 @@ impl Login<'_> {
     }
 }
 
-fn no_password(over: Over) -> &'static str {
+fn no_password(over: Over, kind: &SecretKind) -> &'static str {
     match over {
+        Over::Nobody if matches!(kind, SecretKind::JumpPassword { .. }) => {
+            "needs a password of its own, and nobody can be asked; run omnes in a terminal to answer, or use a key"
+        }
         Over::Nobody => {
             "needs a password, and nobody can be asked; give one with --ask-password, --password-command or --password-fd"
         }

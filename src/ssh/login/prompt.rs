@@ -16,6 +16,18 @@ const BYTES: usize = 4096;
 /// Lines of one text that are shown.
 const LINES: usize = 64;
 
+const PASSWORD: &str = "password";
+
+/// The words in which a host may ask for the password of the account, beside the name of that.
+const WORDS: [&str; 17] = [
+    PASSWORD, "enter", "please", "your", "the", "for", "of", "user", "account", "login", "unix", "linux",
+    "ldap", "domain", "kerberos", "system", "ssh",
+];
+
+/// What the words around a prompt hold where it is for a code.
+const CODES: [&str; 10] =
+    ["one-time", "onetime", "one time", "otp", "token", "code", "verif", "challenge", "factor", "sms"];
+
 /// One round of questions, safe to show; several lines of a text are separated by `\n`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Round {
@@ -53,13 +65,25 @@ impl Round {
         })
     }
 
-    /// Whether this, as a first round, asks for nothing but the account's password.
-    pub(super) fn is_for_the_password(&self) -> bool {
+    /// Whether this, as a first round, asks for nothing but the password of this account. Every word of the prompt must be
+    /// known, so that neither a code nor the password of another account or thing is taken for it; and nothing around it
+    /// may speak of a code.
+    pub(super) fn is_for_the_password_of(&self, user: &str) -> bool {
         let [(prompt, Echo::Hidden)] = self.prompts.as_slice() else { return false };
-        let words = prompt.to_ascii_lowercase();
-        let other =
-            ["one-time", "onetime", "one time", "otp", "token", "code", "verif", "new ", "retype", "again"];
-        words.contains("password") && !other.iter().any(|other| words.contains(other))
+        let around = format!("{} {}", self.title, self.instruction).to_lowercase();
+        if CODES.iter().any(|code| around.contains(code)) {
+            return false;
+        }
+        let (prompt, user) = (prompt.to_lowercase(), user.to_lowercase());
+        let bare = |word: &'_ str| -> String {
+            let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+            word.strip_suffix("'s").unwrap_or(word).to_owned()
+        };
+        let words: Vec<String> =
+            prompt.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect();
+        let account = |word: &str| word.split('@').next() == Some(&user);
+        words.iter().any(|word| word == PASSWORD)
+            && words.iter().all(|word| WORDS.contains(&word.as_str()) || account(word))
     }
 }
 
@@ -85,13 +109,41 @@ mod tests {
             ("Token password: ", false),
             ("New password: ", false),
             ("Passcode: ", false),
+            ("Please enter your LDAP password: ", true),
+            ("deploy's password: ", true),
+            ("Deploy@web01.example.org's password:", true),
+            ("Password for root@web01:", false),
+            ("(root@web01) Password:", false),
+            ("root's password:", false),
+            ("Password or PIN: ", false),
+            ("Second password: ", false),
+            ("Vault password: ", false),
+            ("password [otp-md5 487 ke1234]: ", false),
+            ("(current) UNIX password: ", false),
             ("", false),
         ] {
-            assert_eq!(round(&[(prompt, false)]).unwrap().is_for_the_password(), expected, "{prompt}");
+            assert_eq!(
+                round(&[(prompt, false)]).unwrap().is_for_the_password_of("deploy"),
+                expected,
+                "{prompt}"
+            );
         }
-        assert!(!round(&[("Password: ", true)]).unwrap().is_for_the_password(), "it may be seen");
-        assert!(!round(&[("Password: ", false), ("Code: ", false)]).unwrap().is_for_the_password());
-        assert!(!round(&[]).unwrap().is_for_the_password());
+        assert!(!round(&[("Password: ", true)]).unwrap().is_for_the_password_of("deploy"), "it may be seen");
+        assert!(
+            !round(&[("Password: ", false), ("Code: ", false)]).unwrap().is_for_the_password_of("deploy")
+        );
+        assert!(!round(&[]).unwrap().is_for_the_password_of("deploy"));
+    }
+
+    #[test]
+    fn a_password_that_is_called_a_code_around_it_is_not_shared() {
+        let of = |title, instruction| {
+            let round = Round::new(title, instruction, [("Password: ", false)].into_iter()).unwrap();
+            round.is_for_the_password_of("deploy")
+        };
+        assert!(of("Password authentication", "Welcome to web01"));
+        assert!(!of("", "Enter the one-time code that we sent you"));
+        assert!(!of("RSA SecurID token", ""));
     }
 
     #[test]

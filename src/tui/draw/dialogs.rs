@@ -220,6 +220,7 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
             SecretKind::Password { .. } => {
                 format!("{host} asks for the {kind}; it is offered only to hosts that ask for it.")
             }
+            SecretKind::JumpPassword { .. } => format!("{host} asks for the {kind}; no other host sees it."),
             SecretKind::Passphrase { .. } => {
                 format!("The login to {host} needs the {kind}, which is sent to no host.")
             }
