@@ -276,10 +276,24 @@ async fn authorities_count_for_the_names_of_their_lines() {
     ] {
         lab.compare(text, &Case { alias, ..case(text) }, expected).await;
     }
+    // The case of an alias: known_hosts does not care, the names of a certificate do.
+    for (alias, text, expected) in [
+        ("WEB", "@cert-authority web {CA}\n", false),
+        ("WEB", "@cert-authority WEB {CA}\n", false),
+        ("WEB", "WEB {K}\n", true),
+        ("WEB", "web {K}\n", true),
+        ("WEB", "@cert-authority * {CA}\n@revoked web {CA}\n", false),
+    ] {
+        lab.compare(&format!("{alias}: {text}"), &Case { alias, ..case(text) }, expected).await;
+    }
     let line = case("@cert-authority web {CA}\n");
     lab.compare("wrong alias", &Case { alias: "db", ..case("@cert-authority * {CA}\n") }, false).await;
     lab.compare("signatures", &Case { signatures: "-ssh-ed25519", ..line.clone() }, false).await;
     lab.compare("signatures", &Case { signatures: "ssh-ed25519", ..line }, true).await;
+    lab.certify(&["-s", "ca", "-h", "-I", "web", "-n", "WEB"]);
+    let line = case("@cert-authority web {CA}\n");
+    lab.compare("named in upper case", &Case { alias: "WEB", ..line.clone() }, true).await;
+    lab.compare("named in upper case, alias in lower", &line, false).await;
 }
 
 /// `RevokedHostKeys`, as text and as `ssh-keygen -k` writes it; the certificate has the number 7 and the name `web`.
