@@ -10,7 +10,7 @@ use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::Clock;
 use super::connector::Shared;
-use super::hostkey::{KeyEnd, Presented};
+use super::hostkey::{self, KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
@@ -92,7 +92,7 @@ pub(super) async fn reach(
 /// One connection, from its stream to its login.
 async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback> {
     let Road { shared, target, clock, .. } = road;
-    let known = shared.keys.algorithms_for(target);
+    let known = hostkey::held_types(shared, target).await;
     let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     let Routed { stream, turn: _turn } = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));

@@ -17,7 +17,7 @@ use super::client::ClientError;
 use super::clock::{Clock, Progress};
 use super::connect::{self, Setback};
 use super::connector::{Connector, Shared};
-use super::hostkey::Presented;
+use super::hostkey::{self, Presented};
 use super::known_hosts::{HostCertificate, fingerprint};
 use super::road::{Next, Road};
 use super::route::{self, Routed};
@@ -54,7 +54,7 @@ impl Connector {
         let target = Arc::new(target.clone());
         let mut keys = Vec::new();
         let mut offered: Option<Vec<String>> = None;
-        for types in types(&*settings(self.shared(), &target)?) {
+        for types in types(&*settings(self.shared(), &target).await?) {
             if offered.as_ref().is_some_and(|offered| !types.are_among(offered)) {
                 continue;
             }
@@ -175,8 +175,8 @@ fn is_rsa(algorithm: &Algorithm) -> bool {
 }
 
 /// How a connection to this host is set.
-fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectError> {
-    shared.tuning.config(target, shared.keys.algorithms_for(target))
+async fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectError> {
+    shared.tuning.config(target, hostkey::held_types(shared, target).await)
 }
 
 /// The same, asking for these types alone.
@@ -220,7 +220,7 @@ async fn attempt(road: &Road<'_>, types: &Types) -> Result<Answer, Setback> {
     let seen: Arc<Seen> = Arc::default();
     let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen) };
     let guarded = Guarded::new(stream, Arc::clone(&control));
-    let config = narrowed(&*settings(shared, target).map_err(Setback::Final)?, types);
+    let config = narrowed(&*settings(shared, target).await.map_err(Setback::Final)?, types);
     let ended = russh::client::connect_stream(config, guarded, look).await;
     let key = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (key, ended.err()) {
