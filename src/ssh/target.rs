@@ -20,8 +20,7 @@ pub struct Target {
     pub port: u16,
     /// The login name.
     pub user: String,
-    /// The host's name for its keys (`HostKeyAlias`, else the address in lower case): known_hosts is searched for it in
-    /// lower case, and certificates are to name it as it stands, as for ssh.
+    /// The name under which known_hosts is searched, in lower case (`HostKeyAlias`, else the address).
     pub key_name: String,
     /// The port that qualifies `key_name` (`[name]:port`); `None` under an alias or on port 22.
     pub key_port: Option<u16>,

@@ -20,7 +20,7 @@ use super::matcher::Index;
 use super::revoked::{Found, Revoked};
 use super::update;
 use super::updates::Waiting;
-use super::verdict::{Held, Verdict, Vouched, judge, known_as, plainly_known_as, vouch};
+use super::verdict::{Held, Verdict, Vouched, judge, known_as, vouch};
 use crate::escape;
 use crate::ssh::Target;
 use crate::ssh::place::Place;
@@ -126,8 +126,7 @@ impl KnownHosts {
         }
         // As ssh does: a host on another port may be known by its name alone. That can only speak for the key, or
         // say that it is revoked.
-        let name = plainly_known_as(target);
-        let plain = judge(&self.held(target, &name)?, &name, blob);
+        let plain = judge(&self.held(target, &target.key_name)?, &target.key_name, blob);
         Ok(match plain {
             Verdict::Known | Verdict::Revoked { .. } => plain,
             Verdict::Unknown | Verdict::Changed { .. } => Verdict::Unknown,
@@ -150,7 +149,7 @@ impl KnownHosts {
         if target.key_port.is_none() || vouched != Vouched::Unknown {
             return Ok(vouched);
         }
-        Ok(vouch(&self.held(target, &plainly_known_as(target))?, certificate, flaw))
+        Ok(vouch(&self.held(target, &target.key_name)?, certificate, flaw))
     }
 
     /// The key types that the target's files hold for it, each once, in the order of the files; the types of
@@ -162,7 +161,7 @@ impl KnownHosts {
         let mut algorithms = Vec::new();
         if !target.keeping.revoked.is_empty()
             || held.iter().any(|line| line.marker != Marker::Plain)
-            || (target.key_port.is_some() && self.has_marked(target, &plainly_known_as(target)))
+            || (target.key_port.is_some() && self.has_marked(target, &target.key_name))
         {
             algorithms.extend(CERTIFICATES);
         }

@@ -172,18 +172,12 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The name under which a host's key is kept: `name`, or `[name]:port`, in lower case.
+/// The name under which a host's key is kept: `name`, or `[name]:port`.
 pub fn known_as(target: &Target) -> String {
-    let name = plainly_known_as(target);
     match target.key_port {
-        Some(port) => format!("[{name}]:{port}"),
-        None => name,
+        Some(port) => format!("[{}]:{port}", target.key_name),
+        None => target.key_name.clone(),
     }
-}
-
-/// The same without the port.
-pub(super) fn plainly_known_as(target: &Target) -> String {
-    target.key_name.to_ascii_lowercase()
 }
 
 #[cfg(test)]

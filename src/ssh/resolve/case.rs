@@ -113,7 +113,7 @@ impl<'a> Case<'a> {
     pub(super) fn settle(&self, role: &Role) -> Result<Resolved, ConnectError> {
         let (user, user_origin) = self.user()?;
         let port = self.port();
-        let alias = self.heard.text(Key::HostKeyAlias).map(|(alias, _)| alias.to_owned());
+        let alias = self.heard.text(Key::HostKeyAlias).map(|(alias, _)| alias.to_ascii_lowercase());
         let jump = self.jump_text();
         let tokens = Tokens {
             host: &self.address,
@@ -158,7 +158,7 @@ impl<'a> Case<'a> {
             algorithms: self.algorithms(),
             alive: self.alive(),
             address: self.address.clone(),
-            key_name: alias.unwrap_or_else(|| self.address.to_ascii_lowercase()),
+            key_name: alias.unwrap_or_else(|| self.address.clone()),
             port,
             user,
         };
