@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::asked;
 use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::Clock;
@@ -101,15 +102,17 @@ async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback
     let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
+        config: Arc::clone(&config),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
         rotation: Rotation::new(&session),
     };
     let guarded = Guarded::new(stream, Arc::clone(&control));
-    let mut handle = russh::client::connect_stream(config, guarded, client)
+    let mut handle = russh::client::connect_stream(Arc::clone(&config), guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    asked::check_signature(&config.preferred, &handle).map_err(Setback::Final)?;
     rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;

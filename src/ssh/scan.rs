@@ -13,6 +13,7 @@ use russh::client::{Config, DisconnectReason, Handler};
 use russh::keys::{Algorithm, PublicKeyBase64, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Preferred, SshId};
 
+use super::asked;
 use super::client::ClientError;
 use super::clock::{Clock, Progress};
 use super::connect::{self, Setback};
@@ -100,6 +101,7 @@ impl From<russh::Error> for ScanEnd {
 struct Look {
     control: Arc<Control>,
     seen: Arc<Seen>,
+    config: Arc<Config>,
 }
 
 /// What the host presented; an error is a certificate that its authority has not signed.
@@ -115,7 +117,8 @@ impl Handler for Look {
     type Error = ScanEnd;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ScanEnd> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(host_key(key));
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(asked::check_type(&self.config.preferred, key).and_then(|()| host_key(key)));
         Err(ScanEnd::Seen)
     }
 
@@ -218,9 +221,9 @@ async fn attempt(road: &Road<'_>, types: &Types) -> Result<Answer, Setback> {
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
     let seen: Arc<Seen> = Arc::default();
-    let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen) };
     let guarded = Guarded::new(stream, Arc::clone(&control));
     let config = narrowed(&*settings(shared, target).await.map_err(Setback::Final)?, types);
+    let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen), config: Arc::clone(&config) };
     let ended = russh::client::connect_stream(config, guarded, look).await;
     let key = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (key, ended.err()) {
