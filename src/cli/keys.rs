@@ -12,6 +12,7 @@ use super::consent::{Answers, Consent, Means, Question, hosts};
 use super::headless::{self, Interrupts};
 use super::secrets;
 use super::survey::{self, Settled, notice};
+use crate::escape;
 use crate::hosts::{Host, HostSet};
 use crate::outcome::{Exit, NotRun};
 use crate::run::keys::{Detail, Done, Look, Report, Seen, State};
@@ -200,12 +201,13 @@ impl Keys {
         match self.store.replace(&all) {
             Ok(backups) => {
                 let set: HostSet = swaps.iter().map(|(host, _)| (*host).clone()).collect();
-                let backups: Vec<String> = backups.iter().map(|path| path.display().to_string()).collect();
-                let kept = backups.join(", ");
-                notice(&format!(
-                    "replaced the keys of {}: {set}; what was there before is in {kept}",
-                    hosts(set.len())
-                ));
+                let backups: Vec<String> =
+                    backups.iter().map(|path| escape::line(path.as_os_str().as_encoded_bytes())).collect();
+                let kept = match backups.is_empty() {
+                    true => String::new(),
+                    false => format!("; what was there before is in {}", backups.join(", ")),
+                };
+                notice(&format!("replaced the keys of {}: {set}{kept}", hosts(set.len())));
                 set
             }
             Err(error) => {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
+use russh::client::{ChannelOpenHandle, Config, DisconnectReason, Handler, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Channel, ChannelId, ChannelOpenFailure, Sig};
 
 use super::Target;
+use super::asked;
 use super::channel::{ChannelInput, ChannelOutput, Hub, Outlet};
 use super::connector::Shared;
 use super::hostkey::{self, KeyEnd};
@@ -23,6 +24,8 @@ const BANNER: usize = 4096;
 /// Our side of one connection. It lives in russh's task; when that task ends, however it ends, every channel learns it.
 pub(super) struct Client {
     pub(super) target: Arc<Target>,
+    /// How the connection is set, and so what the host is asked for.
+    pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     pub(super) control: Arc<Control>,
     pub(super) hub: Arc<Hub>,
@@ -113,6 +116,7 @@ impl Handler for Client {
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
         let refused = |error| ClientError::Key(KeyEnd::Refused(error));
+        asked::check_type(&self.config.preferred, key).map_err(refused)?;
         let presented = hostkey::Presented::new(key).map_err(refused)?;
         let trust = hostkey::decide(&self.shared, &self.target, &self.control, &presented)
             .await

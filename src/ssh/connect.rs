@@ -7,11 +7,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::asked;
 use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
 use super::clock::Clock;
 use super::connector::Shared;
-use super::hostkey::{KeyEnd, Presented};
+use super::hostkey::{self, KeyEnd, Presented};
 use super::keys::KeyFile;
 use super::link::Link;
 use super::login::Login;
@@ -109,7 +110,7 @@ pub(super) async fn reach(
 /// One connection, from its stream to its login.
 async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback> {
     let Road { shared, target, clock, .. } = road;
-    let known = shared.keys.algorithms_for(target);
+    let known = hostkey::held_types(shared, target).await;
     let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
     let stream = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
@@ -118,15 +119,17 @@ async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback
     let session = Arc::default();
     let client = Client {
         target: Arc::clone(target),
+        config: Arc::clone(&config),
         shared: Arc::clone(shared),
         control: Arc::clone(&control),
         hub: Arc::clone(&hub),
         rotation: Rotation::new(&session),
     };
     let guarded = Guarded::new(stream, Arc::clone(&control));
-    let mut handle = russh::client::connect_stream(config, guarded, client)
+    let mut handle = russh::client::connect_stream(Arc::clone(&config), guarded, client)
         .await
         .map_err(|error| setback(error, &control))?;
+    asked::check_signature(&config.preferred, &handle).map_err(Setback::Final)?;
     rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;

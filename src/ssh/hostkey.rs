@@ -58,6 +58,14 @@ pub trait HostKeys: Send + Sync {
     /// certificate types (`…-cert-v01@openssh.com`) where a certificate may decide.
     fn algorithms_for(&self, target: &Target) -> Vec<String>;
 
+    /// Whether what speaks about `target` is at hand, so that no other question waits for a file.
+    fn is_ready(&self, _target: &Target) -> bool {
+        true
+    }
+
+    /// Makes it so; this may wait for files.
+    fn prepare(&self, _target: &Target) {}
+
     /// The user tries again by hand, perhaps after mending what refused a host.
     fn doubt(&self) {}
 
@@ -80,6 +88,16 @@ pub trait HostKeys: Send + Sync {
 
     /// Writes all that [`HostKeys::update`] left to be written. It may take long and waits for files.
     fn write_updates(&self) {}
+}
+
+/// The key types held for a target. Files are read on a thread of their own, never on one that drives connections.
+pub(super) async fn held_types(shared: &Shared, target: &Target) -> Vec<String> {
+    if !shared.keys.is_ready(target) {
+        let (keys, target) = (Arc::clone(&shared.keys), target.clone());
+        // Where it breaks off, the check says what is wrong.
+        let _ = tokio::task::spawn_blocking(move || keys.prepare(&target)).await;
+    }
+    shared.keys.algorithms_for(target)
 }
 
 /// A key that a host presented, perhaps in a certificate.
@@ -331,6 +349,14 @@ impl HostKeys for KnownHosts {
 
     fn algorithms_for(&self, target: &Target) -> Vec<String> {
         KnownHosts::algorithms_for(self, target).into_iter().map(str::to_owned).collect()
+    }
+
+    fn is_ready(&self, target: &Target) -> bool {
+        KnownHosts::is_ready(self, target)
+    }
+
+    fn prepare(&self, target: &Target) {
+        KnownHosts::prepare(self, target);
     }
 
     fn doubt(&self) {

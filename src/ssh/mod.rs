@@ -14,6 +14,7 @@
 
 mod agent;
 mod algorithms;
+mod asked;
 mod broker;
 mod channel;
 mod client;

@@ -13,11 +13,12 @@ use russh::client::{Config, DisconnectReason, Handler};
 use russh::keys::{Algorithm, PublicKeyBase64, PublicKeyOrCertificate};
 use russh::{AlgorithmKind, Preferred, SshId};
 
+use super::asked;
 use super::client::ClientError;
 use super::clock::{Clock, Progress};
 use super::connect::{self, Setback};
 use super::connector::{Connector, Shared};
-use super::hostkey::Presented;
+use super::hostkey::{self, Presented};
 use super::known_hosts::{HostCertificate, fingerprint};
 use super::road::{Next, Road};
 use super::route;
@@ -54,7 +55,7 @@ impl Connector {
         let target = Arc::new(target.clone());
         let mut keys = Vec::new();
         let mut offered: Option<Vec<String>> = None;
-        for types in types(&*settings(self.shared(), &target)?) {
+        for types in types(&*settings(self.shared(), &target).await?) {
             if offered.as_ref().is_some_and(|offered| !types.are_among(offered)) {
                 continue;
             }
@@ -100,6 +101,7 @@ impl From<russh::Error> for ScanEnd {
 struct Look {
     control: Arc<Control>,
     seen: Arc<Seen>,
+    config: Arc<Config>,
 }
 
 /// What the host presented; an error is a certificate that its authority has not signed.
@@ -115,7 +117,8 @@ impl Handler for Look {
     type Error = ScanEnd;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, ScanEnd> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(host_key(key));
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(asked::check_type(&self.config.preferred, key).and_then(|()| host_key(key)));
         Err(ScanEnd::Seen)
     }
 
@@ -175,8 +178,8 @@ fn is_rsa(algorithm: &Algorithm) -> bool {
 }
 
 /// How a connection to this host is set.
-fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectError> {
-    shared.tuning.config(target, shared.keys.algorithms_for(target))
+async fn settings(shared: &Shared, target: &Target) -> Result<Arc<Config>, ConnectError> {
+    shared.tuning.config(target, hostkey::held_types(shared, target).await)
 }
 
 /// The same, asking for these types alone.
@@ -218,9 +221,9 @@ async fn attempt(road: &Road<'_>, types: &Types) -> Result<Answer, Setback> {
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
     let seen: Arc<Seen> = Arc::default();
-    let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen) };
     let guarded = Guarded::new(stream, Arc::clone(&control));
-    let config = narrowed(&*settings(shared, target).map_err(Setback::Final)?, types);
+    let config = narrowed(&*settings(shared, target).await.map_err(Setback::Final)?, types);
+    let look = Look { control: Arc::clone(&control), seen: Arc::clone(&seen), config: Arc::clone(&config) };
     let ended = russh::client::connect_stream(config, guarded, look).await;
     let key = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (key, ended.err()) {

@@ -134,7 +134,11 @@ impl Lab {
         };
         let base = target_of(&self.sshd);
         let target = Target {
-            key_name: if case.alias.is_empty() { base.key_name.clone() } else { case.alias.to_owned() },
+            key_name: if case.alias.is_empty() {
+                base.key_name.clone()
+            } else {
+                case.alias.to_ascii_lowercase()
+            },
             key_port: base.key_port.filter(|_| case.alias.is_empty()),
             user_known_hosts: vec![file.clone()],
             policy: match case.policy {
@@ -276,10 +280,24 @@ async fn authorities_count_for_the_names_of_their_lines() {
     ] {
         lab.compare(text, &Case { alias, ..case(text) }, expected).await;
     }
+    // An alias is taken in lower case, for known_hosts and for the names of a certificate.
+    for (alias, text, expected) in [
+        ("WEB", "@cert-authority web {CA}\n", true),
+        ("WEB", "@cert-authority WEB {CA}\n", true),
+        ("WEB", "WEB {K}\n", true),
+        ("WEB", "web {K}\n", true),
+        ("WEB", "@cert-authority * {CA}\n@revoked web {CA}\n", false),
+    ] {
+        lab.compare(&format!("{alias}: {text}"), &Case { alias, ..case(text) }, expected).await;
+    }
     let line = case("@cert-authority web {CA}\n");
     lab.compare("wrong alias", &Case { alias: "db", ..case("@cert-authority * {CA}\n") }, false).await;
     lab.compare("signatures", &Case { signatures: "-ssh-ed25519", ..line.clone() }, false).await;
     lab.compare("signatures", &Case { signatures: "ssh-ed25519", ..line }, true).await;
+    lab.certify(&["-s", "ca", "-h", "-I", "web", "-n", "WEB"]);
+    let line = case("@cert-authority web {CA}\n");
+    lab.compare("named in upper case", &Case { alias: "WEB", ..line.clone() }, false).await;
+    lab.compare("named in upper case, alias in lower", &line, false).await;
 }
 
 /// `RevokedHostKeys`, as text and as `ssh-keygen -k` writes it; the certificate has the number 7 and the name `web`.

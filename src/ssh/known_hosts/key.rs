@@ -75,6 +75,10 @@ impl Key {
         let &(algorithm, shape) = ALGORITHMS.iter().find(|(known, _)| known.as_bytes() == name)?;
         wire.key(shape)?;
         let whole = wire.0.is_empty() || matches!(shape, Shape::Certificate);
+        let blob = match shape {
+            Shape::Rsa | Shape::Dsa => with_short_numbers(&blob)?,
+            _ => blob,
+        };
         whole.then_some(Key { algorithm, blob })
     }
 
@@ -82,6 +86,22 @@ impl Key {
     pub(super) fn is_certificate(&self) -> bool {
         self.algorithm.ends_with("-cert-v01@openssh.com")
     }
+}
+
+/// The blob without zeros that its numbers need not begin with. ssh takes such numbers too, and compares values: a key
+/// that somebody revoked in such a form is still that key.
+fn with_short_numbers(blob: &[u8]) -> Option<Vec<u8>> {
+    let (mut wire, mut short) = (Wire(blob), Vec::with_capacity(blob.len()));
+    while !wire.0.is_empty() {
+        let string = wire.string()?;
+        let zeros = string.iter().take_while(|&&byte| byte == 0).count();
+        // One stays where the number would be negative without it.
+        let needed = usize::from(zeros > 0 && string.get(zeros).is_some_and(|byte| byte & 0x80 != 0));
+        let string = &string[zeros - needed..];
+        short.extend_from_slice(&u32::try_from(string.len()).ok()?.to_be_bytes());
+        short.extend_from_slice(string);
+    }
+    Some(short)
 }
 
 impl Wire<'_> {
@@ -179,6 +199,8 @@ pub(super) mod tests {
             let line = format!("{name} {} comment", STANDARD.encode(&blob));
             assert_eq!(Key::read(line.as_bytes()).is_some(), good, "{line}");
         }
+        let long = blob(&[b"ssh-rsa", &[0, 0, 1, 0, 1], &[&[0, 0, 0][..], &[0xff; 256]].concat()]);
+        assert_eq!(Key::from_blob(long).unwrap().blob, rsa(256), "the same numbers");
         let good = ed25519(1);
         assert!(Key::read(format!("{good}\r").as_bytes()).is_some());
         assert!(Key::read(good.replacen(' ', "\t \t", 1).as_bytes()).is_some());

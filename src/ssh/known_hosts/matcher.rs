@@ -62,8 +62,7 @@ impl Index {
 
     /// Takes in more of the file: whole lines, the last perhaps without its line end.
     pub(super) fn extend(&mut self, more: &[u8]) {
-        self.keys = OnceLock::new();
-        let mut at = self.text.len();
+        let (mut at, known) = (self.text.len(), self.entries.len());
         self.text.extend_from_slice(more);
         let lines = more.split_inclusive(|&byte| byte == b'\n');
         for line in lines {
@@ -79,6 +78,24 @@ impl Index {
             }
             at += line.len();
         }
+        if let Some(mut keys) = self.keys.take() {
+            self.enter_keys(&mut keys, known);
+            self.keys = OnceLock::from(keys);
+        }
+    }
+
+    /// Enters the keys of the entries from the number `from` on.
+    fn enter_keys(&self, keys: &mut HashMap<Vec<u8>, Vec<usize>>, from: usize) {
+        for (id, entry) in self.entries.iter().enumerate().skip(from) {
+            if let Some(key) = Key::read(&self.text[entry.key.clone()]) {
+                keys.entry(key.blob).or_default().push(id);
+            }
+        }
+    }
+
+    /// What was taken in.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// How many bytes were taken in.
@@ -101,7 +118,10 @@ impl Index {
         if hosts[0] == b'|' {
             let Some(number) = self.hashes.number(hosts) else { return };
             self.hashed.entry(number).or_default().push(id);
-        } else if hosts.split(|&byte| byte == b',').any(|part| part.len() > SUBPATTERN) {
+        } else if hosts
+            .split(|&byte| byte == b',')
+            .any(|part| part.strip_prefix(b"!").unwrap_or(part).len() >= SUBPATTERN)
+        {
             return;
         } else {
             let patterns = Pattern::list(hosts);
@@ -124,19 +144,20 @@ impl Index {
         self.ids(name.as_bytes()).into_iter().map(|id| self.found(id)).collect()
     }
 
-    /// The lines that hold a key and do not name `name`.
+    /// Whether a line that does not name `name` holds this key.
     pub(super) fn elsewhere(&self, name: &str, blob: &[u8]) -> bool {
         let keys = self.keys.get_or_init(|| {
-            let mut keys: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-            for (id, entry) in self.entries.iter().enumerate() {
-                if let Some(key) = Key::read(&self.text[entry.key.clone()]) {
-                    keys.entry(key.blob).or_default().push(id);
-                }
-            }
+            let mut keys = HashMap::new();
+            self.enter_keys(&mut keys, 0);
             keys
         });
         let named = self.ids(name.as_bytes());
         keys.get(blob).is_some_and(|ids| ids.iter().any(|id| named.binary_search(id).is_err()))
+    }
+
+    /// The line with this number, counted from 1, if it names anybody.
+    pub(super) fn at(&self, line: usize) -> Option<Found<'_>> {
+        Some(self.found(self.entries.binary_search_by_key(&line, |entry| entry.line).ok()?))
     }
 
     fn ids(&self, name: &[u8]) -> Vec<usize> {

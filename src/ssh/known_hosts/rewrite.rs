@@ -5,17 +5,19 @@
 //! and looks then whether the file is still the one that the path names, so nothing is lost in the old one. At any
 //! moment the path names a whole file, the old or the new.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::disk::{exchange, open_to_append, read_from};
+use super::disk::{exchange, open_to_append, open_to_replace};
 use super::edit::{self, Cuts, Stuck};
-use super::store::{KnownHosts, StoreError, line, shown};
+use super::store::{KnownHosts, Slot, StoreError, line, shown};
 use super::verdict::{Held, HeldKey, Verdict, fingerprint, judge, known_as};
 use crate::escape;
 use crate::ssh::Target;
+
+/// How often a file may change under us before its changes are given up.
+const TRIES: usize = 8;
 
 /// A host whose keys are to be replaced.
 #[derive(Clone, Debug)]
@@ -72,10 +74,6 @@ impl KnownHosts {
     /// For each of the swaps, why it cannot be carried out, as a sentence: a key that stands in a file that is not the
     /// user's, or in a line that names the host by a pattern.
     pub fn obstacles(&self, swaps: &[Swap<'_>]) -> Vec<Option<String>> {
-        let mut texts: HashMap<&Path, Vec<u8>> = HashMap::new();
-        for old in swaps.iter().flat_map(|swap| &swap.old) {
-            texts.entry(&old.at.file).or_insert_with(|| fs::read(&old.at.file).unwrap_or_default());
-        }
         let obstacle = |swap: &Swap<'_>| {
             let name = known_as(swap.target);
             if let Err(error) = first_file(swap.target) {
@@ -84,9 +82,23 @@ impl KnownHosts {
             if let Some(error) = swap.new.iter().find_map(|blob| line(swap.target, &name, blob).err()) {
                 return Some(error.to_string());
             }
-            swap.old.iter().find_map(|old| obstacle(swap.target, old, &texts[&*old.at.file]))
+            swap.old.iter().find_map(|old| self.obstacle(swap.target, old))
         };
         swaps.iter().map(obstacle).collect()
+    }
+
+    fn obstacle(&self, target: &Target, old: &HeldKey) -> Option<String> {
+        if !target.user_known_hosts.iter().any(|file| **file == *old.at.file) {
+            return Some(format!(
+                "{} stands in {}, a file that omnes does not change; take it out there",
+                old.fingerprint, old.at
+            ));
+        }
+        let slot = self.slot(&old.at.file);
+        // A file that can no longer be read is said when it is to be changed.
+        let content = slot.read().ok()?;
+        let Stuck { pattern, .. } = edit::stuck(&content.index, old.at.line, &old.name)?;
+        Some(format!("{} {}", old.at, by_pattern(&pattern)))
     }
 
     /// Carries out the swaps, each file in one step, and gives the backups that were made: the file as it was, under
@@ -106,36 +118,82 @@ impl KnownHosts {
         // What is added comes before what is only taken out: a host is never without any key.
         let mut edits: Vec<(PathBuf, Edit<'_>)> = edits.into_iter().collect();
         edits.sort_by_key(|(_, edit)| edit.additions.is_empty());
-        let carried_out = edits.iter().map(|(path, edit)| self.rewrite(path, edit));
-        let backups = carried_out.collect();
+        let mut backups = Vec::new();
+        let carried_out = edits.iter().try_for_each(|(path, edit)| {
+            backups.extend(self.rewrite(path, edit)?);
+            Ok(())
+        });
         self.doubt();
-        backups
+        match carried_out {
+            Ok(()) => Ok(backups),
+            Err(error) => Err(also(error, &backups)),
+        }
     }
 
-    fn rewrite(&self, path: &Path, edit: &Edit<'_>) -> Result<PathBuf, StoreError> {
-        let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(path)));
+    /// Changes one file and gives the backup; `None` where it is already as it should be, so that the backup of an
+    /// earlier change stays what it is.
+    fn rewrite(&self, path: &Path, edit: &Edit<'_>) -> Result<Option<PathBuf>, StoreError> {
         let slot = self.slot(path);
         let _turn = slot.turn();
-        // Where the path is a link, the file is replaced that it leads to.
-        let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let file = open_to_append(&real).map_err(failed)?;
-        slot.change(|content| {
-            content.refresh(&file).map_err(failed)?;
-            let before = read_from(&file, 0).map_err(failed)?;
-            let mut after = edit::cut(&before, &edit.cuts).map_err(|Stuck { line, pattern }| {
-                StoreError::NotKept(format!("{}:{line} {}", shown(path), by_pattern(&pattern)))
-            })?;
-            if after.last().is_some_and(|&byte| byte != b'\n') {
-                after.push(b'\n');
+        for _ in 0..TRIES {
+            match try_rewrite(&slot, edit)? {
+                Tried::Changed => {}
+                Tried::Needless => return Ok(None),
+                Tried::Done(backup) => return Ok(Some(backup)),
             }
-            for swap in &edit.additions {
-                let name = known_as(swap.target);
-                let mut held = content.held(&slot.path, &name);
-                held.retain(|line| !edit.takes_out(&name, &line.key.blob));
-                after.extend_from_slice(additions(swap.target, &held, &swap.new, &swap.beside)?.as_bytes());
-            }
-            exchange(&file, &real, &after).map_err(failed)
-        })?
+        }
+        Err(StoreError::NotKept(format!("{} changes again and again", shown(path))))
+    }
+}
+
+/// How one try to change a file ended.
+enum Tried {
+    /// The file changed under us.
+    Changed,
+    Needless,
+    /// Done, with this backup.
+    Done(PathBuf),
+}
+
+fn try_rewrite(slot: &Slot, edit: &Edit<'_>) -> Result<Tried, StoreError> {
+    let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
+    let (file, real) = open_to_replace(&slot.path).map_err(failed)?;
+    slot.change(|content| {
+        content.refresh(&file).map_err(failed)?;
+        let before = content.index.text();
+        let mut after = edit::cut(&content.index, &edit.cuts).map_err(|Stuck { line, pattern }| {
+            StoreError::NotKept(format!("{}:{line} {}", shown(&slot.path), by_pattern(&pattern)))
+        })?;
+        let mut added = String::new();
+        for swap in &edit.additions {
+            let name = known_as(swap.target);
+            let mut held = content.held(&slot.path, &name);
+            held.retain(|line| !edit.takes_out(&name, &line.key.blob));
+            added.push_str(&additions(swap.target, &held, &swap.new, &swap.beside)?);
+        }
+        if added.is_empty() && after == before {
+            return Ok(Tried::Needless);
+        }
+        if after.last().is_some_and(|&byte| byte != b'\n') {
+            after.push(b'\n');
+        }
+        after.extend_from_slice(added.as_bytes());
+        let backup = exchange(&file, &real, before, &after).map_err(failed)?;
+        Ok(backup.map_or(Tried::Changed, Tried::Done))
+    })?
+}
+
+/// The error, with what was changed before it came.
+fn also(error: StoreError, backups: &[PathBuf]) -> StoreError {
+    let more = || {
+        let backups: Vec<String> = backups.iter().map(|path| shown(path)).collect();
+        format!("; what was changed before that is as it was in {}", backups.join(", "))
+    };
+    match error {
+        error if backups.is_empty() => error,
+        StoreError::NotKept(why) => StoreError::NotKept(why + &more()),
+        StoreError::Conflict(why) => StoreError::Conflict(why + &more()),
+        StoreError::Unreadable { file, why } => StoreError::Unreadable { file, why: why + &more() },
     }
 }
 
@@ -180,18 +238,6 @@ fn speaks_against(held: &[HeldKey], algorithm: &str, presented: &[String]) -> bo
         || held.iter().any(|held| held.algorithm == algorithm && !is_presented(held))
 }
 
-fn obstacle(target: &Target, old: &HeldKey, text: &[u8]) -> Option<String> {
-    if !target.user_known_hosts.iter().any(|file| **file == *old.at.file) {
-        return Some(format!(
-            "{} stands in {}, a file that omnes does not change; take it out there",
-            old.fingerprint, old.at
-        ));
-    }
-    let cuts = Cuts::from([(old.fingerprint.clone(), [old.name.clone()].into())]);
-    let Stuck { pattern, .. } = edit::stuck(text, old.at.line, &cuts)?;
-    Some(format!("{} {}", old.at, by_pattern(&pattern)))
-}
-
 fn by_pattern(pattern: &[u8]) -> String {
     let pattern = escape::line(pattern);
     format!("names it by the pattern `{pattern}`, which other hosts may need; change that line by hand")
@@ -199,7 +245,7 @@ fn by_pattern(pattern: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::fs;
 
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
@@ -230,43 +276,73 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("known_hosts");
         fs::write(&file, format!("web {}\n", ed25519(1))).unwrap();
-        let done = AtomicBool::new(false);
-        let swapped = std::thread::scope(|scope| {
-            let swapping = scope.spawn(|| {
-                let (mut swapped, mut now) = (0, 1);
-                while !done.load(Ordering::Relaxed) {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..30 {
                     let (store, web) = (KnownHosts::new(), target("web", &file));
-                    let next = 3 - now;
-                    let new = blob(next);
+                    let new = blob(2 - n % 2);
                     let old = held(&store, &web, &new);
-                    store
-                        .replace(&[Swap { target: &web, old, new: vec![&new], beside: Vec::new() }])
-                        .unwrap();
-                    (swapped, now) = (swapped + 1, next);
+                    let swap = Swap { target: &web, old, new: vec![&new], beside: Vec::new() };
+                    store.replace(&[swap]).unwrap();
                 }
-                swapped
             });
-            let learners = [0, 1].map(|learner| {
+            for learner in [0, 1] {
                 let file = &file;
                 scope.spawn(move || {
                     let store = KnownHosts::new();
-                    for n in 0..100 {
-                        store
-                            .learn_all(&target(&format!("new{learner}-{n}"), file), &[&blob(9)], &[])
-                            .unwrap();
+                    for n in 0..30 {
+                        let target = target(&format!("new{learner}-{n}"), file);
+                        store.learn_all(&target, &[&blob(9)], &[]).unwrap();
                     }
-                })
-            });
-            learners.into_iter().for_each(|learner| learner.join().unwrap());
-            done.store(true, Ordering::Relaxed);
-            swapping.join().unwrap()
+                });
+            }
         });
-        assert!(swapped > 0);
         let text = fs::read_to_string(&file).unwrap();
         let mut names: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!((names.len(), text.lines().count()), (201, 201));
+        assert_eq!((names.len(), text.lines().count()), (61, 61));
+    }
+
+    /// Two paths lead to the file, so it is changed twice; the backup is still the file as it was.
+    #[test]
+    fn a_file_of_two_names_keeps_its_backup() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("known_hosts"), directory.path().join("link"));
+        let before = format!("web {}\n", ed25519(1));
+        fs::write(&file, &before).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let web = Target { user_known_hosts: vec![file.clone(), link], ..target("web", &file) };
+        let (store, new) = (KnownHosts::new(), blob(2));
+        let old = held(&store, &web, &new);
+        assert_eq!(old.len(), 2);
+        let backups =
+            store.replace(&[Swap { target: &web, old, new: vec![&new], beside: Vec::new() }]).unwrap();
+        assert_eq!(backups, [directory.path().canonicalize().unwrap().join("known_hosts.old")]);
+        assert_eq!(fs::read_to_string(&backups[0]).unwrap(), before);
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("web {}\n", ed25519(2)));
+    }
+
+    /// An editor that writes in place, keeps the length and sets the time back.
+    #[test]
+    fn a_file_that_was_changed_in_place_is_read_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("known_hosts");
+        let (store, web) = (KnownHosts::new(), target("web", &file));
+        let text = |key| format!("web {}\n", ed25519(key));
+        let write = |text: &str| {
+            let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+            fs::write(&file, text).unwrap();
+            fs::File::options().write(true).open(&file).unwrap().set_times(times).unwrap();
+        };
+        write(&text(1));
+        assert_eq!(store.check(&web, &blob(1)), Ok(Verdict::Known));
+        write(&text(3));
+        store.doubt();
+        assert!(matches!(store.check(&web, &blob(1)), Ok(Verdict::Changed { .. })));
+        // Longer, but not by lines at its end.
+        write(&(text(4) + &text(5)));
+        store.learn_all(&web, &[&blob(3)], &[]).expect_err("other keys are held now");
     }
 
     #[test]

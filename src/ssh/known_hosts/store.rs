@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::certificate::HostCertificate;
-use super::disk::{Seen, open, open_to_append, read_from};
+use super::disk::{Seen, begins_with, open, open_to_append, read_from};
 use super::file::Marker;
 use super::key::Key;
 use super::matcher::Index;
@@ -97,6 +97,23 @@ impl KnownHosts {
         lock(&self.revoked).clear();
     }
 
+    /// Whether all files that the target needs were read, so that looking into them waits for no disk.
+    pub fn is_ready(&self, target: &Target) -> bool {
+        let has_read = |path: &PathBuf| lock(&self.files).get(path).is_some_and(|slot| slot.is_read());
+        let has_revoked =
+            |path: &PathBuf| lock(&self.revoked).get(path).is_some_and(|file| file.get().is_some());
+        target.user_known_hosts.iter().chain(&target.global_known_hosts).all(has_read)
+            && target.keeping.revoked.iter().all(has_revoked)
+    }
+
+    /// Reads the files that the target needs. What is wrong with one is said when a key is checked.
+    pub fn prepare(&self, target: &Target) {
+        for path in target.user_known_hosts.iter().chain(&target.global_known_hosts) {
+            drop(self.slot(path).read());
+        }
+        drop(self.revoked_at(target, |_| None));
+    }
+
     /// What the target's files say about a key that it presents; `blob` is the key on the wire (RFC 4253 section 6.6).
     pub fn check(&self, target: &Target, blob: &[u8]) -> Result<Verdict, StoreError> {
         if let Some(at) = self.revoked_at(target, |revoked| revoked.key(blob))? {
@@ -144,7 +161,7 @@ impl KnownHosts {
         let mut algorithms = Vec::new();
         if !target.keeping.revoked.is_empty()
             || held.iter().any(|line| line.marker != Marker::Plain)
-            || (name != target.key_name && self.has_marked(target, &target.key_name))
+            || (target.key_port.is_some() && self.has_marked(target, &target.key_name))
         {
             algorithms.extend(CERTIFICATES);
         }
@@ -174,8 +191,9 @@ impl KnownHosts {
         let failed = |error: io::Error| StoreError::NotKept(format!("{}: {error}", shown(&slot.path)));
         let _turn = slot.turn();
         let file = open_to_append(&slot.path).map_err(failed)?;
-        slot.change(|content| {
-            content.refresh(&file).map_err(failed)?;
+        slot.change(|content| content.refresh(&file))?.map_err(failed)?;
+        let start = {
+            let content = slot.read()?;
             match judge(&content.held(&slot.path, &name), &name, blob) {
                 Verdict::Known => return Ok(()),
                 Verdict::Unknown => {}
@@ -186,8 +204,10 @@ impl KnownHosts {
                     ));
                 }
             }
-            let start = if content.index.is_torn() { "\n" } else { "" };
-            (&file).write_all(format!("{start}{line}").as_bytes()).map_err(failed)?;
+            if content.index.is_torn() { "\n" } else { "" }
+        };
+        (&file).write_all(format!("{start}{line}").as_bytes()).map_err(failed)?;
+        slot.change(|content| {
             content.refresh(&file).map_err(failed)?;
             if judge(&content.held(&slot.path, &name), &name, blob) != Verdict::Known {
                 // Into /dev/null, then; for this run it is known all the same.
@@ -291,6 +311,12 @@ impl Slot {
         }
     }
 
+    /// Whether the content is there, and nobody is changing it.
+    fn is_read(&self) -> bool {
+        !self.doubted.load(Ordering::Relaxed)
+            && self.content.try_read().is_ok_and(|content| content.is_some())
+    }
+
     /// Changes the content, when nobody reads it.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> Result<T, StoreError> {
         match self.load().as_mut().expect("loading reads it") {
@@ -328,7 +354,10 @@ impl Slot {
     /// Is the file another than the one that was read? What was learned into /dev/null stays.
     fn has_changed(&self, content: &Option<Result<Content, String>>) -> bool {
         match (content, std::fs::metadata(&self.path)) {
-            (Some(Ok(content)), Ok(now)) => now.is_file() && content.seen != Some(Seen::new(&now)),
+            (Some(Ok(content)), Ok(now)) => {
+                let now_seen = Seen::new(&now);
+                now.is_file() && !content.seen.is_some_and(|seen| now_seen.is_unchanged_since(&seen))
+            }
             (Some(Ok(content)), Err(_)) => content.seen.is_some(),
             (Some(Err(_)) | None, _) => true,
         }
@@ -347,17 +376,21 @@ impl Content {
         Ok(content)
     }
 
-    /// Takes in what has changed since the file was read: only the end, if it has only grown.
+    /// Takes in what has changed since the file was read: only the end, if it has only grown. Where the file's times
+    /// leave that open its bytes are compared, which is much cheaper than reading its lines.
     pub(super) fn refresh(&mut self, file: &File) -> io::Result<()> {
-        let now = Seen::new(&file.metadata()?);
-        if self.seen == Some(now) {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            // /dev/null holds nothing, and what was learned into it stays.
             return Ok(());
         }
-        let known = self.index.len() as u64;
-        let grown = self.seen.is_some_and(|seen| seen.is_same_file(&now) && seen.length == known)
-            && now.length >= known
-            && !self.index.is_torn();
-        if !grown {
+        let now = Seen::new(&metadata);
+        if self.seen.is_some_and(|seen| now.is_unchanged_since(&seen)) {
+            return Ok(());
+        }
+        let has_grown = now.length >= self.index.len() as u64 && begins_with(file, self.index.text())?;
+        let ends_within_a_line = now.length > self.index.len() as u64 && self.index.is_torn();
+        if !has_grown || ends_within_a_line {
             self.index = self.index.anew();
         }
         let more = read_from(file, self.index.len() as u64)?;

@@ -98,6 +98,8 @@ pub(super) struct Change {
 /// Which of the user's files one is for a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    /// The only one: a host that is no longer in it was taken out since it announced its keys, and does not come back.
+    Only,
     /// The first, which keeps what is learned.
     First,
     /// Another one: only what a host no longer has is taken out of it.
@@ -115,15 +117,19 @@ pub(super) fn rewrite(index: &Index, changes: &[(Role, &Change)]) -> Option<Vec<
         if held().any(|(found, _)| found.marker != Marker::Plain || is_complex(found.hosts)) {
             continue;
         }
+        if *role == Role::Only && held().next().is_none() {
+            continue;
+        }
+        let keeps = *role != Role::Other;
         let mut kept = Vec::new();
         for (found, key) in held() {
-            if *role == Role::First && change.keys.contains(&key.blob) {
+            if keeps && change.keys.contains(&key.blob) {
                 kept.push(key.blob);
             } else {
                 dropped.insert(found.line);
             }
         }
-        let new = change.keys.iter().filter(|key| *role == Role::First && !kept.contains(key));
+        let new = change.keys.iter().filter(|key| keeps && !kept.contains(key));
         new.filter_map(|key| line(&change.name, change.names, key)).for_each(|line| added.push_str(&line));
     }
     if dropped.is_empty() && added.is_empty() {
@@ -219,6 +225,10 @@ mod tests {
         assert_eq!(rewrite(&done, &[(Role::First, &change)]), None);
         // Meanwhile somebody revoked a key of the host.
         assert_eq!(rewrite(&file("web 3\n@revoked web 4\n"), &[(Role::First, &change)]), None);
+        // Meanwhile somebody took the host out.
+        assert_eq!(rewrite(&file("db 3\n"), &[(Role::Only, &change)]), None);
+        let only = rewrite(&index, &[(Role::Only, &change)]).map(lines);
+        assert_eq!(only, Some(first.clone()));
         // Two hosts at once, one hashed.
         let other = Change { name: "new".to_owned(), names: Names::Hashed, keys };
         let mut both = Index::default();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::disk::{Seen, exchange, open_to_append};
+use super::disk::{exchange, open_to_replace};
 use super::store::{KnownHosts, Slot, can_stand, lock, shown};
 use super::update::{self, Change, KEYS, Plan, Role, Survey};
 use super::verdict::known_as;
@@ -108,6 +108,7 @@ impl KnownHosts {
         let changes: Vec<(Role, &Change)> = changes
             .iter()
             .filter_map(|(files, change)| match files.iter().position(|file| file == path)? {
+                0 if files.len() == 1 => Some((Role::Only, change)),
                 0 => Some((Role::First, change)),
                 _ => Some((Role::Other, change)),
             })
@@ -132,25 +133,20 @@ impl KnownHosts {
             // What is "learned" into /dev/null stays nowhere.
             return Ok(true);
         }
-        drop(open_to_append(&slot.path).map_err(failed)?);
-        // Where the path is a link, the file is replaced that it leads to.
-        let real = fs::canonicalize(&slot.path).map_err(failed)?;
-        let file = open_to_append(&real).map_err(failed)?;
+        let (file, real) = open_to_replace(&slot.path).map_err(failed)?;
         let take_in = |file: &File| {
             let taken = slot.change(|content| content.refresh(file));
             taken.map_err(|error| error.to_string())?.map_err(failed)
         };
         take_in(&file)?;
-        let (text, seen) = {
+        let (old, new) = {
             let content = slot.read().map_err(|error| error.to_string())?;
-            (update::rewrite(&content.index, changes), content.seen)
+            let Some(new) = update::rewrite(&content.index, changes) else { return Ok(true) };
+            (content.index.text().to_vec(), new)
         };
-        let (Some(text), Some(seen)) = (text, seen) else { return Ok(true) };
-        // Not everybody who appends takes the lock.
-        if Seen::new(&file.metadata().map_err(failed)?) != seen {
+        if exchange(&file, &real, &old, &new).map_err(failed)?.is_none() {
             return Ok(false);
         }
-        exchange(&file, &real, &text).map_err(failed)?;
         let new = File::open(&real).map_err(failed)?;
         take_in(&new)?;
         Ok(true)
