@@ -58,7 +58,8 @@ fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
     let place = format!("--password-command `{program}`");
     let deadline = Instant::now() + PATIENCE;
     let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| anyhow!("{place}: {error}"))?;
+    let mut child =
+        child.map_err(|error| anyhow!("{place} cannot be run: {error}; nothing was contacted"))?;
     let output = child.stdout.take().context("its standard output is a pipe")?;
     let line = first_line(&place, output, deadline);
     let ended = end_of(&mut child, deadline);
@@ -86,8 +87,14 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
 
 fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
     let place = format!("--password-fd {number}");
-    let file = File::open(format!("/dev/fd/{number}"))
-        .map_err(|error| anyhow!("{place}: it cannot be read: {error}"))?;
+    let file = File::open(format!("/dev/fd/{number}")).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            anyhow!(
+                "{place}: that descriptor is not open; open it as in `{number}<FILE`; nothing was contacted"
+            )
+        }
+        _ => anyhow!("{place}: it cannot be read: {error}; nothing was contacted"),
+    })?;
     first_line(&place, file, Instant::now() + PATIENCE)
 }
 
@@ -191,7 +198,15 @@ mod tests {
         assert_eq!(of(&["printf", "s;e cret\n"]).unwrap(), "s;e cret");
         assert!(of(&["sh", "-c", "echo x; exit 3"]).unwrap_err().contains("`sh` failed (exit status: 3)"));
         assert!(of(&["true"]).unwrap_err().contains("first line is empty"));
-        assert!(of(&["/nonexistent/pass"]).unwrap_err().contains("--password-command `/nonexistent/pass`"));
+        let missing = of(&["/nonexistent/pass"]).unwrap_err();
+        assert!(missing.starts_with("--password-command `/nonexistent/pass` cannot be run: "), "{missing}");
+        assert!(missing.ends_with("; nothing was contacted"), "{missing}");
+    }
+
+    #[test]
+    fn a_descriptor_that_is_not_open_says_how_to_open_it() {
+        let missing = of_descriptor(987_654).unwrap_err().to_string();
+        assert!(missing.contains("is not open; open it as in `987654<FILE`"), "{missing}");
     }
 
     #[tokio::test]
