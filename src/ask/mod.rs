@@ -91,6 +91,18 @@ pub struct HostPrompt {
     pub prompt: String,
     /// Whether the answer may be seen.
     pub echo: Echo,
+    /// What became of the answer before this one.
+    pub before: Before,
+}
+
+/// What became of what a host was answered in an earlier dialogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Before {
+    /// There was none.
+    #[default]
+    Nothing,
+    /// The host did not accept it.
+    Refused,
 }
 
 /// Whether what is typed may be seen.

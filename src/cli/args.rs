@@ -156,7 +156,7 @@ pub struct SshArgs {
     /// Key file to log in with
     #[arg(short = 'i', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub identity: Vec<String>,
-    /// Jump host
+    /// Jump host, or several that are passed from left to right: bastion,inner
     #[arg(short = 'J', value_name = "HOST")]
     pub jump: Option<String>,
     /// Read FILE instead of the ssh_config of the user and the system; `none` reads none

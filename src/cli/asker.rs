@@ -13,7 +13,9 @@ use tokio::sync::Mutex;
 
 use super::secrets;
 use super::tty::{Tty, Typed};
-use crate::ask::{Answer, Ask, BoxFuture, Echo, HostPrompt, KeyToAdd, Nobody, Question, SecretRequest};
+use crate::ask::{
+    Answer, Ask, Before, BoxFuture, Echo, HostPrompt, KeyToAdd, Nobody, Question, SecretRequest,
+};
 use crate::escape;
 
 /// Who answers in a headless run. While this lives questions may be asked; when it goes, the terminal echoes again even
@@ -108,7 +110,11 @@ fn host_prompt(prompt: &HostPrompt) -> String {
     let said = [&prompt.title, &prompt.instruction, &prompt.prompt];
     let lines = said.into_iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
     let lines: String = lines.map(|line| format!("  | {}\n", escape::line(line.as_bytes()))).collect();
-    format!("omnes: {host} asks, for the login of {user} (C-d gives it up):\n{lines}answer: ")
+    let before = match prompt.before {
+        Before::Refused => "did not accept the last answer and asks again",
+        Before::Nothing => "asks",
+    };
+    format!("omnes: {host} {before}, for the login of {user} (C-d gives it up):\n{lines}answer: ")
 }
 
 fn add_prompt(add: &KeyToAdd) -> String {
@@ -142,9 +148,14 @@ mod tests {
             instruction: "one\n\u{1b}[2Jomnes: password: ".into(),
             prompt: "Code:".into(),
             echo: Echo::Hidden,
+            before: Before::Nothing,
         };
         let expected = "omnes: web01 asks, for the login of deploy (C-d gives it up):\n  | one\n  | ^[[2Jomnes: \
                         password: \n  | Code:\nanswer: ";
         assert_eq!(host_prompt(&prompt), expected);
+        let again = HostPrompt { before: Before::Refused, ..prompt };
+        let expected =
+            "omnes: web01 did not accept the last answer and asks again, for the login of deploy (C-d";
+        assert!(host_prompt(&again).starts_with(expected));
     }
 }

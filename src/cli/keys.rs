@@ -295,6 +295,9 @@ fn hints(found: &Report, args: &KeysArgs) -> String {
              new key in its place\n",
         );
     }
+    if found.count(State::Revoked) > 0 {
+        text.push_str("omnes: a revoked key is neither learned nor replaced: the host needs a new one\n");
+    }
     text
 }
 

@@ -62,7 +62,8 @@ fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
     let place = format!("--password-command `{program}`");
     let deadline = Instant::now() + PATIENCE;
     let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| anyhow!("{place}: {error}"))?;
+    let mut child =
+        child.map_err(|error| anyhow!("{place} cannot be run: {error}; nothing was contacted"))?;
     let output = child.stdout.take().context("its standard output is a pipe")?;
     let line = first_line(&place, (output, Rest::Taken), deadline);
     let ended = end_of(&mut child, deadline);
@@ -90,7 +91,14 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
 
 fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
     let place = format!("--password-fd {number}");
-    let file = open_descriptor(number).map_err(|error| anyhow!("{place}: it cannot be read: {error}"))?;
+    let file = open_descriptor(number).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            anyhow!(
+                "{place}: that descriptor is not open; open it as in `{number}<FILE`; nothing was contacted"
+            )
+        }
+        _ => anyhow!("{place}: it cannot be read: {error}; nothing was contacted"),
+    })?;
     if file.is_terminal() {
         bail!("{place}: it is a terminal, which would show what is typed; use --ask-password");
     }
@@ -251,7 +259,15 @@ mod tests {
         assert_eq!(of(&["sh", "-c", more]).unwrap(), "secret");
         assert!(of(&["sh", "-c", "echo x; exit 3"]).unwrap_err().contains("`sh` failed (exit status: 3)"));
         assert!(of(&["true"]).unwrap_err().contains("first line is empty"));
-        assert!(of(&["/nonexistent/pass"]).unwrap_err().contains("--password-command `/nonexistent/pass`"));
+        let missing = of(&["/nonexistent/pass"]).unwrap_err();
+        assert!(missing.starts_with("--password-command `/nonexistent/pass` cannot be run: "), "{missing}");
+        assert!(missing.ends_with("; nothing was contacted"), "{missing}");
+    }
+
+    #[test]
+    fn a_descriptor_that_is_not_open_says_how_to_open_it() {
+        let missing = of_descriptor(987_654).unwrap_err().to_string();
+        assert!(missing.contains("is not open; open it as in `987654<FILE`"), "{missing}");
     }
 
     #[test]

@@ -175,10 +175,14 @@ impl Run {
         let (pace, sentence) = match (old, interrupt) {
             (Pace::Go, Interrupt::Int) => (
                 Pace::StartNoMore,
-                format!("no more hosts are started, {running} go on; C-c again ends their commands"),
+                match running {
+                    1 => "no more hosts are started, 1 goes on; C-c again ends its command".to_owned(),
+                    n => format!("no more hosts are started, {n} go on; C-c again ends their commands"),
+                },
             ),
             (Pace::Go | Pace::StartNoMore, _) => {
-                (Pace::End, format!("ending {running} commands, at most 5 s; C-c again leaves at once"))
+                let commands = if running == 1 { "command" } else { "commands" };
+                (Pace::End, format!("ending {running} {commands}, at most 5 s; C-c again leaves at once"))
             }
             (Pace::End, Interrupt::Term) => return Pace::End,
             _ => (Pace::Leave, "left at once; commands may still run".to_owned()),

@@ -193,21 +193,26 @@ impl Report {
     /// The folded table, and under it the keys that need a look.
     pub fn table(&self, detail: Detail) -> String {
         let mut text = String::new();
-        let mut row = |label: &str, set: &HostSet| {
+        let mut rows = Vec::new();
+        let mut row = |label: &str, set: HostSet| {
             if !set.is_empty() {
-                let _ = writeln!(text, "{label:<20}{:>6}  {set}", set.len());
+                rows.push((label.to_owned(), set));
             }
         };
         for state in [State::Known, State::Certified, State::New, State::Changed, State::Revoked] {
-            row(state.word(), &self.in_state(state).cloned().collect());
+            row(state.word(), self.in_state(state).cloned().collect());
         }
         let failed = self.hosts.iter().zip(&self.found).filter_map(|(host, found)| match found {
             Ok(_) => None,
             Err(why) => Some((host, tally::kind(why))),
         });
-        tally::grouped(failed).iter().for_each(|(kind, set)| row(kind, set));
+        tally::grouped(failed).into_iter().for_each(|(kind, set)| row(&kind, set));
         for listing in [Listing::Match, Listing::Mismatch, Listing::Absent] {
-            row(listing_words(listing), &self.listed(listing).cloned().collect());
+            row(listing_words(listing), self.listed(listing).cloned().collect());
+        }
+        let width = rows.iter().map(|(label, _)| label.len()).fold(20, usize::max);
+        for (label, set) in &rows {
+            let _ = writeln!(text, "{label:<width$}{:>6}  {set}", set.len());
         }
         for (host, look) in self.looks() {
             if detail == Detail::All || !look.is_well() {

@@ -142,6 +142,16 @@ web6: unreachable (tcp): connection refused
 }
 
 #[test]
+fn a_long_reason_keeps_the_columns_in_line() {
+    let mut report = report();
+    let why = "no route".to_owned();
+    report.found[5] = Err(NotRun::Connect(ConnectError::Unreachable { stage: Stage::Jump, why }));
+    let table = report.table(Detail::Needed);
+    let columns: Vec<_> = table.lines().take(5).map(|line| line.find("  web")).collect();
+    assert_eq!(columns, [Some("unreachable (jump host)".len() + 6); 5], "{table}");
+}
+
+#[test]
 fn a_list_has_rows_of_its_own() {
     let mut report = report();
     let listings = [Listing::Match, Listing::Absent, Listing::Match, Listing::Mismatch, Listing::Match];

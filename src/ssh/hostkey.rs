@@ -323,7 +323,7 @@ fn strict(target: &Target, presented: &Presented) -> String {
     let host = shell_word(&target.host.to_string());
     format!(
         "{} is not known ({} {}); compare and add it with `omnes keys --accept {host}`, open it once in the TUI, or \
-         use -o StrictHostKeyChecking=accept-new",
+         set StrictHostKeyChecking=accept-new (with -o; for a jump host in ssh_config)",
         known_as(target),
         presented.algorithm,
         presented.fingerprint,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use omnes::ask::{Answer, Ask, BoxFuture, Echo, Nobody, Question, SecretKind};
+use omnes::ask::{Answer, Ask, Before, BoxFuture, Echo, Nobody, Question, SecretKind};
 use omnes::hosts::Host;
 use omnes::ssh::{
     ConnectError, Connector, Dial, Hop, Link, Logins, Method, Progress, Stage, Stream, Target, Way,
@@ -379,6 +379,16 @@ async fn nobody_to_ask_and_a_refused_answer_are_outcomes() {
     let fleet = fleet(|_| Habit::Asks(CODE));
     assert_eq!(fleet.refusal(wrong.clone()).await, "login refused (no answer was accepted)");
     assert_eq!(wrong.count(), 3);
+    let told = |question: &Question| match question {
+        Question::Prompt(prompt) => prompt.before,
+        other => panic!("{other:?}"),
+    };
+    let before: Vec<Before> = wrong.asked.lock().unwrap().iter().map(told).collect();
+    assert_eq!(
+        before,
+        [Before::Nothing, Before::Refused, Before::Refused],
+        "a wrong answer is not passed over"
+    );
     let once = Scripted::new(|_, _| Answer::Secret("wrong".into()));
     let target = Target { logins: Logins { prompts: 1, ..Logins::default() }, ..fleet.target("h0") };
     fleet.connector(once.clone()).connect(&target, &()).await.unwrap_err();

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use omnes::ask::{Answer, Echo, HostPrompt, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey};
+use omnes::ask::{
+    Answer, Before, Echo, HostPrompt, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey,
+};
 use omnes::broadcast::MemberId;
 use omnes::hosts::Host;
 use omnes::outcome::{Outcome, Unknown};
@@ -261,5 +263,6 @@ pub(crate) fn prompt(name: &str, prompt: &str, echo: Echo) -> Question {
         instruction: "Welcome".to_owned(),
         prompt: prompt.to_owned(),
         echo,
+        before: Before::Nothing,
     })
 }

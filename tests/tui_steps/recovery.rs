@@ -57,6 +57,11 @@ fn a_stalled_host_is_shown_with_its_seconds_and_goes_on_when_it_is_heard() {
     assert!(ui.screen().contains("a · stalled 60 min"), "it stays for as long as TCP does:\n{}", ui.screen());
     ui.session_event("a", SessionEvent::Resumed);
     assert!(!ui.screen().contains("stalled"), "{}", ui.screen());
+    // What was said about it goes at once, since it is not true any more.
+    ui.session_event("a", SessionEvent::Stalled(15 * SECOND));
+    assert!(ui.status().contains("a is stalled: nothing heard for 15 s"), "{}", ui.status());
+    ui.session_event("a", SessionEvent::Resumed);
+    assert!(!ui.screen().contains("stalled"), "{}", ui.screen());
     ui.wait(60 * SECOND);
     assert_eq!(ui.app.wake_at(), None);
 }
@@ -197,7 +202,9 @@ fn who_comes_back_waits_keeps_its_part_and_its_screen_and_moves_no_focus() {
     ui.wait(2 * SECOND);
     assert_eq!((opened(&ui), ui.app.broadcast().focus()), (5, focus));
     ui.ready("b");
+    assert!(ui.screen().contains("b is ready and waits"), "{}", ui.screen());
     ui.ready("c");
+    assert!(ui.screen().contains("2 hosts are ready and wait"), "{}", ui.screen());
     ui.text("y");
     assert_eq!(ui.all_got(), ["xy", "", ""], "{}", ui.screen());
     assert_eq!(ui.app.broadcast().focus(), focus);

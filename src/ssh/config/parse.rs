@@ -40,7 +40,7 @@ pub(super) fn parse(line: &[u8], ignored: &[Pattern]) -> Result<Statement, Strin
         if accepts(ignored, line.keyword.as_bytes()) {
             return Ok(Statement::Nothing);
         }
-        return Err(unknown(&line.keyword));
+        return Err(unknown(&line.keyword, "`IgnoreUnknown` before it passes it over"));
     };
     if line.arguments.is_empty() {
         return Err(format!("{name}: the value is missing"));
@@ -59,10 +59,10 @@ fn asks_for_nothing(line: &Line, values: &[&str]) -> bool {
     matches!(line.arguments.as_slice(), [value] if values.iter().any(|nothing| nothing.eq_ignore_ascii_case(value)))
 }
 
-fn unknown(keyword: &str) -> String {
+fn unknown(keyword: &str, way_out: &str) -> String {
     let hint = match nearest(keyword) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => "`IgnoreUnknown` before it passes it over".to_owned(),
+        None => way_out.to_owned(),
     };
     format!("`{}` is no keyword of ssh_config; {hint}", escape::text(keyword, 60))
 }
@@ -89,7 +89,9 @@ pub(in crate::ssh) fn parse_option(option: &str) -> Result<Option<Setting>, Conf
     let fail = |what: String| ConfigError::Option(format!("-o {shown}: {what}"));
     let line = words::split(option.as_bytes()).map_err(|error| fail(error.to_string()))?;
     let line = line.ok_or_else(|| fail("nothing is set; write -o Keyword=value".to_owned()))?;
-    let Some((name, support)) = lookup(&line.keyword) else { return Err(fail(unknown(&line.keyword))) };
+    let Some((name, support)) = lookup(&line.keyword) else {
+        return Err(fail(unknown(&line.keyword, "docs/ssh.md lists what there is")));
+    };
     match support {
         Support::Evaluated(Key::Host | Key::Match | Key::Include | Key::IgnoreUnknown) => {
             Err(fail(format!("{name} belongs into a file; name it with -F")))
@@ -129,6 +131,9 @@ mod tests {
             parsed("Hostnaem x"),
             Err("`hostnaem` is no keyword of ssh_config; did you mean `HostName`?".to_owned())
         );
+        assert!(parsed("Foo x").unwrap_err().ends_with("`IgnoreUnknown` before it passes it over"));
+        let option = parse_option("Foo=bar").unwrap_err().to_string();
+        assert_eq!(option, "-o Foo=bar: `foo` is no keyword of ssh_config; docs/ssh.md lists what there is");
         assert_eq!(parsed("Port x"), Err("Port: `x` is no port: write a number from 1 to 65535".to_owned()));
         assert_eq!(parsed("User"), Err("User: the value is missing".to_owned()));
         let ignored = Pattern::list(b"use*,fancy");

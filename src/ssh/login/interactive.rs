@@ -122,6 +122,7 @@ impl Login<'_> {
                 instruction: round.instruction.clone(),
                 prompt: prompt.clone(),
                 echo: *echo,
+                before: self.ladder().answered_before(),
             });
             match self.shared.ask.ask(question).await {
                 Answer::Secret(answer) => answers.push(answer),

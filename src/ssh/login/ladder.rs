@@ -7,12 +7,16 @@
 //! goes on without keys.
 
 use super::super::{Logins, Method, Way};
+use crate::ask::Before;
 
 /// Tries after which servers end the connection.
 const TRIES: u32 = 6;
 
 /// Steps of one login that succeed in part, after which a host only plays with us.
 const PARTS: u32 = 16;
+
+/// Why a login ends that had nothing to offer to a host that wants a key.
+pub(super) const NO_KEY: &str = "needs a key, and there is none to offer; name one with -i";
 
 /// One key or certificate that can be offered, by its place in the list of offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,6 +264,11 @@ impl Ladder {
         )
     }
 
+    /// Whether the host refused what it was answered before.
+    pub(super) fn answered_before(&self) -> Before {
+        if self.interactive.times > 0 { Before::Refused } else { Before::Nothing }
+    }
+
     fn nothing_left(&self, methods: Methods) -> String {
         if let Some(why) = self.barred(methods) {
             return why;
@@ -270,7 +279,7 @@ impl Ladder {
             }
             0 if self.password.times > 0 => "no password was accepted".to_owned(),
             0 if self.interactive.times > 0 => "no answer was accepted".to_owned(),
-            0 if methods.publickey => "needs a key, and there is none to offer; name one with -i".to_owned(),
+            0 if methods.publickey => NO_KEY.to_owned(),
             0 => "it takes none of the ways to log in that omnes knows".to_owned(),
             1 => "the key was not accepted".to_owned(),
             n => format!("none of {n} keys was accepted"),

@@ -52,6 +52,8 @@ pub(super) struct Login<'a> {
 /// What can be offered to this host.
 struct Means {
     agent: Option<Arc<Agent>>,
+    /// Whether the agent answers and lists no key.
+    empty_agent: bool,
     papers: Vec<Paper>,
     ladder: Ladder,
 }
@@ -129,22 +131,21 @@ impl<'a> Login<'a> {
     async fn gather(&mut self, control: &Control) -> Means {
         if self.target.logins.keys == Way::Barred {
             let ladder = Ladder::new(0, self.target.logins.clone());
-            return Means { agent: None, papers: Vec::new(), ladder };
+            return Means { agent: None, empty_agent: false, papers: Vec::new(), ladder };
         }
         let agent = self.target.agent.as_deref().map(|socket| self.shared.agents.get(socket));
-        let held = match &agent {
-            None => Vec::new(),
+        let listed = match &agent {
+            None => None,
             Some(agent) => {
                 let _hold = control.clock().hold();
-                agent.keys().await.map(<[Held]>::to_vec).unwrap_or_else(|why| {
-                    self.note(why);
-                    Vec::new()
-                })
+                agent.keys().await.map(<[Held]>::to_vec).map_err(|why| self.note(why)).ok()
             }
         };
+        let empty_agent = listed.as_ref().is_some_and(Vec::is_empty);
+        let held = listed.unwrap_or_default();
         let papers = self.papers(held).await;
         let ladder = Ladder::new(papers.len(), self.target.logins.clone());
-        Means { agent, papers, ladder }
+        Means { agent, empty_agent, papers, ladder }
     }
 
     /// What is offered, in order.
@@ -266,7 +267,16 @@ impl<'a> Login<'a> {
 
     /// Nothing is left to try.
     fn stopped(&self, why: &str, control: &Control) -> Setback {
-        self.refused(self.unanswered.as_deref().unwrap_or(why), control)
+        let why = match self.unanswered.as_deref().unwrap_or(why) {
+            // The notes say what is wrong with the keys there are.
+            ladder::NO_KEY if !self.notes.is_empty() => "needs a key, and none can be used",
+            ladder::NO_KEY if self.means().empty_agent => {
+                "needs a key, and there is none to offer: the agent lists none (`ssh-add -X` unlocks one that is \
+                 locked), and no key file is there; name one with -i"
+            }
+            why => why,
+        };
+        self.refused(why, control)
     }
 
     /// The login has failed for this reason.

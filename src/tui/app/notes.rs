@@ -60,6 +60,11 @@ impl Notes {
         self.note.take_if(|note| note.cause == Cause::Act);
     }
 
+    /// What begins so is not true any more.
+    pub fn take_back(&mut self, beginning: &str) {
+        self.note.take_if(|note| note.text.starts_with(beginning));
+    }
+
     /// The sentence that stands now.
     pub fn note(&self) -> Option<&Note> {
         self.note.as_ref()

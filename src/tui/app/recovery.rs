@@ -106,7 +106,7 @@ impl App {
         let now = self.now;
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.silent_since = Some(now.saturating_sub(silent));
-        let text = format!("{} is stalled: nothing heard for {} s", tile.name, silent.as_secs());
+        let text = format!("{} nothing heard for {} s", stalled_words(&tile.name), silent.as_secs());
         self.returns.stalled.insert(member);
         self.notes.tell(Tone::Bad, text, now);
     }
@@ -116,6 +116,7 @@ impl App {
         self.returns.stalled.remove(&member);
         if let Some(tile) = self.tiles.get_mut(member) {
             tile.recovery.silent_since = None;
+            self.notes.take_back(&stalled_words(&tile.name));
         }
     }
 
@@ -228,6 +229,11 @@ impl App {
     pub fn returning(&self) -> usize {
         self.returns.due.len()
     }
+}
+
+/// How the sentence about a silent host begins.
+fn stalled_words(name: &str) -> String {
+    format!("{name} is stalled:")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Entry, Member, MemberId};
+use crate::broadcast::{Entry, Life, Member, MemberId};
 use crate::escape;
 use crate::hosts::Host;
 use crate::outcome::{NotRun, Outcome, Unknown};
@@ -89,8 +89,17 @@ impl App {
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
             let map = &self.options.keymap;
             let (admit, all) = (map.hint(Action::Admit), map.hint(Action::AttachAll));
-            let name = self.name(member);
-            let text = format!("{name} is ready and waits: {admit} there lets it in, {all} lets all in");
+            let waits = |m: &&Member| m.entry() == Entry::Waiting && m.life() == Life::Open;
+            let waiting = self.broadcast.members().filter(waits).count();
+            let text = match waiting {
+                0 | 1 => {
+                    let name = self.name(member);
+                    format!("{name} is ready and waits: {admit} there lets it in, {all} lets all in")
+                }
+                n => format!(
+                    "{n} hosts are ready and wait: {admit} lets in the one in focus, {all} all of them"
+                ),
+            };
             self.notes.tell(Tone::Plain, text, self.now);
         }
     }

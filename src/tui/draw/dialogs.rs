@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::ask::{HostPrompt, KeyOrigin, KeyToAdd, SecretKind, SecretRequest, UnknownKey};
+use crate::ask::{Before, HostPrompt, KeyOrigin, KeyToAdd, SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
 use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
 use crate::tui::event::QuestionId;
@@ -243,7 +243,11 @@ fn host_prompt(
 ) -> Vec<Row> {
     let host = escape::text(&prompt.host.to_string(), REMOTE_CHARS);
     let user = escape::text(&prompt.user, REMOTE_CHARS);
-    let mut rows = vec![Row::new(format!("{host} asks, for the login of {user}:"), theme::strong())];
+    let before = match prompt.before {
+        Before::Refused => "did not accept the last answer and asks again",
+        Before::Nothing => "asks",
+    };
+    let mut rows = vec![Row::new(format!("{host} {before}, for the login of {user}:"), theme::strong())];
     if !app.questions().is_waiting(id) {
         rows.push(Row::new("it does not wait for the answer any more", theme::strong()));
     }
