@@ -55,10 +55,9 @@ async fn hold(dir: &Path, with_panes: Panes) -> Vec<f64> {
     for (n, target) in targets.into_iter().enumerate() {
         hub.open(SessionId(n as u32), Ok(target), Size::DEFAULT);
     }
-    let mut panes: Vec<Option<Pane>> = (0..count).map(|_| None).collect();
-    if with_panes == Panes::Fed {
-        panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::default())));
-    }
+    // Without panes no room for them either: it would be counted as the sessions'.
+    let fed = if with_panes == Panes::Fed { count } else { 0 };
+    let mut panes: Vec<Pane> = (0..fed).map(|_| Pane::new(Size::DEFAULT, HistoryLimit::default())).collect();
     let mut ready = 0;
     while ready < count {
         for (id, event) in listener.next(1 << 20).await {
@@ -97,8 +96,8 @@ async fn hold(dir: &Path, with_panes: Panes) -> Vec<f64> {
     told
 }
 
-fn feed(panes: &mut [Option<Pane>], id: SessionId, bytes: &[u8]) {
-    if let Some(pane) = &mut panes[id.0 as usize] {
+fn feed(panes: &mut [Pane], id: SessionId, bytes: &[u8]) {
+    if let Some(pane) = panes.get_mut(id.0 as usize) {
         pane.feed(Duration::ZERO, bytes);
     }
 }
