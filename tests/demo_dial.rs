@@ -156,14 +156,22 @@ async fn each_stall_is_named_after_its_stage() {
         let config = FleetConfig { faults, transport, ..FleetConfig::scripted(stages.len()) };
         let fleet = Arc::new(Fleet::start(config).await.unwrap());
         let connector = connector(&fleet);
+        // Side by side, since each of them takes all of its timeout.
+        let mut running = tokio::task::JoinSet::new();
         for (mut target, (stage, expected)) in fleet.targets().into_iter().zip(stages) {
             target.connect_timeout = Duration::from_secs(2);
-            let ended = within(async {
-                let link = connector.connect(&target, &()).await?;
-                link.open().await?.exec(b"true").await.map(|_| ())
+            let connector = connector.clone();
+            running.spawn(async move {
+                let ended = within(async {
+                    let link = connector.connect(&target, &()).await?;
+                    link.open().await?.exec(b"true").await.map(|_| ())
+                });
+                let sentence = ended.await.unwrap_err().to_string();
+                assert!(sentence.starts_with(expected), "{stage:?} over {transport:?}: {sentence}");
             });
-            let sentence = ended.await.unwrap_err().to_string();
-            assert!(sentence.starts_with(expected), "{stage:?} over {transport:?}: {sentence}");
+        }
+        while let Some(done) = running.join_next().await {
+            done.unwrap();
         }
         drop(connector);
         within(fleet.stop()).await.unwrap();

@@ -95,7 +95,7 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&run.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how, &config, usize::from(args.hosts), DESCRIPTORS);
+    let limits = headless::limits_for(&run.how, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;

@@ -1,8 +1,10 @@
 //! What all headless commands have in common: the process prepared, the run carried out, its exit code.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -10,6 +12,7 @@ use super::args::{HowArgs, OutputArg};
 use super::{OwnFault, signals};
 use crate::config::Config;
 use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
+use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
 pub(super) type Interrupts = tokio::sync::mpsc::Receiver<Interrupt>;
@@ -39,25 +42,37 @@ pub(super) fn output(how: &HowArgs) -> Output {
     }
 }
 
-/// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. Each host
-/// takes up to `descriptors` file descriptors.
-pub(super) fn limits_for(how: &HowArgs, config: &Config, hosts: usize, descriptors: u64) -> Limits {
-    let fanout = fanout_for(how.fanout, config, hosts, descriptors);
+/// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
+/// many file descriptors each host takes.
+pub(super) fn limits_for(how: &HowArgs, config: &Config, each: Vec<u64>) -> Limits {
+    let fanout = fanout_for(how.fanout, config, each);
     let timeout = how.command_timeout.or(config.limits.command_timeout);
     Limits { fanout, command_timeout: timeout.filter(|timeout| !timeout.is_zero()) }
 }
 
+/// The file descriptors that each host takes. A connection to a jump host is counted where the first of those behind it
+/// stands, as they share it.
+pub(super) fn descriptors<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<u64> {
+    let mut behind: HashMap<*const Target, usize> = HashMap::new();
+    let of = |target: &'a Target| {
+        let Route::Jump(via) = &target.route else { return target.descriptors() };
+        let mut first = via;
+        while let Route::Jump(via) = &first.route {
+            first = via;
+        }
+        let hosts = behind.entry(Arc::as_ptr(first)).or_default();
+        *hosts += 1;
+        if (*hosts - 1).is_multiple_of(HOSTS_PER_LINK) { first.descriptors() } else { 0 }
+    };
+    targets.map(of).collect()
+}
+
 /// The fan-out alone.
-pub(super) fn fanout_for(
-    asked: Option<NonZeroUsize>,
-    config: &Config,
-    hosts: usize,
-    descriptors: u64,
-) -> NonZeroUsize {
+pub(super) fn fanout_for(asked: Option<NonZeroUsize>, config: &Config, each: Vec<u64>) -> NonZeroUsize {
     let wanted = asked.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
-    let needed = wanted.min(NonZeroUsize::new(hosts).unwrap_or(NonZeroUsize::MIN));
+    let needed = wanted.min(NonZeroUsize::new(each.len()).unwrap_or(NonZeroUsize::MIN));
     let allowed = limits::raise_descriptors();
-    match plan::lowered(needed, allowed, SPARE, descriptors) {
+    match plan::lowered(needed, allowed, SPARE, each) {
         None => wanted,
         Some(lower) => {
             let _ = writeln!(
@@ -83,4 +98,24 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
 /// Carries out a run on the standard streams of this process.
 pub(super) async fn carry_out(job: Job, output: Output, interrupts: Interrupts) -> Summary {
     crate::run::run(job, output, Ends::standard(), interrupts).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosts::Host;
+
+    #[test]
+    fn hosts_behind_a_jump_host_share_its_descriptors() {
+        let bare = |name: &str| Target::bare(Host::new(None, name, None), name, 22, "me");
+        let bastion = Arc::new(bare("bastion"));
+        let second = Target { route: Route::Jump(Arc::clone(&bastion)), ..bare("second") };
+        let (near, far) = (Route::Jump(bastion), Route::Jump(Arc::new(second)));
+        let mut targets = vec![bare("web"), Target { route: Route::Command("nc".to_owned()), ..bare("db") }];
+        targets.extend((0..HOSTS_PER_LINK).map(|_| Target { route: near.clone(), ..bare("behind") }));
+        targets.push(Target { route: far, ..bare("behind both") });
+        let each = descriptors(targets.iter());
+        assert_eq!(each[..4], [2, 4, 2, 0]);
+        assert_eq!(each[4..].iter().sum::<u64>(), 2, "those beyond the first connection");
+    }
 }

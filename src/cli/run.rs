@@ -13,9 +13,6 @@ use crate::outcome::Exit;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
 
-/// File descriptors of one host: its socket, and another while its name is resolved.
-const DESCRIPTORS: u64 = 2;
-
 /// Checks everything, then connects.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&args.command, "omnes run web -- uptime")?;
@@ -31,7 +28,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let members = wanted.select(&inventory)?;
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
-    let limits = headless::limits_for(&args.how, &config, members.len(), DESCRIPTORS);
+    let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
+    let limits = headless::limits_for(&args.how, &config, each);
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {

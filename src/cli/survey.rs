@@ -16,9 +16,6 @@ use crate::outcome::Exit;
 use crate::run::survey::{Survey, Told, survey};
 use crate::ssh::{ConnectError, HostKeyPolicy, Target, UserEnvironment};
 
-/// File descriptors of one host: its socket, and another while its name is resolved.
-const DESCRIPTORS: u64 = 2;
-
 /// Hosts that are to be looked at.
 pub(super) struct Settled {
     /// The hosts, in their order.
@@ -47,8 +44,9 @@ pub(super) fn settle(
     let members = wanted.select(&inventory)?;
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
+    let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
     Ok(Settled {
-        fanout: headless::fanout_for(args.fanout, &config, members.len(), DESCRIPTORS),
+        fanout: headless::fanout_for(args.fanout, &config, each),
         hosts: members.into_iter().map(|member| member.host).collect(),
         targets: resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect(),
     })

@@ -6,6 +6,7 @@
 //!
 //! Interrupts go through three steps, each told to all host tasks at once ([`Pace`]): start no more, end what runs, leave.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::crew::{Crew, Pace, at_least};
 use super::patience::Patience;
 use super::report::{Output, Reporter, Summary};
-use super::writer::{Ends, QUEUE, Writer};
+use super::writer::{self, Ends, Events, Writer};
 use super::{Happened, HostIx, Interrupt, Plan, Stream};
 use crate::hosts::Host;
 use crate::outcome::{Exit, NotRun, Outcome, Unknown};
@@ -46,11 +47,11 @@ pub struct Job {
 pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Receiver<Interrupt>) -> Summary {
     let begun = Instant::now();
     let fault = CancellationToken::new();
-    let mut writer = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());
-    let (events, happened) = mpsc::channel(QUEUE);
+    let mut writing = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());
+    let (events, happened) = writer::queue();
     let writing = tokio::task::spawn_blocking(move || {
-        writer.drain(happened);
-        writer
+        writing.drain(happened);
+        writing
     });
     let mut run = Run::new(job, events, fault);
     run.drive(&mut interrupts).await;
@@ -77,7 +78,7 @@ struct Run {
     crew: Crew<Result<Target, ConnectError>, Outcome>,
     books: Vec<Option<Outcome>>,
     /// Hosts whose task ended before it could tell its outcome.
-    untold: Vec<HostIx>,
+    untold: HashSet<HostIx>,
     fault: CancellationToken,
     exit: Exit,
 }
@@ -87,7 +88,7 @@ struct Shared {
     command: String,
     command_timeout: Option<Duration>,
     connector: Connector,
-    events: mpsc::Sender<Happened>,
+    events: Events,
     /// By host: its name.
     names: Vec<Host>,
     /// By host: the exec request may have been handed over.
@@ -97,7 +98,7 @@ struct Shared {
 }
 
 impl Run {
-    fn new(job: Job, events: mpsc::Sender<Happened>, fault: CancellationToken) -> Run {
+    fn new(job: Job, events: Events, fault: CancellationToken) -> Run {
         let Job { plan, targets, connector } = job;
         let n = plan.hosts.len();
         let shared = Shared {
@@ -113,7 +114,7 @@ impl Run {
             shared: Arc::new(shared),
             crew: Crew::new(targets, plan.limits.fanout),
             books: vec![None; n],
-            untold: Vec::new(),
+            untold: HashSet::new(),
             fault,
             exit: Exit::Well,
         }
@@ -148,7 +149,7 @@ impl Run {
             None if self.crew.pace() == Pace::Leave => self.given_up(host),
             None => {
                 self.exit = self.exit.worst(Exit::OwnFault);
-                self.untold.push(host);
+                self.untold.insert(host);
                 let why = "internal error, please report it".into();
                 self.books[host.0] = Some(Outcome::Unknown(Unknown::LinkLost(why)));
             }
@@ -158,7 +159,7 @@ impl Run {
     /// What is not known of this host yet will not be known.
     fn given_up(&mut self, host: HostIx) {
         let sent = self.shared.sent[host.0].load(Ordering::Acquire);
-        self.untold.push(host);
+        self.untold.insert(host);
         self.books[host.0] = Some(match sent {
             true => Outcome::Unknown(Unknown::Killed),
             false => Outcome::NotRun(NotRun::Cancelled),
@@ -183,7 +184,7 @@ impl Run {
             _ => (Pace::Leave, "left at once; commands may still run".to_owned()),
         };
         self.crew.set_pace(pace);
-        let _ = self.shared.events.try_send(Happened::Notice(sentence));
+        self.shared.events.try_send(Happened::Notice(sentence));
         pace
     }
 
@@ -202,7 +203,7 @@ impl Run {
             Some(outcome) => self.untold.contains(&HostIx(ix)).then(|| (HostIx(ix), outcome.clone())),
         });
         for (host, outcome) in silent {
-            let _ = self.shared.events.send(Happened::Ended(host, outcome, Duration::ZERO)).await;
+            self.shared.events.send(Happened::Ended(host, outcome, Duration::ZERO)).await;
         }
         self.summary()
     }
@@ -228,7 +229,7 @@ async fn work(
         }
         Err(error) => error.into(),
     };
-    let _ = shared.events.send(Happened::Ended(host, outcome.clone(), begun.elapsed())).await;
+    shared.events.send(Happened::Ended(host, outcome.clone(), begun.elapsed())).await;
     outcome
 }
 
@@ -301,7 +302,7 @@ async fn follow(
     if let (Some(_), Err(Unknown::LinkLost(why))) = (&status, &end) {
         let name = &shared.names[host.0];
         let sentence = format!("{name}: the command has ended, but its output may lack its end: {why}");
-        let _ = shared.events.send(Happened::Notice(sentence)).await;
+        shared.events.send(Happened::Notice(sentence)).await;
     }
     // A status that has arrived is the truth, even where the channel never closed.
     match (status, end) {
@@ -333,6 +334,6 @@ async fn tell(
             }
             ChannelEvent::Closed(how) => return how.map_err(Unknown::LinkLost),
         };
-        let _ = shared.events.send(Happened::Said(host, stream, bytes)).await;
+        shared.events.send(Happened::Said(host, stream, bytes)).await;
     }
 }

@@ -3,16 +3,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::mpsc;
-
 use super::Happened;
+use super::writer::Events;
 use crate::hosts::Host;
 use crate::ssh::{Progress, Stage, Wait};
 
 /// Tells of the first host that is throttled; the others of a run would say the same.
 pub(super) struct Patience<'a> {
     pub(super) host: &'a Host,
-    pub(super) events: &'a mpsc::Sender<Happened>,
+    pub(super) events: &'a Events,
     pub(super) told: &'a AtomicBool,
 }
 
@@ -28,7 +27,7 @@ impl Progress for Patience<'_> {
                 self.host
             );
             // A writer that is so far behind that it has no room has more to say than this.
-            let _ = self.events.try_send(Happened::Notice(sentence));
+            self.events.try_send(Happened::Notice(sentence));
         }
     }
 }

@@ -43,12 +43,24 @@ pub fn command(words: &[String]) -> String {
 
 /// The fan-out that so many file descriptors allow, where it is below the wanted one.
 ///
-/// `spare` descriptors are kept for standard streams, files, the runtime and the agent's pool; each host takes up to
-/// `each`.
-pub fn lowered(wanted: NonZeroUsize, descriptors: u64, spare: u64, each: u64) -> Option<NonZeroUsize> {
-    let room = usize::try_from(descriptors.saturating_sub(spare) / each.max(1)).unwrap_or(usize::MAX);
-    let room = NonZeroUsize::new(room).unwrap_or(NonZeroUsize::MIN);
-    (room < wanted).then_some(room)
+/// `spare` descriptors are kept for what the hosts share: standard streams, files, the runtime, the agent's pool. `each`
+/// is what each host takes; nobody knows which of them are at work together, so those that take most are.
+pub fn lowered(
+    wanted: NonZeroUsize,
+    descriptors: u64,
+    spare: u64,
+    mut each: Vec<u64>,
+) -> Option<NonZeroUsize> {
+    each.sort_unstable_by_key(|needed| std::cmp::Reverse(*needed));
+    let mut room = descriptors.saturating_sub(spare);
+    let mut fits = |needed: &u64| {
+        let left = room.checked_sub(*needed);
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let fitting = each.iter().take(wanted.get()).take_while(|needed| fits(needed)).count();
+    let fitting = NonZeroUsize::new(fitting).unwrap_or(NonZeroUsize::MIN);
+    (fitting.get() < each.len() && fitting < wanted).then_some(fitting)
 }
 
 #[cfg(test)]
@@ -73,8 +85,14 @@ mod tests {
             (256, 10, Some(1)),
             (1, 10, None),
         ] {
-            assert_eq!(lowered(n(wanted), descriptors, 64, 2), expected.map(n), "{wanted} {descriptors}");
+            let each = vec![2; wanted];
+            assert_eq!(lowered(n(wanted), descriptors, 64, each), expected.map(n), "{wanted} {descriptors}");
         }
+        // Hosts behind a jump host have no descriptor of their own; those behind a command have several.
+        assert_eq!(lowered(n(10_000), 1_024, 64, vec![0; 10_000]), None);
+        assert_eq!(lowered(n(256), 1_024, 64, vec![5; 256]), Some(n(192)));
+        assert_eq!(lowered(n(256), 1_024, 64, [vec![0; 250], vec![5; 10]].concat()), None);
+        assert_eq!(lowered(n(256), 100, 64, [vec![0; 250], vec![5; 10]].concat()), Some(n(7)));
         assert_eq!(Limits::DEFAULT.fanout.get(), 256);
     }
 }

@@ -3,20 +3,62 @@
 //! It runs on a thread of its own, because a write may block for as long as the reader of our output likes.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::report::{Paper, Reporter, Sinks, Summary};
 use super::{Happened, Stream};
 use crate::outcome::Exit;
 
-/// How many events wait for the writer; at the bound the hosts wait, and with them their SSH windows. One event holds at
-/// most one SSH packet (32 kB), so 8 MB in all.
-pub const QUEUE: usize = 256;
+/// How many events wait for the writer; at the bound the hosts wait, and with them their SSH windows.
+const QUEUE: usize = 256;
+/// How many bytes of output wait for the writer, in all events together; at the bound the same.
+const ROOM: usize = 4 << 20;
 /// How much text is put together before it is written, in bytes.
 const BATCH: usize = 64 << 10;
+
+/// Where what happens is told; cheap to clone. The writer comes to its end when all of these are gone.
+#[derive(Clone, Debug)]
+pub struct Events {
+    queue: mpsc::Sender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+/// What waits for the writer.
+#[derive(Debug)]
+pub struct Queued {
+    event: Happened,
+    /// The bytes that it takes up, until it is taken out.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// A queue to a writer: where it is told, and where the writer takes it out.
+pub fn queue() -> (Events, mpsc::Receiver<Queued>) {
+    let (queue, queued) = mpsc::channel(QUEUE);
+    (Events { queue, room: Arc::new(Semaphore::new(ROOM)) }, queued)
+}
+
+impl Events {
+    /// Tells of an event; waits while too much is untold. Without a writer nothing is told.
+    pub async fn send(&self, event: Happened) {
+        let room = match &event {
+            Happened::Said(_, _, bytes) => {
+                let bytes = u32::try_from(bytes.len().min(ROOM)).unwrap_or(u32::MAX);
+                Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
+            }
+            _ => None,
+        };
+        let _ = self.queue.send(Queued { event, _room: room }).await;
+    }
+
+    /// Tells of something that is no output, unless too much is untold.
+    pub fn try_send(&self, event: Happened) {
+        let _ = self.queue.try_send(Queued { event, _room: None });
+    }
+}
 
 /// Our two streams.
 pub struct Ends {
@@ -58,14 +100,14 @@ impl Writer {
     }
 
     /// Writes what happens until all senders are gone. Blocks.
-    pub fn drain(&mut self, mut events: mpsc::Receiver<Happened>) {
+    pub fn drain(&mut self, mut events: mpsc::Receiver<Queued>) {
         let mut paper = Paper::default();
         self.reporter.begin(&mut paper);
         self.write(&mut paper);
-        while let Some(event) = events.blocking_recv() {
+        while let Some(Queued { event, .. }) = events.blocking_recv() {
             self.reporter.step(event, &mut paper);
             while paper.parts.iter().map(|(_, text)| text.len()).sum::<usize>() < BATCH {
-                let Ok(event) = events.try_recv() else { break };
+                let Ok(Queued { event, .. }) = events.try_recv() else { break };
                 self.reporter.step(event, &mut paper);
             }
             self.write(&mut paper);
@@ -101,5 +143,35 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::HostIx;
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+    use tokio::task::unconstrained;
+
+    #[tokio::test]
+    async fn what_waits_for_the_writer_is_bounded_in_bytes_and_in_events() {
+        const PIECE: usize = 64 << 10;
+        let (events, mut queued) = queue();
+        let said = |bytes| Happened::Said(HostIx(0), Stream::Out, Bytes::from(vec![0; bytes]));
+        // Without tokio's budget, at whose end everybody waits.
+        let is_taken = |event| unconstrained(events.send(event)).now_or_never().is_some();
+        let pieces = (0..QUEUE).take_while(|_| is_taken(said(PIECE))).count();
+        assert_eq!(pieces, ROOM / PIECE);
+        // What is no output needs no room among the bytes.
+        assert!(is_taken(Happened::Notice("here".to_owned())));
+        drop(queued.recv().await);
+        assert!(is_taken(said(PIECE)));
+        assert!(!is_taken(said(1)));
+        // What is larger than all of it comes through alone.
+        while queued.try_recv().is_ok() {}
+        assert!(is_taken(said(2 * ROOM)));
+        drop(queued);
+        assert!(is_taken(said(PIECE)), "without a writer nobody waits");
     }
 }

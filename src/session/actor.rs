@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::outcome::{NotRun, Outcome, Unknown};
@@ -20,6 +20,7 @@ use crate::ssh::{
     Stage, StartError, Target, Wait,
 };
 
+use super::logins::{Login, Logins};
 use super::mailbox::{Listener, Mailbox};
 use super::{SessionEvent, SessionId};
 
@@ -33,7 +34,7 @@ const INPUT_PLACES: usize = 2;
 /// All sessions of a program.
 pub struct Hub {
     connector: Arc<Connector>,
-    turns: Arc<Semaphore>,
+    turns: Arc<Logins>,
     listener: Arc<Listener>,
     sessions: HashMap<SessionId, Wires>,
 }
@@ -60,12 +61,7 @@ impl std::fmt::Debug for Hub {
 impl Hub {
     /// A hub whose sessions connect through `connector`, at most `logins` of them at once.
     pub fn new(connector: Arc<Connector>, logins: usize) -> Hub {
-        Hub {
-            connector,
-            turns: Arc::new(Semaphore::new(logins.max(1))),
-            listener: Arc::default(),
-            sessions: HashMap::new(),
-        }
+        Hub { connector, turns: Logins::new(logins), listener: Arc::default(), sessions: HashMap::new() }
     }
 
     /// Opens a session. A host that its configuration refuses is closed at once, and nothing is contacted.
@@ -126,10 +122,12 @@ impl Voice {
     }
 }
 
-/// Reports the stages of a connect. While the user is asked, or others come first, the turn is given to another host.
+/// Reports the stages of a connect. While the user is asked, or others come first, the turn is given to another host;
+/// afterwards it is taken back, whether one is free or not, and so many the fewer begin.
 struct Reporter {
     voice: Voice,
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    turns: Arc<Logins>,
+    turn: Mutex<Option<Login>>,
     stage: Mutex<Stage>,
 }
 
@@ -161,6 +159,9 @@ impl Progress for Reporter {
 
 impl Reporter {
     fn goes_on(&self) {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.get_or_insert_with(|| self.turns.take());
+        drop(turn);
         let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         self.voice.say(SessionEvent::Connecting(stage));
     }
@@ -168,7 +169,7 @@ impl Reporter {
 
 struct Actor {
     connector: Arc<Connector>,
-    turns: Arc<Semaphore>,
+    turns: Arc<Logins>,
     voice: Voice,
 }
 
@@ -221,9 +222,9 @@ impl Actor {
     }
 
     async fn open(&self, target: Box<Target>, size: Size) -> Result<(Link, crate::ssh::Channel), Outcome> {
-        let turn = self.turns.clone().acquire_owned().await.ok();
-        let reporter =
-            Reporter { voice: self.voice.clone(), turn: Mutex::new(turn), stage: Mutex::new(Stage::Resolve) };
+        let turn = Mutex::new(Some(self.turns.wait().await));
+        let (voice, turns) = (self.voice.clone(), self.turns.clone());
+        let reporter = Reporter { voice, turns, turn, stage: Mutex::new(Stage::Resolve) };
         let link = self.connector.connect(&target, &reporter).await?;
         let channel = link.shell(TERM, size).await.map_err(|error| match error {
             StartError::NotRun(error) => error.into(),
@@ -317,7 +318,7 @@ mod tests {
             Arc::new(Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())));
         let actor = Actor {
             connector,
-            turns: Arc::new(Semaphore::new(1)),
+            turns: Logins::new(1),
             voice: Voice { listener: Arc::default(), mailbox: Mailbox::new(SessionId(1)) },
         };
         let (_input, inputs) = mpsc::channel(INPUT_PLACES);

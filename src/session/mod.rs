@@ -4,6 +4,7 @@
 //! from outside it is told by [`Hub`] calls and answers with [`SessionEvent`]s.
 
 mod actor;
+mod logins;
 mod mailbox;
 mod state;
 

@@ -4,8 +4,8 @@
 //! make the host wait). Whoever advances the connection enters the next [`Stage`]; the task that waits for the
 //! connection reports stages and questions to its [`Progress`] and names the current stage when the time is used up.
 //!
-//! It carries the [`Pass`] of the connection under way, since a pass is given back when a person is asked: others may log
-//! in while somebody thinks.
+//! It carries the turns of the connection under way (its [`Pass`], and the one behind a jump host), since they are given
+//! back when a person is asked: others may log in while somebody thinks.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::jump;
 use super::pace::Gate;
 use super::turns::Pass;
 use super::{ConnectError, Stage};
@@ -79,7 +80,15 @@ pub(super) struct Clock {
     limit: Duration,
     state: Mutex<State>,
     changed: Notify,
-    pass: Mutex<Option<Pass>>,
+    turns: Mutex<Turns>,
+}
+
+/// What a connection under way keeps from others.
+#[derive(Debug, Default)]
+struct Turns {
+    pass: Option<Pass>,
+    /// The right to log in behind a jump host.
+    behind: Option<jump::Turn>,
 }
 
 #[derive(Debug)]
@@ -122,7 +131,7 @@ impl Clock {
             stage: Stage::Resolve,
             phases: Phases::default(),
         };
-        Clock { limit, state: Mutex::new(state), changed: Notify::new(), pass: Mutex::default() }
+        Clock { limit, state: Mutex::new(state), changed: Notify::new(), turns: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,32 +191,39 @@ impl Clock {
 
     /// Stands still while the connection is not under way; the user is told why.
     pub(super) fn wait(&self, wait: Wait) -> Hold<'_> {
+        let mut before = None;
         self.change(|state| {
             state.holds += 1;
-            state.waiting = Some(wait);
+            before = state.waiting.replace(wait);
         });
-        Hold { clock: self, why: Why::Waiting }
+        Hold { clock: self, why: Why::Waiting(before) }
     }
 
     /// Takes over the turns of the connection under way.
     pub(super) fn carry(&self, pass: Pass) {
-        *self.pass() = Some(pass);
+        self.turns().pass = Some(pass);
+    }
+
+    /// Takes over its turn behind a jump host as well.
+    pub(super) fn carry_behind(&self, turn: jump::Turn) {
+        self.turns().behind = Some(turn);
     }
 
     /// Of the turns that are carried only those for these gates are still needed.
     pub(super) fn narrow(&self, gates: &[Gate]) {
-        if let Some(pass) = &mut *self.pass() {
+        if let Some(pass) = &mut self.turns().pass {
             pass.narrow(gates);
         }
     }
 
-    /// Gives the turns up, unless they were given back while a person was asked.
+    /// Gives the turn behind a jump host back, and the pass to the caller, unless that was given back while a person was
+    /// asked.
     pub(super) fn put_down(&self) -> Option<Pass> {
-        self.pass().take()
+        std::mem::take(&mut *self.turns()).pass
     }
 
-    fn pass(&self) -> MutexGuard<'_, Option<Pass>> {
-        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work` inside the budget; when that is used up the error names the stage which was current.
@@ -292,20 +308,22 @@ pub(super) struct Hold<'a> {
 }
 
 /// Why it stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Why {
     Asking,
-    Waiting,
+    /// For something; and what it waited for before, which it waits for again afterwards.
+    Waiting(Option<Wait>),
     Other,
 }
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
+        let why = std::mem::replace(&mut self.why, Why::Other);
         self.clock.change(|state| {
             state.holds -= 1;
-            match self.why {
+            match why {
                 Why::Asking => state.asking -= 1,
-                Why::Waiting => state.waiting = None,
+                Why::Waiting(before) => state.waiting = before,
                 Why::Other => {}
             }
         });

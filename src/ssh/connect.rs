@@ -5,6 +5,7 @@
 //! [`Road`] to the host decides when it is tried again. What the host said after its identification is final.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::channel::Hub;
 use super::client::{Client, ClientError, describe};
@@ -16,10 +17,10 @@ use super::link::Link;
 use super::login::Login;
 use super::road::{Next, Road};
 use super::rotation::{self, Rotation};
-use super::route::{self, Routed};
+use super::route;
 use super::stream::{Control, Guard, Guarded};
 use super::turns::Manner;
-use super::{ConnectError, Stage, Target};
+use super::{ConnectError, Route, Stage, Target};
 
 /// Why a connection did not become a link.
 #[derive(Debug)]
@@ -58,6 +59,9 @@ impl std::fmt::Debug for Parked {
     }
 }
 
+/// How long a server may take to answer the first question after the login; one that answers none costs no more.
+const SETTLES: Duration = Duration::from_secs(1);
+
 /// Connections of one host that may be closed behind questions, before something is plainly wrong.
 const PARKINGS: u32 = 20;
 
@@ -94,7 +98,7 @@ async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback
     let Road { shared, target, clock, .. } = road;
     let known = shared.keys.algorithms_for(target);
     let config = shared.tuning.config(target, known).map_err(Setback::Final)?;
-    let Routed { stream, turn: _turn } = route::open(road).await.map_err(Setback::Final)?;
+    let stream = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let guard = Guard(Arc::clone(&control));
     let hub = Hub::new(Arc::clone(&control));
@@ -113,6 +117,9 @@ async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback
     rotation::begun(&session, &handle);
     clock.enter(Stage::Login);
     login.run(&mut handle, &control).await?;
+    if matches!(target.route, Route::Jump(_)) {
+        settled(&handle).await;
+    }
     control.establish(shared.tuning.patience(target));
     let left = Mutex::new(Some(clock.left()));
     Ok(Link {
@@ -124,6 +131,13 @@ async fn attempt(road: &Road<'_>, login: &mut Login<'_>) -> Result<Link, Setback
         limit: clock.limit(),
         left,
     })
+}
+
+/// Waits until the server has left the login behind as well. sshd counts a connection as unauthenticated for a moment
+/// after it has let us in, and with eight at a time and no lesson learned behind a jump host that moment is enough for
+/// its `MaxStartups`. Its answer to anything comes from beyond that moment.
+async fn settled(handle: &russh::client::Handle<Client>) {
+    let _ = tokio::time::timeout(SETTLES, handle.send_ping()).await;
 }
 
 /// Sorts the end of a connection that did not come to a login.

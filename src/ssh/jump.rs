@@ -4,7 +4,8 @@
 //! by its own route), but a fleet must not meet it as a fleet. So its connections are kept in a [`Pool`]: each carries
 //! [`HOSTS_PER_LINK`] hosts, there are at most [`LINKS`], and they log in one after another, when the ones before are
 //! full. [`LOGINS_BEHIND`] hosts at a time log in behind one jump host; the others wait for their turn, and neither
-//! that nor the wait for the jump host itself is their time.
+//! that nor the wait for the jump host itself is their time. A host to which the jump host finds no way keeps its turn
+//! for [`SLOW`] only: hosts that are down would otherwise make those wait that are up.
 //!
 //! A connection to a jump host is opened by those who wait for it: if all of them go away, so does the attempt. If it
 //! fails, everyone who had asked by then gets the one answer; whoever asks later makes it try again. A connection that
@@ -14,6 +15,7 @@
 //! A host is joined to its channel by a task of its own (see [`super::pump`]): an open that was asked for cannot be taken
 //! back, so somebody must be there to close the channel if it comes when nobody wants it any more.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use crate::ask::BoxFuture;
 use crate::escape;
 
 /// Hosts behind one connection to a jump host, unless there are [`LINKS`] connections already.
-const HOSTS_PER_LINK: usize = 64;
+pub const HOSTS_PER_LINK: usize = 64;
 
 /// Connections to one jump host.
 const LINKS: usize = 8;
@@ -51,6 +53,9 @@ const POLITE: Duration = Duration::from_secs(1);
 /// How long a jump host that gave no channel in time may take to answer anything at all.
 const DOUBT: Duration = Duration::from_secs(3);
 
+/// How long a host that waits for its channel keeps others from logging in.
+const SLOW: Duration = Duration::from_secs(2);
+
 /// How often a connection may die under a host that asks for a channel before that is the answer.
 const TRIES: u32 = 3;
 
@@ -60,14 +65,19 @@ pub(super) type Turn = OwnedSemaphorePermit;
 /// The jump hosts of a run.
 #[derive(Default)]
 pub(super) struct Jumps {
-    /// One for each jump host that was ever needed; there are as many as the configuration names.
-    pools: Mutex<Vec<Arc<Pool>>>,
+    /// One for each jump host that was ever needed, by where it is and as whom; there are as many as the configuration
+    /// names.
+    pools: Mutex<HashMap<Place, Vec<Arc<Pool>>>>,
 }
+
+/// Address, port and user.
+type Place = (String, u16, String);
 
 impl Jumps {
     /// The connections to `via`, however many hosts name it and by whatever name.
     fn pool(&self, via: &Arc<Target>) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let pools = pools.entry((via.address.clone(), via.port, via.user.clone())).or_default();
         match pools.iter().find(|pool| same(&pool.via, via)) {
             Some(pool) => Arc::clone(pool),
             None => {
@@ -81,8 +91,7 @@ impl Jumps {
 
 /// Whether two targets are one jump host: all that a connection depends on is the same, the name that the user wrote apart.
 fn same(a: &Arc<Target>, b: &Arc<Target>) -> bool {
-    let near = |a: &Target, b: &Target| (&a.address, a.port, &a.user) == (&b.address, b.port, &b.user);
-    Arc::ptr_eq(a, b) || (near(a, b) && **a == Target { host: a.host.clone(), ..(**b).clone() })
+    Arc::ptr_eq(a, b) || **a == Target { host: a.host.clone(), ..(**b).clone() }
 }
 
 /// A stream to `target` through `via`, and the right to log in on it.
@@ -96,23 +105,16 @@ pub(super) async fn stream(
     let unreachable = |why: String| ConnectError::Unreachable { stage: Stage::Jump, why };
     let pool = shared.jumps.pool(via);
     let since = pool.state().failures;
-    let turn = match Arc::clone(&pool.turns).try_acquire_owned() {
-        Ok(turn) => turn,
-        Err(_) => {
-            let _wait = clock.wait(Wait::Turn);
-            let turn = pool.attend(Arc::clone(&pool.turns).acquire_owned(), clock).await;
-            turn.expect("the semaphore is never closed")
-        }
-    };
     let mut tries = 0;
     loop {
+        let turn = pool.turn(clock).await;
         let seat = pool
             .seat(shared, since, clock)
             .await
             .map_err(|error| unreachable(format!("{}: {error}", via.host)))?;
         let link = Arc::clone(&seat.link);
-        match through(seat, target).await {
-            Ok(tunnel) => return Ok((tunnel, turn)),
+        match pool.by_turns(through(seat, target), turn, clock).await {
+            Ok(opened) => return Ok(opened),
             Err(why) => {
                 tries += 1;
                 if !link.link.is_closed() || tries == TRIES {
@@ -178,6 +180,32 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the right to log in behind this jump host.
+    async fn turn(&self, clock: &Clock) -> Turn {
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+            return turn;
+        }
+        let _wait = clock.wait(Wait::Turn);
+        let turn = self.attend(Arc::clone(&self.turns).acquire_owned(), clock).await;
+        turn.expect("the semaphore is never closed")
+    }
+
+    /// Waits for a channel, and gives it with a turn: that which was there before, unless it was slow to come.
+    async fn by_turns(
+        &self,
+        opening: impl Future<Output = Result<Tunnel, String>>,
+        turn: Turn,
+        clock: &Clock,
+    ) -> Result<(Tunnel, Turn), String> {
+        let mut opening = std::pin::pin!(opening);
+        if let Ok(opened) = timeout(SLOW, &mut opening).await {
+            return Ok((opened?, turn));
+        }
+        drop(turn);
+        let tunnel = opening.await?;
+        Ok((tunnel, self.turn(clock).await))
     }
 
     /// A place on a connection; opens one where needed. Fails with an attempt that ended after the first `since`.

@@ -62,6 +62,7 @@ pub use dial::{Dial, Hop, Tcp, TcpBy};
 pub use environment::UserEnvironment;
 pub use error::ConnectError;
 pub use hostkey::{HostKeys, Verdict, Voucher};
+pub use jump::HOSTS_PER_LINK;
 pub use known_hosts::KnownHosts;
 pub use link::{Link, Opened, Pulse, StartError};
 pub use lookup::{Directory, Lookups};

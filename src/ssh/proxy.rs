@@ -4,6 +4,9 @@
 //! end the connections of a run. What it says on standard error never reaches the terminal; its last lines stand in the
 //! sentence when the command ends, the rest in the log. A task waits for the process, so that it is reaped whatever
 //! happens, and hangs it up (SIGHUP to the group, then SIGKILL) when the stream is let go.
+//!
+//! A command that has ended takes nothing more, but what it said is still to be read, and how it ended to be told: what
+//! is written to it meanwhile goes nowhere, for [`GRACE`], in place of an error that would come first.
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -18,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{ConnectError, Stage};
@@ -46,6 +49,8 @@ pub(super) struct Proxied {
     /// Whether anything has come from it.
     heard: bool,
     patience: Option<Pin<Box<Sleep>>>,
+    /// Since when it takes nothing more.
+    deaf: Option<Instant>,
     _leash: DropGuard,
 }
 
@@ -76,7 +81,7 @@ fn start_with(shell: OsString, command: &str) -> Result<Proxied, ConnectError> {
     let (tell, ended) = oneshot::channel();
     tokio::spawn(attend(child, stderr, tell, leash.clone()));
     let (stdin, ended) = (Some(stdin), Some(ended));
-    Ok(Proxied { stdin, stdout, ended, heard: false, patience: None, _leash: leash.drop_guard() })
+    Ok(Proxied { stdin, stdout, ended, heard: false, patience: None, deaf: None, _leash: leash.drop_guard() })
 }
 
 /// Waits for the command's end, or ends it when it is let go.
@@ -86,13 +91,7 @@ async fn attend(
     tell: oneshot::Sender<String>,
     leash: CancellationToken,
 ) {
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let signal = |signal: Signal| {
-        // Not reaped yet, so the number still names our group.
-        if let Some(group) = group {
-            let _ = kill_process_group(group, signal);
-        }
-    };
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let mut tail = Vec::new();
     let status = {
         let mut listening = std::pin::pin!(listen(stderr, &mut tail));
@@ -102,21 +101,41 @@ async fn attend(
                 status = child.wait() => break status,
                 () = &mut listening, if !heard_out => heard_out = true,
                 () = leash.cancelled() => {
-                    signal(Signal::HUP);
+                    group.signal(Signal::HUP);
                     if timeout(GRACE, child.wait()).await.is_err() {
-                        signal(Signal::KILL);
+                        group.signal(Signal::KILL);
                         let _ = child.wait().await;
                     }
+                    group.0 = None;
                     return;
                 }
             }
         };
+        group.0 = None;
         if !heard_out {
             let _ = timeout(LAST_WORDS, &mut listening).await;
         }
         status
     };
     let _ = tell.send(sentence(status, &tail));
+}
+
+/// The processes of a command that is not reaped yet, so that the number still names them. Dropped, it ends them: the
+/// program leaves before the command has ended.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::HUP);
+    }
 }
 
 /// Reads standard error to its end and keeps the last of it.
@@ -189,6 +208,9 @@ impl AsyncWrite for Proxied {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         match ready!(Pin::new(stdin).poll_write(cx, buf)) {
+            Err(_) if me.deaf.get_or_insert_with(Instant::now).elapsed() < GRACE => {
+                Poll::Ready(Ok(buf.len()))
+            }
             Err(error) => Poll::Ready(Err(ready!(me.poll_end(cx)).unwrap_or(error))),
             written => Poll::Ready(written),
         }
@@ -224,6 +246,52 @@ mod tests {
         stream.shutdown().await.unwrap();
         let error = stream.read_u8().await.unwrap_err();
         assert_eq!(error.to_string(), "the proxy command ended: exit status 0");
+    }
+
+    #[tokio::test]
+    async fn what_a_command_said_is_read_though_it_hears_nothing_any_more() {
+        let mut stream = sh("sh -c 'echo $$; echo last words'");
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            line.push(stream.read_u8().await.unwrap());
+        }
+        let id = String::from_utf8(line).unwrap();
+        let reaped = async {
+            while std::path::Path::new(&format!("/proc/{}", id.trim())).exists() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), reaped).await.expect("it ends");
+        stream.write_all(b"hello?").await.unwrap();
+        let mut words = [0; 11];
+        stream.read_exact(&mut words).await.unwrap();
+        assert_eq!(&words, b"last words\n");
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "the proxy command ended: exit status 0");
+    }
+
+    #[test]
+    fn the_end_of_the_program_hangs_up_the_command_and_its_children() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (stream, child) = runtime.block_on(async {
+            let mut stream = sh("sh -c 'sleep 1000 & echo $!; wait'");
+            let mut line = Vec::new();
+            while line.last() != Some(&b'\n') {
+                line.push(stream.read_u8().await.unwrap());
+            }
+            (stream, String::from_utf8(line).unwrap().trim().to_owned())
+        });
+        drop(runtime);
+        drop(stream);
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
+        };
+        let begun = std::time::Instant::now();
+        while lives() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the child lives on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[tokio::test]

@@ -1,37 +1,32 @@
 //! How the stream to a host is had, by its [`Route`]: dialled, through a jump host, or from a command.
 
-use super::jump::{self, Turn};
+use super::jump;
 use super::pump::Draining;
 use super::road::{Road, Stages};
 use super::stream::Stream;
 use super::{ConnectError, Route, Stage, proxy};
 
-/// A stream to a host, on which its identification comes next.
-pub(super) struct Routed {
-    pub(super) stream: Stream,
-    /// The right to log in behind a jump host: kept until the login is over.
-    pub(super) turn: Option<Turn>,
-}
-
-/// Opens the stream. The clock is left at the stage that waits for the host's identification: with a command that is
+/// Opens a stream, on which the host's identification comes next. Behind a jump host the clock carries from now on the
+/// right to log in there. The clock is left at the stage that waits for the host's identification: with a command that is
 /// [`Stage::Proxy`], since what a silent command does is not known.
-pub(super) async fn open(road: &Road<'_>) -> Result<Routed, ConnectError> {
+pub(super) async fn open(road: &Road<'_>) -> Result<Stream, ConnectError> {
     let Road { shared, target, clock, hop, .. } = road;
     match &target.route {
         Route::Direct => {
             let stream = shared.dial.dial(hop, &Stages::new(clock)).await?;
             clock.enter(Stage::Banner);
-            Ok(Routed { stream: Box::new(Draining::new(stream)), turn: None })
+            Ok(Box::new(Draining::new(stream)))
         }
         Route::Jump(via) => {
             let (tunnel, turn) = jump::stream(shared, via, target, clock).await?;
             clock.enter(Stage::Banner);
-            Ok(Routed { stream: Box::new(tunnel), turn: Some(turn) })
+            clock.carry_behind(turn);
+            Ok(Box::new(tunnel))
         }
         Route::Command(command) => {
             clock.enter(Stage::Proxy);
             let stream = proxy::start(command)?;
-            Ok(Routed { stream: Box::new(Draining::new(Box::new(stream))), turn: None })
+            Ok(Box::new(Draining::new(Box::new(stream))))
         }
     }
 }

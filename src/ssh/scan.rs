@@ -20,7 +20,7 @@ use super::connector::{Connector, Shared};
 use super::hostkey::Presented;
 use super::known_hosts::{HostCertificate, fingerprint};
 use super::road::{Next, Road};
-use super::route::{self, Routed};
+use super::route;
 use super::stream::{Control, Guard, Guarded};
 use super::{ConnectError, Stage, Target};
 use crate::escape;
@@ -214,7 +214,7 @@ async fn ask(
 
 async fn attempt(road: &Road<'_>, types: &Types) -> Result<Answer, Setback> {
     let Road { shared, target, clock, .. } = road;
-    let Routed { stream, turn: _turn } = route::open(road).await.map_err(Setback::Final)?;
+    let stream = route::open(road).await.map_err(Setback::Final)?;
     let control = Control::new(Arc::clone(clock));
     let _guard = Guard(Arc::clone(&control));
     let seen: Arc<Seen> = Arc::default();

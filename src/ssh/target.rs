@@ -66,6 +66,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// File descriptors that the way to this host takes at most: a socket, and another while its name is resolved; or
+    /// the pipes of a command and what tells of its end. Behind a jump host there are none but those of that.
+    pub fn descriptors(&self) -> u64 {
+        match self.route {
+            Route::Direct => 2,
+            Route::Jump(_) => 0,
+            Route::Command(_) => 4,
+        }
+    }
+
     /// A host at an address, reached directly, about which no configuration says anything: it is checked against no
     /// file and offered no key.
     pub fn bare(host: Host, address: &str, port: u16, user: &str) -> Target {

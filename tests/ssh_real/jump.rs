@@ -338,3 +338,91 @@ async fn a_connect_that_is_given_up_leaves_neither_task_nor_channel() {
     until_closed(accepted.unwrap().0).await;
     wait_until("all tasks have ended", || tasks() == before).await;
 }
+
+/// An address at which nobody answers, not even with a refusal, as long as what is given lives.
+async fn black_hole() -> (socket2::Socket, Vec<TcpStream>, u16) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut filling = Vec::new();
+    // Once the queue of those who were not accepted is full, the system answers nobody.
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(address)).await
+    {
+        filling.push(stream.unwrap());
+        assert!(filling.len() < 100, "the queue has no end");
+    }
+    (socket, filling, address.port())
+}
+
+#[tokio::test]
+async fn hosts_to_which_there_is_no_way_do_not_keep_the_others_from_theirs() {
+    let (bastion, web) = (Sshd::builder().start(), Sshd::builder().start());
+    let (_hole, _filling, port) = black_hole().await;
+    let connector = connector();
+    let via = named("bastion", &bastion);
+    let down = Target { port, connect_timeout: 10 * DEADLINE, ..named("down", &web) };
+    let down = behind(&via, down);
+    let tasks: Vec<_> = (0..24)
+        .map(|_| {
+            let (connector, target) = (connector.clone(), down.clone());
+            tokio::spawn(async move { connector.connect(&target, &()).await })
+        })
+        .collect();
+    // They are in line before it.
+    tokio::task::yield_now().await;
+    let up = behind(&via, named("web", &web));
+    let link = tokio::time::timeout(DEADLINE, connector.connect(&up, &())).await;
+    let link = link.expect("it does not wait for those that are down").unwrap();
+    assert_eq!(run(&link, "echo here").await.stdout, b"here\n");
+    for task in tasks {
+        assert!(!task.is_finished());
+        task.abort();
+    }
+}
+
+/// Somebody who is asked and thinks.
+#[derive(Default)]
+struct Thinking(std::sync::atomic::AtomicUsize);
+
+impl omnes::ask::Ask for Thinking {
+    fn ask(&self, _: Question) -> omnes::ask::BoxFuture<'_, Answer> {
+        Box::pin(std::future::pending())
+    }
+}
+
+impl omnes::ssh::Progress for Thinking {
+    fn stage(&self, _: omnes::ssh::Stage) {}
+    fn asking(&self, asking: bool) {
+        if asking {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_an_answer_keeps_no_turn_behind_a_jump_host() {
+    let (bastion, web) = (Sshd::builder().start(), Sshd::builder().start());
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connector = connector_with(Arc::new(Thinking::default()), Arc::new(Keys::default()));
+    let (via, asked) = (named("bastion", &bastion), Arc::new(Thinking::default()));
+    let asks = behind(&via, Target { policy: HostKeyPolicy::Ask, ..named("web", &web) });
+    let port = mute.local_addr().unwrap().port();
+    let silent = Target { port, connect_timeout: 10 * DEADLINE, ..named("mute", &web) };
+    let silent = behind(&via, silent);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (connector, target, asked) = (connector.clone(), asks.clone(), asked.clone());
+        tasks.spawn(async move { connector.connect(&target, &*asked).await });
+    }
+    wait_until("four hosts ask", || asked.0.load(std::sync::atomic::Ordering::SeqCst) == 4).await;
+    for _ in 0..8 {
+        let (connector, target) = (connector.clone(), silent.clone());
+        tasks.spawn(async move { connector.connect(&target, &()).await });
+    }
+    let mut reached = Vec::new();
+    while reached.len() < 8 {
+        let accepted = tokio::time::timeout(DEADLINE, mute.accept()).await;
+        reached.push(accepted.expect("eight log in at once beside those who ask").unwrap());
+    }
+}
