@@ -10,7 +10,10 @@ use omnes::hosts::Host;
 use omnes::pane::{HistoryLimit, Pane};
 use omnes::session::{Hub, SessionEvent, SessionId};
 use omnes::size::Size;
-use omnes::ssh::{Connector, KnownHosts, Target, Tcp};
+use omnes::ssh::{
+    ConfigSource, Connector, HostKeyPolicy, KnownHosts, Overrides, Request, Resolver, SshConfig, Target, Tcp,
+    UserEnvironment,
+};
 
 use crate::measure;
 
@@ -52,10 +55,9 @@ async fn hold(dir: &Path, with_panes: Panes) -> Vec<f64> {
     for (n, target) in targets.into_iter().enumerate() {
         hub.open(SessionId(n as u32), Ok(target), Size::DEFAULT);
     }
-    let mut panes: Vec<Option<Pane>> = (0..count).map(|_| None).collect();
-    if with_panes == Panes::Fed {
-        panes.fill_with(|| Some(Pane::new(Size::DEFAULT, HistoryLimit::default())));
-    }
+    // Without panes no room for them either: it would be counted as the sessions'.
+    let fed = if with_panes == Panes::Fed { count } else { 0 };
+    let mut panes: Vec<Pane> = (0..fed).map(|_| Pane::new(Size::DEFAULT, HistoryLimit::default())).collect();
     let mut ready = 0;
     while ready < count {
         for (id, event) in listener.next(1 << 20).await {
@@ -94,26 +96,30 @@ async fn hold(dir: &Path, with_panes: Panes) -> Vec<f64> {
     told
 }
 
-fn feed(panes: &mut [Option<Pane>], id: SessionId, bytes: &[u8]) {
-    if let Some(pane) = &mut panes[id.0 as usize] {
+fn feed(panes: &mut [Pane], id: SessionId, bytes: &[u8]) {
+    if let Some(pane) = panes.get_mut(id.0 as usize) {
         pane.feed(Duration::ZERO, bytes);
     }
 }
 
+/// The hosts as their names and the ssh_config of 200 blocks make them.
 fn targets(dir: &Path) -> Vec<Target> {
-    let hosts = std::fs::read_to_string(dir.join("hosts")).expect("the hosts");
-    hosts
-        .lines()
-        .map(|line| {
-            let port = line.rsplit_once(':').expect("a port").1.parse().expect("a number");
-            Target {
-                identities: vec![dir.join("key")],
-                identities_configured: true,
-                identities_only: true,
-                user_known_hosts: vec![dir.join("known_hosts")],
-                connect_timeout: Duration::from_secs(60),
-                ..Target::bare(Host::new(None, "127.0.0.1", Some(port)), "127.0.0.1", port, "demo")
-            }
-        })
-        .collect()
+    let named = std::fs::read_to_string(dir.join("named")).expect("the hosts");
+    let environment = UserEnvironment::of_process();
+    let at = |name: &str| dir.join(name);
+    let config = SshConfig::load(&ConfigSource::File(at("config")), &environment).expect("a configuration");
+    let options = [
+        format!("UserKnownHostsFile={}", at("known_hosts").display()),
+        "IdentitiesOnly=yes".to_owned(),
+        "ConnectTimeout=60".to_owned(),
+    ];
+    let overrides = Overrides::new(None, None, vec![at("key").display().to_string()], &options);
+    let overrides = overrides.expect("good options");
+    let resolver = Resolver::new(config, overrides, environment, HostKeyPolicy::Strict);
+    let target = |line: &str| {
+        let (name, port) = line.rsplit_once(':').expect("a port");
+        let host = Host::new(None, name, Some(port.parse().expect("a number")));
+        resolver.resolve(&Request::new(host)).expect("a host that can be reached").target
+    };
+    named.lines().map(target).collect()
 }

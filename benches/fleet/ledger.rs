@@ -45,8 +45,9 @@ pub(crate) fn measure() {
 }
 
 fn run(dir: &Path, hosts: &str) -> (Cost, String, std::process::ExitStatus) {
-    let options = ["--output", "json", "--connect-timeout", TIMEOUT, "--command-timeout", TIMEOUT];
-    measure::omnes_run(dir, hosts, &options)
+    let timeouts = ["--connect-timeout", TIMEOUT, "--command-timeout", TIMEOUT];
+    let words = [&["--output", "json"][..], &timeouts, &["--", "true"]].concat();
+    measure::omnes(dir, measure::SIMPLE, "run", (hosts, &words))
 }
 
 /// Every host has one outcome, and it is that of its fault.

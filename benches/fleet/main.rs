@@ -2,8 +2,10 @@
 //!
 //! `cargo bench --bench fleet` starts a fleet of scripted hosts in one process, and measures in turn, several rounds each:
 //!
-//! - `run`: `omnes run HOSTS -- true` (the built binary, known_hosts of 5,000 plain lines) beside a bare russh client
-//!   with the same algorithms and fan-out: wall time, CPU per host, peak memory;
+//! - `run`: `omnes run HOSTS -- true` (the built binary) beside a bare russh client with the same algorithms and fan-out:
+//!   wall time, CPU per host, peak memory; without an ssh_config, with one of 200 `Host` blocks, with 5,000 lines of
+//!   known_hosts plain and hashed, with a key's file and with `ssh-agent`;
+//! - `ping`: what `omnes ping --output json` says of the phases of a connect, with plain and with hashed names;
 //! - `held`: 1,000 open shells: one byte to all until all have echoed it, and the memory of a session after that, through
 //!   session and mailbox, without and with panes, beside the bare client;
 //! - `ledger`: `omnes run` on 1,000 hosts of which 220 are broken in ten ways: that each is reported once and as what
@@ -12,10 +14,14 @@
 //! Every role is this program started again with `OMNES_BENCH_ROLE`, so that no measurement shares a process with
 //! another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
 
+mod agent;
 mod bare;
 mod held;
 mod ledger;
 mod measure;
+mod papers;
+mod ping;
+mod run;
 mod server;
 
 use std::net::SocketAddr;
@@ -23,7 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use held::Panes;
-use measure::{Cost, median};
+use measure::median;
 use server::Server;
 
 /// Hosts worked on at once, in both clients.
@@ -66,12 +72,10 @@ fn measure_all() {
     let sizes: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1000, 5000] } else { sizes };
     if wanted("run") {
-        println!("run `true`, fan-out {FAN_OUT}, known_hosts of 5,000 plain lines, {ROUNDS} rounds, medians");
-        println!(
-            "{:>6} {:>7} {:>9} {:>9} {:>12} {:>9}",
-            "hosts", "client", "wall s", "hosts/s", "CPU ms/host", "peak MiB"
-        );
-        sizes.iter().for_each(|hosts| run(*hosts));
+        run::measure(&sizes);
+    }
+    if wanted("ping") {
+        ping::measure(1000);
     }
     if wanted("held") {
         held(1000);
@@ -79,28 +83,6 @@ fn measure_all() {
     if wanted("ledger") {
         ledger::measure();
     }
-}
-
-fn run(hosts: usize) {
-    let server = Server::start(hosts);
-    let (mut floor, mut omnes) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        floor.push(measure::role("floor-run", server.dir()).0);
-        let (cost, said, status) = measure::omnes_run(server.dir(), "hosts", &["-f", &FAN_OUT.to_string()]);
-        assert!(status.success(), "every host answers omnes ({status}); it said: {said}");
-        omnes.push(cost);
-    }
-    for (client, costs) in [("floor", &floor), ("omnes", &omnes)] {
-        let wall = median(costs.iter().map(|cost| cost.wall));
-        println!(
-            "{hosts:>6} {client:>7} {wall:>9.2} {:>9.0} {:>12.2} {:>9.0}",
-            hosts as f64 / wall,
-            median(costs.iter().map(|cost| cost.cpu)) / hosts as f64 * 1e3,
-            median(costs.iter().map(|cost| cost.peak_kib as f64)) / 1024.0,
-        );
-    }
-    let ratio = |of: fn(&Cost) -> f64| median(omnes.iter().map(of)) / median(floor.iter().map(of));
-    println!("{hosts:>6}   ratio: wall {:.2}, CPU {:.2}", ratio(|cost| cost.wall), ratio(|cost| cost.cpu));
 }
 
 fn held(hosts: usize) {

@@ -1,9 +1,10 @@
 //! Starting a client as a process of its own, and what it cost.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub(crate) struct Cost {
     pub(crate) cpu: f64,
     /// The most memory it had at once.
     pub(crate) peak_kib: u64,
+    /// The part of the CPU time that the busiest thread had; says how far work spreads, however busy the machine is.
+    pub(crate) busiest: f64,
 }
 
 /// This program in another role; what it cost, and the numbers it told.
@@ -34,21 +37,42 @@ pub(crate) fn tell(numbers: &[f64]) {
     numbers.iter().for_each(|n| println!("{n}"));
 }
 
-/// `omnes run` of `true` on the hosts of a file in `dir`, as a user would type it; what it cost and printed.
-pub(crate) fn omnes_run(dir: &Path, hosts: &str, options: &[&str]) -> (Cost, String, ExitStatus) {
+/// How the host's key is looked for, and how the login is had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way<'a> {
+    /// The file of known_hosts, in the directory of the fleet.
+    pub(crate) known_hosts: &'a str,
+    /// The ssh_config, there too; `none` for none.
+    pub(crate) config: &'a str,
+    /// The socket of an agent that holds the key; else the key's file is named.
+    pub(crate) agent: Option<&'a Path>,
+}
+
+/// Without a configuration, plain known_hosts, the key's file.
+pub(crate) const SIMPLE: Way<'static> = Way { known_hosts: "known_hosts", config: "none", agent: None };
+
+/// `omnes SUBCOMMAND` on the hosts of a file in `dir`, as a user would type it; what it cost and printed.
+pub(crate) fn omnes(
+    dir: &Path,
+    way: Way<'_>,
+    subcommand: &str,
+    (hosts, words): (&str, &[&str]),
+) -> (Cost, String, ExitStatus) {
     let at = |name: &str| dir.join(name).display().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_omnes"));
     command
         .env_clear()
         .env("HOME", dir)
-        .args(["run", "--hosts-from", &at(hosts), "-i", &at("key")])
-        .args(["-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
-        .args(["-o", "IdentitiesOnly=yes", "-F", "none"])
-        .args(options)
-        .args(["--", "true"])
+        .args([subcommand, "--hosts-from", &at(hosts)])
+        .args(["-o", &format!("UserKnownHostsFile={}", at(way.known_hosts))])
+        .args(["-F", &if way.config == "none" { "none".to_owned() } else { at(way.config) }])
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    measured(&mut command)
+    match way.agent {
+        Some(socket) => command.env("SSH_AUTH_SOCK", socket),
+        None => command.args(["-i", &at("key"), "-o", "IdentitiesOnly=yes"]),
+    };
+    measured(command.args(words))
 }
 
 /// The middle of the numbers.
@@ -63,17 +87,17 @@ fn measured(command: &mut Command) -> (Cost, String, ExitStatus) {
     let start = Instant::now();
     let mut child = command.stdin(Stdio::null()).spawn().expect("the client starts");
     let pid = child.id();
-    let (ended, peak) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (output, wall, cpu) = thread::scope(|scope| {
-        scope.spawn(|| watch_memory(pid, &ended, &peak));
+    let ended = AtomicBool::new(false);
+    let (output, wall, cpu, (peak_kib, busiest)) = thread::scope(|scope| {
+        let watch = scope.spawn(|| watch(pid, &ended));
         let output = read_all(&mut child);
         wait_without_reaping(pid);
         let wall = start.elapsed().as_secs_f64();
         ended.store(true, Ordering::Relaxed);
-        (output, wall, cpu_seconds(pid))
+        (output, wall, cpu_seconds(pid), watch.join().expect("no panic"))
     });
     let status = child.wait().expect("a status");
-    (Cost { wall, cpu, peak_kib: peak.into_inner() }, output, status)
+    (Cost { wall, cpu, peak_kib, busiest }, output, status)
 }
 
 fn read_all(child: &mut Child) -> String {
@@ -98,11 +122,26 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     (fields[0] + fields[1]) / 100.0
 }
 
-fn watch_memory(pid: u32, ended: &AtomicBool, peak: &AtomicU64) {
+/// The peak of memory, and the busiest thread's part of the CPU time, looked at each 10 ms.
+fn watch(pid: u32, ended: &AtomicBool) -> (u64, f64) {
+    let (mut peak, mut threads) = (0, BTreeMap::new());
     while !ended.load(Ordering::Relaxed) {
-        peak.fetch_max(status_kib(pid, "VmHWM:"), Ordering::Relaxed);
+        peak = peak.max(status_kib(pid, "VmHWM:"));
+        threads.extend(thread_times(pid));
         thread::sleep(Duration::from_millis(10));
     }
+    let busiest = threads.values().copied().max().unwrap_or(0) as f64;
+    (peak, busiest / threads.values().sum::<u64>().max(1) as f64)
+}
+
+/// Nanoseconds on a CPU of each thread that lives (`/proc/PID/task/TID/schedstat`).
+fn thread_times(pid: u32) -> Vec<(String, u64)> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let time = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        Some((task.file_name().to_string_lossy().into_owned(), text.split(' ').next()?.parse().ok()?))
+    };
+    tasks.filter_map(Result::ok).filter_map(time).collect()
 }
 
 /// A line of `/proc/PID/status` in KiB; 0 where the process has ended.

@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use omnes::demo::{Faults, Fleet, FleetConfig, LEDGER, Transport};
 
-/// Lines in the known_hosts file, whatever the number of hosts.
-const KNOWN_HOSTS_LINES: usize = 5000;
+use crate::papers;
 
 /// A running fleet; it ends with this value.
 pub(crate) struct Server {
@@ -38,7 +37,7 @@ impl Server {
         Server { child, dir: PathBuf::from(line.trim()) }
     }
 
-    /// Where its `hosts`, `key` and `known_hosts` stand.
+    /// Where the files stand that clients need (`papers`).
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -63,30 +62,11 @@ pub(crate) fn serve() {
         let config = FleetConfig { transport: Transport::Loopback, faults, ..FleetConfig::scripted(hosts) };
         let fleet = Fleet::start(config).await.expect("a fleet");
         let dir = tempfile::tempdir().expect("a directory");
-        describe(&fleet, dir.path());
+        papers::write(&fleet, dir.path());
         println!("{}", dir.path().display());
         std::io::stdout().flush().expect("the bench listens");
         let end = tokio::task::spawn_blocking(|| std::io::stdin().lines().for_each(drop));
         end.await.expect("no panic");
         fleet.stop().await.expect("it stops");
     });
-}
-
-/// Writes what a client needs, under the names by which it connects: `127.0.0.1` and a port.
-fn describe(fleet: &Fleet, dir: &Path) {
-    let known = std::fs::read_to_string(fleet.known_hosts()).expect("its keys");
-    let (mut hosts, mut lines) = (String::new(), String::new());
-    for (name, line) in fleet.names().zip(known.lines()) {
-        let port = fleet.port(name).expect("on loopback");
-        let key = line.split_once(' ').expect("a name and a key").1;
-        hosts.push_str(&format!("demo@127.0.0.1:{port}\n"));
-        lines.push_str(&format!("[127.0.0.1]:{port} {key}\n"));
-    }
-    let one_key = known.lines().next().and_then(|line| line.split_once(' ')).expect("a key").1.to_owned();
-    for n in lines.lines().count()..KNOWN_HOSTS_LINES {
-        lines.push_str(&format!("other{n:04}.example.org {one_key}\n"));
-    }
-    std::fs::write(dir.join("hosts"), hosts).expect("a file");
-    std::fs::write(dir.join("known_hosts"), lines).expect("a file");
-    std::fs::copy(fleet.client_key(), dir.join("key")).expect("the key");
 }
