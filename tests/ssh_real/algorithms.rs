@@ -269,12 +269,16 @@ fn digest(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// With `OMNES_TEST_REKEY=1` also 64 MB, with new keys each 256 kB, and each 5 seconds.
 #[tokio::test]
 async fn new_keys_on_the_way_lose_nothing() {
-    const BYTES: usize = 300_000;
-    let text = text(BYTES);
-    let digest = digest(&text);
-    for (limit, least) in [("1K", 50), ("16K", 10), ("128K", 2)] {
+    let mut cases = vec![(300_000, "1K", 50), (300_000, "16K", 10), (300_000, "128K", 2)];
+    if std::env::var_os("OMNES_TEST_REKEY").is_some() {
+        cases.extend([(64_000_000, "256K", 200), (64_000_000, "1G 5s", 0)]);
+    }
+    for (bytes, limit, least) in cases {
+        let text = text(bytes);
+        let digest = digest(&text);
         let sshd = Sshd::builder().option(&format!("RekeyLimit {limit}")).option("LogLevel DEBUG1").start();
         let file = sshd.dir().join("text");
         std::fs::write(&file, &text).unwrap();
@@ -293,7 +297,7 @@ async fn new_keys_on_the_way_lose_nothing() {
         // Both ways at once in a terminal that changes nothing.
         let mut shell = link.shell("dumb", Size::DEFAULT).await.unwrap();
         let command =
-            format!("PS1=; stty raw -echo; echo read''y; head -c {BYTES} | tee {}.up\n", file.display());
+            format!("PS1=; stty raw -echo; echo read''y; head -c {bytes} | tee {}.up\n", file.display());
         shell.input.write(command.into()).await.unwrap();
         until(&mut shell, "ready").await;
         let writer = async {
