@@ -203,11 +203,21 @@ fn verbose_hosts_say_where_every_value_comes_from() {
         "[clusters.web]\nhosts = [\"web01\"]\ntags = [\"prod\"]\n[hosts.web01]\naddress = \"10.0.0.9\"\n";
     let place = Place::new()
         .with(".config/omnes/clusters.toml", clusters)
-        .with(".ssh/config", "Host web*\n  User deploy\n");
+        .with(".ssh/config", "Host web*\n  User deploy\n  Compression yes\n  IdentityFile /k\n");
     let ran = place.run(&["hosts", "-v", "web", "-p", "2222"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     for part in ["web01", "10.0.0.9", "clusters.toml:5", "deploy", ".ssh/config:2", "2222", "-p", "prod"] {
         assert!(ran.out.contains(part), "no {part}: {}", ran.out);
+    }
+    for (name, value, from) in
+        [("says", "Compression yes", ".ssh/config:3"), ("key file", "/k", ".ssh/config:4")]
+    {
+        let found = ran.out.lines().any(|line| {
+            line.trim_start().starts_with(name)
+                && line.contains(&format!(" {value} "))
+                && line.ends_with(from)
+        });
+        assert!(found, "no {name}: {}", ran.out);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{OwnFault, preferences};
 use crate::escape;
 use crate::hosts::{HostSet, Inventory, Member, Valued};
 use crate::outcome::Exit;
-use crate::ssh::{HostKeyPolicy, Origin, Resolved, Route, UserEnvironment};
+use crate::ssh::{HostKeyPolicy, Origin, Resolved, Route, Saying, UserEnvironment};
 
 /// Prints what was asked for.
 pub(super) fn hosts(args: &HostsArgs) -> anyhow::Result<Exit> {
@@ -148,18 +148,14 @@ fn settled(member: &Member, resolved: &Resolved, line: &mut impl FnMut(&str, &st
     line("unknown keys", policy, &origins.policy.to_string());
     let timeout = format!("{} s", target.connect_timeout.as_secs_f64());
     line("connect timeout", &timeout, &origins.connect_timeout.to_string());
-    let configured = if target.identities_configured { "configured" } else { "default" };
-    for identity in &target.identities {
-        line("key file", &identity.display().to_string(), configured);
+    for (identity, origin) in target.identities.iter().zip(&origins.identities) {
+        line("key file", &identity.display().to_string(), &from(origin, &member.identity));
     }
-    for certificate in &target.certificates {
-        line("certificate", &certificate.display().to_string(), "");
+    for (certificate, origin) in target.certificates.iter().zip(&origins.certificates) {
+        line("certificate", &certificate.display().to_string(), &origin.to_string());
     }
-    if let Some(agent) = &target.forward_agent {
-        line("agent for host", &agent.display().to_string(), "");
-    }
-    for (keyword, origin) in &origins.others {
-        line("says", keyword, &origin.to_string());
+    for Saying { keyword, value, origin } in &origins.others {
+        line("says", &format!("{keyword} {value}"), &origin.to_string());
     }
     for note in &resolved.notes {
         line("note", &note.to_string(), "");

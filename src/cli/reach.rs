@@ -62,8 +62,8 @@ impl Reach {
     pub(super) fn resolve(&self, request: &Request) -> Result<Resolved, ConnectError> {
         let resolved = self.resolver.resolve(request)?;
         if self.purpose == Purpose::Command && resolved.target.session.command.is_some() {
-            let place = resolved.origins.others.iter().find(|(keyword, _)| *keyword == "RemoteCommand");
-            let place = place.map_or_else(String::new, |(_, origin)| format!(" ({origin})"));
+            let place = resolved.origins.others.iter().find(|saying| saying.keyword == "RemoteCommand");
+            let place = place.map_or_else(String::new, |saying| format!(" ({})", saying.origin));
             return Err(ConnectError::Unsupported(format!(
                 "RemoteCommand{place} together with a command of the command line; write -o RemoteCommand=none"
             )));

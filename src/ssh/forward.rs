@@ -8,7 +8,7 @@
 //! forwarding flag), so that keys that are confined to certain hosts (`ssh-add -h`) stay so. An agent that does not know
 //! that message refuses it, which changes nothing for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Target;
 use super::channel::{ChannelEvent, ChannelInput, ChannelOutput};
 
 /// Channels to the agent that one host may have open at once; a further one is refused.
@@ -31,6 +32,12 @@ const CHUNK: usize = 16 * 1024;
 /// How long the agent may take to be there and to be told who asks. Its answers have no limit: a person may have to
 /// touch a key.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The agent that a host is to have. As in ssh there is none where nothing is at its place: the host would be told of a
+/// socket that nobody answers at.
+pub(super) fn lent(target: &Target) -> Option<&Path> {
+    target.forward_agent.as_deref().filter(|socket| socket.exists())
+}
 
 /// What a host may have of the user's agent; one for each connection.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::channel::{Channel, ChannelInput, ChannelOutput, Hub, Mailbox};
 use super::client::{Client, describe};
 use super::clock::{Clock, Phases};
+use super::forward::lent;
 use super::stream::Guard;
 use super::target::Terminal;
 use super::{ConnectError, Stage, Target};
@@ -111,8 +112,8 @@ impl Link {
         if let Some(why) = self.guard.0.lost() {
             return Err(ConnectError::Unreachable { stage: Stage::Channel, why });
         }
-        if let Some(agent) = &self.target.forward_agent {
-            self.hub.lender.offer(agent.clone(), self.handle.agent_session_binding().cloned());
+        if let Some(agent) = lent(&self.target) {
+            self.hub.lender.offer(agent.to_owned(), self.handle.agent_session_binding().cloned());
         }
         let (_, half) = channel.split();
         let (hub, target) = (Arc::clone(&self.hub), Arc::clone(&self.target));
@@ -191,7 +192,7 @@ impl Opened {
 
     /// What comes before a command or shell, in the order of `ssh`: the agent, the terminal, the environment.
     async fn prepare(&self, terminal: Option<(&str, Size)>) -> Result<(), StartError> {
-        if self.target.forward_agent.is_some() {
+        if lent(&self.target).is_some() {
             self.half.agent_forward(false).await.map_err(|_| not_sent())?;
         }
         if let Some((term, size)) = terminal {

@@ -70,7 +70,7 @@ pub use lookup::{Directory, Lookups};
 pub use place::Place;
 pub use resolve::{
     CONNECT_TIMEOUT, LocalMachine, Lookup, MatchExec, Note, Origin, Origins, Outside, Overrides, Request,
-    Resolved, Resolver,
+    Resolved, Resolver, Saying,
 };
 pub use scan::HostKey;
 pub use silence::Silence;

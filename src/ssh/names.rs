@@ -20,6 +20,8 @@ pub(super) fn canonical(address: &str) -> Result<String, String> {
         _ if address.len() > 255 => Err("it is longer than 255 characters".to_owned()),
         _ if address.starts_with('-') => Err(format!("`{}` begins with a dash", shown())),
         _ if !address.chars().all(usual) => Err(format!("`{}` is no host name", shown())),
+        // As in ssh, what looks like an address stays as it is: a zone is the name of an interface (RFC 4007 section 11).
+        _ if address.contains([':', '%']) => Ok(address.to_owned()),
         _ => Ok(address.to_ascii_lowercase()),
     }
 }
@@ -104,7 +106,8 @@ mod tests {
             ("0x.1", Some("0x.1")),
             ("1.", Some("1.")),
             ("0:0::1", Some("::1")),
-            ("FE80::1%eth0", Some("fe80::1%eth0")),
+            ("fe80::1%brLan", Some("fe80::1%brLan")),
+            ("A%B", Some("A%B")),
             ("::ffff:1.2.3.4", Some("::ffff:1.2.3.4")),
             ("", None),
             ("-oProxyCommand=x", None),

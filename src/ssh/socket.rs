@@ -34,16 +34,28 @@ impl Origin {
     pub(super) async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
         if let Some(interface) = &self.interface {
-            go_through(&socket, interface)?;
+            go_through(&socket, interface).map_err(|error| unusable("BindInterface", interface, &error))?;
         }
         if !self.addresses.is_empty() {
             let ours = self.addresses.iter().find(|ours| ours.is_ipv6() == address.is_ipv6());
             let ours = ours.ok_or_else(|| {
                 io::Error::new(io::ErrorKind::AddrNotAvailable, "BindAddress is of the other family")
             })?;
-            socket.bind(SocketAddr::new(*ours, 0))?;
+            let bound = socket.bind(SocketAddr::new(*ours, 0));
+            bound.map_err(|error| unusable("BindAddress", &ours.to_string(), &error))?;
         }
         socket.connect(address).await
+    }
+}
+
+/// What this machine does not have; a famine of descriptors or ports stays what it is.
+fn unusable(keyword: &str, value: &str, error: &io::Error) -> io::Error {
+    match Errno::from_io_error(error) {
+        Some(Errno::ADDRNOTAVAIL | Errno::NODEV) => io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            format!("this machine has no {value}, from which {keyword} of ssh_config wants it to be dialled"),
+        ),
+        _ => io::Error::new(error.kind(), format!("{keyword} {value} of ssh_config: {error}")),
     }
 }
 

@@ -7,7 +7,9 @@ pub mod support;
 
 mod jumps;
 mod names;
+mod noise;
 mod questions;
+mod sayings;
 
 use std::collections::HashMap;
 use std::fs;
@@ -44,7 +46,17 @@ fn what_is_not_done_refuses_its_hosts_by_name_of_the_line() {
         ("CheckHostIP no\nCheckHostIP yes\n", "db", None),
         ("KnownHostsCommand /bin/x\n", "web", Some("KnownHostsCommand")),
         ("RefuseConnection \"not here\"\n", "web", Some("RefuseConnection")),
-        ("CanonicalizePermittedCNAMEs *.a:*.b\n", "web", Some("aliases of names are not followed")),
+        (
+            "CanonicalizeHostname yes\nCanonicalizePermittedCNAMEs *.a:*.b\n",
+            "web",
+            Some("aliases of names are not followed"),
+        ),
+        ("Port 3\nCiphers 3des-cbc\n", "web", Some("config:2: none of its Ciphers (3des-cbc) is supported")),
+        ("HostKeyAlgorithms ssh-dss\n", "web", Some("config:1: none of its HostKeyAlgorithms (ssh-dss)")),
+        // Where names stay as they are, rules about them concern nobody.
+        ("CanonicalizePermittedCNAMEs *.a:*.b\n", "web", None),
+        ("CanonicalizeHostname yes\nCanonicalizePermittedCNAMEs *.a:*.b\nProxyCommand nc\n", "web", None),
+        ("CanonicalizeHostname yes\nCanonicalizePermittedCNAMEs *.a:*.b\n", "10.0.0.1", None),
         ("CanonicalizePermittedCNAMEs none\n", "web", None),
         ("Match localnetwork 10.0.0.0/8\nUser x\n", "web", Some("Match localnetwork")),
         ("Match localnetwork 10.0.0.0/8 host db\nUser x\n", "web", None),

@@ -65,8 +65,11 @@ fn compare(seed: u64, tally: &Tally) {
         let ours = match (&ours, ssh_g(&file, &options, host)) {
             (Ok(ours), Ok(theirs)) => (ours.resolve(&Request::new(Host::new(None, host, None))), theirs),
             (Err(ours), Err(theirs)) => {
-                let place = complaint(&theirs).unwrap_or_else(|| panic!("{theirs}: {what}"));
-                assert!(ours.starts_with(&format!("{place}: ")), "{ours} | {theirs} | {what}");
+                // With `LogLevel quiet` before the line, ssh says nothing about it.
+                let quiet = theirs.trim().is_empty() && what.to_lowercase().contains("loglevel");
+                let place = complaint(&theirs).unwrap_or_default();
+                assert!(quiet || !place.is_empty(), "{theirs}: {what}");
+                assert!(quiet || ours.starts_with(&format!("{place}: ")), "{ours} | {theirs} | {what}");
                 count(&tally.wrong);
                 continue;
             }
@@ -171,6 +174,13 @@ fn written_files_resolve_as_with_ssh_g() {
         ),
         ("Match user root all\nPort 5\nMatch localuser=root user = root\nTCPKeepAlive no\n", &["web1"]),
         ("Include /nonexistent/*\nUser u\n", &["web1"]),
+        ("Host # web1\nUser u\nMatch all # note\nPort 5\nProtocol # 2\n", &["web1"]),
+        ("ForwardAgent yes\nHost web*\nForwardAgent /agents/%h\nForwardAgent /b\n", &["web1", "db"]),
+        ("UpdateHostKeys ask\nMatch host web1\nLogLevel error\n", &["web1", "db"]),
+        ("AddressFamily inet6\nHostName 127.1\n", &["web1"]),
+        ("AddressFamily inet\nHostName 0:0::1\n", &["web1"]),
+        ("HostName FE80::1%%Lan\n", &["web1"]),
+        ("CanonicalizePermittedCNAMEs none\nHostName %h%%%h\n", &["WEB1"]),
         ("Match all\nUser u\nMatch !all\nPort 4\n", &["web1"]),
     ] {
         let dir = TempDir::new().unwrap();

@@ -12,6 +12,10 @@ pub(crate) struct Writer {
     random: StdRng,
 }
 
+/// Domains whose labels are too long to be asked for, so that no server of names hears of these tests.
+const UNSAYABLE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.Example.";
+const TWO_UNSAYABLE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC.org";
+
 /// How the value of a keyword is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -26,9 +30,12 @@ enum Kind {
 fn kind(keyword: &str) -> Kind {
     match keyword.to_ascii_lowercase().as_str() {
         "proxyjump" | "proxycommand" | "remotecommand" => Kind::Rest,
-        "userknownhostsfile" | "globalknownhostsfile" | "sendenv" | "setenv" | "addkeystoagent" => {
-            Kind::Words
-        }
+        "userknownhostsfile"
+        | "globalknownhostsfile"
+        | "sendenv"
+        | "setenv"
+        | "addkeystoagent"
+        | "canonicaldomains" => Kind::Words,
         _ => Kind::One,
     }
 }
@@ -47,8 +54,22 @@ impl Writer {
     }
 
     fn setting(&mut self) -> (&'static str, &'static str) {
-        const SETTINGS: [(&str, &[&str]); 47] = [
-            ("HostName", &["%h", "%h.example.org", "10.1.2.3", "127.1", "Alpha", "0:0::1", "a%%b", "%h%h"]),
+        const SETTINGS: [(&str, &[&str]); 54] = [
+            (
+                "HostName",
+                &[
+                    "%h",
+                    "%h.example.org",
+                    "10.1.2.3",
+                    "127.1",
+                    "Alpha",
+                    "0:0::1",
+                    "a%%b",
+                    "%h%h",
+                    "%h-%%-%h",
+                    ".",
+                ],
+            ),
             ("User", &["deploy", "root", "a.b", "%h", "x y"]),
             ("Port", &["22", "2200", "022", "65535"]),
             ("IdentityFile", &["/k/one", "/k/two", "/k/with blank", "none"]),
@@ -90,6 +111,13 @@ impl Writer {
             ("NumberOfPasswordPrompts", &["0", "1", "+7"]),
             ("ConnectionAttempts", &["1", "4"]),
             ("AddressFamily", &["any", "INET", "inet6"]),
+            ("CanonicalizeHostname", &["no", "yes", "always"]),
+            ("CanonicalDomains", &["none", UNSAYABLE, TWO_UNSAYABLE]),
+            ("CanonicalizeMaxDots", &["0", "2"]),
+            ("CanonicalizeFallbackLocal", &["yes"]),
+            ("CanonicalizePermittedCNAMEs", &["none"]),
+            ("ControlPath", &["/c/%h", "none"]),
+            ("Protocol", &["2", "1,2"]),
             ("BindAddress", &["10.0.0.1", "::1"]),
             ("BindInterface", &["lo"]),
             ("Compression", &["yes", "no"]),
@@ -136,17 +164,22 @@ impl Writer {
             (Kind::One, _) if value.contains(' ') => value.replace(' ', "\\ "),
             _ => value.to_owned(),
         };
-        let start = self.pick(&["", "  ", "\t"]);
-        let between = self.pick(&[" ", " ", "\t", "=", " = ", "= "]);
+        let start = self.pick(&["", "  ", "\t", " \t "]);
+        let between = self.pick(&[" ", " ", "\t", "=", " = ", "= ", " =", "\t=\t", "  \t"]);
         let end = match kind(&keyword) {
-            Kind::Rest => "",
-            _ => self.pick(&["", "", " ", " # note", "\r"]),
+            Kind::Rest => self.pick(&["", "", " ", "\t", "\r"]),
+            _ => self.pick(&["", "", " ", " # note", "\r", "\t\r", "\t# \"note", " #", " # it's"]),
+        };
+        let keyword = match self.random.random_range(0..12) {
+            // A quoted keyword takes no `=` after it.
+            0 if !between.contains('=') => format!("\"{keyword}\""),
+            _ => keyword,
         };
         format!("{start}{keyword}{between}{value}{end}\n")
     }
 
     fn block(&mut self) -> String {
-        const HOSTS: [&str; 16] = [
+        const HOSTS: [&str; 24] = [
             "web1",
             "web*",
             "*",
@@ -163,8 +196,16 @@ impl Writer {
             "x.example.org !x.*",
             "?eb1",
             "**1",
+            "!a *",
+            "* !a",
+            "!db-2 web* !web?",
+            "\"web1 db-2\" x*",
+            "web1\t!x\t# web*",
+            "'web1' # note",
+            "# web1",
+            "! web1",
         ];
-        const MATCHES: [&str; 19] = [
+        const MATCHES: [&str; 39] = [
             "all",
             "!all",
             "host web*",
@@ -184,6 +225,26 @@ impl Writer {
             "exec \"test %n = web1\"",
             "!exec \"test '%h:%p:%r:%u:%k' = 'web1:22:root:root:web1'\" user root",
             "host web*,db-? !exec false",
+            "!host db-?,x* !user bob,root !localuser nobody",
+            "host=web1,!x user=* originalhost=*1",
+            "host = \"web1,db-2\" user = root",
+            "host=\"*\" !originalhost=\"db*\"",
+            "\"host\" \"web1\" # note",
+            "!final !canonical host web*",
+            "!canonical all",
+            "final !host *.example.org,web? user deploy,root",
+            "final !originalhost web1 !user deploy",
+            "HOST web1 !USER root",
+            "host !web1,*",
+            "host !web1",
+            "host web1, user ,root",
+            "host web1\tuser\troot\t",
+            "all # note",
+            "user root # all",
+            "host web1 host db-2",
+            "!host web1 !host db-2",
+            "exec \"test %h != %n\" !exec \"test %p = 22\" host *",
+            "final exec \"test %h = %n\" user root",
         ];
         if self.chance(35) {
             return format!("{} {}\n", self.pick(&["Match", "match"]), self.pick(&MATCHES));
@@ -198,7 +259,7 @@ impl Writer {
 
     /// A file; at `depth` below 2 it may include others, which are written into `dir`.
     pub(crate) fn file(&mut self, dir: &Path, depth: usize) -> String {
-        const BAD: [&str; 21] = [
+        const BAD: [&str; 36] = [
             "Match user root all all",
             "Match all host web1",
             "ProxyJump a,",
@@ -220,6 +281,21 @@ impl Writer {
             "UserKnownHostsFile /a none",
             "Match bogus",
             "StrictHostKeyChecking never",
+            "Host web1 \"\"",
+            "Host \"\"",
+            "Match",
+            "Match # all",
+            "Match host",
+            "Match host \"\"",
+            "Match user root !!all",
+            "Match ! host web1",
+            "Match user root host",
+            "User # nobody",
+            "HostName \"\"",
+            "AddKeysToAgent \"\"",
+            "CanonicalDomains a none",
+            "CanonicalizeMaxDots x",
+            "User 'a",
         ];
         let mut text = String::new();
         if depth == 0 && self.chance(30) {
@@ -246,7 +322,7 @@ impl Writer {
         if self.chance(4) {
             text.push_str(&format!("{}\n", self.pick(&BAD)));
         }
-        text
+        if self.chance(8) { text.replace('\n', "\r\n") } else { text }
     }
 
     /// Options of the command line, as ssh and as we take them.

@@ -166,9 +166,14 @@ async fn a_socket_begins_where_it_is_bound() {
         assert_eq!(peer.ip().to_string(), origin);
         drop(stream.unwrap());
     }
-    for wishes in [from("192.0.2.99", None), from("::1", None), from("", Some("no-such-one"))] {
+    for (wishes, why) in [
+        (from("192.0.2.99", None), "no 192.0.2.99, from which BindAddress of ssh_config"),
+        (from("::1", None), "BindAddress is of the other family"),
+        (from("", Some("no-such-one")), "no no-such-one, from which BindInterface of ssh_config"),
+    ] {
         let told = Tcp.dial(&hop("127.0.0.1", port, wishes), &()).await.map(drop).unwrap_err();
         assert!(matches!(told, ConnectError::Unreachable { stage: Stage::Tcp, .. }), "{told}");
+        assert!(told.to_string().contains(why), "{told}");
     }
 }
 

@@ -84,6 +84,15 @@ async fn the_agent_reaches_the_hosts_that_are_to_have_it() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_agent_none_is_lent() {
+    let dir = tempfile::tempdir().unwrap();
+    let sshd = Sshd::builder().start();
+    let target = lending(target_of(&sshd), &dir.path().join("nobody"));
+    let link = connector().connect(&target, &()).await.unwrap();
+    assert_eq!(run(&link, "echo socket=${SSH_AUTH_SOCK:+set}").await.stdout, b"socket=\n");
+}
+
+#[tokio::test]
 async fn the_agent_signs_for_a_login_from_the_host_onwards() {
     let agent = Agent::start();
     let lent = std::fs::read_to_string(agent.dir.path().join("lent.pub")).unwrap();

@@ -68,6 +68,12 @@ impl<'a> Heard<'a> {
                     self.slots[Key::ProxyCommand as usize] = Some((&NO_COMMAND, source));
                 }
             }
+            // As in ssh: that an agent is forwarded, and which one, are heard apart.
+            Key::ForwardAgent if self.text(Key::ForwardAgent).is_some_and(|(said, _)| said == "yes") => {
+                if !matches!(value, Value::Text(said) if said == "yes" || said == "no") {
+                    self.slots[Key::ForwardAgent as usize] = Some((value, source));
+                }
+            }
             key => {
                 self.slots[*key as usize].get_or_insert((value, source));
             }

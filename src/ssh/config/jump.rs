@@ -43,7 +43,7 @@ pub(in crate::ssh) fn hop_name(hop: &str) -> Result<HopName, String> {
         None => place.split_at(place.find(':').unwrap_or(place.len())),
     };
     let port = match port {
-        "" => None,
+        "" | ":" => None,
         port => {
             Some(port.strip_prefix(':').and_then(|port| super::values::port(port).ok()).ok_or_else(wrong)?)
         }
@@ -87,5 +87,6 @@ mod tests {
         assert_eq!(hop_name("u@v@c"), name(Some("u@v"), "c", None));
         assert_eq!(hop_name("u:p@c"), name(Some("u:p"), "c", None));
         assert_eq!(hop_name("[::1]"), name(None, "::1", None));
+        assert_eq!(hop_name("c:"), name(None, "c", None));
     }
 }

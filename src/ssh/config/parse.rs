@@ -43,7 +43,12 @@ pub(super) fn parse(line: &[u8], ignored: &[Pattern]) -> Result<Statement, Strin
         return Err(unknown(&line.keyword, "`IgnoreUnknown` before it passes it over"));
     };
     if line.arguments.is_empty() {
-        return Err(format!("{name}: the value is missing"));
+        return match support {
+            // As in ssh: a note alone names no host, and a keyword without effect wants no value.
+            Support::Evaluated(Key::Host) if !line.rest.is_empty() => Ok(Statement::Host(Vec::new())),
+            Support::Quiet if !line.rest.is_empty() => Ok(Statement::Nothing),
+            _ => Err(format!("{name}: the value is missing")),
+        };
     }
     match support {
         Support::Evaluated(key) => statement(key, &line).map_err(|what| format!("{name}: {what}")),
@@ -71,6 +76,7 @@ fn statement(key: Key, line: &Line) -> Result<Statement, String> {
     let arguments = line.arguments.as_slice();
     let patterns = || arguments.iter().map(|pattern| Pattern::new(pattern.as_bytes())).collect();
     match key {
+        Key::Host if arguments.iter().any(String::is_empty) => Err("a pattern is empty".to_owned()),
         Key::Host => Ok(Statement::Host(patterns())),
         Key::Match => match_test(arguments).map(Statement::Match),
         Key::Include if arguments.iter().any(String::is_empty) => Err("a file name is empty".to_owned()),
@@ -136,6 +142,11 @@ mod tests {
         assert_eq!(option, "-o Foo=bar: `foo` is no keyword of ssh_config; docs/ssh.md lists what there is");
         assert_eq!(parsed("Port x"), Err("Port: `x` is no port: write a number from 1 to 65535".to_owned()));
         assert_eq!(parsed("User"), Err("User: the value is missing".to_owned()));
+        assert_eq!(parsed("User # me"), Err("User: the value is missing".to_owned()));
+        assert_eq!(parsed("Host # web"), Ok(Statement::Host(Vec::new())));
+        assert_eq!(parsed("Protocol # 2"), Ok(Statement::Nothing));
+        assert_eq!(parsed("Host"), Err("Host: the value is missing".to_owned()));
+        assert_eq!(parsed("Host web \"\""), Err("Host: a pattern is empty".to_owned()));
         let ignored = Pattern::list(b"use*,fancy");
         assert_eq!(parse(b"UseKeychain yes", &ignored), Ok(Statement::Nothing));
         assert!(parse(b"Other yes", &ignored).is_err());

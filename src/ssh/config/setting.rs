@@ -202,6 +202,7 @@ mod tests {
             "SetEnv A",
             "AddKeysToAgent yes 5m",
             "AddKeysToAgent none",
+            "AddKeysToAgent \"\"",
             "AddressFamily ipv4",
             "LogLevel loud",
             "ForwardAgent $1x",

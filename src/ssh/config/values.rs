@@ -51,6 +51,9 @@ pub(super) fn count(value: &str) -> Result<u32, String> {
 /// Seconds, or numbers with the units of OpenSSH's TIME FORMATS (`1m30s`).
 pub(super) fn seconds(value: &str) -> Result<Duration, String> {
     let wrong = || format!("`{}` is no time: write seconds, or such as 1m30s", shown(value));
+    if value.is_empty() {
+        return Err(wrong());
+    }
     let mut total: u32 = 0;
     let mut rest = value;
     while !rest.is_empty() {

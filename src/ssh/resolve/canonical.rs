@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::origin::Origin;
 use crate::ssh::config::{Heard, Key, Value};
 use crate::ssh::{ConnectError, Lookup, Outside, Stage};
 
 /// The names to try for `host`, in order, each with a dot at its end; `None` where the host keeps its name.
 pub(super) fn names(host: &str, heard: &Heard<'_>) -> Option<Vec<String>> {
-    let mode = heard.word(Key::CanonicalizeHostname).unwrap_or("no");
-    let address = host.parse::<IpAddr>().is_ok() || host.contains([':', '%']);
-    if mode == "no" || address || (is_proxied(heard) && mode != "always") {
+    if !concerns(host, heard) {
         return None;
     }
     if host.ends_with('.') {
@@ -21,6 +20,13 @@ pub(super) fn names(host: &str, heard: &Heard<'_>) -> Option<Vec<String>> {
     }
     let domains = heard.list(Key::CanonicalDomains).map_or(&[][..], |(domains, _)| domains);
     Some(domains.iter().map(|domain| format!("{host}.{domain}.")).collect())
+}
+
+/// Whether the name of `host` may be made another one at all.
+pub(super) fn concerns(host: &str, heard: &Heard<'_>) -> bool {
+    let mode = heard.word(Key::CanonicalizeHostname).unwrap_or("no");
+    let address = host.parse::<IpAddr>().is_ok() || host.contains([':', '%']);
+    mode != "no" && !address && (mode == "always" || !is_proxied(heard))
 }
 
 /// The name that `host` then has: the first that exists, else its own where that is allowed.
@@ -43,7 +49,10 @@ pub(super) fn canonical_name(
     }
     match heard.flag(Key::CanonicalizeFallbackLocal) {
         Some(false) => {
-            fail(format!("{host} exists in none of CanonicalDomains, and CanonicalizeFallbackLocal is no"))
+            let origin = Origin::from(heard.source(Key::CanonicalizeFallbackLocal));
+            fail(format!(
+                "{host} exists in none of CanonicalDomains, and CanonicalizeFallbackLocal is no ({origin})"
+            ))
         }
         _ => Ok(host.to_owned()),
     }

@@ -1,11 +1,13 @@
 //! One host on its way through the configuration.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::origin::{Note, Origin, Origins, Resolved};
 use super::request::{Request, Said};
 use super::route::Trail;
 use super::{CONNECT_TIMEOUT, Resolver, WAY_OUT, canonical, unsupported};
 use crate::ssh::config::{
-    Facts, Grammar, Heard, Key, MatchTest, Open, Pass, Source, Tokens, Value, expand, expand_host_name, name,
+    Facts, Grammar, Heard, Key, MatchTest, Open, Pass, Source, Tokens, Value, expand, expand_host_name,
 };
 use crate::ssh::names::{bad_in_command, bad_name, bad_user, canonical as canonical_form};
 use crate::ssh::place::Place;
@@ -79,10 +81,20 @@ impl<'a> Case<'a> {
                 (address.map_err(|what| unsupported(format!("HostName ({origin}): {what}")))?, origin)
             }
         };
-        self.address = canonical_form(&address)
+        let form = canonical_form(&address)
             .map_err(|why| unsupported(format!("the address of this host ({origin}): {why}")))?;
+        // As in ssh, an address of a family that is not taken stays as it is written.
+        self.address = if self.is_other_family(&form) { address.to_ascii_lowercase() } else { form };
         self.address_origin = origin;
         Ok(())
+    }
+
+    fn is_other_family(&self, address: &str) -> bool {
+        match self.heard.word(Key::AddressFamily) {
+            Some("inet") => address.parse::<Ipv6Addr>().is_ok(),
+            Some("inet6") => address.parse::<Ipv4Addr>().is_ok(),
+            _ => false,
+        }
     }
 
     fn pass(&mut self, pass: Pass) -> Result<(), ConnectError> {
@@ -101,10 +113,12 @@ impl<'a> Case<'a> {
     /// CNAMEs are not to be had from the system's resolver as we ask it, so rules about them cannot be followed.
     fn refuse_cnames(&self) -> Result<(), ConnectError> {
         match self.heard.list(Key::CanonicalizePermittedCNAMEs) {
-            Some((rules, source)) if !rules.is_empty() => Err(unsupported(format!(
-                "CanonicalizePermittedCNAMEs ({}): aliases of names are not followed; {WAY_OUT}",
-                Origin::from(source)
-            ))),
+            Some((rules, source)) if !rules.is_empty() && canonical::concerns(&self.address, &self.heard) => {
+                Err(unsupported(format!(
+                    "CanonicalizePermittedCNAMEs ({}): aliases of names are not followed; {WAY_OUT}",
+                    Origin::from(source)
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -124,7 +138,7 @@ impl<'a> Case<'a> {
             jump: &jump,
             local: &self.resolver.environment,
         };
-        let (identities, identities_configured) = self.identities(&tokens)?;
+        let (identities, certificates) = (self.identities(&tokens)?, self.certificates(&tokens)?);
         let agent = self.agent(&tokens)?;
         let (policy, policy_origin, note) = self.policy();
         let (connect_timeout, timeout_origin) = self.connect_timeout();
@@ -138,14 +152,14 @@ impl<'a> Case<'a> {
             host: self.request.host.clone(),
             cluster: self.request.cluster.clone(),
             key_port: (alias.is_none() && port != 22).then_some(port),
-            certificates: self.certificates(&tokens)?,
+            certificates: certificates.paths,
             forward_agent: self.forward_agent(&tokens, agent.as_ref())?,
             session: self.session(&tokens)?,
             user_known_hosts: self.user_known_hosts(&tokens)?,
             keeping: self.keeping(&tokens)?,
             global_known_hosts: self.global_known_hosts(),
-            identities,
-            identities_configured,
+            identities: identities.paths,
+            identities_configured: identities.are_configured,
             identities_only: self.heard.flag(Key::IdentitiesOnly).unwrap_or(false),
             logins: self.logins(),
             agent,
@@ -155,32 +169,32 @@ impl<'a> Case<'a> {
             socket: self.socket(),
             attempts: self.attempts()?,
             add_keys: self.add_keys(),
-            algorithms: self.algorithms(),
+            algorithms: self.algorithms()?,
             alive: self.alive(),
             address: self.address.clone(),
-            key_name: alias.unwrap_or_else(|| self.address.clone()),
+            key_name: alias.unwrap_or_else(|| self.address.to_ascii_lowercase()),
             port,
             user,
         };
-        let origins = self.origins(user_origin, policy_origin, timeout_origin);
+        let origins = self.origins(Origins {
+            user: user_origin,
+            policy: policy_origin,
+            connect_timeout: timeout_origin,
+            identities: identities.origins,
+            certificates: certificates.origins,
+            others: self.others(&target),
+            ..Origins::default()
+        });
         Ok(Resolved { target, origins, notes })
     }
 
-    fn origins(&self, user: Origin, policy: Origin, connect_timeout: Origin) -> Origins {
+    /// Completes what is known about who said what.
+    fn origins(&self, known: Origins) -> Origins {
         let source = |key| self.heard.source(key);
         let command = source(Key::ProxyJump).or(source(Key::ProxyCommand));
         let key_name = source(Key::HostKeyAlias).map_or_else(|| self.address_origin.clone(), Origin::from);
-        let others = SHOWN.iter().filter_map(|&key| Some((name(key), Origin::from(source(key)?)))).collect();
-        Origins {
-            user,
-            port: source(Key::Port).into(),
-            address: self.address_origin.clone(),
-            key_name,
-            policy,
-            connect_timeout,
-            route: command.into(),
-            others,
-        }
+        let address = self.address_origin.clone();
+        Origins { port: source(Key::Port).into(), address, key_name, route: command.into(), ..known }
     }
 
     fn user(&self) -> Result<(String, Origin), ConnectError> {
@@ -229,34 +243,6 @@ impl<'a> Case<'a> {
         (said.unwrap_or(usual), self.heard.source(Key::ConnectTimeout).into())
     }
 }
-
-/// The keywords beside those with a field of their own whose origin is worth showing.
-const SHOWN: [Key; 24] = [
-    Key::IdentitiesOnly,
-    Key::IdentityAgent,
-    Key::ForwardAgent,
-    Key::AddKeysToAgent,
-    Key::PreferredAuthentications,
-    Key::PubkeyAuthentication,
-    Key::PasswordAuthentication,
-    Key::KbdInteractiveAuthentication,
-    Key::BatchMode,
-    Key::UserKnownHostsFile,
-    Key::GlobalKnownHostsFile,
-    Key::RevokedHostKeys,
-    Key::HostKeyAlgorithms,
-    Key::KexAlgorithms,
-    Key::Ciphers,
-    Key::MACs,
-    Key::Compression,
-    Key::ServerAliveInterval,
-    Key::ConnectionAttempts,
-    Key::AddressFamily,
-    Key::BindAddress,
-    Key::BindInterface,
-    Key::SetEnv,
-    Key::RemoteCommand,
-];
 
 fn port(heard: &Heard<'_>) -> u16 {
     heard.number(Key::Port).and_then(|port| u16::try_from(port).ok()).unwrap_or(22)

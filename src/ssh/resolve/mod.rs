@@ -8,7 +8,7 @@
 //! chains of jump hosts are one `Arc<Target>`, so that whoever connects can share them.
 //!
 //! `request` is what is asked, `case` one host on its way through the configuration, `canonical` the rule for names,
-//! `values`, `session` and `route` make the parts of its target, `origin` is who said what. These are pure; what they
+//! `values`, `session` and `route` make the parts of its target, `origin` is who said what, `sayings` how that reads. These are pure; what they
 //! need from outside (does a name exist, does a command end well) they get through [`Outside`], and `machine` is the one
 //! that asks this machine.
 
@@ -19,6 +19,7 @@ mod origin;
 mod outside;
 mod request;
 mod route;
+mod sayings;
 mod session;
 mod values;
 
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use machine::{LocalMachine, MatchExec};
-pub use origin::{Note, Origin, Origins, Resolved};
+pub use origin::{Note, Origin, Origins, Resolved, Saying};
 pub use outside::{Lookup, Outside};
 pub use request::{Overrides, Request};
 

@@ -1,5 +1,6 @@
 //! Who said the values of a target, and what is worth a word about them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::ssh::Target;
@@ -7,7 +8,7 @@ use crate::ssh::config::Source;
 use crate::ssh::place::Place;
 
 /// Who said a value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The host expression.
     Expression,
@@ -18,6 +19,7 @@ pub enum Origin {
     /// A line of an ssh_config.
     Config(Place),
     /// Nobody.
+    #[default]
     Default,
 }
 
@@ -51,7 +53,7 @@ impl From<Option<Source<'_>>> for Origin {
 }
 
 /// Who said the values of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     /// The login name.
     pub user: Origin,
@@ -67,8 +69,23 @@ pub struct Origins {
     pub connect_timeout: Origin,
     /// How it is reached.
     pub route: Origin,
-    /// By keyword, in the order of the manual's list: who said what else was said.
-    pub others: Vec<(&'static str, Origin)>,
+    /// Each of the key files, in their order.
+    pub identities: Vec<Origin>,
+    /// Each of the certificates, in their order.
+    pub certificates: Vec<Origin>,
+    /// What else was said.
+    pub others: Vec<Saying>,
+}
+
+/// A keyword that has no field among the [`Origins`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// The keyword as manuals write it.
+    pub keyword: &'static str,
+    /// What it comes to for this host, in the words of ssh_config; not yet safe for a terminal.
+    pub value: Cow<'static, str>,
+    /// Who said it.
+    pub origin: Origin,
 }
 
 /// Something in the configuration that is read otherwise than it stands, to be said once a run.

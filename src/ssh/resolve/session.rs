@@ -5,27 +5,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::case::{Case, at};
 use crate::ssh::config::{Grammar, Key, Tokens, Value, expand};
+use crate::ssh::offer::Offer;
 use crate::ssh::pattern::matches;
 use crate::ssh::{Algorithms, ConnectError, SessionWishes, Terminal};
 
 /// The lines that say a value, by their addresses: the configuration stays where it is while a resolver lives.
 type Lines = Vec<usize>;
 
+/// Algorithms of which something is left to offer, or why nothing is.
+type Usable = Result<Arc<Algorithms>, String>;
+
 /// Values that do not depend on the host, made once for all hosts for which the same lines hold.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    algorithms: Mutex<HashMap<Lines, Arc<Algorithms>>>,
+    algorithms: Mutex<HashMap<Lines, Usable>>,
     sessions: Mutex<HashMap<Lines, Arc<SessionWishes>>>,
 }
 
 impl Kept {
-    pub(super) fn algorithms(
-        &self,
-        lines: &[Option<&Value>],
-        make: impl FnOnce() -> Algorithms,
-    ) -> Arc<Algorithms> {
+    pub(super) fn algorithms(&self, lines: &[Option<&Value>], make: impl FnOnce() -> Algorithms) -> Usable {
         let mut kept = self.algorithms.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(kept.entry(key(lines)).or_insert_with(|| Arc::new(make())))
+        let usable = || {
+            let algorithms = make();
+            Offer::new(&algorithms, &[]).map(|_| Arc::new(algorithms))
+        };
+        kept.entry(key(lines)).or_insert_with(usable).clone()
     }
 
     fn session(&self, lines: &[Option<&Value>], make: impl FnOnce() -> SessionWishes) -> Arc<SessionWishes> {

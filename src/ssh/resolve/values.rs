@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::case::{Case, at};
+use super::origin::Origin;
 use super::unsupported;
 use crate::ssh::config::{Grammar, Key, Said, Source, Tokens, Value, expand};
 use crate::ssh::{
@@ -17,24 +18,32 @@ const FILES: usize = 100;
 /// Questions in a row without an answer before a link is given up (`ServerAliveCountMax`).
 const ALIVE_COUNT: u32 = 3;
 
+/// Files that several lines name, and who named each.
+pub(super) struct Files {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) origins: Vec<Origin>,
+    pub(super) are_configured: bool,
+}
+
 impl Case<'_> {
     /// The key files, each once; the usual ones where nobody names one.
-    pub(super) fn identities(&self, tokens: &Tokens<'_>) -> Result<(Vec<PathBuf>, bool), ConnectError> {
+    pub(super) fn identities(&self, tokens: &Tokens<'_>) -> Result<Files, ConnectError> {
         if self.heard.all(Key::IdentityFile).next().is_none() {
-            return Ok((self.resolver.environment.usual_identities.clone(), false));
+            let paths = self.resolver.environment.usual_identities.clone();
+            return Ok(Files { origins: vec![Origin::Default; paths.len()], paths, are_configured: false });
         }
-        Ok((self.gathered(Key::IdentityFile, tokens)?, true))
+        self.gathered(Key::IdentityFile, tokens)
     }
 
     /// The certificates beside those of the key files.
-    pub(super) fn certificates(&self, tokens: &Tokens<'_>) -> Result<Vec<PathBuf>, ConnectError> {
+    pub(super) fn certificates(&self, tokens: &Tokens<'_>) -> Result<Files, ConnectError> {
         self.gathered(Key::CertificateFile, tokens)
     }
 
-    fn gathered(&self, key: Key, tokens: &Tokens<'_>) -> Result<Vec<PathBuf>, ConnectError> {
+    fn gathered(&self, key: Key, tokens: &Tokens<'_>) -> Result<Files, ConnectError> {
         let keyword = crate::ssh::config::name(key);
         // As texts: paths are compared by their components, which takes its time.
-        let mut files: Vec<String> = Vec::new();
+        let (mut files, mut origins): (Vec<String>, Vec<Origin>) = Default::default();
         for (value, source) in self.heard.all(key) {
             let Value::Text(file) = value else { continue };
             if file.eq_ignore_ascii_case("none") {
@@ -43,10 +52,14 @@ impl Case<'_> {
             let file = path(keyword, (file, source), tokens)?;
             if !files.contains(&file) {
                 files.push(file);
+                origins.push(source.into());
             }
         }
         match files.len() {
-            0..=FILES => Ok(files.into_iter().map(PathBuf::from).collect()),
+            0..=FILES => {
+                let paths = files.into_iter().map(PathBuf::from).collect();
+                Ok(Files { paths, origins, are_configured: true })
+            }
             many => {
                 Err(unsupported(format!("{many} times {keyword} for one host; at most {FILES} are tried")))
             }
@@ -123,8 +136,8 @@ impl Case<'_> {
     fn updates(&self) -> Updates {
         match self.heard.word(Key::UpdateHostKeys) {
             Some("yes") => Updates::Yes,
-            // As in ssh: a question would stand in the way of the command.
-            Some("ask") if self.some_text(Key::RemoteCommand).is_some() => Updates::No,
+            // As in ssh: a question would stand in the way of the command, and who wants quiet is not asked.
+            Some("ask") if self.some_text(Key::RemoteCommand).is_some() || self.is_quiet() => Updates::No,
             Some("ask") => Updates::Ask,
             Some(_) => Updates::No,
             None => match self.heard.list(Key::UserKnownHostsFile) {
@@ -133,6 +146,10 @@ impl Case<'_> {
                 Some(_) => Updates::No,
             },
         }
+    }
+
+    fn is_quiet(&self) -> bool {
+        matches!(self.heard.word(Key::LogLevel), Some("QUIET" | "FATAL" | "ERROR"))
     }
 
     /// A text that is not `none`.
@@ -200,8 +217,8 @@ impl Case<'_> {
         Some(Alive { interval, count: self.heard.number(Key::ServerAliveCountMax).unwrap_or(ALIVE_COUNT) })
     }
 
-    /// The algorithms; hosts for which the same lines hold share them.
-    pub(super) fn algorithms(&self) -> Arc<Algorithms> {
+    /// The algorithms; hosts for which the same lines hold share them. A line that leaves nothing to offer refuses them.
+    pub(super) fn algorithms(&self) -> Result<Arc<Algorithms>, ConnectError> {
         const KEYS: [Key; 7] = [
             Key::KexAlgorithms,
             Key::Ciphers,
@@ -212,7 +229,7 @@ impl Case<'_> {
             Key::Compression,
         ];
         let lines = KEYS.map(|key| self.heard.slot(key).map(|(value, _)| value));
-        self.resolver.kept.algorithms(&lines, || Algorithms {
+        let usable = self.resolver.kept.algorithms(&lines, || Algorithms {
             kex: self.heard.choice(Key::KexAlgorithms),
             ciphers: self.heard.choice(Key::Ciphers),
             macs: self.heard.choice(Key::MACs),
@@ -223,6 +240,11 @@ impl Case<'_> {
                 Some(true) => Compression::Yes,
                 _ => Compression::No,
             },
+        });
+        usable.map_err(|why| {
+            let named = KEYS.iter().find(|&&key| why.contains(crate::ssh::config::name(key)));
+            let origin = Origin::from(named.and_then(|&key| self.heard.source(key)));
+            unsupported(format!("{origin}: {why}"))
         })
     }
 }
