@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -19,6 +20,9 @@ pub(super) type Interrupts = tokio::sync::mpsc::Receiver<Interrupt>;
 
 /// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
 const SPARE: u64 = 64;
+
+/// How long the end of the process may take at most; normally it takes a few milliseconds.
+const PARTING: Duration = Duration::from_millis(500);
 
 /// The command as it is sent; no command is an error with the right line.
 pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> {
@@ -88,6 +92,12 @@ pub(super) fn fanout_for(asked: Option<NonZeroUsize>, config: &Config, each: Vec
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.context(OwnFault("no runtime".into()))
+}
+
+/// Lets go of what is still at work: nobody waits for its end (after the last interrupt there may be much of it), only for
+/// each task to be dropped, since that is what ends a proxy command. A thread that cannot be dropped is left after [`PARTING`].
+pub(super) fn leave(runtime: tokio::runtime::Runtime) {
+    runtime.shutdown_timeout(PARTING);
 }
 
 /// Interrupts of this process, from now on. To be had before a demo fleet starts, which catches signals that are ignored.

@@ -42,8 +42,7 @@ pub(super) fn keys(args: &KeysArgs) -> anyhow::Result<Exit> {
         let survey = settled.look(&mut interrupts, look).await;
         Keys { store, settled, listed, survey }.carry_out(args, consent, &mut interrupts).await
     });
-    // After a second interrupt tasks may still be at work; nobody waits for them.
-    runtime.shutdown_background();
+    headless::leave(runtime);
     exit
 }
 

@@ -37,7 +37,6 @@ pub(super) fn ping(args: &PingArgs) -> anyhow::Result<Exit> {
         };
         anyhow::Ok(report.exit().worst(told))
     });
-    // After a second interrupt tasks may still be at work; nobody waits for them.
-    runtime.shutdown_background();
+    headless::leave(runtime);
     exit
 }

@@ -41,7 +41,6 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         };
         anyhow::Ok(headless::carry_out(job, headless::output(&args.how), interrupts).await)
     });
-    // After the third interrupt tasks may still be at work; nobody waits for them.
-    runtime.shutdown_background();
+    headless::leave(runtime);
     Ok(summary?.exit)
 }

@@ -81,7 +81,7 @@ impl Screen {
     pub(super) fn show_with(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
         let runtime = headless::runtime()?;
         let shown = runtime.block_on(self.show(dial));
-        runtime.shutdown_background();
+        headless::leave(runtime);
         shown
     }
 }

@@ -297,16 +297,6 @@ async fn the_configuration_narrows_the_keys_that_are_offered() {
     let empty = Agent::start(&[]);
     let why = refusal(connector().connect(&with_agent(&sshd, &empty), &()).await);
     assert!(why.contains("the agent lists none (`ssh-add -X` unlocks one that is locked)"), "{why}");
-    // What is wrong with the keys there are stands alone, without the advice to name one.
-    let locked = dir.path().join("locked");
-    keygen(KeyKind::Ed25519, &locked);
-    let mut lock = std::process::Command::new("ssh-keygen");
-    assert!(
-        lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]).arg(&locked).status().unwrap().success()
-    );
-    let target = Target { identities: vec![locked], ..with_agent(&sshd, &empty) };
-    let why = refusal(connector().connect(&target, &()).await);
-    assert!(why.starts_with("needs a key, and none can be used; needs the passphrase of"), "{why}");
 }
 
 const FIDO: &[u8] = b"sk-ssh-ed25519@openssh.com";

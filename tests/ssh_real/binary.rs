@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -99,4 +100,21 @@ fn a_proxy_command_with_its_tokens_is_run_as_ssh_runs_it() {
     let port = site.web.port();
     let expected = format!("unreachable (proxy command): exit status 5: no way to 127.0.0.1:{port}");
     assert!(err.contains(&expected), "{err}");
+}
+
+#[test]
+fn proxy_commands_do_not_outlive_the_process() {
+    let site = Site::new();
+    let pids = site.home.path().join("pids");
+    let silent = format!("Host silent*\n ProxyCommand sh -c 'echo $$ >> {}; exec sleep 600'", pids.display());
+    let output = site.omnes(&silent, &["ping", "--connect-timeout", "2", "silent[1-24]"]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let pids = fs::read_to_string(pids).expect("the commands ran");
+    let lives = |pid: &&str| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.starts_with(b"sleep"));
+    // Whoever was killed is gone in no time; whoever was forgotten sleeps for ten minutes.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while pids.lines().any(|pid| lives(&pid)) && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(pids.lines().filter(lives).count(), 0, "of {} commands", pids.lines().count());
 }
