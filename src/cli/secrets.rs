@@ -289,7 +289,10 @@ mod tests {
         let read = receive.recv_timeout(Duration::from_secs(30)).expect("it does not wait for a writer");
         assert_eq!(read.unwrap().expose_secret(), "written before");
         assert!(
-            of_descriptor(9999).unwrap_err().to_string().contains("--password-fd 9999: it cannot be read")
+            of_descriptor(9999)
+                .unwrap_err()
+                .to_string()
+                .contains("--password-fd 9999: that descriptor is not open")
         );
     }
 

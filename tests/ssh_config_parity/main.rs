@@ -73,11 +73,18 @@ fn compare(seed: u64, tally: &Tally) {
                 count(&tally.wrong);
                 continue;
             }
-            (Err(error), Ok(_)) => panic!("only we say {error}: {what}"),
+            (Err(error), Ok(_)) => {
+                // Within a block that cannot apply, ssh reads no more than the first pattern of a `Host` line.
+                assert!(error.contains("Host: a pattern is empty"), "only we say {error}: {what}");
+                count(&tally.wrong);
+                continue;
+            }
             (Ok(ours), Err(error)) => {
                 let ours = ours.resolve(&Request::new(Host::new(None, host, None)));
                 assert!(error.contains("jumphost loop"), "only ssh says {error}: {what}");
-                assert!(ours.is_err_and(|ours| ours.to_string().contains("itself")), "{error}: {what}");
+                let ours = ours.err().map(|ours| ours.to_string()).unwrap_or_default();
+                // The host may be refused for what comes before its route.
+                assert!(ours.contains("itself") || ours.contains("CheckHostIP"), "{error} | {ours}: {what}");
                 count(&tally.circles);
                 continue;
             }
