@@ -87,7 +87,7 @@ fn nothing_of_a_paste_reaches_a_host_before_the_users_yes() {
 fn accept_all(ui: &Ui) {
     let asks = |screen: &Screen| screen.contains("Unknown host keys");
     loop {
-        ui.keys("A");
+        ui.keys("C-t");
         let screen = ui.wait("an answer", |screen| !asks(screen) || screen.contains("was left"));
         if !asks(&screen) {
             return;
@@ -107,7 +107,7 @@ fn unknown_host_keys_stand_in_one_table_and_enter_accepts_none() {
     lab.write(".ssh/config", "HashKnownHosts no\n");
     let ui = lab.open((40, 120));
     let screen = ui.wait("the table, listening", |screen| {
-        screen.contains("The keys of 4 hosts are not known yet") && screen.contains("A all")
+        screen.contains("The keys of 4 hosts are not known yet") && screen.contains("C-t all")
     });
     let row = |name: &str| screen.rows.iter().position(|row| row.contains(&format!(" {name} (")));
     let rows: Vec<_> = names.iter().map(|name| row(name).expect("each has a row")).collect();
@@ -116,7 +116,7 @@ fn unknown_host_keys_stand_in_one_table_and_enter_accepts_none() {
     ui.keys("Enter Space y");
     ui.wait_for("this key answers nothing");
     assert!(!lab.path(".ssh/known_hosts").exists(), "nothing was learned");
-    ui.keys("Up Up Up Down r");
+    ui.keys("Up Up Up Down C-x");
     ui.wait("one is refused", |screen| {
         screen.contains("host2 · closed: host key refused") && screen.contains("The keys of 3 hosts")
     });
@@ -292,7 +292,7 @@ fn a_mended_known_hosts_counts_when_the_user_tries_again() {
     assert!(mended.expect("ssh-keygen starts").status.success());
     ui.keys("C-a r");
     ui.wait("the key is unknown now", |screen| {
-        screen.contains("The key of 1 host is not known yet") && screen.contains("A all")
+        screen.contains("The key of 1 host is not known yet") && screen.contains("C-t all")
     });
     ui.keys("a");
     ui.wait_for("→ 2 hosts");

@@ -25,11 +25,11 @@ fn before_the_first_key_a_question_opens_and_listens_after_a_quiet_moment() {
         "{}",
         ui.screen()
     );
-    ui.keys("A");
+    ui.keys("C-t");
     assert_eq!(ui.answers().len(), 0, "this key was meant for something else");
     ui.wait(MOMENT);
-    assert!(ui.screen().contains("A all"), "{}", ui.screen());
-    ui.keys("A");
+    assert!(ui.screen().contains("C-t all"), "{}", ui.screen());
+    ui.keys("C-t");
     assert_eq!(ui.answers().len(), 2);
     assert!(matches!(ui.app.keyboard(), Keyboard::Hosts));
 }
@@ -46,7 +46,7 @@ fn after_the_first_key_a_question_only_tells_and_the_prefix_opens_it() {
     ui.wait(MOMENT);
     ui.text("AAyes").keys("Enter");
     assert_eq!((ui.answers().len(), ui.got("a").as_str()), (0, "xAAyes\\r"));
-    ui.keys("C-a a A");
+    ui.keys("C-a a C-t");
     assert_eq!(ui.answers().len(), 3);
 }
 
@@ -58,10 +58,9 @@ fn a_storm_of_questions_gets_no_answer_from_someone_who_types_yes() {
     for (n, name) in names.iter().enumerate() {
         ui.ask(unknown_key(name));
         ui.wait(Duration::from_millis(if n % 7 == 0 { 700 } else { 30 }));
-        ui.text("yes").keys("Enter");
+        ui.text("yes apt rm A R").keys("Enter");
     }
-    assert!(ui.answers().iter().all(|(_, answer)| !matches!(answer, Answer::Accept)));
-    assert_eq!(ui.app.questions().len(), 300);
+    assert_eq!((ui.answers().len(), ui.app.questions().len()), (0, 300));
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn in_a_dialog_the_prefix_opens_nothing_else() {
     ui.keys("C-a q");
     assert!(matches!(ui.app.keyboard(), Keyboard::Questions));
     ui.wait(MOMENT);
-    ui.keys("C-a a r");
+    ui.keys("C-a a C-x");
     assert!(matches!(ui.answers().as_slice(), [(_, Answer::Refuse)]));
 }
 
@@ -215,13 +214,13 @@ fn long_words_of_a_host_leave_room_for_the_answer() {
 }
 
 #[test]
-fn whether_the_agent_holds_a_key_takes_a_letter() {
-    for (key, accepted) in [("a", true), ("r", false)] {
+fn whether_the_agent_holds_a_key_takes_a_control_key() {
+    for (key, accepted) in [("C-y", true), ("C-x", false)] {
         let mut ui = fresh();
         ui.ask(Question::AddKey(KeyToAdd { host: host("a"), key: "/home/ann/.ssh/id".into() }));
         ui.wait(MOMENT);
         assert!(ui.screen().contains("/home/ann/.ssh/id"), "{}", ui.screen());
-        ui.keys("Enter y");
+        ui.keys("Enter y a r");
         assert!(ui.answers().is_empty());
         ui.keys(key);
         assert_eq!(matches!(ui.answers()[0].1, Answer::Accept), accepted);

@@ -149,7 +149,7 @@ fn the_table_of_unknown_keys() {
     ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
     ┃  web05                                                                       ┃
     ┃    ssh-ed25519 SHA256:uNiVztksCsDhcc0u9e8BgrJXVGLpa9vFzv8YbGw0PcU            ┃
-    ┃a accepts the marked key · A all · r refuses it · R all · Esc later           ┃
+    ┃C-y accepts the marked key · C-t all · C-x refuses it · C-r all · Esc later   ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                      ││                                      │
     │                                      ││                                      │

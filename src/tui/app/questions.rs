@@ -1,9 +1,10 @@
 //! The questions that wait for the user, and the dialog in which they are answered.
 //!
 //! What is typed for hosts must never answer a question. So the dialog opens by itself only while nothing was typed, and
-//! then listens only after the keyboard has been quiet for a moment; accepting needs a letter of its own, never Enter; a
-//! key accepts only rows that have been on the list for a moment; and the dialog closes only by the user's key, even
-//! when the last question was withdrawn, so that the rest of a password does not go to the hosts.
+//! then listens only after the keyboard has been quiet for a moment; it is answered by control keys, never by letters or
+//! Enter, which somebody may be typing; a key accepts only rows that have been on the list for a moment; and the dialog
+//! closes only by the user's key, even when the last question was withdrawn, so that the rest of a password does not go
+//! to the hosts.
 
 mod entry;
 
@@ -232,10 +233,10 @@ impl Questions {
         match (key.code(), key.mods()) {
             (KeyCode::Up | KeyCode::Char('k'), Mods::NONE) => self.select(-1),
             (KeyCode::Down | KeyCode::Char('j'), Mods::NONE) => self.select(1),
-            (KeyCode::Char('a'), Mods::NONE) => return self.accept(self.selected(), now),
-            (KeyCode::Char('A'), Mods::NONE) => return self.accept(self.ids(), now),
-            (KeyCode::Char('r'), Mods::NONE) => return self.refuse(self.selected()),
-            (KeyCode::Char('R'), Mods::NONE) => return self.refuse(self.ids()),
+            (KeyCode::Char('y'), Mods::CTRL) => return self.accept(self.selected(), now),
+            (KeyCode::Char('t'), Mods::CTRL) => return self.accept(self.ids(), now),
+            (KeyCode::Char('x'), Mods::CTRL) => return self.refuse(self.selected()),
+            (KeyCode::Char('r'), Mods::CTRL) => return self.refuse(self.ids()),
             _ => self.note("this key answers nothing; see the line below"),
         }
         Answers::new()
@@ -297,8 +298,8 @@ impl Questions {
     fn add_key_key(&mut self, key: Key, id: QuestionId) -> Answers {
         let to = || self.waiting.iter().filter(|w| w.id == id).map(|w| w.id).collect();
         match (key.code(), key.mods()) {
-            (KeyCode::Char('a'), Mods::NONE) => self.give(to(), || Answer::Accept),
-            (KeyCode::Char('r'), Mods::NONE) => self.give(to(), || Answer::Refuse),
+            (KeyCode::Char('y'), Mods::CTRL) => self.give(to(), || Answer::Accept),
+            (KeyCode::Char('x'), Mods::CTRL) => self.give(to(), || Answer::Refuse),
             _ => {
                 self.note("this key answers nothing; see the line below");
                 Answers::new()

@@ -124,7 +124,7 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
         Topic::HostKeys => (
             "Unknown host keys",
             host_keys(app, dialog, layout),
-            "a accepts the marked key · A all · r refuses it · R all",
+            "C-y accepts the marked key · C-t all · C-x refuses it · C-r all",
         ),
         Topic::Secret(id, request) => {
             let rows = secret(app, dialog, *id, request);
@@ -136,7 +136,7 @@ fn questions_panel(app: &App, dialog: &Dialog, layout: &Layout) -> Panel<'static
             "Enter sends it to this host · C-u clears · C-x gives up this login",
         ),
         Topic::AddKey(id, add) => {
-            ("Add a key to the agent?", add_key(app, *id, add), "a adds it · r does not")
+            ("Add a key to the agent?", add_key(app, *id, add), "C-y adds it · C-x does not")
         }
     };
     if let Some(note) = &dialog.note {

@@ -57,18 +57,18 @@ fn told(answers: &[(u64, &str)]) -> Vec<(u64, String)> {
 fn enter_and_typing_accept_no_key() {
     let mut q = asked(&[host_key("a"), host_key("b")]);
     q.open_for_user();
-    assert_eq!(type_keys(&mut q, "y e s Enter Space l s Enter", LATER), []);
+    assert_eq!(type_keys(&mut q, "y e s Enter Space a p t r m Enter A R k", LATER), []);
     assert_eq!(q.len(), 2);
 }
 
 #[test]
-fn one_or_all_are_accepted_or_refused_by_their_letters() {
+fn one_or_all_are_accepted_or_refused_by_their_keys() {
     for (keys, expected) in [
-        ("a", &[(0, "accept")][..]),
-        ("Down a", &[(1, "accept")]),
-        ("Down Down Down r", &[(2, "refuse")]),
-        ("A", &[(0, "accept"), (1, "accept"), (2, "accept")]),
-        ("a R", &[(0, "accept"), (1, "refuse"), (2, "refuse")]),
+        ("C-y", &[(0, "accept")][..]),
+        ("Down C-y", &[(1, "accept")]),
+        ("Down Down Down C-x", &[(2, "refuse")]),
+        ("C-t", &[(0, "accept"), (1, "accept"), (2, "accept")]),
+        ("C-y C-r", &[(0, "accept"), (1, "refuse"), (2, "refuse")]),
     ] {
         let mut q = asked(&[host_key("a"), host_key("b"), host_key("c")]);
         q.open_for_user();
@@ -80,7 +80,7 @@ fn one_or_all_are_accepted_or_refused_by_their_letters() {
 fn the_dialog_closes_with_the_last_answer_or_with_esc_but_never_by_itself() {
     let mut q = asked(&[host_key("a")]);
     q.open_for_user();
-    type_keys(&mut q, "A", LATER);
+    type_keys(&mut q, "C-t", LATER);
     assert!(q.dialog().is_none());
     let mut q = asked(&[password("a")]);
     q.open_for_user();
@@ -97,9 +97,9 @@ fn a_row_that_came_this_moment_is_not_accepted_unseen() {
     let mut q = asked(&[host_key("a")]);
     q.open_for_user();
     q.add(QuestionId(7), host_key("evil"), LATER);
-    assert_eq!(type_keys(&mut q, "A", LATER), told(&[(0, "accept")]));
+    assert_eq!(type_keys(&mut q, "C-t", LATER), told(&[(0, "accept")]));
     assert!(q.dialog().is_some_and(|dialog| dialog.note.is_some()));
-    assert_eq!(type_keys(&mut q, "A", LATER + QUIET), told(&[(7, "accept")]));
+    assert_eq!(type_keys(&mut q, "C-t", LATER + QUIET), told(&[(7, "accept")]));
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn a_withdrawn_row_does_not_hand_its_selection_to_another() {
     let mut q = asked(&[host_key("a"), host_key("b")]);
     q.open_for_user();
     q.withdraw(QuestionId(0));
-    assert_eq!(type_keys(&mut q, "a", LATER), []);
-    assert_eq!(type_keys(&mut q, "Down a", LATER), told(&[(1, "accept")]));
+    assert_eq!(type_keys(&mut q, "C-y", LATER), []);
+    assert_eq!(type_keys(&mut q, "Down C-y", LATER), told(&[(1, "accept")]));
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn a_dialog_that_opened_by_itself_listens_after_a_quiet_moment() {
     assert!(q.may_open());
     q.open_unasked(Duration::ZERO);
     let almost = QUIET - Duration::from_millis(1);
-    assert_eq!(type_keys(&mut q, "A", almost), []);
-    assert_eq!(type_keys(&mut q, "A", QUIET), [], "the first key began the wait anew");
-    assert_eq!(type_keys(&mut q, "A", LATER), told(&[(0, "accept")]));
+    assert_eq!(type_keys(&mut q, "C-t", almost), []);
+    assert_eq!(type_keys(&mut q, "C-t", QUIET), [], "the first key began the wait anew");
+    assert_eq!(type_keys(&mut q, "C-t", LATER), told(&[(0, "accept")]));
 }
 
 #[test]
@@ -168,5 +168,5 @@ fn the_table_stands_in_the_order_of_the_hosts_and_an_answer_leads_to_the_next_ro
     q.open_for_user();
     let names: Vec<String> = q.host_keys().map(|(_, key)| key.host.to_string()).collect();
     assert_eq!(names, ["web1", "web2", "web10"]);
-    assert_eq!(type_keys(&mut q, "j r a", LATER), told(&[(1, "refuse"), (0, "accept")]));
+    assert_eq!(type_keys(&mut q, "j C-x C-y", LATER), told(&[(1, "refuse"), (0, "accept")]));
 }
