@@ -51,7 +51,9 @@ impl Rotation {
 
     /// The host has proven itself.
     pub(super) fn trust(&mut self, trust: Trust, presented: Presented) {
-        self.trusted.get_or_insert((trust, presented));
+        if !self.heard {
+            self.trusted.get_or_insert((trust, presented));
+        }
     }
 
     /// The host announces keys. Nothing here waits.
@@ -62,11 +64,13 @@ impl Rotation {
         keys: Vec<PublicKey>,
         session: &mut Session,
     ) {
+        // What was kept for this moment would else be kept as long as the link.
+        let trusted = self.trusted.take();
         if std::mem::replace(&mut self.heard, true) || target.keeping.updates == Updates::No {
             return;
         }
         // Who is trusted only since a moment ago, or by an authority's word, is not listened to, as in ssh.
-        let Some((Trust::Known | Trust::Accepted, presented)) = &self.trusted else { return };
+        let Some((Trust::Known | Trust::Accepted, presented)) = trusted else { return };
         let Some(keys) = worthwhile(target, keys) else { return };
         let blobs: Vec<Vec<u8>> = keys.iter().map(PublicKeyBase64::public_key_bytes).collect();
         let proof = match shared.keys.plan_update(target, &presented.blob, &blobs) {
