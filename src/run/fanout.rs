@@ -1,10 +1,10 @@
-//! The fan-out of a command: each host in a task of a [`Crew`] that ends with one outcome.
+//! The fan-out of a command: each host in a task of a `Crew` that ends with one outcome.
 //!
 //! The moment that divides *certainly not run* from *not known* is the exec request: until it is handed over a host that
 //! fails or is given up did not run the command, from then on only its exit status says that it did. The standard input
 //! of a command is empty; that of omnes is never read here.
 //!
-//! Interrupts go through three steps, each told to all host tasks at once ([`Pace`]): start no more, end what runs, leave.
+//! Interrupts go through three steps, each told to all host tasks at once (`Pace`): start no more, end what runs, leave.
 
 use std::collections::HashSet;
 use std::pin::pin;

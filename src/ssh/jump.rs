@@ -35,7 +35,7 @@ use super::{ConnectError, Stage, Target};
 use crate::ask::BoxFuture;
 use crate::escape;
 
-/// Hosts behind one connection to a jump host, unless there are [`LINKS`] connections already.
+/// Hosts behind one connection to a jump host, unless there are `LINKS` connections already.
 pub const HOSTS_PER_LINK: usize = 64;
 
 /// Connections to one jump host.

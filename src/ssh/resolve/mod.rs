@@ -1,4 +1,4 @@
-//! From a host as named to a [`Target`]: who says what, and who is heard first.
+//! From a host as named to a [`Target`](super::Target): who says what, and who is heard first.
 //!
 //! The order is: the host expression, the command line (`-l`, `-p`, `-i`, `-J`, then `-o`), the cluster files,
 //! ssh_config, the defaults. Everything is settled here, before anything connects: a host whose configuration asks for
