@@ -132,6 +132,10 @@ async fn look_up(
     name: &str,
     progress: &dyn Progress,
 ) -> Result<std::sync::Arc<[SocketAddr]>, ConnectError> {
+    // An address is no name: it does not wait behind names of which a resolver says nothing.
+    if let Ok(address) = name.parse() {
+        return Ok([SocketAddr::new(address, 0)].into());
+    }
     let mut patience = Patience::default();
     loop {
         match names.get(name, progress).await {
@@ -272,6 +276,7 @@ impl AsyncWrite for Quick {
 mod tests {
     use super::*;
     use crate::ssh::Wait;
+    use crate::ssh::lookup::Directory;
     use std::sync::Mutex;
 
     #[derive(Default)]
@@ -303,6 +308,23 @@ mod tests {
         let never = |_| ready(Err::<(), _>(io::Error::from_raw_os_error(23)));
         let error = connect(&[address], &(), never).await.unwrap_err();
         assert!(error.to_string().contains("`ulimit -n`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_address_asks_no_resolver() {
+        struct Untouched;
+        impl Directory for Untouched {
+            fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
+                Err(io::Error::other(format!("{name} was asked for")))
+            }
+        }
+        let names = Lookups::new(Untouched);
+        for (name, found) in
+            [("192.0.2.1", Some("192.0.2.1:0")), ("2001:db8::1", Some("[2001:db8::1]:0")), ("web", None)]
+        {
+            let address = look_up(&names, name, &()).await.ok().map(|found| found[0].to_string());
+            assert_eq!(address.as_deref(), found, "{name}");
+        }
     }
 
     #[tokio::test]
