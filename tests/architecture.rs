@@ -37,6 +37,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("vt100", &["pane"]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
+    ("tui_input", &["tui"]),
+    ("nucleo_matcher", &["tui"]),
     ("clap", &["cli"]),
     ("pty_process", &["demo"]),
 ];

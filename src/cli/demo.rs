@@ -6,15 +6,16 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
-use super::screen::{self, Find, Screen};
+use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Inventory, Member};
+use crate::hosts::{Facts, Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::{Job, Plan, limits};
-use crate::ssh::{Connector, KnownHosts, UserEnvironment};
+use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
 const DESCRIPTORS: u64 = 8;
@@ -46,7 +47,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
         let fleet = Arc::new(fleet);
         let targets = fleet.targets();
         let screen = Screen {
-            hosts: targets.into_iter().map(|target| (target.host.clone(), Ok(target))).collect(),
+            hosts: targets.into_iter().map(reached).collect(),
             find: finder(fleet.clone()),
             options,
             password: None,
@@ -68,6 +69,12 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     shown
 }
 
+fn reached(target: Target) -> Reached {
+    let (user, port, address) = (target.user.clone(), target.port, target.address.clone());
+    let facts = Facts { user: Some(user), port: Some(port), address: Some(address), ..Facts::default() };
+    (Opened { host: target.host.clone(), facts }, Ok(target))
+}
+
 /// Only hosts of the fleet can be added to it.
 fn finder(fleet: Arc<Fleet>) -> Find {
     Arc::new(move |expression| {
@@ -75,7 +82,7 @@ fn finder(fleet: Arc<Fleet>) -> Find {
         let members = members.map_err(|error| screen::in_a_line(expression, &error))?;
         let target = |member: Member| {
             let target = fleet.target(member.host.name()).map_err(|error| error.to_string())?;
-            Ok((target.host.clone(), Ok(target)))
+            Ok(reached(target))
         };
         members.into_iter().map(target).collect()
     })

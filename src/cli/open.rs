@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::args::OpenArgs;
 use super::preferences;
 use super::reach::{self, Reach};
-use super::screen::{self, Find, Screen};
+use super::screen::{self, Find, Reached, Screen};
 use super::secrets;
 use super::select::{self, Wanted};
 use crate::hosts::{Inventory, Member};
@@ -47,9 +47,8 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     limits::raise_descriptors();
-    let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target));
     let screen = Screen {
-        hosts: members.into_iter().map(|member| member.host).zip(targets).collect(),
+        hosts: with_ways(members, resolved),
         find: finder(inventory, reach),
         options,
         password: secrets::password(&args.secrets, &args.targets)?,
@@ -64,9 +63,15 @@ fn finder(inventory: Inventory, reach: Reach) -> Find {
         let members = Wanted::expression(expression).select(&inventory);
         let members = members.map_err(|error| screen::in_a_line(expression, &error))?;
         let resolved = reach.resolve_all(&members);
-        let reached = |(member, resolved): (Member, Result<Resolved, ConnectError>)| {
-            (member.host, resolved.map(|resolved| resolved.target))
-        };
-        Ok(members.into_iter().zip(resolved).map(reached).collect())
+        Ok(with_ways(members, resolved))
     })
+}
+
+fn with_ways(members: Vec<Member>, resolved: Vec<Result<Resolved, ConnectError>>) -> Vec<Reached> {
+    let way = |resolved: Result<Resolved, ConnectError>| Ok(resolved?.target);
+    members
+        .into_iter()
+        .zip(resolved)
+        .map(|(member, resolved)| screen::reached(member, way(resolved)))
+        .collect()
 }

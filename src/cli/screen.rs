@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
-use crate::hosts::Host;
+use crate::hosts::{Facts, Member};
 use crate::outcome::Exit;
 use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
@@ -18,7 +18,7 @@ use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
-use crate::tui::event::TargetIndex;
+use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
 use crate::tui::keymap::Keymap;
 
@@ -29,7 +29,18 @@ const LOGINS: usize = 32;
 pub(super) type Way = Result<Target, ConnectError>;
 
 /// A host with the way to it.
-pub(super) type Reached = (Host, Way);
+pub(super) type Reached = (Opened, Way);
+
+/// A host of the cluster files with the way to it; who logs in where is known once the way is.
+pub(super) fn reached(member: Member, way: Way) -> Reached {
+    let mut facts = Facts::of(&member);
+    if let Ok(target) = &way {
+        facts.user = Some(target.user.clone());
+        facts.port = Some(target.port);
+        facts.address = Some(target.address.clone());
+    }
+    (Opened { host: member.host, facts }, way)
+}
 
 /// Finds the hosts of an expression that the user types into the TUI; the error is one line.
 pub(super) type Find = Arc<dyn Fn(&str) -> Result<Vec<Reached>, String> + Send + Sync>;
@@ -204,7 +215,7 @@ impl Fleet for Panes {
         })
     }
 
-    fn keep(&mut self, found: Vec<Reached>) -> Vec<Host> {
+    fn keep(&mut self, found: Vec<Reached>) -> Vec<Opened> {
         let (hosts, targets): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         self.targets.extend(targets);
         hosts

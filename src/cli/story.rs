@@ -29,8 +29,8 @@ pub(super) async fn play(screen: Screen, dial: Arc<dyn Dial>, out: &mut dyn Writ
     let connector = Connector::new(dial, Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let (hosts, ways): (Vec<_>, Vec<_>) = screen.hosts.into_iter().unzip();
     let panes = Panes::new(connector, screen.logins, ways, screen.find);
-    let set: HostSet = hosts.iter().cloned().collect();
-    let first = hosts.first().context("a story needs a host")?.clone();
+    let set: HostSet = hosts.iter().map(|opened| opened.host.clone()).collect();
+    let first = hosts.first().context("a story needs a host")?.host.clone();
     writeln!(out, "A fleet of {} hosts inside this process, each with a real shell: {set}\n", hosts.len())?;
     // The usual keys, since the story names them.
     let app = App::new(Options::default(), SCREEN);

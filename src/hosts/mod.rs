@@ -9,6 +9,7 @@ mod definitions;
 mod error;
 mod eval;
 mod expr;
+mod facts;
 mod files;
 mod fold;
 mod host;
@@ -21,6 +22,7 @@ mod sources;
 
 pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
 pub use error::{Disagreement, ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
+pub use facts::Facts;
 pub use files::{ExtraSources, Places, load};
 pub use host::{Host, HostParseError};
 pub use inventory::{Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::ask::{Answer, Question};
-use crate::hosts::Host;
+use crate::hosts::{Facts, Host};
 use crate::pane::{FocusChange, Key, MouseEvent};
 use crate::session::{SessionEvent, SessionId};
 use crate::size::Size;
@@ -23,6 +23,22 @@ impl fmt::Display for QuestionId {
 /// Which target: its place in the list that the event loop keeps, in the order the app was told of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetIndex(pub usize);
+
+/// A host to open, with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The host as the user named it.
+    pub host: Host,
+    /// What the cluster files and the configuration say about it.
+    pub facts: Facts,
+}
+
+/// A host of which nothing but its name is known.
+impl From<Host> for Opened {
+    fn from(host: Host) -> Opened {
+        Opened { host, facts: Facts::default() }
+    }
+}
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +60,7 @@ pub enum Event {
     /// Nobody waits for the answer any more.
     QuestionWithdrawn(QuestionId),
     /// The hosts that were asked for with [`Effect::AddHosts`]; their targets stand at the end of the list.
-    Added(Vec<Host>),
+    Added(Vec<Opened>),
     /// Nothing was added; why.
     AddFailed(String),
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.

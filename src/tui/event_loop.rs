@@ -16,14 +16,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
 use crate::ask::{Answer, BoxFuture};
-use crate::hosts::Host;
 use crate::pane::FocusChange;
 use crate::session::{Listener, SessionEvent, SessionId};
 use crate::size::Size;
 
 use super::app::App;
 use super::asker::{Asked, Questions};
-use super::event::{Effect, Event, QuestionId, TargetIndex};
+use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
 use super::painter::Painter;
 use super::terminal::{self, Terminal, TerminalError};
 use super::translate::{Decoder, Input};
@@ -68,7 +67,7 @@ pub trait Fleet {
     /// Finds out which hosts an expression means; an error is a sentence. It may take its time.
     fn find(&self, expression: String) -> BoxFuture<'static, Result<Self::Found, String>>;
     /// Puts what was found at the end of the list, in the order of the hosts it returns.
-    fn keep(&mut self, found: Self::Found) -> Vec<Host>;
+    fn keep(&mut self, found: Self::Found) -> Vec<Opened>;
 }
 
 /// How the loop came to its end.
@@ -86,7 +85,7 @@ pub enum Ended {
 /// was then.
 pub async fn run<F: Fleet>(
     app: App,
-    hosts: Vec<Host>,
+    hosts: Vec<Opened>,
     fleet: F,
     questions: Questions,
 ) -> Result<Ended, TerminalError> {
@@ -162,7 +161,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Host>, mut questions: Questions) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>, mut questions: Questions) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
         let listener = self.listener.clone();

@@ -9,12 +9,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
-use crate::hosts::Host;
 use crate::pane::Key;
 use crate::session::{Listener, SessionEvent};
 
 use super::app::{App, Tile};
-use super::event::{Effect, Event};
+use super::event::{Effect, Event, Opened};
 use super::event_loop::Fleet;
 
 /// Output taken from the hosts at once.
@@ -31,7 +30,7 @@ pub struct Rehearsal<F: Fleet> {
 
 impl<F: Fleet> Rehearsal<F> {
     /// Opens these hosts, whose targets are the first of the fleet's list.
-    pub fn start(app: App, hosts: Vec<Host>, fleet: F) -> Rehearsal<F> {
+    pub fn start<H: Into<Opened>>(app: App, hosts: Vec<H>, fleet: F) -> Rehearsal<F> {
         let listener = fleet.listener();
         let mut rehearsal = Rehearsal { app, fleet, listener, began: Instant::now(), over: false };
         let effects = rehearsal.app.start(hosts);

@@ -9,7 +9,7 @@ use omnes::hosts::Host;
 use omnes::session::{Hub, Listener, SessionId};
 use omnes::size::Size;
 use omnes::ssh::{Connector, KnownHosts, Target};
-use omnes::tui::event::TargetIndex;
+use omnes::tui::event::{Opened, TargetIndex};
 use omnes::tui::event_loop;
 
 /// The targets of a demo fleet and a hub that reaches them.
@@ -55,7 +55,7 @@ impl event_loop::Fleet for DemoDesk {
     fn find(&self, _: String) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(async { Err("the tests add no hosts".to_owned()) })
     }
-    fn keep(&mut self, (): ()) -> Vec<Host> {
+    fn keep(&mut self, (): ()) -> Vec<Opened> {
         Vec::new()
     }
 }

@@ -51,7 +51,7 @@ impl Ui {
             targets: names.iter().map(|name| name.to_string()).collect(),
             questions: 0,
         };
-        let effects = ui.app.start(names.iter().map(|name| host(name)).collect());
+        let effects = ui.app.start(names.iter().map(|name| host(name)));
         ui.take(effects);
         ui
     }
@@ -160,7 +160,7 @@ impl Ui {
     /// The hosts that the user asked for have been found.
     pub(crate) fn added(&mut self, names: &[&str]) {
         self.targets.extend(names.iter().map(|name| name.to_string()));
-        self.step(Event::Added(names.iter().map(|name| host(name)).collect()));
+        self.step(Event::Added(names.iter().map(|name| host(name).into()).collect()));
     }
 
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {

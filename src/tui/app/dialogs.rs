@@ -1,15 +1,11 @@
-//! What omnes itself asks: to confirm, or for a line. While it asks, nothing typed reaches a host.
+//! What omnes itself asks. While it asks, nothing typed reaches a host.
 
 use crate::broadcast::MemberId;
-use crate::escape;
-use crate::pane::{Key, KeyCode, Mods, PasteShape};
+use crate::pane::{Key, KeyCode, PasteShape};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
 use super::{App, Keyboard, Tone};
-
-/// Longest line of hosts, in bytes; what goes beyond is not taken.
-const LINE_BYTES: usize = 4096;
 
 /// Columns that the keys take in the list of keys, about.
 const KEYS_COLUMNS: usize = 16;
@@ -34,43 +30,6 @@ pub enum Confirm {
     Close(MemberId),
     /// Leave while sessions live?
     Quit,
-}
-
-/// A line that is being typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line {
-    text: String,
-}
-
-impl Line {
-    /// What was typed so far, free of control characters.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Takes pasted text, its line ends as blanks.
-    pub(super) fn paste(&mut self, text: &str) {
-        text.trim_end().chars().for_each(|c| self.push(if c.is_control() { ' ' } else { c }));
-    }
-
-    fn push(&mut self, c: char) {
-        if self.text.len() + c.len_utf8() <= LINE_BYTES {
-            self.text.push(c);
-        }
-    }
-
-    fn key(&mut self, key: Key) {
-        match (key.code(), key.mods()) {
-            (KeyCode::Char(c), Mods::NONE) => self.push(c),
-            (KeyCode::Backspace, Mods::NONE) => drop(self.text.pop()),
-            (KeyCode::Char('u'), Mods::CTRL) => self.text.clear(),
-            (KeyCode::Char('w'), Mods::CTRL) => {
-                let kept = self.text.trim_end().rfind(' ').map_or(0, |at| at + 1);
-                self.text.truncate(kept);
-            }
-            _ => {}
-        }
-    }
 }
 
 impl App {
@@ -110,25 +69,6 @@ impl App {
             }
             Confirm::Close(member) => self.close(member),
             Confirm::Quit => self.effects.push(Effect::Quit),
-        }
-    }
-
-    /// A key in the line in which hosts are added.
-    pub(super) fn add_hosts_key(&mut self, key: Key) {
-        let Keyboard::AddHosts(line) = &mut self.keyboard else { return };
-        match key.code() {
-            KeyCode::Esc => self.keyboard = Keyboard::Hosts,
-            KeyCode::Char('c') if key.mods() == Mods::CTRL => self.keyboard = Keyboard::Hosts,
-            KeyCode::Enter => {
-                let text = line.text.trim().to_owned();
-                self.keyboard = Keyboard::Hosts;
-                if !text.is_empty() {
-                    let said = format!("looking for {}", escape::text(&text, 60));
-                    self.notes.say(Tone::Plain, said, self.now);
-                    self.effects.push(Effect::AddHosts(text));
-                }
-            }
-            _ => line.key(key),
         }
     }
 

@@ -9,7 +9,9 @@
 mod dialogs;
 mod notes;
 mod options;
+mod picking;
 mod pointer;
+mod prompt;
 mod questions;
 mod recovery;
 mod sending;
@@ -21,18 +23,20 @@ use std::time::Duration;
 
 use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
 use crate::escape;
-use crate::hosts::Host;
 use crate::pane::Key;
 use crate::session::SessionId;
 use crate::size::Size;
 
 use super::action::Place;
-use super::event::{Effect, Event};
+use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
+use super::picker::Picker;
 
-pub use dialogs::{Confirm, Line};
+pub use dialogs::Confirm;
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use picking::Picking;
+pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
@@ -51,8 +55,10 @@ pub enum Keyboard {
     Questions,
     /// A question of omnes itself.
     Confirm(Confirm),
-    /// The line in which hosts are added.
-    AddHosts(Line),
+    /// A line that omnes asks for.
+    Prompt(Prompt),
+    /// A list to choose from.
+    Picker(Picking, Picker),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -63,6 +69,8 @@ pub struct App {
     now: Duration,
     screen: Size,
     tiles: Tiles,
+    /// The tiles that the view shows, in its order; every tile, unless the view leaves some out.
+    order: Vec<MemberId>,
     broadcast: Broadcast,
     layout: Layout,
     zoom: Zoom,
@@ -99,6 +107,7 @@ impl App {
             now: Duration::ZERO,
             screen,
             tiles: Tiles::default(),
+            order: Vec::new(),
             broadcast: Broadcast::default(),
             terminal: layout.terminal,
             layout,
@@ -118,8 +127,8 @@ impl App {
     }
 
     /// Opens the first hosts; their targets are the first of the event loop's list.
-    pub fn start(&mut self, hosts: Vec<Host>) -> Vec<Effect> {
-        self.open_hosts(hosts);
+    pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
+        self.open_hosts(hosts.into_iter().map(Into::into).collect());
         std::mem::take(&mut self.effects)
     }
 
@@ -143,7 +152,7 @@ impl App {
                 self.offer_questions();
             }
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
-            Event::Added(hosts) => self.added(hosts),
+            Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
@@ -181,7 +190,8 @@ impl App {
             Keyboard::Scrollback => self.scrollback_key(key),
             Keyboard::Questions => self.question_key(key),
             Keyboard::Confirm(_) => self.confirm_key(key),
-            Keyboard::AddHosts(_) => self.add_hosts_key(key),
+            Keyboard::Prompt(_) => self.prompt_key(key),
+            Keyboard::Picker(..) => self.picker_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -209,9 +219,10 @@ impl App {
 
     /// Computes the geometry anew, after a change of anything it depends on.
     fn relayout(&mut self) {
+        self.order = self.tiles.ids().to_vec();
         self.layout = Layout::of(Scene {
             screen: self.screen,
-            tiles: self.tiles.ids(),
+            tiles: &self.order,
             focus: self.broadcast.focus(),
             zoom: self.zoom,
             min_tile: self.options.min_tile,

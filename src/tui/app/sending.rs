@@ -32,7 +32,8 @@ impl App {
         self.prefixed = false;
         match &mut self.keyboard {
             Keyboard::Hosts => self.paste_to_hosts(text),
-            Keyboard::AddHosts(line) => line.paste(&text),
+            Keyboard::Prompt(prompt) => prompt.line.paste(&text),
+            Keyboard::Picker(_, picker) => picker.paste(&text),
             // It may be a secret, so no copy of it stays behind.
             Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
             Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => {

@@ -11,7 +11,7 @@ use crate::pane::{HistoryLimit, Pane};
 use crate::session::{SessionEvent, SessionId, SessionState};
 use crate::size::Size;
 use crate::tui::action::Action;
-use crate::tui::event::{Effect, TargetIndex};
+use crate::tui::event::{Effect, Opened, TargetIndex};
 
 use super::tiles::Tile;
 use super::{App, Tone};
@@ -33,10 +33,10 @@ const START_AFRESH: &[u8] =
 
 impl App {
     /// Opens a tile and a session for each host; their targets come next in the event loop's list.
-    pub(super) fn open_hosts(&mut self, hosts: Vec<Host>) {
+    pub(super) fn open_hosts(&mut self, hosts: Vec<Opened>) {
         let first = self.tiles.ids().len();
         let mut open: HashSet<Host> = self.tiles.iter().map(|tile| tile.host.clone()).collect();
-        for host in hosts {
+        for Opened { host, facts } in hosts {
             let target = TargetIndex(self.targets);
             self.targets += 1;
             if !open.insert(host.clone()) {
@@ -46,7 +46,7 @@ impl App {
             }
             let (member, session) = (self.broadcast.add(), self.next_session());
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
-            self.tiles.push(Tile::new(host, (member, session, target), pane));
+            self.tiles.push(Tile::new(Opened { host, facts }, (member, session, target), pane));
         }
         self.relayout();
         self.set_terminal_size();
@@ -55,11 +55,6 @@ impl App {
             let (session, target, size) = (tile.session, tile.target, self.terminal);
             self.effects.push(Effect::Open { session, target, size });
         }
-    }
-
-    /// Hosts that the user asked for have come.
-    pub(super) fn added(&mut self, hosts: Vec<Host>) {
-        self.open_hosts(hosts);
     }
 
     /// A session reports.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use crate::broadcast::{Entry, Life, Member, MemberId, Part};
 use crate::escape;
-use crate::hosts::Host;
+use crate::hosts::{Facts, Host};
 use crate::pane::{Pane, Screen};
 use crate::session::{SessionId, SessionState};
-use crate::tui::event::TargetIndex;
+use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::layout;
 
 use super::recovery::Recovery;
@@ -21,6 +21,8 @@ pub struct Tile {
     pub member: MemberId,
     /// The host as the user named it.
     pub host: Host,
+    /// What else is known of it.
+    pub facts: Facts,
     /// The same as text, safe for a terminal.
     pub name: String,
     /// Where its target stands in the event loop's list.
@@ -40,11 +42,23 @@ pub struct Tile {
 
 impl Tile {
     /// A tile for a host whose session is about to be opened.
-    pub fn new(host: Host, ids: (MemberId, SessionId, TargetIndex), pane: Pane) -> Tile {
+    pub fn new(opened: Opened, ids: (MemberId, SessionId, TargetIndex), pane: Pane) -> Tile {
+        let Opened { host, facts } = opened;
         let name = escape::text(&host.to_string(), NAME_CHARS);
         let (member, session, target) = ids;
         let recovery = Recovery::default();
-        Tile { member, host, name, target, session, state: SessionState::Queued, pane, top: None, recovery }
+        Tile {
+            member,
+            host,
+            facts,
+            name,
+            target,
+            session,
+            state: SessionState::Queued,
+            pane,
+            top: None,
+            recovery,
+        }
     }
 
     /// The number of the line at the top of a tile this high, while the user looks back.

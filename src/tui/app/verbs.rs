@@ -6,7 +6,7 @@ use crate::tui::action::{Action, Place};
 use crate::tui::event::Effect;
 use crate::tui::layout::Zoom;
 
-use super::{App, Confirm, Keyboard, Line, Tone};
+use super::{App, Confirm, Keyboard, Purpose, Tone};
 
 /// Longest text for the clipboard, in bytes; terminals refuse more (OSC 52).
 const CLIPBOARD_BYTES: usize = 74_000;
@@ -42,7 +42,8 @@ impl App {
             Action::Scrollback => self.enter_scrollback(),
             Action::Copy => self.copy(),
             Action::Answer => self.open_questions(),
-            Action::Add => self.keyboard = Keyboard::AddHosts(Line::default()),
+            Action::Add => self.ask_for(Purpose::AddHosts),
+            Action::Palette => self.open_palette(),
             Action::Close => self.ask_close(),
             Action::Reconnect => self.reconnect_focused(),
             Action::ReconnectAll => self.reconnect_all(),
@@ -53,7 +54,13 @@ impl App {
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.ask_quit(),
-            scroll => self.scroll(scroll),
+            Action::LineUp
+            | Action::LineDown
+            | Action::HalfUp
+            | Action::HalfDown
+            | Action::Top
+            | Action::Bottom
+            | Action::Leave => self.scroll(action),
         }
     }
 
@@ -72,15 +79,16 @@ impl App {
     }
 
     fn count(&self) -> usize {
-        self.tiles.ids().len()
+        self.order.len()
     }
 
     fn focus_position(&self) -> Option<usize> {
-        self.tiles.position(self.broadcast.focus()?)
+        let focus = self.broadcast.focus()?;
+        self.order.iter().position(|id| *id == focus)
     }
 
     fn focus_at(&mut self, at: usize) {
-        if let Some(member) = self.tiles.ids().get(at).copied() {
+        if let Some(member) = self.order.get(at).copied() {
             self.set_focus(member);
         }
     }

@@ -1,4 +1,4 @@
-//! Boxes over the tiles: the questions, what omnes asks, and the line in which hosts are added.
+//! Boxes over the tiles: the questions, and what omnes asks.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use crate::ask::{Before, HostPrompt, KeyOrigin, KeyToAdd, SecretKind, SecretRequest, UnknownKey};
 use crate::escape;
-use crate::tui::app::{App, Confirm, Dialog, Line, Topic};
+use crate::tui::app::{App, Confirm, Dialog, Topic};
 use crate::tui::event::QuestionId;
 use crate::tui::layout::Layout;
 
@@ -55,9 +55,14 @@ pub(super) fn most_rows(layout: &Layout) -> usize {
     usize::from(layout.status.y.saturating_sub(FRAME))
 }
 
+/// Columns inside the widest box.
+pub(super) fn most_columns(layout: &Layout) -> u16 {
+    layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS)
+}
+
 /// Rows broken into lines that fit into the widest box, for a list that is scrolled.
 pub(super) fn broken(rows: &[Row], layout: &Layout) -> Vec<Row> {
-    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
+    let columns = most_columns(layout);
     rows.iter().flat_map(|row| row.lines(columns)).map(|(text, style)| Row::new(text, style)).collect()
 }
 
@@ -167,7 +172,7 @@ fn host_keys(app: &App, dialog: &Dialog, layout: &Layout) -> Vec<Row> {
     )];
     let names = keys.iter().map(|(_, key)| width(&name_of(key))).max().unwrap_or(0).min(MOST_NAME);
     let prints = keys.iter().map(|(_, key)| width(&print_of(key))).max().unwrap_or(0);
-    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
+    let columns = most_columns(layout);
     let rows_each = if 2 + names + 1 + prints <= columns { 1 } else { 2 };
     let at = keys.iter().position(|(id, _)| dialog.selected == Some(*id)).unwrap_or(0);
     let room = (most_rows(layout).saturating_sub(4) / rows_each).max(1);
@@ -359,41 +364,19 @@ fn pasted_lines(text: &str) -> Vec<&str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
 }
 
-const HOSTS_LABEL: &str = "hosts: ";
-
-/// Paints the line in which hosts are added.
-pub(super) fn add_hosts(_: &App, line: &Line, layout: &Layout, buf: &mut Buffer) {
-    panel(&add_hosts_panel(line, layout), layout, buf);
-}
-
-/// The cursor in that line.
-pub(super) fn add_hosts_cursor(_: &App, line: &Line, layout: &Layout) -> Option<Position> {
-    cursor_behind(&add_hosts_panel(line, layout), HOSTS_LABEL, layout)
-}
-
-fn add_hosts_panel(line: &Line, layout: &Layout) -> Panel<'static> {
-    let columns = layout.area.width.saturating_sub(FRAME).min(MOST_COLUMNS);
-    let room = usize::from(columns.saturating_sub(width(HOSTS_LABEL) + 1));
-    let typed = escape::line(line.text().as_bytes());
-    // The end is what is being typed.
-    let skipped = typed.chars().count().saturating_sub(room);
-    let shown: String = typed.chars().skip(skipped).collect();
-    let pad = usize::from(columns.min(60)).saturating_sub(usize::from(width(HOSTS_LABEL)));
-    let rows = vec![
-        Row::new(format!("{HOSTS_LABEL}{shown:<pad$}"), theme::strong()),
-        Row::new("names, clusters, ranges: web[01-12] @db user@host:port", theme::quiet()),
-        Row::new("Enter opens them · Esc does not", theme::quiet()),
-    ];
-    Panel { title: "Add hosts", rows }
-}
-
 /// The place behind the text of the line that begins with a label.
 fn cursor_behind(panel: &Panel<'_>, label: &str, layout: &Layout) -> Option<Position> {
+    let lines = visible(panel, inside(panel, layout));
+    let (text, _) = lines.iter().find(|(line, _)| line.starts_with(label.trim_end()))?;
+    cursor_in(panel, label, width(text.trim_end()).saturating_sub(width(label)), layout)
+}
+
+/// The place so many columns behind the label that a line begins with.
+pub(super) fn cursor_in(panel: &Panel<'_>, label: &str, columns: u16, layout: &Layout) -> Option<Position> {
     let inside = inside(panel, layout);
     let lines = visible(panel, inside);
     let at = lines.iter().position(|(line, _)| line.starts_with(label.trim_end()))?;
-    let text = lines[at].0.trim_end();
-    let column = width(text).max(width(label)).min(inside.width.saturating_sub(1));
+    let column = (width(label) + columns).min(inside.width.saturating_sub(1));
     let at = Position::new(inside.x + column, inside.y + at as u16);
     inside.contains(at).then_some(at)
 }

@@ -6,6 +6,7 @@
 mod dialogs;
 mod help;
 mod panes;
+mod picker;
 mod status;
 mod text;
 mod theme;
@@ -32,7 +33,8 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Hosts | Keyboard::Scrollback => {}
         Keyboard::Questions => dialogs::questions(app, layout, buf),
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
-        Keyboard::AddHosts(line) => dialogs::add_hosts(app, line, layout, buf),
+        Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
+        Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     status::status(app, layout, buf);
@@ -44,7 +46,8 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
         Keyboard::Hosts => return panes::cursor(app, layout),
         Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
-        Keyboard::AddHosts(line) => dialogs::add_hosts_cursor(app, line, layout),
+        Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
+        Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),
     };
     at.filter(|at| layout.area.contains(*at)).map(|at| (at, CursorShape::Default))
 }

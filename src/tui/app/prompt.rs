@@ -1,0 +1,111 @@
+//! A line that omnes asks for. What each is for is one value, and so is what becomes of the line.
+
+use crate::escape;
+use crate::pane::{Key, KeyCode, Mods};
+use crate::tui::event::Effect;
+use crate::tui::line::{Line, Typed};
+
+use super::{App, Keyboard, Tone};
+
+/// What a line is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Open more hosts.
+    AddHosts,
+}
+
+impl Purpose {
+    /// The title of the dialog.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Purpose::AddHosts => "Add hosts",
+        }
+    }
+
+    /// What stands before the line.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Purpose::AddHosts => "hosts: ",
+        }
+    }
+
+    /// What may be written.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
+        }
+    }
+
+    /// What the keys do.
+    pub fn keys(&self) -> &'static str {
+        match self {
+            Purpose::AddHosts => "Enter opens them · Esc does not",
+        }
+    }
+}
+
+/// A line that is being asked for.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What for.
+    pub purpose: Purpose,
+    /// What was typed so far.
+    pub line: Line,
+    /// Why what was typed could not be taken; gone with the next key.
+    pub fault: Option<String>,
+}
+
+impl Prompt {
+    /// An empty line.
+    pub fn new(purpose: Purpose) -> Prompt {
+        Prompt { purpose, line: Line::default(), fault: None }
+    }
+}
+
+impl App {
+    /// Asks for a line.
+    pub(super) fn ask_for(&mut self, purpose: Purpose) {
+        self.leave_scrollback();
+        self.keyboard = Keyboard::Prompt(Prompt::new(purpose));
+    }
+
+    /// A key in a line that is asked for. A line that cannot be taken stays, with the reason.
+    pub(super) fn prompt_key(&mut self, key: Key) {
+        let Keyboard::Prompt(prompt) = &mut self.keyboard else { return };
+        match (key.code(), key.mods()) {
+            (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = Keyboard::Hosts,
+            (KeyCode::Enter, Mods::NONE) => {
+                let Keyboard::Prompt(mut prompt) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
+                else {
+                    return;
+                };
+                let text = prompt.line.text().trim().to_owned();
+                if let Err(fault) = self.take_line(&prompt.purpose, &text) {
+                    prompt.fault = Some(fault);
+                    self.keyboard = Keyboard::Prompt(prompt);
+                }
+            }
+            _ => {
+                if prompt.line.key(key) == Typed::Changed {
+                    prompt.fault = None;
+                }
+            }
+        }
+    }
+
+    /// Does what the line was asked for; why not, in a sentence.
+    fn take_line(&mut self, purpose: &Purpose, text: &str) -> Result<(), String> {
+        match purpose {
+            Purpose::AddHosts => self.find_hosts(text),
+        }
+        Ok(())
+    }
+
+    fn find_hosts(&mut self, text: &str) {
+        if !text.is_empty() {
+            let said = format!("looking for {}", escape::text(text, 60));
+            self.notes.say(Tone::Plain, said, self.now);
+            self.effects.push(Effect::AddHosts(text.to_owned()));
+        }
+    }
+}
