@@ -19,4 +19,5 @@ pub mod picker;
 pub mod rehearsal;
 mod scrubbed;
 pub mod terminal;
+pub mod theme;
 pub mod translate;
