@@ -13,6 +13,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use super::budget::{Budget, Work};
 use super::characters::Characters;
 use super::charset::Charsets;
+use super::clipboard::{self, Asked, ClipboardWrite};
 use crate::escape;
 use crate::size::Size;
 
@@ -30,6 +31,8 @@ const SEQUENCE_BYTES: usize = 200;
 const STRING_BYTES: usize = 4096;
 /// Columns of a title.
 const TITLE_COLUMNS: usize = 64;
+/// How an OSC begins that offers text to the clipboard.
+const CLIPBOARD: &[u8] = b"52;";
 /// Modes that clear the alternate screen when set.
 const CLEARING_MODE: u32 = 1049;
 
@@ -63,6 +66,8 @@ pub(super) struct Filter {
     size: Size,
     budget: Budget,
     title: Option<String>,
+    clipboard: Option<ClipboardWrite>,
+    clipboard_dropped: usize,
 }
 
 impl Filter {
@@ -76,6 +81,8 @@ impl Filter {
             size,
             budget: Budget::new(size),
             title: None,
+            clipboard: None,
+            clipboard_dropped: 0,
         }
     }
 
@@ -87,6 +94,11 @@ impl Filter {
     /// Takes the title set since the last call, fit to be shown.
     pub(super) fn take_title(&mut self) -> Option<String> {
         self.title.take()
+    }
+
+    /// Takes what was offered to the clipboard since the last call, and how many offers were too large.
+    pub(super) fn take_clipboard(&mut self) -> (Option<ClipboardWrite>, usize) {
+        (self.clipboard.take(), std::mem::take(&mut self.clipboard_dropped))
     }
 
     /// Units of work passed on since the beginning; see [`Budget`].
@@ -167,7 +179,7 @@ impl Filter {
             return end + 1;
         }
         if last == BEL {
-            self.title();
+            self.string_ended();
         }
         self.release();
         self.state = State::Text;
@@ -176,19 +188,39 @@ impl Filter {
 
     /// Keeps more of an OSC string, or gives it up when it grows too long.
     fn hold(&mut self, text: &[u8]) {
-        if self.held.len() + text.len() <= STRING_BYTES {
+        let clipboard = self.held.starts_with(CLIPBOARD);
+        let bound = if clipboard { clipboard::STRING_BYTES } else { STRING_BYTES };
+        let room = bound.saturating_sub(self.held.len());
+        if text.len() > room && !clipboard && text.len() <= clipboard::STRING_BYTES {
+            // What kind of string it is may stand in this very piece.
+            let head = [&self.held[..], &text[..text.len().min(CLIPBOARD.len())]].concat();
+            if head.starts_with(CLIPBOARD) {
+                self.held.reserve_exact(text.len());
+                return self.held.extend_from_slice(text);
+            }
+        }
+        if text.len() <= room {
             self.held.extend_from_slice(text);
         } else {
+            self.clipboard_dropped += usize::from(clipboard);
             self.release();
             self.state = State::LongOsc;
         }
     }
 
-    /// Keeps the title of an OSC 0 or 2.
-    fn title(&mut self) {
-        if let [b'0' | b'2', b';', title @ ..] = &self.held[..] {
-            let title = escape::text(&String::from_utf8_lossy(title), TITLE_COLUMNS);
-            self.title = Some(cut(&title, TITLE_COLUMNS));
+    /// Keeps the title of an OSC 0 or 2, and what an OSC 52 offers.
+    fn string_ended(&mut self) {
+        match &self.held[..] {
+            [b'0' | b'2', b';', title @ ..] => {
+                let title = escape::text(&String::from_utf8_lossy(title), TITLE_COLUMNS);
+                self.title = Some(cut(&title, TITLE_COLUMNS));
+            }
+            [b'5', b'2', b';', string @ ..] => match clipboard::asked(string) {
+                Asked::Write(write) => self.clipboard = Some(write),
+                Asked::TooMuch => self.clipboard_dropped += 1,
+                Asked::Nothing => {}
+            },
+            _ => {}
         }
     }
 
@@ -232,7 +264,7 @@ impl Filter {
     fn escape(&mut self, byte: u8, out: &mut Vec<u8>) {
         // Only an OSC leaves something held: this ESC was the beginning of its terminator, or cut it off.
         if byte == b'\\' {
-            self.title();
+            self.string_ended();
         }
         self.release();
         self.characters.begin();

@@ -9,6 +9,7 @@ mod budget;
 mod cell;
 mod characters;
 mod charset;
+mod clipboard;
 mod digest;
 mod emulator;
 mod encode;
@@ -24,6 +25,7 @@ mod screen;
 use std::time::Duration;
 
 pub use cell::{Cell, Color, Span, Style, StyledLine};
+pub use clipboard::{CLIPBOARD_BYTES, ClipboardWrite};
 pub use emulator::in_boundary;
 pub use encode::{Encoded, encode_key};
 pub use history::HistoryLimit;
@@ -54,6 +56,10 @@ pub struct Fed {
     pub reset: bool,
     /// The title is another one.
     pub title_changed: bool,
+    /// Text the host offers to the user's clipboard; the last one where it offered several. It goes nowhere by itself.
+    pub clipboard: Option<ClipboardWrite>,
+    /// Offers to the clipboard that were dropped because they were larger than [`CLIPBOARD_BYTES`].
+    pub clipboard_dropped: usize,
     /// Work asked for by sequences that are worth more than their bytes, in units of about a nanosecond; a caller may
     /// read a host more slowly that asks for much.
     pub work: u64,
@@ -65,13 +71,14 @@ pub struct Pane {
     emulator: Emulator,
     digest: Digest,
     title: String,
+    revision: u64,
 }
 
 impl Pane {
     /// An empty terminal of this size, but at least 10x3 and at most 1024x512 cells.
     pub fn new(size: Size, limit: HistoryLimit) -> Pane {
         let emulator = Emulator::new(size, History::new(limit));
-        Pane { filter: Filter::new(emulator.size()), emulator, digest: Digest::new(), title: String::new() }
+        Pane { filter: Filter::new(emulator.size()), emulator, digest: Digest::new(), title: String::new(), revision: 0 }
     }
 
     /// Takes bytes the host printed; `now` is the time since any fixed moment, for the rate of answers.
@@ -91,6 +98,8 @@ impl Pane {
             }
         }
         fed.title_changed = self.take_title();
+        (fed.clipboard, fed.clipboard_dropped) = self.filter.take_clipboard();
+        self.revision += u64::from(!bytes.is_empty());
         fed.work = self.filter.work().saturating_sub(work);
         let watch = self.emulator.watch();
         fed.bell = std::mem::take(&mut watch.bell);
@@ -106,6 +115,7 @@ impl Pane {
         }
         self.filter.resize(self.emulator.size());
         self.digest.touch(Stale::All);
+        self.revision += 1;
         Fed { reset, ..Fed::default() }
     }
 
@@ -127,6 +137,11 @@ impl Pane {
     /// What is to be seen.
     pub fn screen(&self) -> Screen<'_> {
         Screen { emulator: &self.emulator, title: &self.title }
+    }
+
+    /// A number that is another one whenever what is to be seen may have changed: screen, history, cursor, title.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// A number for each row of the screen that changes when the row does.
