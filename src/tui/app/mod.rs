@@ -7,6 +7,7 @@
 //! `questions`.
 
 mod dialogs;
+mod guards;
 mod notes;
 mod options;
 mod picking;
@@ -14,15 +15,17 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scoping;
 mod sending;
 mod sessions;
 mod tiles;
 mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -34,6 +37,7 @@ use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
+pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
@@ -83,6 +87,9 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -105,6 +112,8 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -131,6 +140,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight();
         std::mem::take(&mut self.effects)
     }
 
@@ -138,6 +148,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -158,6 +169,9 @@ impl App {
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
+        if is_act {
+            self.follow_sight();
+        }
         self.tell_terminal_size();
         self.return_due();
         self.notes.forget(now);
@@ -170,7 +184,8 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
+        let (notes, questions) = (self.notes.wake_at(now), self.questions.wake_at(now));
+        [self.terminal_due, notes, questions, self.returns.wake_at(now), self.caution_listens_at()]
             .into_iter()
             .flatten()
             .min()
@@ -233,10 +248,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.
