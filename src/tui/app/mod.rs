@@ -140,7 +140,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
-        self.follow_sight();
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -169,9 +169,7 @@ impl App {
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
-        if is_act {
-            self.follow_sight();
-        }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.notes.forget(now);

@@ -181,9 +181,11 @@ impl App {
         self.broadcast.set_scope(scope);
     }
 
-    /// Where the scope is what is on the screen, it follows what the user did to the screen; nothing else moves it.
-    pub(super) fn follow_sight(&mut self) {
+    /// Where the scope is what is on the screen, it follows what the user did to the screen; a view that changes by itself
+    /// does not move it.
+    pub(super) fn follow_sight(&mut self, is_act: bool) {
         if std::mem::take(&mut self.scoping.laid_out)
+            && is_act
             && self.scoping.scopes.current.choice.rule == Rule::Visible
         {
             let hosts = self.in_sight();
@@ -364,6 +366,12 @@ impl App {
         };
         self.notes.say(Tone::Plain, text, self.now);
         Ok(())
+    }
+
+    /// Keeps a scope of these hosts under a name without putting it in force, as one that was saved; returns its number.
+    pub fn keep_scope(&mut self, name: &str, hosts: Vec<Host>) -> Result<usize, String> {
+        let choice = Choice::these(name, hosts.clone());
+        self.scoping.scopes.put(Taken { choice, hosts: hosts.into_iter().collect() })
     }
 
     /// Opens the list of scopes.
