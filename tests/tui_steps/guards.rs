@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use omnes::pane::{EchoSeen, Situation};
+use omnes::pane::{Color, EchoSeen, Situation};
 use omnes::size::Size;
 use omnes::tui::app::{Confirm, Keyboard, Options, Typed};
 use omnes::tui::event::Event;
-use omnes::tui::guard::{Guards, Mixed, Tint};
+use omnes::tui::guard::{Guards, Mixed};
 
 use crate::harness::{SMALL, Ui};
 
@@ -15,7 +15,7 @@ const MOMENT: Duration = Duration::from_millis(600);
 
 fn options(mixed: Mixed, confirm: usize) -> Options {
     let patterns = ["reboot", "rm -rf"].map(str::to_owned);
-    let prod = Guards::guard("prod", Tint::Red, &patterns, confirm).expect("good patterns");
+    let prod = Guards::guard("prod", Color::Indexed(1), &patterns, confirm).expect("good patterns");
     Options { guards: Guards::new(mixed, vec![prod]), ..Options::default() }
 }
 

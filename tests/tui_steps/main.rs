@@ -2,6 +2,7 @@
 
 mod delivery;
 mod guards;
+mod hands;
 mod harness;
 mod life;
 mod model;

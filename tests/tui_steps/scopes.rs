@@ -330,7 +330,25 @@ fn a_grid_with_a_scope() {
     let mut ui = Ui::tagged(Options::default(), Size::new(17, 80), &hosts);
     choose(&mut ui, "cluster web");
     ui.wait(Duration::from_secs(60));
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ╔▶● web01◀═════════════════════════════╗╔ ● web02 ═════════════════════════════╗
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ╚══════════════════════════════════════╝╚══════════════════════════════════════╝
+    ┌ ⊘ db1 · out of scope ────────────────┐┌ ⊘ db2 · out of scope ────────────────┐
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    └──────────────────────────────────────┘└──────────────────────────────────────┘
+     → 2 of 4 hosts in web                                               C-a ? help
+    ");
 }
 
 #[derive(Clone, Debug)]
