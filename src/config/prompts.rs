@@ -6,7 +6,7 @@ use super::value::{ConfigError, Item};
 const MOST: usize = 64;
 
 /// What one compiled pattern may take, in bytes.
-const PATTERN_BYTES: usize = 1 << 18;
+const PATTERN_BYTES: usize = 1 << 20;
 
 /// `[prompts]`; `None` wherever the file is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
