@@ -13,7 +13,7 @@ use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
 use crate::escape;
 use crate::hosts::{Facts, Member};
 use crate::outcome::Exit;
-use crate::pane::Key;
+use crate::pane::{self, Key, Prompts, SECRET_PROMPTS, SHELL_PROMPTS};
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
@@ -22,6 +22,7 @@ use crate::tui::app::{App, Options, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
+use crate::tui::guard::{Guard, Guards, Mixed};
 use crate::tui::keymap::{Keymap, Preset, Wishes};
 use crate::tui::theme::{self, Depth, Own, Role, Theme};
 
@@ -129,7 +130,40 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             config::Reconnect::Auto => Reconnect::Auto,
         },
         theme: theme(&config.theme)?,
+        prompts: prompts(&config.prompts)?,
+        guards: guards(&config.guards)?,
     })
+}
+
+/// The patterns of prompts. Each has been tried with the file; only all of them together can still be too many.
+fn prompts(config: &config::Prompts) -> anyhow::Result<Prompts> {
+    let usual = |patterns: &[&str]| patterns.iter().map(|text| text.to_string()).collect::<Vec<_>>();
+    let shell = config.shell.clone().unwrap_or_else(|| usual(SHELL_PROMPTS));
+    let secret = config.secret.clone().unwrap_or_else(|| usual(SECRET_PROMPTS));
+    Prompts::new(&shell, &secret).map_err(|why| anyhow!("[prompts] of config.toml: {why}"))
+}
+
+/// The guards as the TUI takes them.
+fn guards(config: &config::Guards) -> anyhow::Result<Guards> {
+    let mixed = match config.mixed {
+        config::Mixed::Ask => Mixed::Ask,
+        config::Mixed::Tell => Mixed::Tell,
+        config::Mixed::Off => Mixed::Off,
+    };
+    Ok(Guards::new(mixed, config.tags.iter().map(guard).collect::<anyhow::Result<_>>()?))
+}
+
+fn guard(guarded: &config::GuardedTag) -> anyhow::Result<Guard> {
+    let color = match &guarded.color {
+        None => pane::Color::Indexed(1),
+        Some(color) => theme::parse(&color.value).ok_or_else(|| {
+            let shown = escape::text(&color.value, 40);
+            let fault = format!("`color`: `{shown}` is no colour; write a name such as \"red\" or \"bright-red\", a number up to 255, or \"#rrggbb\"");
+            ConfigError::new(&color.at, &fault)
+        })?,
+    };
+    let made = Guards::guard(&guarded.tag, color, &guarded.patterns, guarded.confirm);
+    made.map_err(|why| anyhow!("[guards.{}] of config.toml: {why}", escape::text(&guarded.tag, 40)))
 }
 
 /// The colours, as far as this terminal shows any.
@@ -285,6 +319,11 @@ mod tests {
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!(example.reconnect, usual.reconnect);
+        assert_eq!(example.guards.mixed, usual.guards.mixed);
+        assert_eq!(example.guards.iter().count(), 0, "nothing is guarded unless the user says so");
+        let patterns = parse("docs/config.toml", text).expect("a good file").prompts;
+        assert_eq!(patterns.shell.expect("a list"), SHELL_PROMPTS);
+        assert_eq!(patterns.secret.expect("a list"), SECRET_PROMPTS);
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }
@@ -301,6 +340,10 @@ mod tests {
             (
                 "[keys]\ndetach = \"d\"\ndetahc = \"x\"",
                 "config.toml:3:1: `detahc` is no action; did you mean `detach`?",
+            ),
+            (
+                "[guards.prod]\ncolor = \"pink\"",
+                "config.toml:2:9: `color`: `pink` is no colour; write a name",
             ),
             ("[keys]\ndetach = \"Nope-x\"", "config.toml:2:1: detach: "),
             ("[direct]\ndetach = \"d\"", "config.toml:2:1: detach: d without the prefix would never reach"),

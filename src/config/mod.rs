@@ -6,11 +6,15 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod guards;
 mod parse;
+mod prompts;
 mod read;
 mod value;
 
+pub use guards::{GuardedTag, Guards, Mixed};
 pub use parse::{duration, parse};
+pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
 
@@ -42,6 +46,10 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[guards]`.
+    pub guards: Guards,
     /// `[limits]`.
     pub limits: Limits,
 }

@@ -7,6 +7,7 @@
 //! `questions`.
 
 mod dialogs;
+mod guards;
 mod notes;
 mod options;
 mod picking;
@@ -14,14 +15,18 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scope_list;
+mod scoping;
 mod sending;
 mod sessions;
 mod tiles;
+mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -33,6 +38,7 @@ use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
+pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
@@ -41,6 +47,7 @@ pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
+pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
 
 use tiles::Tiles;
 
@@ -81,6 +88,9 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -103,6 +113,8 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -129,6 +141,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -136,6 +149,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -156,6 +170,7 @@ impl App {
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.notes.forget(now);
@@ -175,6 +190,7 @@ impl App {
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),
+            self.caution_listens_at(),
         ]
         .into_iter()
         .flatten()
@@ -242,10 +258,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

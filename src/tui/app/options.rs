@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::pane::Prompts;
 use crate::size::Size;
+use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 
@@ -25,6 +27,10 @@ pub struct Options {
     pub reconnect: Reconnect,
     /// The colours of omnes, and what of any colour the terminal can show.
     pub theme: Theme,
+    /// How prompts look at which a command or a secret is awaited.
+    pub prompts: Prompts,
+    /// The guarded tags, and what is done about receivers in different modes.
+    pub guards: Guards,
 }
 
 /// Who hears while one tile fills the screen.
@@ -68,6 +74,8 @@ impl Default for Options {
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
             theme: Theme::default(),
+            prompts: Prompts::default(),
+            guards: Guards::default(),
         }
     }
 }

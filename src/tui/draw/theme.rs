@@ -13,7 +13,7 @@ pub(super) fn frame(app: &App, mark: Mark) -> Style {
         Mark::Waiting | Mark::Held => Role::Waiting,
         Mark::Detached => Role::Detached,
         Mark::Closed => Role::Closed,
-        Mark::Silent | Mark::Opening => Role::Silent,
+        Mark::Silent | Mark::Opening | Mark::OutOfScope => Role::Silent,
     };
     let style = colored(app, role);
     if mark == Mark::Hears { style.add_modifier(Modifier::BOLD) } else { style }
