@@ -159,7 +159,8 @@ impl Member {
         self.outbox.backlog()
     }
 
-    fn receives(&self) -> bool {
+    /// Is it one of those that a broadcast goes to: attached, open, let in, in scope and not held?
+    pub fn receives(&self) -> bool {
         self.part == Part::Attached
             && self.life == Life::Open
             && self.entry == Entry::Admitted

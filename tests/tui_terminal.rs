@@ -89,6 +89,21 @@ fn keys_come_through_while_a_host_floods() {
 }
 
 #[test]
+fn motion_of_the_mouse_is_asked_for_while_a_program_wants_it_and_goes_to_the_pane_under_it() {
+    let home = tempfile::tempdir().expect("a directory");
+    let ui = demo(&home);
+    let asked = |ui: &Ui| String::from_utf8_lossy(&ui.raw()).contains("\x1b[?1003h");
+    assert!(!asked(&ui), "nobody wants it yet");
+    ui.line(r"printf '\033[?1003h\033[?1006hrea''dy\n'; stty -icanon -echo; cat -v");
+    ui.wait("both programs", |screen| screen.count("║ready") == 2);
+    ui.write("\x1b[<35;5;5M");
+    ui.wait("what the program heard", |screen| screen.contains("║^[[<35;"));
+    assert!(asked(&ui));
+    let heard = ui.wait("one of them", |screen| screen.count("<35;") > 0).count("<35;");
+    assert_eq!(heard, 1, "the pane under the pointer alone");
+}
+
+#[test]
 fn resizes_in_a_storm_leave_a_whole_picture() {
     let home = tempfile::tempdir().expect("a directory");
     let ui = demo(&home);

@@ -18,13 +18,14 @@ use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
-use crate::tui::app::{App, Options, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::app::{App, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
 use crate::tui::guard::{Guard, Guards, Mixed};
 use crate::tui::keymap::{Keymap, Preset, Wishes};
 use crate::tui::theme::{self, Depth, Own, Role, Theme};
+use crate::tui::tiling::{Density, Shape};
 
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
 const LOGINS: usize = 32;
@@ -125,6 +126,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             Scope::All => ScopeDefault::All,
             Scope::Visible => ScopeDefault::Visible,
         },
+        view: view(config),
         reconnect: match config.reconnect {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
@@ -164,6 +166,23 @@ fn guard(guarded: &config::GuardedTag) -> anyhow::Result<Guard> {
     };
     let made = Guards::guard(&guarded.tag, color, &guarded.patterns, guarded.confirm);
     made.map_err(|why| anyhow!("[guards.{}] of config.toml: {why}", escape::text(&guarded.tag, 40)))
+}
+
+fn view(config: &Config) -> ViewOptions {
+    let config::View { density, columns, rows, retile } = config.view;
+    ViewOptions {
+        density: match density {
+            config::Density::Full => Density::Full,
+            config::Density::Grid => Density::Grid,
+            config::Density::Compact => Density::Compact,
+            config::Density::Lines => Density::Lines,
+        },
+        shape: Shape { columns, rows },
+        retile: match retile {
+            config::Retile::Auto => Retile::Auto,
+            config::Retile::Ask => Retile::ByHand,
+        },
+    }
 }
 
 /// The colours, as far as this terminal shows any.
@@ -324,6 +343,7 @@ mod tests {
         let patterns = parse("docs/config.toml", text).expect("a good file").prompts;
         assert_eq!(patterns.shell.expect("a list"), SHELL_PROMPTS);
         assert_eq!(patterns.secret.expect("a list"), SECRET_PROMPTS);
+        assert_eq!(example.view, usual.view);
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

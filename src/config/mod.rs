@@ -11,12 +11,14 @@ mod parse;
 mod prompts;
 mod read;
 mod value;
+mod view;
 
 pub use guards::{GuardedTag, Guards, Mixed};
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
+pub use view::{Density, Retile, View};
 
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
@@ -52,6 +54,8 @@ pub struct Config {
     pub guards: Guards,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[view]`.
+    pub view: View,
 }
 
 /// A value and where it stands (`config.toml:3:7`), for whoever can judge it later.

@@ -10,7 +10,7 @@ use super::{Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, Theme
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 14] = [
+const TOP: &[&str] = &[
     "prefix",
     "keymap",
     "which_key",
@@ -25,6 +25,7 @@ const TOP: [&str; 14] = [
     "prompts",
     "guards",
     "limits",
+    "view",
 ];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
@@ -96,7 +97,12 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         }
         "prompts" => config.prompts = super::prompts::prompts(item)?,
         "guards" => config.guards = super::guards::guards(item)?,
-        _ => return Err(item.unknown("", &TOP)),
+        "view" => {
+            for key in item.table()? {
+                super::view::view(&mut config.view, &key)?;
+            }
+        }
+        _ => return Err(item.unknown("", TOP)),
     }
     Ok(())
 }
@@ -178,7 +184,8 @@ fn theme(theme: &mut Theme, item: &Item) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
+/// One of these words.
+pub(super) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let wanted = list.join(" or ");
     let text = item.text(&wanted)?;
@@ -269,8 +276,17 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 8] =
-            ["keys", "direct", "theme", "ssh", "sessions", "prompts", "guards", "limits"];
+        const TABLES: &[&str] = &[
+            "keys",
+            "direct",
+            "theme",
+            "ssh",
+            "sessions",
+            "prompts",
+            "guards",
+            "limits",
+            "view",
+        ];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));

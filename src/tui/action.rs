@@ -47,6 +47,8 @@ actions! {
         FocusInNeed  "focus-in-need" Prefix ["!", "M-n"]      "go to the next host that is closed, stalled, held, asking or waiting";
         PageNext     "page-next"     Prefix ["n", "PageDown"] "show the next page";
         PagePrevious "page-previous" Prefix ["p", "PageUp"]   "show the page before";
+        FocusFirst   "focus-first"   Prefix ["Home"]          "move the focus to the first host";
+        FocusLast    "focus-last"    Prefix ["End"]           "move the focus to the last host";
     }
     Scopes {
         ScopeList       "scopes"           Prefix ["s"]   "choose who hears from a list of scopes";
@@ -73,7 +75,20 @@ actions! {
         FocusInScope    "focus-in-scope"   Prefix ["M-o"] "move the focus to the next host that is in scope";
     }
     View {
-        Zoom "zoom" Prefix ["z"] "let this host fill the screen, or give it back";
+        Zoom            "zoom"             Prefix ["z"]       "let this host fill the screen, or give it back";
+        DensityNext     "density-next"     Prefix ["Space"]   "show more hosts and less of each; after lines comes full";
+        DensityPrevious "density-previous" Prefix ["M-Space"] "show fewer hosts and more of each";
+        HostList        "host-list"        Prefix ["w"]       "list all hosts at the side: find one, attach, detach";
+        Menu            "menu"             Prefix ["g"]       "what can be done with this host";
+        Retile          "retile"           Prefix ["t"]       "give every terminal the size of the tiles as they are now";
+        ColumnsMore     "columns-more"     Prefix ["="]       "one column of tiles more";
+        ColumnsFewer    "columns-fewer"    Prefix ["-"]       "one column of tiles less, so that they are wider";
+        ColumnsAuto     "columns-auto"     Prefix []          "leave the number of columns to the screen";
+        PanLeft         "pan-left"         Prefix ["M-Left"]  "show what is further left in this host's terminal";
+        PanRight        "pan-right"        Prefix ["M-Right"] "show what is further right";
+        PanUp           "pan-up"           Prefix ["M-Up"]    "show what is further up";
+        PanDown         "pan-down"         Prefix ["M-Down"]  "show what is further down";
+        PanHome         "pan-home"         Prefix ["M-Home"]  "follow this host's cursor again";
     }
     Read {
         Scrollback "scrollback" Prefix ["["] "look back in this host's output";

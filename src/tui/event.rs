@@ -69,6 +69,17 @@ pub enum Event {
     Resumed(Size),
 }
 
+/// Whether the outer terminal is to report the mouse's motion without a button: a stream of events, for which only few
+/// programs have a use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// It is not.
+    #[default]
+    Unreported,
+    /// It is: a program on the screen asked for it.
+    Reported,
+}
+
 /// Something is to be done.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -106,6 +117,8 @@ pub enum Effect {
     AddHosts(String),
     /// Put a text on the clipboard (OSC 52).
     Copy(String),
+    /// Ask the outer terminal for the mouse's motion without a button, or not.
+    Motion(Motion),
     /// Ring.
     Bell,
     /// Draw every cell anew.

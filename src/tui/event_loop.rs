@@ -301,6 +301,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     self.searches.spawn(self.fleet.find(expression));
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
+                Effect::Motion(motion) => self.painter.report_motion(motion),
                 Effect::Bell => self.painter.ring(),
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspends = Some(Stop::Group),

@@ -3,26 +3,36 @@
 //!
 //! The page is not a state of its own: it is the one that holds the focused tile, so the cursor is always on the screen.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use crate::broadcast::MemberId;
 use crate::size::Size;
 
-/// Rows and columns that a tile's frame takes.
-const FRAME: u16 = 2;
+use super::tiling::{self, Density, FRAME, Flow, Grid, Shape, Side, Tiling, Wanted};
+
+/// Rows of the host list above its hosts.
+const LIST_HEAD: u16 = 2;
 
 /// What the geometry depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// The outer terminal.
     pub screen: Size,
-    /// All tiles, in order.
+    /// The tiles that the view shows, in its order; not every host need have one.
     pub tiles: &'a [MemberId],
     /// The tile with the cursor.
     pub focus: Option<MemberId>,
     /// Tiles side by side, or one alone.
     pub zoom: Zoom,
-    /// The smallest tile, with its frame, before there are pages.
+    /// How much of each host is shown.
+    pub density: Density,
+    /// What the user has fixed about the tiles.
+    pub shape: Shape,
+    /// Whether the host list stands beside them.
+    pub side: Side,
+    /// What the size of the remote terminals is taken from.
+    pub tiling: Tiling,
+    /// The smallest tile of the usual grid, with its frame, before there are pages.
     pub min_tile: Size,
 }
 
@@ -36,11 +46,24 @@ pub enum Zoom {
     Focus,
 }
 
+/// How a host on the screen looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A terminal in a frame.
+    Tile,
+    /// One line.
+    Line,
+}
+
 /// The geometry of one screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The tiles that are shown, with their frames.
     pub tiles: Vec<(MemberId, Rect)>,
+    /// What they are.
+    pub form: Form,
+    /// The host list, while it is open; where there is no room beside the tiles it stands over them.
+    pub list: Option<Rect>,
     /// The bottom line.
     pub status: Rect,
     /// The whole screen.
@@ -51,8 +74,8 @@ pub struct Layout {
     pub pages: usize,
     /// Tiles on a full page.
     pub per_page: usize,
-    /// Tiles in a row of the grid.
-    pub columns: usize,
+    /// The rows and columns of a page; a zoomed tile covers them.
+    pub grid: Grid,
     /// The size that every remote terminal should have.
     pub terminal: Size,
 }
@@ -61,37 +84,57 @@ impl Layout {
     /// Computes the geometry.
     pub fn of(scene: Scene<'_>) -> Layout {
         let Size { rows, cols } = scene.screen;
-        let area = Rect::new(0, 0, cols, rows);
-        let body = Rect::new(0, 0, cols, rows - 1);
-        let status = Rect::new(0, rows - 1, cols, 1);
-        let grid = Grid::of(Size::new(body.height, cols), scene.tiles.len(), scene.min_tile);
-        let per_page = grid.columns * grid.rows;
+        let Scene { density, shape, min_tile, .. } = scene;
+        let body = tiling::body(scene.screen, scene.side);
+        let grid = Grid::of(body, scene.tiles.len(), Wanted { density, shape, min_tile });
+        let per_page = grid.per_page();
         let at = scene.focus.and_then(|id| scene.tiles.iter().position(|tile| *tile == id)).unwrap_or(0);
         let page = at / per_page;
         let shown = scene.tiles.iter().skip(page * per_page).take(per_page);
-        let tiles = match zoomed(scene.zoom, scene.focus) {
-            Some(id) => vec![(id, body)],
-            None => shown.enumerate().map(|(n, id)| (*id, grid.cell(body, n))).collect(),
+        let (tiles, form) = match (zoomed(scene.zoom, scene.focus), grid.flow) {
+            (Some(id), _) => (vec![(id, body)], Form::Tile),
+            (None, flow) => {
+                let form = if flow == Flow::Columns { Form::Line } else { Form::Tile };
+                (shown.enumerate().map(|(n, id)| (*id, grid.cell(n))).collect(), form)
+            }
         };
         Layout {
             tiles,
-            status,
-            area,
+            form,
+            list: (scene.side == Side::Open).then(|| tiling::list(scene.screen)),
+            status: Rect::new(0, rows - 1, cols, 1),
+            area: Rect::new(0, 0, cols, rows),
             page,
             pages: scene.tiles.len().div_ceil(per_page).max(1),
             per_page,
-            columns: grid.columns,
-            terminal: Size::DEFAULT.union(grid.inner),
+            grid,
+            terminal: scene.tiling.terminal(scene.screen, min_tile),
         }
     }
 
-    /// The tile at a cell of the screen, with the place inside its frame where there is one.
+    /// The tile at a cell of the screen, with the place inside its frame where there is one. The host list hides what is
+    /// under it.
     pub fn hit(&self, column: u16, row: u16) -> Option<(MemberId, Option<(u16, u16)>)> {
-        let at = ratatui::layout::Position::new(column, row);
+        let at = Position::new(column, row);
+        if self.in_list(column, row) {
+            return None;
+        }
         let (id, rect) = self.tiles.iter().find(|(_, rect)| rect.contains(at))?;
         let inner = inner(*rect);
         let inside = inner.contains(at).then(|| (row - inner.y, column - inner.x));
         Some((*id, inside))
+    }
+
+    /// The tile whose glyph stands at a cell of the screen.
+    pub fn glyph_at(&self, column: u16, row: u16) -> Option<MemberId> {
+        let at = Position::new(column, row);
+        let (id, rect) = self.tiles.iter().find(|(_, rect)| rect.contains(at))?;
+        (!self.in_list(column, row) && glyph(*rect) == at).then_some(*id)
+    }
+
+    /// Is this cell one of the host list?
+    pub fn in_list(&self, column: u16, row: u16) -> bool {
+        self.list.is_some_and(|list| list.contains(Position::new(column, row)))
     }
 
     /// Is this tile on the screen?
@@ -112,6 +155,11 @@ fn zoomed(zoom: Zoom, focus: Option<MemberId>) -> Option<MemberId> {
     }
 }
 
+/// Where the glyph of a tile stands: behind the corner of its frame and the mark of the focus.
+pub fn glyph(tile: Rect) -> Position {
+    Position::new(tile.x + if has_frame(tile) { 2 } else { 1 }, tile.y)
+}
+
 /// What is left of a tile inside its frame; where the tile is too small for a frame, everything below its title.
 pub fn inner(tile: Rect) -> Rect {
     if has_frame(tile) {
@@ -119,6 +167,13 @@ pub fn inner(tile: Rect) -> Rect {
     }
     let title = tile.height.min(1);
     Rect::new(tile.x, tile.y + title, tile.width, tile.height - title)
+}
+
+/// The rows of hosts in a list: inside its frame, below the counts and the filter.
+pub fn list_rows(list: Rect) -> Rect {
+    let inside = inner(list);
+    let above = inside.height.min(LIST_HEAD);
+    Rect::new(inside.x, inside.y + above, inside.width, inside.height - above)
 }
 
 /// Is there room for a frame?
@@ -142,56 +197,6 @@ pub fn view(terminal: Size, cursor: (u16, u16), tile: Rect) -> (u16, u16) {
     (first_row, first_column)
 }
 
-/// Equal tiles in rows and columns.
-struct Grid {
-    columns: usize,
-    rows: usize,
-    /// A tile without its frame.
-    inner: Size,
-}
-
-impl Grid {
-    /// The grid that shows most of an 80x24 terminal in each tile; among equals the one with the wider tiles, which
-    /// read better. No tile is smaller than `min`, unless the screen itself is.
-    fn of(body: Size, tiles: usize, min: Size) -> Grid {
-        let most_columns = usize::from(body.cols / min.cols.max(1)).max(1);
-        let most_rows = usize::from(body.rows / min.rows.max(1)).max(1);
-        let wanted = tiles.clamp(1, most_columns * most_rows);
-        (1..=most_columns.min(wanted))
-            .filter(|columns| wanted.div_ceil(*columns) <= most_rows)
-            .map(|columns| Grid::with(body, columns, wanted.div_ceil(columns)))
-            .reduce(|best, next| if next.worth() > best.worth() { next } else { best })
-            .unwrap_or_else(|| Grid::with(body, most_columns, most_rows))
-    }
-
-    fn with(body: Size, columns: usize, rows: usize) -> Grid {
-        let share = |whole: u16, parts: usize| (usize::from(whole) / parts) as u16;
-        let inner = Size::new(
-            share(body.rows, rows).saturating_sub(FRAME),
-            share(body.cols, columns).saturating_sub(FRAME),
-        );
-        Grid { columns, rows, inner }
-    }
-
-    /// How much of an 80x24 terminal a tile shows, with columns counting twice: a line cut short hurts more than a line
-    /// less.
-    fn worth(&self) -> u64 {
-        let rows = u64::from(self.inner.rows.min(Size::DEFAULT.rows));
-        let cols = u64::from(self.inner.cols.min(Size::DEFAULT.cols));
-        rows * cols * cols
-    }
-
-    /// The `n`th tile of a page. What division leaves over goes to the last row and column.
-    fn cell(&self, body: Rect, n: usize) -> Rect {
-        let (row, column) = (n / self.columns, n % self.columns);
-        let edge = |whole: u16, parts: usize, n: usize| (usize::from(whole) * n / parts) as u16;
-        let (left, right) =
-            (edge(body.width, self.columns, column), edge(body.width, self.columns, column + 1));
-        let (top, bottom) = (edge(body.height, self.rows, row), edge(body.height, self.rows, row + 1));
-        Rect::new(left, top, right - left, bottom - top)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,9 +204,15 @@ mod tests {
     const MIN: Size = Size { rows: 8, cols: 40 };
 
     fn layout(rows: u16, cols: u16, tiles: u32, focus: u32, zoom: Zoom) -> Layout {
+        dense(Size::new(rows, cols), tiles, focus, (zoom, Density::Grid, Side::Closed))
+    }
+
+    fn dense(screen: Size, tiles: u32, focus: u32, (zoom, density, side): (Zoom, Density, Side)) -> Layout {
         let ids: Vec<MemberId> = (0..tiles).map(MemberId).collect();
         let focus = (tiles > 0).then_some(MemberId(focus));
-        Layout::of(Scene { screen: Size::new(rows, cols), tiles: &ids, focus, zoom, min_tile: MIN })
+        let tiling = Tiling { tiles: ids.len(), ..Tiling::default() };
+        let shape = Shape::default();
+        Layout::of(Scene { screen, tiles: &ids, focus, zoom, density, shape, side, tiling, min_tile: MIN })
     }
 
     #[test]
@@ -221,7 +232,7 @@ mod tests {
             (24, 80, 0, (1, 1, 1)),
         ] {
             let l = layout(rows, cols, tiles, 0, Zoom::Grid);
-            assert_eq!((l.columns, l.per_page, l.pages), expected, "{cols}x{rows} with {tiles}");
+            assert_eq!((l.grid.columns, l.per_page, l.pages), expected, "{cols}x{rows} with {tiles}");
         }
     }
 
@@ -248,12 +259,53 @@ mod tests {
     }
 
     #[test]
-    fn remote_terminals_are_the_larger_of_80x24_and_the_tile() {
-        assert_eq!(layout(25, 80, 6, 0, Zoom::Grid).terminal, Size::DEFAULT);
-        assert_eq!(layout(51, 200, 1, 0, Zoom::Grid).terminal, Size::new(48, 198));
-        assert_eq!(layout(51, 200, 2, 0, Zoom::Grid).terminal, Size::new(48, 98));
-        let zoomed = layout(51, 200, 12, 0, Zoom::Focus).terminal;
-        assert_eq!(zoomed, layout(51, 200, 12, 0, Zoom::Grid).terminal, "zoom changes no remote size");
+    fn remote_terminals_follow_neither_zoom_nor_density_nor_the_list() {
+        let screen = Size::new(51, 200);
+        let usual = dense(screen, 2, 0, (Zoom::Grid, Density::Grid, Side::Closed)).terminal;
+        assert_eq!(usual, Size::new(48, 98));
+        for zoom in [Zoom::Grid, Zoom::Focus] {
+            for density in Density::ALL {
+                for side in [Side::Closed, Side::Open] {
+                    assert_eq!(dense(screen, 2, 0, (zoom, density, side)).terminal, usual);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_one_row_each_and_a_zoomed_host_is_a_tile_again() {
+        let l = dense(Size::new(25, 120), 60, 30, (Zoom::Grid, Density::Lines, Side::Closed));
+        assert_eq!((l.form, l.tiles.len(), l.pages, l.page), (Form::Line, 48, 2, 0));
+        assert_eq!(l.tiles[25], (MemberId(25), Rect::new(60, 1, 60, 1)), "down first, then to the right");
+        assert_eq!(l.glyph_at(61, 1), Some(MemberId(25)));
+        assert_eq!(l.hit(70, 1), Some((MemberId(25), None)), "a line has no inside");
+        let l = dense(Size::new(25, 120), 60, 30, (Zoom::Focus, Density::Lines, Side::Closed));
+        assert_eq!((l.form, l.tiles.len()), (Form::Tile, 1));
+    }
+
+    #[test]
+    fn five_thousand_hosts_have_no_more_places_than_the_screen_has_rows_and_columns_for() {
+        for density in Density::ALL {
+            for (focus, rows, cols) in [(0, 25, 80), (4999, 51, 200), (2500, 200, 500), (17, 1, 1)] {
+                let screen = Size::new(rows, cols);
+                let l = dense(screen, 5000, focus, (Zoom::Grid, density, Side::Closed));
+                let room = usize::from(rows.max(2) - 1) * usize::from(cols).div_ceil(4);
+                assert!(l.tiles.len() <= l.per_page && l.per_page <= room, "{density:?}: {}", l.per_page);
+                assert!(l.shows(MemberId(focus)), "the page is the one with the focus");
+                assert_eq!(l.pages, 5000_usize.div_ceil(l.per_page));
+            }
+        }
+    }
+
+    #[test]
+    fn the_list_stands_beside_the_tiles_or_over_them_where_there_is_no_room() {
+        let l = dense(Size::new(25, 120), 4, 0, (Zoom::Grid, Density::Grid, Side::Open));
+        let list = l.list.expect("an open list");
+        assert_eq!(list, Rect::new(80, 0, 40, 24));
+        assert!(l.tiles.iter().all(|(_, rect)| rect.intersection(list).is_empty()));
+        let l = dense(Size::new(25, 60), 4, 0, (Zoom::Grid, Density::Grid, Side::Open));
+        assert_eq!((l.list, l.tiles.len()), (Some(Rect::new(0, 0, 60, 24)), 3));
+        assert_eq!((l.hit(5, 5), l.glyph_at(2, 0), l.in_list(5, 5)), (None, None, true));
     }
 
     #[test]

@@ -22,4 +22,5 @@ pub mod scopes;
 mod scrubbed;
 pub mod terminal;
 pub mod theme;
+pub mod tiling;
 pub mod translate;

@@ -18,11 +18,18 @@ use tokio::sync::Notify;
 use crate::pane::CursorShape;
 
 use super::app::App;
+use super::event::Motion;
 use super::{draw, terminal};
 
 /// The terminal waits with showing what comes between these, so that no half frame is seen. Others ignore them.
 const BEGIN: &[u8] = b"\x1b[?2026h\x1b[?25l";
 const END: &[u8] = b"\x1b[?2026l";
+
+/// The mouse's motion without a button too.
+const MOTION_ON: &[u8] = b"\x1b[?1003h";
+
+/// Back to clicks and drags: some terminals know one of these modes at a time.
+const MOTION_OFF: &[u8] = b"\x1b[?1003l\x1b[?1002h";
 
 /// Makes frames and hands them to the writing thread.
 #[derive(Debug)]
@@ -34,6 +41,9 @@ pub(super) struct Painter {
     rings: bool,
     /// The shape the cursor was given last; `None` where that is not known.
     shape: Option<CursorShape>,
+    /// Which motion of the mouse is to be reported, and which the terminal was told to; `None` where that is not known.
+    motion: Motion,
+    motion_told: Option<Motion>,
     pipe: Pipe,
 }
 
@@ -50,7 +60,15 @@ struct Pipe {
 impl Painter {
     /// A painter whose thread waits for the first frame.
     pub(super) fn new() -> io::Result<Painter> {
-        Ok(Painter { shown: None, extra: Vec::new(), rings: false, shape: None, pipe: Pipe::new()? })
+        Ok(Painter {
+            shown: None,
+            extra: Vec::new(),
+            rings: false,
+            shape: None,
+            motion: Motion::Unreported,
+            motion_told: Some(Motion::Unreported),
+            pipe: Pipe::new()?,
+        })
     }
 
     /// Can a frame be made now?
@@ -72,11 +90,18 @@ impl Painter {
     pub(super) fn forget(&mut self) {
         self.shown = None;
         self.shape = None;
+        self.motion_told = None;
     }
 
     /// Rings with the next frame, once however often it is asked.
     pub(super) fn ring(&mut self) {
         self.rings = true;
+    }
+
+    /// Has the mouse's motion reported from the next frame on, or not: with a frame, so that a terminal that stalls holds
+    /// nothing up.
+    pub(super) fn report_motion(&mut self, motion: Motion) {
+        self.motion = motion;
     }
 
     /// Puts a text on the clipboard with the next frame (OSC 52); the last one counts.
@@ -109,6 +134,9 @@ impl Painter {
         }
         out.write_all(END)?;
         out.write_all(&std::mem::take(&mut self.extra))?;
+        if self.motion_told.replace(self.motion) != Some(self.motion) {
+            out.write_all(if self.motion == Motion::Reported { MOTION_ON } else { MOTION_OFF })?;
+        }
         if std::mem::take(&mut self.rings) {
             out.write_all(b"\x07")?;
         }

@@ -116,6 +116,7 @@ impl<F: Fleet> Rehearsal<F> {
                 Effect::Answer(..)
                 | Effect::AddHosts(_)
                 | Effect::Copy(_)
+                | Effect::Motion(_)
                 | Effect::Bell
                 | Effect::Redraw
                 | Effect::Suspend => {}

@@ -18,8 +18,8 @@ use crate::pane;
 use crate::size::Size;
 
 /// Alternate screen, cleared; cursor hidden until it is placed; mouse clicks, drags and the wheel (SGR form); focus;
-/// bracketed paste; then who are you (kitty keyboard, and DA1, which everyone answers). Motion without a button is left
-/// out: it would be a stream of events for nothing.
+/// bracketed paste; then who are you (kitty keyboard, and DA1, which everyone answers). Motion without a button would be a
+/// stream of events for nothing; a frame asks for it while a program on the screen wants it.
 const ENTER: &[u8] =
     b"\x1b[?1049h\x1b[2J\x1b[?25l\x1b[?1000h\x1b[?1002h\x1b[?1006h\x1b[?1004h\x1b[?2004h\x1b[?u\x1b[c";
 

@@ -50,10 +50,10 @@ fn the_palette_finds_an_action_by_a_few_letters_and_does_it() {
     ┏━ Do what? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃› dtch                                                                        ┃
     ┃▶ detach: take this host out of the broadcast, or put it back            C-a d┃
+    ┃  host-list: list all hosts at the side: find one, attach, detach        C-a w┃
     ┃  focus-in-need: go to the next host that is closed, stalled, held, aski C-a !┃
     ┃  admit: let this host in (it came after the first key)                  C-a i┃
-    ┃  discard-kept: release this held host and discard what was kept         C-a U┃
-    ┃4 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
+    ┃7 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
      → nobody: keys go to the dialog                                     C-a ? help
     ");

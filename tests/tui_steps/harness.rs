@@ -182,6 +182,12 @@ impl Ui {
         self.step(Event::Added(names.iter().map(|name| host(name).into()).collect()));
     }
 
+    /// The same, with what is known of them.
+    pub(crate) fn added_with(&mut self, hosts: Vec<Opened>) {
+        self.targets.extend(hosts.iter().map(|opened| opened.host.to_string()));
+        self.step(Event::Added(hosts));
+    }
+
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = QuestionId(self.questions);
         self.questions += 1;

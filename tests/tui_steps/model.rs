@@ -53,6 +53,10 @@ impl Model {
     }
 }
 
+/// Keys that change what is seen and nothing else.
+const LOOKS: [&str; 8] =
+    ["C-a Space", "C-a M-Space", "C-a w Esc", "C-a w d b Esc", "C-a w C-a w", "C-a =", "C-a M-Up", "C-a t"];
+
 #[derive(Clone, Debug)]
 enum Act {
     Type(char),
@@ -61,6 +65,8 @@ enum Act {
     AttachAll,
     Admit,
     Zoom,
+    /// The hosts are looked at in another way.
+    Look(usize),
     Page,
     Dies(usize),
     Reconnect(usize),
@@ -80,6 +86,7 @@ fn act(hosts: usize) -> impl Strategy<Value = Act> {
         1 => Just(Act::AttachAll),
         1 => Just(Act::Admit),
         1 => Just(Act::Zoom),
+        2 => (0..LOOKS.len()).prop_map(Act::Look),
         1 => Just(Act::Page),
         1 => (0..hosts).prop_map(Act::Dies),
         1 => (0..hosts).prop_map(Act::Reconnect),
@@ -129,6 +136,7 @@ impl Both {
                 self.model.focused().waiting = false;
             }
             Act::Zoom => drop(self.ui.keys("C-a z")),
+            Act::Look(n) => drop(self.ui.keys(LOOKS[*n])),
             Act::Page => self.page(),
             Act::Dies(n) => self.dies(*n),
             Act::Reconnect(n) => self.reconnect(*n),

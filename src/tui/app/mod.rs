@@ -3,11 +3,13 @@
 //! [`App::step`] takes one event and returns what is to be done; it waits for nothing, knows no clock, and cannot fail.
 //! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
 //! never reach two places. The parts by subject: `sending` (keys, pastes and mouse to hosts), `sessions` (the life of
-//! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
-//! `questions`.
+//! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `view`
+//! (densities, sizes), `hostlist`, `menu`, `dialogs` and `questions`.
 
 mod dialogs;
 mod guards;
+mod hostlist;
+mod menu;
 mod notes;
 mod options;
 mod picking;
@@ -22,6 +24,7 @@ mod sessions;
 mod tiles;
 mod typed;
 mod verbs;
+mod view;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -34,13 +37,15 @@ use crate::size::Size;
 
 use super::action::Place;
 use super::event::{Effect, Event, Opened};
-use super::layout::{Layout, Scene, Zoom};
+use super::layout::{Layout, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
 pub use guards::{Caution, Mix, Sending};
+pub use hostlist::{HostList, Listed};
+pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
@@ -66,6 +71,10 @@ pub enum Keyboard {
     Prompt(Prompt),
     /// A list to choose from.
     Picker(Picking, Picker),
+    /// The list of hosts at the side.
+    HostList,
+    /// The menu of one host.
+    Menu(Menu),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -81,6 +90,7 @@ pub struct App {
     broadcast: Broadcast,
     layout: Layout,
     zoom: Zoom,
+    view: view::View,
     keyboard: Keyboard,
     /// Since when the prefix is pressed; the next key is for omnes.
     prefixed: Option<Duration>,
@@ -105,13 +115,8 @@ pub struct App {
 impl App {
     /// An app on a screen, with nothing open yet.
     pub fn new(options: Options, screen: Size) -> App {
-        let layout = Layout::of(Scene {
-            screen,
-            tiles: &[],
-            focus: None,
-            zoom: Zoom::Grid,
-            min_tile: options.min_tile,
-        });
+        let view = view::View::new(&options);
+        let layout = view.empty(screen, options.min_tile);
         App {
             scoping: scoping::Scoping::of(options.scope),
             allowed: HashSet::new(),
@@ -124,6 +129,7 @@ impl App {
             terminal: layout.terminal,
             layout,
             zoom: Zoom::Grid,
+            view,
             keyboard: Keyboard::Hosts,
             prefixed: None,
             questions: Questions::default(),
@@ -173,6 +179,7 @@ impl App {
         self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
+        self.ask_for_motion();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -201,8 +208,10 @@ impl App {
         if self.prefixed.take().is_some() {
             return self.prefixed_key(key);
         }
-        let takes_prefix =
-            matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
+        let takes_prefix = matches!(
+            self.keyboard,
+            Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions | Keyboard::HostList
+        );
         if takes_prefix && key == self.options.keymap.prefix() {
             self.prefixed = Some(self.now);
             return;
@@ -219,6 +228,8 @@ impl App {
             Keyboard::Confirm(_) => self.confirm_key(key),
             Keyboard::Prompt(_) => self.prompt_key(key),
             Keyboard::Picker(..) => self.picker_key(key),
+            Keyboard::HostList => self.list_key(key),
+            Keyboard::Menu(_) => self.menu_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -230,7 +241,7 @@ impl App {
                 self.notes.say(Tone::Plain, "Esc closes the dialog first", self.now);
             }
             Some(action) => self.perform(action),
-            None if key.code() == crate::pane::KeyCode::Esc => {}
+            None if key.code() == crate::pane::KeyCode::Esc => self.follow_cursor(),
             None => {
                 let map = &self.options.keymap;
                 let help = map.hint(super::action::Action::Help);
@@ -247,13 +258,8 @@ impl App {
     /// Computes the geometry anew, after a change of anything it depends on.
     fn relayout(&mut self) {
         self.order = self.tiles.ids().to_vec();
-        self.layout = Layout::of(Scene {
-            screen: self.screen,
-            tiles: &self.order,
-            focus: self.broadcast.focus(),
-            zoom: self.zoom,
-            min_tile: self.options.min_tile,
-        });
+        self.layout = Layout::of(self.scene());
+        self.pointer.look_again();
         self.broadcast.set_reach(match (self.zoom, self.options.zoom_hears) {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,

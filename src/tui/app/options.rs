@@ -7,6 +7,7 @@ use crate::size::Size;
 use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
+use crate::tui::tiling::{Density, Shape};
 
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Options {
     pub which_key: Option<Duration>,
     /// The smallest tile, with its frame, before there are pages.
     pub min_tile: Size,
+    /// How the hosts are shown in the beginning.
+    pub view: ViewOptions,
     /// Lines of history kept for each host.
     pub scrollback: usize,
     /// Who hears while one tile fills the screen.
@@ -31,6 +34,27 @@ pub struct Options {
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
     pub guards: Guards,
+}
+
+/// How the hosts are shown in the beginning, and what follows from a change of their number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViewOptions {
+    /// How much of each host.
+    pub density: Density,
+    /// What is fixed about the grid.
+    pub shape: Shape,
+    /// When the size of the remote terminals is taken anew.
+    pub retile: Retile,
+}
+
+/// When the size of the remote terminals is taken anew, besides by a key and with the outer terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retile {
+    /// Whenever hosts are added or closed.
+    #[default]
+    Auto,
+    /// Never.
+    ByHand,
 }
 
 /// Who hears while one tile fills the screen.
@@ -69,6 +93,7 @@ impl Default for Options {
             keymap: Keymap::default(),
             which_key: Some(Duration::from_millis(700)),
             min_tile: Size { rows: 8, cols: 40 },
+            view: ViewOptions::default(),
             scrollback: 1000,
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,

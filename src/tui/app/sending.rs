@@ -43,9 +43,10 @@ impl App {
             Keyboard::Hosts => self.paste_to_hosts(text),
             Keyboard::Prompt(prompt) => prompt.line.paste(&text),
             Keyboard::Picker(_, picker) => picker.paste(&text),
+            Keyboard::HostList => self.paste_to_list(&text),
             // It may be a secret, so no copy of it stays behind.
             Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
-            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => {
+            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Help(_) => {
                 self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
             }
         }
@@ -155,6 +156,7 @@ impl App {
             let Some(tile) = self.tiles.get_mut(*member) else { continue };
             // Who types wants to see it.
             tile.top = None;
+            tile.pan = None;
             let modes = tile.pane.modes();
             let at = classes.iter().position(|(class, _)| *class == modes).unwrap_or_else(|| {
                 classes.push((modes, encode(&modes)));

@@ -7,7 +7,7 @@ use crate::broadcast::{Entry, Life, Member, MemberId};
 use crate::escape;
 use crate::hosts::Host;
 use crate::outcome::{NotRun, Outcome, Unknown};
-use crate::pane::{HistoryLimit, Pane};
+use crate::pane::{HistoryLimit, MouseMode, Pane};
 use crate::session::{SessionEvent, SessionId, SessionState};
 use crate::size::Size;
 use crate::tui::action::Action;
@@ -50,9 +50,10 @@ impl App {
             let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
             self.tiles.push(Tile { guards, ..tile });
         }
+        self.retile_for_hosts();
         self.relayout();
         self.apply_scope();
-        self.set_terminal_size();
+        self.resize_terminals(first);
         self.effects.push(Effect::Pardon);
         for tile in self.tiles.iter().skip(first) {
             let (session, target, size) = (tile.session, tile.target, self.terminal);
@@ -118,6 +119,10 @@ impl App {
         tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
         tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
+        let motion = tile.pane.modes().mouse == MouseMode::Motion;
+        if std::mem::replace(&mut tile.wants_motion, motion) != motion {
+            self.pointer.look_again();
+        }
         if fed.bell {
             self.effects.push(Effect::Bell);
         }
@@ -171,6 +176,7 @@ impl App {
             self.effects.push(Effect::Close(tile.session));
         }
         self.broadcast.remove(member);
+        self.retile_for_hosts();
         self.relayout();
         self.set_terminal_size();
     }
@@ -213,6 +219,11 @@ impl App {
 
     /// Gives every terminal that is not closed the size of the layout: they are all the same.
     pub(super) fn set_terminal_size(&mut self) {
+        self.resize_terminals(self.tiles.ids().len());
+    }
+
+    /// The same, where only the first `told` tiles have sessions: the others are opened with the new size.
+    fn resize_terminals(&mut self, told: usize) {
         self.terminal_due = None;
         let size = Pane::fitting(self.layout.terminal);
         if size == self.terminal {
@@ -220,9 +231,11 @@ impl App {
         }
         self.terminal = size;
         self.terminal_told = self.now;
-        for tile in self.tiles.iter_mut().filter(|tile| !tile.state.is_closed()) {
+        for (n, tile) in self.tiles.iter_mut().enumerate().filter(|(_, tile)| !tile.state.is_closed()) {
             tile.pane.resize(size);
-            self.effects.push(Effect::Resize { session: tile.session, size });
+            if n < told {
+                self.effects.push(Effect::Resize { session: tile.session, size });
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use ratatui::layout::Rect;
+
 use crate::broadcast::{Entry, Life, Member, MemberId, Part};
 use crate::escape;
 use crate::hosts::{Facts, Host};
@@ -38,6 +40,10 @@ pub struct Tile {
     /// The line at the top of the tile while the user looks back, counted from the host's first line ever, so that it
     /// stays the same line while the history moves on. `None` follows the cursor.
     pub top: Option<u64>,
+    /// The first row and column that the tile shows while the user has moved it off the cursor. `None` follows the cursor.
+    pub pan: Option<(u16, u16)>,
+    /// Its program asked for motion of the mouse without a button, when the host was last heard.
+    pub(super) wants_motion: bool,
     /// Whether it is stalled, and when it comes back by itself.
     pub recovery: Recovery,
     /// What was typed for it since the last Enter, and what it waits for.
@@ -63,9 +69,25 @@ impl Tile {
             state: SessionState::Queued,
             pane,
             top: None,
+            pan: None,
+            wants_motion: false,
             recovery,
             typing: Typing::default(),
             guards: Guarding::default(),
+        }
+    }
+
+    /// The first row and column of the screen that a tile with this inside shows: where the user moved it, else around the
+    /// cursor. Drawing and the mouse both go by it.
+    pub fn view(&self, inside: Rect) -> (u16, u16) {
+        let screen = self.pane.screen();
+        let (size, cursor) = (screen.size(), screen.cursor());
+        match self.pan {
+            Some((row, col)) => (
+                row.min(size.rows.saturating_sub(inside.height)),
+                col.min(size.cols.saturating_sub(inside.width)),
+            ),
+            None => layout::view(size, (cursor.row, cursor.col), inside),
         }
     }
 
@@ -89,7 +111,7 @@ impl Tile {
     /// The line at the top of a tile that follows the cursor.
     fn bottom_line(&self, screen: Screen<'_>, height: u16) -> usize {
         let cursor = screen.cursor();
-        let area = ratatui::layout::Rect::new(0, 0, screen.size().cols, height.max(1));
+        let area = Rect::new(0, 0, screen.size().cols, height.max(1));
         let (row, _) = layout::view(screen.size(), (cursor.row, cursor.col), area);
         screen.history_len() + usize::from(row)
     }
@@ -221,5 +243,7 @@ impl Tiles {
         tile.session = session;
         tile.state = SessionState::Queued;
         tile.top = None;
+        tile.pan = None;
+        tile.wants_motion = false;
     }
 }

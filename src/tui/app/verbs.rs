@@ -5,6 +5,7 @@ use crate::pane::{FocusChange, Key};
 use crate::tui::action::{Action, Place};
 use crate::tui::event::Effect;
 use crate::tui::layout::Zoom;
+use crate::tui::tiling::Toward;
 
 use super::{App, Confirm, Keyboard, Purpose, Tone};
 
@@ -23,20 +24,36 @@ impl App {
     pub(super) fn perform(&mut self, action: Action) {
         self.notes.turn();
         match action {
-            Action::FocusLeft | Action::FocusDown | Action::FocusUp | Action::FocusRight => {
-                self.step_focus(action)
-            }
+            Action::FocusLeft => self.step_focus(Toward::Left),
+            Action::FocusDown => self.step_focus(Toward::Down),
+            Action::FocusUp => self.step_focus(Toward::Up),
+            Action::FocusRight => self.step_focus(Toward::Right),
+            Action::FocusFirst => self.focus_end(0),
+            Action::FocusLast => self.focus_end(self.count().saturating_sub(1)),
             Action::FocusNext => {
                 self.focus_at(self.focus_position().map_or(0, |at| at + 1) % self.count().max(1))
             }
             Action::PageNext => self.turn_page(1),
             Action::PagePrevious => self.turn_page(-1),
             Action::Zoom => self.toggle_zoom(),
-            Action::Detach => self.toggle_part(),
+            Action::DensityNext
+            | Action::DensityPrevious
+            | Action::ColumnsMore
+            | Action::ColumnsFewer
+            | Action::ColumnsAuto
+            | Action::Retile
+            | Action::PanLeft
+            | Action::PanRight
+            | Action::PanUp
+            | Action::PanDown
+            | Action::PanHome
+            | Action::HostList => self.view_action(action),
+            Action::Menu => self.open_menu_of_focus(),
+            Action::Detach => self.on_focus(App::toggle_part),
             Action::AttachAll => self.attach_all(),
-            Action::Admit => self.admit(),
-            Action::SendKept => self.release_focused(Kept::Send),
-            Action::DiscardKept => self.release_focused(Kept::Discard),
+            Action::Admit => self.on_focus(App::admit),
+            Action::SendKept => self.on_focus(App::send_kept),
+            Action::DiscardKept => self.on_focus(App::discard_kept),
             Action::SendAllKept => self.release_all(Kept::Send),
             Action::DiscardAllKept => self.release_all(Kept::Discard),
             Action::ScopeList
@@ -61,13 +78,16 @@ impl App {
             | Action::UnmarkAll
             | Action::ScopeMatching
             | Action::FocusInScope => self.scope_action(action),
-            Action::Scrollback => self.enter_scrollback(),
+            Action::Scrollback => {
+                self.zoom_from_line();
+                self.enter_scrollback();
+            }
             Action::Copy => self.copy(),
             Action::Answer => self.open_questions(),
             Action::Add => self.ask_for(Purpose::AddHosts),
             Action::Palette => self.open_palette(),
-            Action::Close => self.ask_close(),
-            Action::Reconnect => self.reconnect_focused(),
+            Action::Close => self.on_focus(App::ask_close),
+            Action::Reconnect => self.on_focus(App::reconnect_by_hand),
             Action::ReconnectAll => self.reconnect_all(),
             Action::AutoReconnect => self.toggle_reconnect(),
             Action::FocusInNeed => self.focus_next_in_need(),
@@ -86,6 +106,13 @@ impl App {
         }
     }
 
+    /// Does something with the focused host.
+    fn on_focus(&mut self, act: fn(&mut App, MemberId)) {
+        if let Some(focus) = self.broadcast.focus() {
+            act(self, focus);
+        }
+    }
+
     /// Moves the focus, on the user's word; the programs that asked to know are told.
     pub(super) fn set_focus(&mut self, member: MemberId) {
         let before = self.broadcast.focus();
@@ -96,6 +123,7 @@ impl App {
         self.leave_scrollback();
         self.tell_focus(before, FocusChange::Lost);
         self.broadcast.set_focus(member);
+        self.mark_in_list(member);
         self.tell_focus(Some(member), FocusChange::Gained);
         self.relayout();
     }
@@ -115,21 +143,18 @@ impl App {
         }
     }
 
+    /// The first or the last host.
+    fn focus_end(&mut self, at: usize) {
+        self.focus_at(at);
+        let text = format!("host {} of {}", at + 1, self.count());
+        self.notes.say(Tone::Plain, text, self.now);
+    }
+
     /// One tile in a direction. Up and down cross pages; at an edge the focus stays.
-    fn step_focus(&mut self, action: Action) {
-        let Some(at) = self.focus_position() else { return };
-        let columns = self.layout.columns;
-        let column = at % columns;
-        let to = match action {
-            Action::FocusLeft if column > 0 => at - 1,
-            Action::FocusRight if column + 1 < columns => at + 1,
-            Action::FocusUp => at.saturating_sub(if at >= columns { columns } else { 0 }),
-            Action::FocusDown if at + columns < self.count() => at + columns,
-            // The last row may be short: the tile above a gap leads to the last one.
-            Action::FocusDown if at / columns < (self.count() - 1) / columns => self.count() - 1,
-            _ => at,
-        };
-        self.focus_at(to);
+    fn step_focus(&mut self, toward: Toward) {
+        if let Some(at) = self.focus_position() {
+            self.focus_at(self.layout.grid.neighbour(at, self.count(), toward));
+        }
     }
 
     fn turn_page(&mut self, by: isize) {
@@ -150,15 +175,14 @@ impl App {
         self.relayout();
     }
 
-    fn toggle_part(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let Some(member) = self.broadcast.member(focus) else { return };
+    pub(super) fn toggle_part(&mut self, id: MemberId) {
+        let Some(member) = self.broadcast.member(id) else { return };
         let (part, told) = match member.part() {
             Part::Attached => (Part::Detached, "is detached"),
             Part::Detached => (Part::Attached, "is attached"),
         };
-        self.broadcast.set_part(focus, part);
-        let text = format!("{} {told}", self.name(focus));
+        self.broadcast.set_part(id, part);
+        let text = format!("{} {told}", self.name(id));
         self.notes.say(Tone::Plain, text, self.now);
     }
 
@@ -175,21 +199,29 @@ impl App {
         self.notes.say(Tone::Plain, text, self.now);
     }
 
-    fn admit(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let waits = self.broadcast.member(focus).is_some_and(|m| m.entry() == Entry::Waiting);
+    pub(super) fn admit(&mut self, id: MemberId) {
+        let waits = self.broadcast.member(id).is_some_and(|m| m.entry() == Entry::Waiting);
         let told = if waits { "was let in" } else { "does not wait" };
-        self.broadcast.admit(focus);
-        let text = format!("{} {told}", self.name(focus));
+        self.broadcast.admit(id);
+        let text = format!("{} {told}", self.name(id));
         self.notes.say(Tone::Plain, text, self.now);
     }
 
-    fn release_focused(&mut self, kept: Kept) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        if self.broadcast.member(focus).is_some_and(|m| m.is_held()) {
-            self.release(&[focus], kept);
+    /// Releases a held host and sends what was kept.
+    pub(super) fn send_kept(&mut self, id: MemberId) {
+        self.release_one(id, Kept::Send);
+    }
+
+    /// Releases a held host and discards what was kept.
+    pub(super) fn discard_kept(&mut self, id: MemberId) {
+        self.release_one(id, Kept::Discard);
+    }
+
+    fn release_one(&mut self, id: MemberId, kept: Kept) {
+        if self.broadcast.member(id).is_some_and(|m| m.is_held()) {
+            self.release(&[id], kept);
         } else {
-            let text = format!("{} is not held", self.name(focus));
+            let text = format!("{} is not held", self.name(id));
             self.notes.say(Tone::Plain, text, self.now);
         }
     }
@@ -238,12 +270,11 @@ impl App {
         self.keyboard = Keyboard::Questions;
     }
 
-    fn ask_close(&mut self) {
+    pub(super) fn ask_close(&mut self, id: MemberId) {
         self.leave_scrollback();
-        let Some(focus) = self.broadcast.focus() else { return };
-        match self.tiles.get(focus).is_some_and(|tile| tile.state.is_closed()) {
-            true => self.close(focus),
-            false => self.keyboard = Keyboard::Confirm(Confirm::Close(focus)),
+        match self.tiles.get(id).is_some_and(|tile| tile.state.is_closed()) {
+            true => self.close(id),
+            false => self.keyboard = Keyboard::Confirm(Confirm::Close(id)),
         }
     }
 
@@ -254,13 +285,13 @@ impl App {
         }
     }
 
-    fn reconnect_focused(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        if self.tiles.get(focus).is_some_and(|tile| tile.state.is_closed()) {
+    /// A new session for one closed host, on the user's word.
+    pub(super) fn reconnect_by_hand(&mut self, id: MemberId) {
+        if self.tiles.get(id).is_some_and(|tile| tile.state.is_closed()) {
             self.effects.push(Effect::Pardon);
-            self.reconnect(focus);
+            self.reconnect(id);
         } else {
-            let text = format!("{} is not closed", self.name(focus));
+            let text = format!("{} is not closed", self.name(id));
             self.notes.say(Tone::Plain, text, self.now);
         }
     }

@@ -6,8 +6,11 @@
 mod dialogs;
 mod guards;
 mod help;
+mod hostlist;
+mod menu;
 mod panes;
 mod picker;
+mod rows;
 mod status;
 mod text;
 mod theme;
@@ -19,20 +22,27 @@ use ratatui::layout::Position;
 use crate::pane::CursorShape;
 
 use super::app::{App, Keyboard};
-use super::layout::Layout;
+use super::layout::{Form, Layout};
 
 /// Paints the whole screen.
 pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
-    for (id, rect) in &layout.tiles {
-        if let Some(tile) = app.tile(*id) {
-            panes::tile(app, tile, *rect, buf);
+    match layout.form {
+        Form::Line => rows::page(app, layout, buf),
+        Form::Tile => {
+            for (id, rect) in &layout.tiles {
+                if let Some(tile) = app.tile(*id) {
+                    panes::tile(app, tile, *rect, buf);
+                }
+            }
         }
     }
     if layout.tiles.is_empty() {
         panes::nothing(app, layout, buf);
     }
+    hostlist::list(app, buf);
     match app.keyboard() {
-        Keyboard::Hosts | Keyboard::Scrollback => {}
+        Keyboard::Hosts | Keyboard::Scrollback | Keyboard::HostList => {}
+        Keyboard::Menu(menu) => menu::menu(menu, layout, buf),
         Keyboard::Questions => dialogs::questions(app, layout, buf),
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
@@ -48,8 +58,16 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
 /// Where the cursor of the user's terminal belongs, and how it looks; `None` hides it.
 pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
     let at = match app.keyboard() {
-        Keyboard::Hosts => return panes::cursor(app, layout),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => None,
+        // A list that stands over the tiles hides the cursor with them.
+        Keyboard::Hosts => {
+            let at = match layout.form {
+                Form::Line => rows::cursor(app, layout),
+                Form::Tile => panes::cursor(app, layout),
+            };
+            return at.filter(|(at, _)| !layout.in_list(at.x, at.y));
+        }
+        Keyboard::HostList => hostlist::cursor(app),
+        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),

@@ -53,11 +53,17 @@ fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let style = if focused { frame.patch(theme::attention()) } else { frame };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
     let (guards, remarks) = (guards::words(app, tile), remarks(app, tile, mark));
-    let text = format!("{open}{} {}{guards}{remarks}{close}", mark.glyph(), tile.name);
+    let text = format!("{open}{} {}{guards}{remarks}{close}", mark.glyph(), label(app, tile));
     put(buf, line, &text, style);
 }
 
-fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
+/// What a tile is called, in every density: free of control characters.
+pub(super) fn label(_app: &App, tile: &Tile) -> String {
+    tile.name.clone()
+}
+
+/// What is special about a host; each remark begins with ` · `.
+pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
@@ -86,6 +92,8 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     }
     if tile.top.is_some() {
         text.push_str(" · looking back");
+    } else if tile.pan.is_some() {
+        text.push_str(" · panned");
     }
     text
 }
@@ -107,8 +115,12 @@ fn returns(app: &App, tile: &Tile) -> Option<String> {
 
 /// The part of the terminal around the cursor.
 fn screen(tile: &Tile, area: Rect, buf: &mut Buffer) {
+    part(tile, tile.view(area), area, buf);
+}
+
+/// The part of a terminal that begins at this row and column.
+pub(super) fn part(tile: &Tile, (first_row, first_col): (u16, u16), area: Rect, buf: &mut Buffer) {
     let screen = tile.pane.screen();
-    let (first_row, first_col) = view(tile, area);
     for (r, y) in (area.top()..area.bottom()).enumerate() {
         for (c, x) in (area.left()..area.right()).enumerate() {
             let (r, c) = (first_row + r as u16, first_col + c as u16);
@@ -182,7 +194,7 @@ fn rows_used(tile: &Tile, area: Rect) -> u16 {
     if tile.top_line(area.height.max(1)).is_some() {
         return area.height;
     }
-    let (first, _) = view(tile, area);
+    let (first, _) = tile.view(area);
     let screen = tile.pane.screen();
     let is_used = |n: &u16| !screen.row_text(first + n).is_empty();
     (0..area.height).rev().find(is_used).map_or(0, |n| n + 1)
@@ -209,15 +221,11 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
     if !tile.state.is_ready() || cursor.cursor == Cursor::Hidden || looks_back || area.is_empty() {
         return None;
     }
-    let (first_row, first_col) = view(tile, area);
-    let at = Position::new(area.x + (cursor.col - first_col), area.y + (cursor.row - first_row));
+    // A panned tile may show another part than the one with the cursor.
+    let (first_row, first_col) = tile.view(area);
+    let (row, col) = (cursor.row.checked_sub(first_row)?, cursor.col.checked_sub(first_col)?);
+    let at = Position::new(area.x.saturating_add(col), area.y.saturating_add(row));
     area.contains(at).then_some((at, cursor.shape))
-}
-
-fn view(tile: &Tile, area: Rect) -> (u16, u16) {
-    let screen = tile.pane.screen();
-    let cursor = screen.cursor();
-    layout::view(screen.size(), (cursor.row, cursor.col), area)
 }
 
 fn style(style: pane::Style) -> Style {

@@ -93,6 +93,8 @@ fn audience(app: &App, layout: &Layout) -> String {
                 Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
                     "keys go to the dialog"
                 }
+                Keyboard::HostList => "keys go to the list of hosts",
+                Keyboard::Menu(_) => "keys go to the menu",
                 Keyboard::Help(_) => "keys go to the help",
             }
         ),
@@ -111,6 +113,15 @@ fn in_scope(app: &App) -> String {
 
 /// What is not as usual, the most important first.
 fn facts(app: &App, layout: &Layout) -> Vec<String> {
+    let mut facts = states(app);
+    if layout.pages > 1 {
+        facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
+    }
+    facts
+}
+
+/// How many hosts are in a state that is not the usual one.
+pub(super) fn states(app: &App) -> Vec<String> {
     let counts = Counts::of(app.broadcast());
     let mut facts: Vec<String> = [
         (counts.held, "held"),
@@ -138,9 +149,6 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     }
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
-    }
-    if layout.pages > 1 {
-        facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
     }
     facts
 }

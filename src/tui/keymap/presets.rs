@@ -63,4 +63,5 @@ const TMUX: Table = &[
 ];
 
 /// ClusterSSH's manual, "KEY SHORTCUTS"; its Control-Shift-plus is Alt-plus here, which every terminal can send.
-const CLUSTERSSH: Table = &[(Action::Quit, &["M-q"]), (Action::Add, &["M-+", "M-="])];
+const CLUSTERSSH: Table =
+    &[(Action::Quit, &["M-q"]), (Action::Add, &["M-+", "M-="]), (Action::Retile, &["M-r"])];
