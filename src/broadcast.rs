@@ -154,6 +154,11 @@ impl Member {
         self.outbox.backlog()
     }
 
+    /// Whether the scope holds it.
+    pub fn is_in_scope(&self) -> bool {
+        self.in_scope
+    }
+
     fn receives(&self) -> bool {
         self.part == Part::Attached
             && self.life == Life::Open

@@ -9,14 +9,14 @@ use secrecy::SecretString;
 
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
-use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
+use crate::config::{self, Color, Config, ConfigError, FoldStart, Scope, Zoom};
 use crate::hosts::{Facts, Member};
 use crate::outcome::Exit;
 use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
-use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::app::{App, FoldOptions, FoldView, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
@@ -120,6 +120,14 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         reconnect: match config.reconnect {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
+        },
+        fold: FoldOptions {
+            view: match config.fold.start {
+                FoldStart::Off => FoldView::Off,
+                FoldStart::On => FoldView::On,
+            },
+            lasts: config.fold.lasts.unwrap_or(usual.fold.lasts),
+            ..usual.fold
         },
         palette: match config.color {
             Color::Always => Palette::Colour,
@@ -240,6 +248,7 @@ mod tests {
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!(example.reconnect, usual.reconnect);
+        assert_eq!((example.fold.view, example.fold.lasts), (usual.fold.view, usual.fold.lasts));
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

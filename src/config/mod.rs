@@ -6,10 +6,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod fold;
 mod parse;
 mod read;
 mod value;
 
+pub use fold::{Fold, FoldStart};
 pub use parse::{duration, parse};
 pub use read::read;
 pub use value::ConfigError;
@@ -36,6 +38,8 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[fold]`.
+    pub fold: Fold,
     /// `[limits]`.
     pub limits: Limits,
 }

@@ -10,7 +10,8 @@ use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
+const TOP: [&str; 10] =
+    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "fold", "ssh", "sessions", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -53,6 +54,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                     "color" => config.color = color(&key)?,
                     _ => return Err(key.unknown(" in [theme]", &["color"])),
                 }
+            }
+        }
+        "fold" => {
+            for key in item.table()? {
+                super::fold::read(&mut config.fold, &key)?;
             }
         }
         "ssh" => {

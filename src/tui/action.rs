@@ -51,6 +51,13 @@ actions! {
     View {
         Zoom "zoom" Prefix ["z"] "let this host fill the screen, or give it back";
     }
+    Fold {
+        FoldView    "fold"         Prefix ["f"]     "show hosts whose screens are equal as one tile, or all of them again";
+        FoldMembers "fold-members" Prefix ["Enter"] "show the hosts of this fold, or the folds again";
+        FoldScope   "scope-here"   Prefix ["F"]     "limit the broadcast to the hosts of this tile";
+        OddNext     "next-odd"     Prefix ["O"]     "go to the next host that shows something else than most do";
+        Compare     "compare"      Prefix ["M-d"]   "compare this screen with what most hosts show";
+    }
     Read {
         Scrollback "scrollback" Prefix ["["] "look back in this host's output";
         Copy       "copy"       Prefix ["y"] "copy what this tile shows to the clipboard";
@@ -91,6 +98,8 @@ pub enum Group {
     Focus,
     /// What is shown, and how large.
     View,
+    /// Hosts that show the same, as one tile.
+    Fold,
     /// Reading what hosts have printed.
     Read,
     /// The life of the sessions.
@@ -108,6 +117,7 @@ impl Group {
             Group::Hearers => "Who takes part",
             Group::Focus => "Focus",
             Group::View => "View",
+            Group::Fold => "Folding",
             Group::Read => "Reading",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",

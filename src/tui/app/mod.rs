@@ -6,7 +6,9 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
 //! `questions`.
 
+mod comparing;
 mod dialogs;
+mod folding;
 mod notes;
 mod options;
 mod picking;
@@ -32,7 +34,9 @@ use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
+pub use comparing::Comparison;
 pub use dialogs::Confirm;
+pub use folding::{FoldOptions, FoldView};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
@@ -59,6 +63,8 @@ pub enum Keyboard {
     Prompt(Prompt),
     /// A list to choose from.
     Picker(Picking, Picker),
+    /// Two screens side by side.
+    Compare(Comparison),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -81,6 +87,7 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    folds: folding::Folds,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -103,6 +110,7 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            folds: folding::Folds::new(&options.fold),
             options,
             now: Duration::ZERO,
             screen,
@@ -136,6 +144,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let look = self.whose_class(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -158,6 +167,7 @@ impl App {
         }
         self.tell_terminal_size();
         self.return_due();
+        self.refold(look);
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -168,10 +178,16 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.terminal_due,
+            self.notes.wake_at(now),
+            self.questions.wake_at(now),
+            self.returns.wake_at(now),
+            self.folds.wake_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn key(&mut self, key: Key) {
@@ -192,6 +208,7 @@ impl App {
             Keyboard::Confirm(_) => self.confirm_key(key),
             Keyboard::Prompt(_) => self.prompt_key(key),
             Keyboard::Picker(..) => self.picker_key(key),
+            Keyboard::Compare(_) => self.compare_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -219,7 +236,7 @@ impl App {
 
     /// Computes the geometry anew, after a change of anything it depends on.
     fn relayout(&mut self) {
-        self.order = self.tiles.ids().to_vec();
+        self.order = self.fold_order().unwrap_or_else(|| self.tiles.ids().to_vec());
         self.layout = Layout::of(Scene {
             screen: self.screen,
             tiles: &self.order,
@@ -227,12 +244,13 @@ impl App {
             zoom: self.zoom,
             min_tile: self.options.min_tile,
         });
+        self.keep_terminal_size();
         self.broadcast.set_reach(match (self.zoom, self.options.zoom_hears) {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
         if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
+            let visible = self.shown_members().into_iter().collect();
             self.broadcast.set_scope(Scope::Only(visible));
         }
     }

@@ -3,6 +3,8 @@
 use crate::size::Size;
 use crate::tui::keymap::Keymap;
 
+use super::folding::FoldOptions;
+
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub scope: ScopeDefault,
     /// What becomes of a lost session.
     pub reconnect: Reconnect,
+    /// The fold view.
+    pub fold: FoldOptions,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
 }
@@ -71,6 +75,7 @@ impl Default for Options {
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
+            fold: FoldOptions::default(),
             palette: Palette::Colour,
         }
     }

@@ -36,7 +36,7 @@ impl App {
             Keyboard::Picker(_, picker) => picker.paste(&text),
             // It may be a secret, so no copy of it stays behind.
             Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
-            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => {
+            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Compare(_) | Keyboard::Help(_) => {
                 self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
             }
         }

@@ -48,6 +48,7 @@ impl App {
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
             self.tiles.push(Tile::new(Opened { host, facts }, (member, session, target), pane));
         }
+        self.name_panes(first);
         self.relayout();
         self.set_terminal_size();
         self.effects.push(Effect::Pardon);
@@ -121,6 +122,7 @@ impl App {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
         }
+        self.shows_another(member);
         if !fed.replies.is_empty() {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
@@ -167,6 +169,7 @@ impl App {
             self.effects.push(Effect::Close(tile.session));
         }
         self.broadcast.remove(member);
+        self.folds.forget(member);
         self.relayout();
         self.set_terminal_size();
     }
@@ -178,6 +181,7 @@ impl App {
             return;
         }
         self.forget_return(member);
+        self.name_pane(member);
         let session = self.next_session();
         self.tiles.renew(member, session);
         self.broadcast.opening(member);

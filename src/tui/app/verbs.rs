@@ -39,6 +39,11 @@ impl App {
             Action::DiscardKept => self.release_focused(Kept::Discard),
             Action::SendAllKept => self.release_all(Kept::Send),
             Action::DiscardAllKept => self.release_all(Kept::Discard),
+            Action::FoldView
+            | Action::FoldMembers
+            | Action::FoldScope
+            | Action::OddNext
+            | Action::Compare => self.fold_action(action),
             Action::Scrollback => self.enter_scrollback(),
             Action::Copy => self.copy(),
             Action::Answer => self.open_questions(),

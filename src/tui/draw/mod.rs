@@ -3,7 +3,9 @@
 //! Remote text comes here as cells of a pane or through the escaper; every other string passes `text::put`, which
 //! keeps inside its line.
 
+mod compare;
 mod dialogs;
+mod fold;
 mod help;
 mod panes;
 mod picker;
@@ -35,6 +37,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
+        Keyboard::Compare(comparison) => compare::compare(app, comparison, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     status::status(app, layout, buf);
@@ -44,7 +47,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
 pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
     let at = match app.keyboard() {
         Keyboard::Hosts => return panes::cursor(app, layout),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => None,
+        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),

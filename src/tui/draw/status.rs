@@ -11,7 +11,7 @@ use crate::tui::app::{App, Keyboard};
 use crate::tui::layout::Layout;
 
 use super::text::{behind, bytes, count, put, row, width, wrap};
-use super::theme;
+use super::{fold, theme};
 
 /// A total backlog below this is not worth a word.
 const BACKLOG_SHOWN: usize = 1024;
@@ -61,8 +61,9 @@ fn audience(app: &App, layout: &Layout) -> String {
             let all = app.tiles().len();
             let who =
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
-            let shown = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id)).count();
-            let mut text = format!("→ {who}");
+            let heard = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id));
+            let shown: usize = heard.map(|(id, _)| app.stands_for(*id)).sum();
+            let mut text = format!("→ {who}{}", fold::folds(app));
             if hear > shown {
                 text.push_str(&format!(", {} not shown", hear - shown));
             }
@@ -81,6 +82,7 @@ fn audience(app: &App, layout: &Layout) -> String {
         None => format!(
             "→ nobody: {}",
             match app.keyboard() {
+                Keyboard::Compare(_) => "you compare",
                 Keyboard::Hosts | Keyboard::Scrollback => "you look back",
                 Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
                     "keys go to the dialog"
