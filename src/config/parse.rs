@@ -224,7 +224,7 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
+        const TABLES: [&str; 6] = ["keys", "theme", "fold", "ssh", "sessions", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
