@@ -144,6 +144,11 @@ impl Member {
         self.entry
     }
 
+    /// Whether the scope holds it.
+    pub fn in_scope(&self) -> bool {
+        self.in_scope
+    }
+
     /// Whether input is kept back from it.
     pub fn is_held(&self) -> bool {
         self.outbox.is_held()
@@ -152,11 +157,6 @@ impl Member {
     /// Bytes kept for it that the transport has not taken yet.
     pub fn backlog(&self) -> usize {
         self.outbox.backlog()
-    }
-
-    /// Whether the scope holds it.
-    pub fn is_in_scope(&self) -> bool {
-        self.in_scope
     }
 
     fn receives(&self) -> bool {

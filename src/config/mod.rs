@@ -7,12 +7,16 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 mod fold;
+mod guards;
 mod parse;
+mod prompts;
 mod read;
 mod value;
 
 pub use fold::{Fold, FoldStart};
+pub use guards::{GuardColor, GuardedTag, Guards, Mixed};
 pub use parse::{duration, parse};
+pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
 
@@ -40,6 +44,10 @@ pub struct Config {
     pub match_exec: MatchExec,
     /// `[fold]`.
     pub fold: Fold,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[guards]`.
+    pub guards: Guards,
     /// `[limits]`.
     pub limits: Limits,
 }

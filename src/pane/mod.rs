@@ -22,6 +22,7 @@ pub mod names;
 pub mod paste;
 mod replies;
 mod screen;
+mod situation;
 
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ pub use names::Names;
 pub use paste::{PasteShape, encode_paste};
 pub use replies::{LONGEST as LONGEST_REPLY, PER_SECOND as REPLIES_PER_SECOND};
 pub use screen::{CursorAt, Screen};
+pub use situation::{
+    CursorLine, EchoSeen, EchoWatch, Prompts, SECRET_PROMPTS, SHELL_PROMPTS, Situation, pattern, situation,
+};
 
 use crate::size::Size;
 use digest::{Digest, Stale};
@@ -166,6 +170,11 @@ impl Pane {
     pub fn face(&mut self, reader: &mut FaceReader) -> u64 {
         let screen = Screen { emulator: &self.emulator, title: &self.title };
         self.face.number(screen, reader)
+    }
+
+    /// The same number, from every row read anew; nothing is remembered.
+    pub fn whole_face(&self, reader: &mut FaceReader) -> u64 {
+        Face::new(self.names().clone()).number(self.screen(), reader)
     }
 
     /// The bytes of a key for this terminal.

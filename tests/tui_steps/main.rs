@@ -1,10 +1,13 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
 mod delivery;
+mod fold;
+mod guards;
 mod harness;
 mod life;
 mod model;
 mod prompts;
 mod receivers;
 mod recovery;
+mod scopes;
 mod screens;

@@ -11,15 +11,17 @@ use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 use std::time::Duration;
 
-use crate::broadcast::{Entry, Life, MemberId, Part, Scope};
+use crate::broadcast::{Entry, Life, MemberId, Part};
 use crate::escape;
-use crate::hosts::HostSet;
+use crate::hosts::{Host, HostSet};
 use crate::pane::{FaceReader, Names, names};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
 use crate::tui::event::Event;
 use crate::tui::fold::{Calm, Class, Folding, GroupId, Standing};
+use crate::tui::guard::Guarding;
 use crate::tui::layout::{Layout, Scene, Zoom};
+use crate::tui::scopes::{Choice, Rule};
 
 use super::sessions::ending_in_short;
 use super::{App, Keyboard, Tone};
@@ -87,7 +89,7 @@ pub(super) struct Folds {
     labels: HashMap<GroupId, (usize, u64, String)>,
     /// The hosts of one fold, while they are shown instead of the folds.
     opened: Option<Vec<MemberId>>,
-    /// The names of all open hosts, in lower case: no host may take another's for its own.
+    /// The names of all hosts opened so far, in lower case: no host may take another's for its own.
     taken: HashSet<String>,
     /// Hosts whose own name was not seen yet, and in how many more pieces of output it is looked for.
     unnamed: HashMap<MemberId, u16>,
@@ -222,7 +224,7 @@ impl App {
             Standing::Held
         } else if member.entry() == Entry::Waiting {
             Standing::Waiting
-        } else if !member.is_in_scope() {
+        } else if !member.in_scope() {
             Standing::OutOfScope
         } else if tile.recovery.silent_since().is_some() {
             Standing::Stalled
@@ -230,20 +232,24 @@ impl App {
             Standing::Takes
         };
         Some(match member.part() {
-            Part::Attached => Class::Attached(standing),
+            Part::Attached => Class::Attached(standing, tile.guards),
             Part::Detached if self.broadcast.focus() == Some(id) => Class::Alone(id),
-            Part::Detached => Class::Detached(standing),
+            Part::Detached => Class::Detached(standing, tile.guards),
         })
     }
 
-    /// All hosts in groups as they are at this moment, whether or not the view is on.
-    fn grouped(&mut self) -> Folding {
+    /// All hosts in groups by what they show at this moment, whether or not the view is on. Who receives does not matter
+    /// here. Every screen is read anew, which is for what the user asks once.
+    fn grouped(&self) -> Folding {
         let mut folding = Folding::new(self.folds.calm);
-        for member in self.tiles.ids().to_vec() {
-            let (Some(class), Some(tile)) = (self.class(member), self.tiles.get_mut(member)) else {
-                continue;
-            };
-            folding.observe(member, &class, tile.pane.face(&mut self.folds.reader), self.now);
+        let mut reader = FaceReader::new(self.options.fold.key.clone());
+        for tile in self.tiles.iter() {
+            let class = self.class(tile.member).map(|class| match class.is_live() {
+                true => Class::Attached(Standing::Takes, Guarding::default()),
+                false => class,
+            });
+            let Some(class) = class else { continue };
+            folding.observe(tile.member, &class, tile.pane.whole_face(&mut reader), self.now);
         }
         folding.settle(self.now);
         folding
@@ -381,7 +387,7 @@ impl App {
     }
 
     /// The hosts that a tile stands for, itself among them.
-    pub(super) fn members_of_tile(&self, id: MemberId) -> Vec<MemberId> {
+    pub fn members_of_tile(&self, id: MemberId) -> Vec<MemberId> {
         match self.fold_of(id) {
             Some(group) => self.folds.folding.members(group).collect(),
             None => vec![id],
@@ -398,6 +404,11 @@ impl App {
     /// Is the fold view shown?
     pub fn fold_view(&self) -> FoldView {
         self.folds.view
+    }
+
+    /// Are the hosts of one fold shown instead of the folds?
+    pub fn shows_members(&self) -> bool {
+        self.folds.opened.is_some()
     }
 
     /// How many hosts a tile stands for; 1 where it is not folded.
@@ -423,7 +434,7 @@ impl App {
             first.is_some_and(|first| self.broadcast.hears(first))
         };
         let shown = self.folds.view == FoldView::On && self.folds.opened.is_none();
-        shown.then(|| self.folds.folding.order().iter().filter(|id| hears(id)).count())
+        shown.then(|| self.folds.folding.groups().filter(hears).count())
     }
 
     /// Rows read for the fold view since the beginning.
@@ -431,12 +442,13 @@ impl App {
         self.folds.reader.rows()
     }
 
-    /// The hosts that are open and show something else than most do, as they are at this moment.
-    pub fn odd_ones(&mut self) -> Vec<MemberId> {
+    /// The open hosts that show something else than most do, at this moment; nobody where no two show the same.
+    pub(super) fn odd_ones(&self) -> HashSet<Host> {
         let folding = self.grouped();
-        let crowd = crowd_of_live(&folding);
+        let crowd = crowd_of_live(&folding).filter(|crowd| folding.members(*crowd).len() > 1);
         let odd = folding.order().into_iter().filter(|id| Some(*id) != crowd && is_live(&folding, *id));
-        odd.flat_map(|id| folding.members(id)).collect()
+        let members = odd.flat_map(|id| folding.members(id)).filter(|_| crowd.is_some());
+        members.filter_map(|id| self.tiles.get(id)).map(|tile| tile.host.clone()).collect()
     }
 }
 
@@ -502,9 +514,11 @@ impl App {
         let Some(focus) = self.broadcast.focus() else { return };
         let members = self.members_of_tile(focus);
         let name = self.folded_name(&members);
-        let text = format!("the scope is {name}: {}", count_hosts(members.len()));
-        self.broadcast.set_scope(Scope::Only(members.into_iter().collect()));
-        self.notes.say(Tone::Plain, text, self.now);
+        let host = |id: &MemberId| self.tiles.get(*id).map(|tile| tile.host.clone());
+        let hosts = members.iter().filter_map(host).collect();
+        if let Err(why) = self.limit_to(Choice { name, rule: Rule::These(hosts) }) {
+            self.notes.say(Tone::Bad, why, self.now);
+        }
     }
 
     /// To the next group that is not the largest; the groups stand in the order of their tiles.
@@ -518,8 +532,9 @@ impl App {
                 &grouped
             }
         };
-        let crowd = folding.crowd();
-        let odd: Vec<GroupId> = folding.order().into_iter().filter(|id| Some(*id) != crowd).collect();
+        let crowd = crowd_of_live(folding);
+        let is_odd = |id: &GroupId| Some(*id) != crowd && is_live(folding, *id);
+        let odd: Vec<GroupId> = folding.order().into_iter().filter(is_odd).collect();
         let here = folding.group_of(focus).and_then(|id| odd.iter().position(|odd| *odd == id));
         let next = odd.get(here.map_or(0, |here| here + 1)).or(odd.first());
         let Some(face) = next.and_then(|id| folding.face_of(*id, None)) else {
@@ -552,8 +567,4 @@ impl App {
             None => self.notes.say(Tone::Plain, "every host shows the same", self.now),
         }
     }
-}
-
-fn count_hosts(n: usize) -> String {
-    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
 }

@@ -9,6 +9,7 @@
 mod comparing;
 mod dialogs;
 mod folding;
+mod guards;
 mod notes;
 mod options;
 mod picking;
@@ -16,14 +17,17 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scoping;
 mod sending;
 mod sessions;
 mod tiles;
+mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -37,6 +41,7 @@ use super::picker::Picker;
 pub use comparing::Comparison;
 pub use dialogs::Confirm;
 pub use folding::{FoldOptions, FoldView};
+pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
@@ -45,6 +50,7 @@ pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
+pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
 
 use tiles::Tiles;
 
@@ -88,6 +94,9 @@ pub struct App {
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     folds: folding::Folds,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -111,6 +120,8 @@ impl App {
         });
         App {
             folds: folding::Folds::new(&options.fold),
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -137,6 +148,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight();
         std::mem::take(&mut self.effects)
     }
 
@@ -145,6 +157,7 @@ impl App {
         self.now = now;
         let before = self.broadcast.receivers().count();
         let look = self.whose_class(&event);
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -165,6 +178,9 @@ impl App {
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
+        if is_act {
+            self.follow_sight();
+        }
         self.tell_terminal_size();
         self.return_due();
         self.refold(look);
@@ -178,16 +194,12 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [
-            self.terminal_due,
-            self.notes.wake_at(now),
-            self.questions.wake_at(now),
-            self.returns.wake_at(now),
-            self.folds.wake_at(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let (notes, questions) = (self.notes.wake_at(now), self.questions.wake_at(now));
+        let (folds, caution) = (self.folds.wake_at(), self.caution_listens_at());
+        [self.terminal_due, notes, questions, self.returns.wake_at(now), caution, folds]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn key(&mut self, key: Key) {
@@ -249,10 +261,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.shown_members().into_iter().collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

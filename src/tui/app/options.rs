@@ -1,6 +1,8 @@
 //! The preferences that the app follows.
 
+use crate::pane::Prompts;
 use crate::size::Size;
+use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
 
 use super::folding::FoldOptions;
@@ -24,6 +26,10 @@ pub struct Options {
     pub fold: FoldOptions,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
+    /// How prompts look at which a command or a secret is awaited.
+    pub prompts: Prompts,
+    /// The guarded tags, and what is done about receivers in different modes.
+    pub guards: Guards,
 }
 
 /// Who hears while one tile fills the screen.
@@ -77,6 +83,8 @@ impl Default for Options {
             reconnect: Reconnect::Ask,
             fold: FoldOptions::default(),
             palette: Palette::Colour,
+            prompts: Prompts::default(),
+            guards: Guards::default(),
         }
     }
 }

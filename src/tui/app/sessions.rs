@@ -46,10 +46,13 @@ impl App {
             }
             let (member, session) = (self.broadcast.add(), self.next_session());
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
-            self.tiles.push(Tile::new(Opened { host, facts }, (member, session, target), pane));
+            let guards = self.options.guards.of(&facts.tags);
+            let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
+            self.tiles.push(Tile { guards, ..tile });
         }
         self.name_panes(first);
         self.relayout();
+        self.apply_scope();
         self.set_terminal_size();
         self.effects.push(Effect::Pardon);
         for tile in self.tiles.iter().skip(first) {
@@ -115,6 +118,7 @@ impl App {
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
+        tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
         if fed.bell {
             self.effects.push(Effect::Bell);
         }
@@ -188,6 +192,7 @@ impl App {
         let (now, size) = (self.now, self.terminal);
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.begin_anew();
+        tile.typing.begin_anew();
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);

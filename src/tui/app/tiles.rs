@@ -8,9 +8,11 @@ use crate::hosts::{Facts, Host};
 use crate::pane::{Pane, Screen};
 use crate::session::{SessionId, SessionState};
 use crate::tui::event::{Opened, TargetIndex};
+use crate::tui::guard::Guarding;
 use crate::tui::layout;
 
 use super::recovery::Recovery;
+use super::typed::Typing;
 
 /// Longest name of a host in a sentence, in characters.
 const NAME_CHARS: usize = 60;
@@ -38,6 +40,10 @@ pub struct Tile {
     pub top: Option<u64>,
     /// Whether it is stalled, and when it comes back by itself.
     pub recovery: Recovery,
+    /// What was typed for it since the last Enter, and what it waits for.
+    pub typing: Typing,
+    /// The guards of its tags.
+    pub guards: Guarding,
 }
 
 impl Tile {
@@ -58,6 +64,8 @@ impl Tile {
             pane,
             top: None,
             recovery,
+            typing: Typing::default(),
+            guards: Guarding::default(),
         }
     }
 
@@ -94,6 +102,8 @@ pub enum Mark {
     Hears,
     /// It takes part, but keys go elsewhere now.
     Silent,
+    /// The broadcast is limited to others.
+    OutOfScope,
     /// The user took it out.
     Detached,
     /// It came after the broadcast began and was not let in yet.
@@ -114,6 +124,7 @@ impl Mark {
             (Life::Opening, ..) => Mark::Opening,
             _ if member.is_held() => Mark::Held,
             _ if hears => Mark::Hears,
+            _ if !member.in_scope() => Mark::OutOfScope,
             (_, Entry::Waiting, _) => Mark::Waiting,
             (_, _, Part::Detached) => Mark::Detached,
             _ => Mark::Silent,
@@ -125,6 +136,7 @@ impl Mark {
         match self {
             Mark::Hears => '●',
             Mark::Silent => '·',
+            Mark::OutOfScope => '⊘',
             Mark::Detached => '○',
             Mark::Waiting => '…',
             Mark::Held => '■',
@@ -137,6 +149,7 @@ impl Mark {
     pub fn word(self) -> &'static str {
         match self {
             Mark::Hears | Mark::Silent => "",
+            Mark::OutOfScope => "out of scope",
             Mark::Detached => "detached",
             Mark::Waiting => "waiting",
             Mark::Held => "held",

@@ -44,6 +44,28 @@ impl App {
             | Action::FoldScope
             | Action::OddNext
             | Action::Compare => self.fold_action(action),
+            Action::ScopeList
+            | Action::ScopeExpression
+            | Action::ScopeAll
+            | Action::Scope1
+            | Action::Scope2
+            | Action::Scope3
+            | Action::Scope4
+            | Action::Scope5
+            | Action::Scope6
+            | Action::Scope7
+            | Action::Scope8
+            | Action::Scope9
+            | Action::ScopeName
+            | Action::ScopeRefresh
+            | Action::ScopeVisible
+            | Action::ScopeInvert
+            | Action::ScopeHalf
+            | Action::Mark
+            | Action::ScopeMarked
+            | Action::UnmarkAll
+            | Action::ScopeMatching
+            | Action::FocusInScope => self.scope_action(action),
             Action::Scrollback => self.enter_scrollback(),
             Action::Copy => self.copy(),
             Action::Answer => self.open_questions(),

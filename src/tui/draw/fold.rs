@@ -1,6 +1,7 @@
 //! What a folded tile says of itself.
 
 use crate::broadcast::MemberId;
+use crate::tui::action::Action;
 use crate::tui::app::{App, Tile};
 
 use super::text::{count, fitting, width};
@@ -25,4 +26,10 @@ pub(super) fn backlog(app: &App, member: MemberId) -> usize {
 /// In how many tiles those are who hear: ` in 3 folds`; nothing while the view is off.
 pub(super) fn folds(app: &App) -> String {
     app.folds_that_hear().map_or(String::new(), |folds| format!(" in {}", count(folds, "fold")))
+}
+
+/// While the hosts of one fold are shown: that they are, and the way back.
+pub(super) fn way_back(app: &App) -> Option<String> {
+    let back = app.options().keymap.hint(Action::FoldMembers);
+    app.shows_members().then(|| format!("one fold: {back} goes back"))
 }

@@ -6,6 +6,7 @@
 mod compare;
 mod dialogs;
 mod fold;
+mod guards;
 mod help;
 mod panes;
 mod picker;

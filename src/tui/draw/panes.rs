@@ -17,7 +17,7 @@ use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 
 use super::text::{age, behind, bytes, fitting, put, row, width, wrap};
-use super::{fold, theme};
+use super::{fold, guards, theme};
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
@@ -31,7 +31,7 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
     Clear.render(rect.intersection(buf.area), buf);
     if layout::has_frame(rect) {
         let kind = if mark == Mark::Hears { BorderType::Double } else { BorderType::Plain };
-        let block = Block::bordered().border_type(kind).border_style(theme::frame(app, mark));
+        let block = Block::bordered().border_type(kind).border_style(guards::frame(app, tile, mark));
         block.render(rect, buf);
         let line = Rect::new(rect.x + 1, rect.y, rect.width - 2, 1);
         title(app, tile, mark, line, buf);
@@ -51,11 +51,12 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
 /// `● web04`, what is special about it, and for the focus arrows around it.
 fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let focused = app.broadcast().focus() == Some(tile.member);
-    let style = if focused { theme::attention() } else { theme::frame(app, mark) };
+    let frame = guards::frame(app, tile, mark);
+    let style = if focused { frame.patch(theme::attention()) } else { frame };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let remarks = remarks(app, tile, mark);
-    let name = fold::name(app, tile, line.width.saturating_sub(width(&remarks) + BESIDE_NAME));
-    let text = format!("{open}{} {name}{remarks}{close}", mark.glyph());
+    let said = format!("{}{}", guards::words(app, tile), remarks(app, tile, mark));
+    let name = fold::name(app, tile, line.width.saturating_sub(width(&said) + BESIDE_NAME));
+    let text = format!("{open}{} {name}{said}{close}", mark.glyph());
     put(buf, line, &text, style);
 }
 
@@ -77,6 +78,9 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         SessionState::Ready if mark.word().is_empty() => String::new(),
         SessionState::Ready => format!(" · {}", mark.word()),
     };
+    if app.scopes().marked.contains(&tile.host) {
+        text.push_str(" · marked");
+    }
     if let Some(since) = tile.recovery.silent_since() {
         text.push_str(&stalled(app, tile, since));
     }

@@ -9,9 +9,10 @@ use crate::broadcast::{Broadcast, Entry, Life, Part, Receivers};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Keyboard};
 use crate::tui::layout::Layout;
+use crate::tui::scopes::Rule;
 
 use super::text::{behind, bytes, count, put, row, width, wrap};
-use super::{fold, theme};
+use super::{fold, guards, theme};
 
 /// A total backlog below this is not worth a word.
 const BACKLOG_SHOWN: usize = 1024;
@@ -26,6 +27,12 @@ pub(super) fn status(app: &App, layout: &Layout, buf: &mut Buffer) {
     let hears = app.audience().is_some_and(|receivers| receivers.count() > 0);
     let used = put(buf, line, &format!(" {} ", audience(app, layout)), theme::audience(app, hears));
     line = behind(line, used);
+    for (text, style) in guards::audience(app) {
+        line = behind(line, put(buf, line, &text, style));
+    }
+    if let Some(text) = guards::mixed(app) {
+        line = behind(line, put(buf, line, &text, theme::attention()));
+    }
     if !app.questions().is_empty() && !matches!(app.keyboard(), Keyboard::Questions) {
         let text = format!(
             " {}: {} ",
@@ -63,7 +70,7 @@ fn audience(app: &App, layout: &Layout) -> String {
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
             let heard = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id));
             let shown: usize = heard.map(|(id, _)| app.stands_for(*id)).sum();
-            let mut text = format!("→ {who}{}", fold::folds(app));
+            let mut text = format!("→ {who}{}{}", fold::folds(app), in_scope(app));
             if hear > shown {
                 text.push_str(&format!(", {} not shown", hear - shown));
             }
@@ -93,6 +100,16 @@ fn audience(app: &App, layout: &Layout) -> String {
     }
 }
 
+/// The scope, where there is a limit, with its number: ` in web (2)`.
+fn in_scope(app: &App) -> String {
+    let scopes = app.scopes();
+    let number = scopes.number().map_or(String::new(), |number| format!(" ({number})"));
+    match scopes.current.choice.rule {
+        Rule::All => String::new(),
+        _ => format!(" in {}{number}", scopes.current.choice.name),
+    }
+}
+
 /// What is not as usual, the most important first.
 fn facts(app: &App, layout: &Layout) -> Vec<String> {
     let counts = Counts::of(app.broadcast());
@@ -107,6 +124,9 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
+    if !matches!(app.audience(), Some(Receivers::All(_))) && app.scopes().current.choice.rule != Rule::All {
+        facts.insert(0, format!("scope{}", in_scope(app)));
+    }
     // Those that do not come back by themselves.
     match counts.closed - app.returning().min(counts.closed) {
         0 => {}
@@ -120,6 +140,7 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
+    facts.extend(fold::way_back(app));
     if layout.pages > 1 {
         facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
     }

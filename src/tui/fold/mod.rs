@@ -20,16 +20,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::broadcast::MemberId;
+use crate::tui::guard::Guarding;
 
 use group::Group;
 
 /// What may share a tile. Whoever differs here is apart at once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Takes part in the broadcast.
-    Attached(Standing),
+    /// Takes part in the broadcast; hosts with other guards look otherwise, so they stand apart.
+    Attached(Standing, Guarding),
     /// The user took it out.
-    Detached(Standing),
+    Detached(Standing, Guarding),
     /// The user took it out and types into it: it shares with nobody.
     Alone(MemberId),
     /// Not ready yet; in which state, in words.
@@ -195,19 +196,14 @@ impl Folding {
         order
     }
 
+    /// The groups, in no order that means anything.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> {
+        self.groups.keys().copied()
+    }
+
     /// The largest group.
     pub fn crowd(&self) -> Option<GroupId> {
         self.crowd
-    }
-
-    /// How many groups there are.
-    pub fn len(&self) -> usize {
-        self.groups.len()
-    }
-
-    /// No member at all?
-    pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
     }
 
     /// The group of a member.

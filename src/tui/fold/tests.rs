@@ -1,6 +1,8 @@
 use super::*;
 
-const ALL: Class = Class::Attached(Standing::Takes);
+fn class(standing: Standing) -> Class {
+    Class::Attached(standing, Guarding::default())
+}
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -23,7 +25,7 @@ impl Bench {
     }
 
     fn show(&mut self, member: u32, face: u64) {
-        self.folding.observe(MemberId(member), &ALL, face, self.now);
+        self.folding.observe(MemberId(member), &class(Standing::Takes), face, self.now);
     }
 
     /// Goes on until this time.
@@ -128,13 +130,13 @@ fn who_shows_two_screens_in_turn_holds_them_not_together() {
 fn another_class_is_another_group_at_once() {
     let mut bench = Bench::of(&[0; 5]);
     let now = bench.now;
-    bench.folding.observe(MemberId(1), &Class::Attached(Standing::Held), 0, now);
-    bench.folding.observe(MemberId(2), &Class::Detached(Standing::Takes), 0, now);
+    bench.folding.observe(MemberId(1), &class(Standing::Held), 0, now);
+    bench.folding.observe(MemberId(2), &Class::Detached(Standing::Takes, Guarding::default()), 0, now);
     bench.folding.observe(MemberId(3), &Class::Closed("link lost".to_owned()), 17, now);
     bench.folding.observe(MemberId(4), &Class::Closed("link lost".to_owned()), 18, now);
     bench.folding.settle(now);
     assert_eq!(bench.groups(), "3-4 0 1 2");
-    bench.folding.observe(MemberId(1), &ALL, 0, now);
+    bench.folding.observe(MemberId(1), &class(Standing::Takes), 0, now);
     bench.folding.remove(MemberId(2));
     bench.folding.settle(now);
     assert_eq!(bench.groups(), "3-4 0-1");
