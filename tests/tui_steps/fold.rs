@@ -32,7 +32,7 @@ fn at_prompts(names: &[&str]) -> Ui {
 
 /// Goes on until nothing is on its way any more.
 fn settle(ui: &mut Ui) {
-    for _ in 0..200 {
+    for _ in 0..80 {
         ui.wait(Duration::from_millis(50));
     }
 }
@@ -169,7 +169,6 @@ fn two_screens_side_by_side() {
     web10:/srv 97% full                    ≠ web1:/srv 12% full
     warning                                <
     web10:~$                               │ web1:~$
-
 
 
 
@@ -373,8 +372,7 @@ fn groups_are_those_of_a_comparison_of_whole_screens() {
         (seed >> 33) as usize % below
     };
     let (mut folds, mut most) = (0, 0);
-    for round in 0..30 {
-        ui.step(Event::Session(ui.id(refs[0]), omnes::session::SessionEvent::Resumed));
+    for round in 0..12 {
         for name in &refs {
             for _ in 0..random(3) {
                 let piece = ["ok ", "NAME ", "\r\n", "\x1b[2J\x1b[H", "h7x ", "NAME", "fail "][random(7)];
@@ -396,7 +394,7 @@ fn groups_are_those_of_a_comparison_of_whole_screens() {
             folds += usize::from(members.len() > 1);
         }
     }
-    assert!(folds > 30 && most > 10, "there was something to fold: {folds}, {most}");
+    assert!(folds > 12 && most > 10, "there was something to fold: {folds}, {most}");
 }
 
 #[test]
