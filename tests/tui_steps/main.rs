@@ -3,6 +3,7 @@
 mod delivery;
 mod fold;
 mod guards;
+mod hands;
 mod harness;
 mod life;
 mod model;

@@ -17,6 +17,7 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scope_list;
 mod scoping;
 mod sending;
 mod sessions;
@@ -43,7 +44,7 @@ pub use dialogs::Confirm;
 pub use folding::{FoldOptions, FoldView};
 pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{Options, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
@@ -87,8 +88,8 @@ pub struct App {
     layout: Layout,
     zoom: Zoom,
     keyboard: Keyboard,
-    /// The prefix was pressed; the next key is for omnes.
-    prefixed: bool,
+    /// Since when the prefix is pressed; the next key is for omnes.
+    prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
     pointer: pointer::Pointer,
@@ -132,7 +133,7 @@ impl App {
             layout,
             zoom: Zoom::Grid,
             keyboard: Keyboard::Hosts,
-            prefixed: false,
+            prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
@@ -148,7 +149,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
-        self.follow_sight();
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -178,9 +179,7 @@ impl App {
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Tick => {}
         }
-        if is_act {
-            self.follow_sight();
-        }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.refold(look);
@@ -194,24 +193,35 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        let (notes, questions) = (self.notes.wake_at(now), self.questions.wake_at(now));
-        let (folds, caution) = (self.folds.wake_at(), self.caution_listens_at());
-        [self.terminal_due, notes, questions, self.returns.wake_at(now), caution, folds]
-            .into_iter()
-            .flatten()
-            .min()
+        let hints = self.hints_at().filter(|at| *at > now);
+        [
+            hints,
+            self.terminal_due,
+            self.notes.wake_at(now),
+            self.questions.wake_at(now),
+            self.returns.wake_at(now),
+            self.caution_listens_at(),
+            self.folds.wake_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn key(&mut self, key: Key) {
-        if self.prefixed {
-            self.prefixed = false;
+        if self.prefixed.take().is_some() {
             return self.prefixed_key(key);
         }
         let takes_prefix =
             matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
         if takes_prefix && key == self.options.keymap.prefix() {
-            self.prefixed = true;
+            self.prefixed = Some(self.now);
             return;
+        }
+        if matches!(self.keyboard, Keyboard::Hosts)
+            && let Some(action) = self.options.keymap.action(Place::Direct, key)
+        {
+            return self.perform(action);
         }
         match &mut self.keyboard {
             Keyboard::Hosts => self.send_key(key),
@@ -266,7 +276,7 @@ impl App {
 
     /// Opens the dialog of questions, if it may open by itself now.
     fn offer_questions(&mut self) {
-        if matches!(self.keyboard, Keyboard::Hosts) && !self.prefixed && self.questions.may_open() {
+        if matches!(self.keyboard, Keyboard::Hosts) && self.prefixed.is_none() && self.questions.may_open() {
             self.questions.open_unasked(self.now);
             self.keyboard = Keyboard::Questions;
         }
@@ -303,7 +313,12 @@ impl App {
 
     /// Is the next key for omnes?
     pub fn is_prefixed(&self) -> bool {
-        self.prefixed
+        self.prefixed.is_some()
+    }
+
+    /// When the keys that may follow the prefix are shown, if it waits for one.
+    pub fn hints_at(&self) -> Option<Duration> {
+        Some(self.prefixed? + self.options.which_key?)
     }
 
     /// The time of the last step.

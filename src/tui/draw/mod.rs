@@ -13,6 +13,7 @@ mod picker;
 mod status;
 mod text;
 mod theme;
+mod whichkey;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
@@ -40,6 +41,9 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
         Keyboard::Compare(comparison) => compare::compare(app, comparison, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
+    }
+    if app.hints_at().is_some_and(|at| at <= app.now()) {
+        whichkey::whichkey(app, layout, buf);
     }
     status::status(app, layout, buf);
 }
