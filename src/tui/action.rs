@@ -76,7 +76,7 @@ actions! {
         Zoom "zoom" Prefix ["z"] "let this host fill the screen, or give it back";
     }
     Fold {
-        FoldView    "fold"         Prefix ["f"]     "show hosts whose screens are equal as one tile, or all of them again";
+        FoldView    "fold"         Prefix ["f"]     "show hosts with equal screens as one tile, or all again";
         FoldMembers "fold-members" Prefix ["Enter"] "show the hosts of this fold, or the folds again";
         FoldScope   "scope-here"   Prefix ["F"]     "limit the broadcast to the hosts of this tile";
         OddNext     "next-odd"     Prefix ["O"]     "go to the next host that shows something else than most do";

@@ -65,7 +65,7 @@ fn equal_screens_are_one_tile_with_the_odd_one_and_the_detached_one_beside() {
     settle(&mut ui);
     ui.keys("C-a O");
     ui.keys("C-a o C-a d");
-    settle(&mut ui);
+    ui.wait(Duration::from_secs(60));
     assert_snapshot!(ui.screen(), @r"
     ┌ · web[2,10-11] · 3 ──────────────────┐╔▶● web1 · alone◀══════════════════════╗
     │web2:~$ df                            │║web1:~$ df                            ║
