@@ -269,15 +269,15 @@ impl App {
         }
         new.into_iter().for_each(|member| self.name_pane(member));
         // Who showed a name that is now another host's has no right to it any more.
-        let usurps = |app: &App, member: MemberId| {
-            let shown = app.tiles.get(member).and_then(|tile| tile.pane.names().shown());
-            shown.is_some_and(|shown| app.is_taken(shown))
+        let usurps = |member: &MemberId| {
+            let shown = self.tiles.get(*member).and_then(|tile| tile.pane.names().shown());
+            shown.is_some_and(|shown| self.is_taken(shown))
         };
-        for member in self.tiles.ids()[..first].to_vec() {
-            if usurps(self, member) {
-                self.name_pane(member);
-                self.folds.unnamed.remove(&member);
-            }
+        let usurpers: Vec<MemberId> =
+            self.tiles.ids()[..first].iter().copied().filter(|member| usurps(member)).collect();
+        for member in usurpers {
+            self.name_pane(member);
+            self.folds.unnamed.remove(&member);
         }
     }
 
