@@ -50,8 +50,10 @@ const CROSSTERM_FILES: &[&str] = &["src/tui/terminal.rs", "src/tui/event_loop.rs
 const PURE: &[&str] = &[
     "src/ask/",
     "src/broadcast.rs",
+    "src/config/guards.rs",
     "src/config/mod.rs",
     "src/config/parse.rs",
+    "src/config/prompts.rs",
     "src/config/value.rs",
     "src/escape.rs",
     "src/hosts/",
@@ -90,8 +92,10 @@ const PURE: &[&str] = &[
     "src/tui/app/",
     "src/tui/draw/",
     "src/tui/event.rs",
+    "src/tui/guard.rs",
     "src/tui/keymap.rs",
     "src/tui/layout.rs",
+    "src/tui/scopes.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

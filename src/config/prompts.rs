@@ -38,7 +38,7 @@ pub(super) fn patterns(item: &Item) -> Result<Vec<String>, ConfigError> {
         return Err(error(format!("`{}` has more than {MOST} patterns; join some with |", item.key)));
     }
     for pattern in &patterns {
-        let built = regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES / MOST).build();
+        let built = regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
         let shown = crate::escape::text(pattern, 60);
         match built {
             Ok(_) => {}

@@ -15,8 +15,11 @@ use super::screen::Screen;
 /// The most rows that one wrapped line is followed over.
 const LINE_ROWS: u16 = 24;
 
-/// What compiled patterns may take, in bytes; what would take more is refused.
+/// What a compiled pattern may take, in bytes; what would take more is refused.
 const PATTERN_BYTES: usize = 1 << 20;
+
+/// The same for all patterns of one kind of prompt together.
+const SET_BYTES: usize = 16 << 20;
 
 /// A key that was not answered for so long was not echoed.
 const ECHO_TAKES: Duration = Duration::from_millis(400);
@@ -101,7 +104,7 @@ impl Default for Prompts {
 }
 
 fn set<S: AsRef<str>>(patterns: &[S]) -> Result<RegexSet, String> {
-    RegexSetBuilder::new(patterns).size_limit(PATTERN_BYTES).build().map_err(|error| why(&error))
+    RegexSetBuilder::new(patterns).size_limit(SET_BYTES).build().map_err(|error| why(&error))
 }
 
 /// Compiles one pattern of the user's that is held against lines; the error says in one line what is wrong with it.

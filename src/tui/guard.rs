@@ -107,8 +107,9 @@ impl Guard {
         let lines = text.split(['\n', '\r']);
         lines.into_iter().find_map(|line| {
             let pattern = self.patterns.iter().find(|pattern| pattern.is_match(line))?;
-            let shown = |text: &str| escape::text(text, LINE_CHARS);
-            Some((shown(pattern.as_str()), shown(line)))
+            // A blank at the end of a pattern is part of it.
+            let pattern = escape::line(pattern.as_str().as_bytes()).chars().take(LINE_CHARS).collect();
+            Some((pattern, escape::text(line, LINE_CHARS)))
         })
     }
 }

@@ -381,7 +381,7 @@ mod tests {
             ("db", "db1 db2:22 db2:23"),
             ("db2:23", "db2:23"),
             ("@*", "web01 web02 ann@web03:2222 db1 db2:22 db2:23 db"),
-            ("web02 nosuch", "web02"),
+            ("web02,nosuch", "web02"),
         ] {
             assert_eq!(told(text), Ok(hosts.to_owned()), "{text}");
         }
@@ -393,7 +393,7 @@ mod tests {
             ("nosuch", "no open host is named by `nosuch`"),
             ("web01!web01", "no open host is named by `web01!web01`"),
             ("@nosuch", "no cluster is named `nosuch`"),
-            ("web[1-999999999]", "100000"),
+            ("web[1-999999999]", "the limit is 100,000 hosts"),
             ("h[", ""),
             ("!web01", "nothing stands before this operator"),
         ] {

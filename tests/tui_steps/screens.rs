@@ -218,18 +218,18 @@ fn the_top_of_the_help() {
     assert_snapshot!(ui.screen(), @r"
     ┌▶· we┏━ Keys ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓─────┐
     │web01┃After C-a:                                                        ┃     │
+    │     ┃Who takes part                                                    ┃     │
     │     ┃d              take this host out of the broadcast, or put it back┃     │
     │     ┃D              put every host back and let all waiting ones in    ┃     │
     │     ┃i              let this host in (it came after the first key)     ┃     │
     │     ┃u              release this held host and send what was kept      ┃     │
-    │     ┃U              release this held host and discard what was kept   ┃     │
-    └─────┃M-u            release every held host and send what was kept     ┃─────┘
-    ┌ · we┃M-U            release every held host and discard it             ┃─────┐
-    │web03┃Left, h        move the focus to the left                         ┃     │
+    └─────┃U              release this held host and discard what was kept   ┃─────┘
+    ┌ · we┃M-u            release every held host and send what was kept     ┃─────┐
+    │web03┃M-U            release every held host and discard it             ┃     │
+    │     ┃Focus                                                             ┃     │
+    │     ┃Left, h        move the focus to the left                         ┃     │
     │     ┃Down, j        move the focus down                                ┃     │
     │     ┃Up, k          move the focus up                                  ┃     │
-    │     ┃Right, l       move the focus to the right                        ┃     │
-    │     ┃o, Tab         move the focus to the next host                    ┃     │
     │     ┃↑ ↓ scroll · Esc closes                                           ┃     │
     └─────┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛─────┘
      → nobody: keys go to the help                                       C-a ? help

@@ -17,6 +17,9 @@ use crate::tui::guard::{Guard, Guarded, Mixed};
 use super::typed::ends_line;
 use super::{App, Certainty, Confirm, Keyboard, QUIET, Tone};
 
+/// What executes a line from within a paste: line ends, and readline's `C-o`.
+const EXECUTES: [char; 3] = ['\n', '\r', '\x0f'];
+
 /// What is held back until the user has answered.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Sending {
@@ -125,7 +128,7 @@ impl App {
     fn caution(&mut self, what: Sending, to: &[MemberId]) -> Option<Caution> {
         let guarded = match &what {
             Sending::Key(_) => self.guarded_line(to),
-            Sending::Paste(text) if text.contains(['\n', '\r']) => self.guarded_paste(text, to),
+            Sending::Paste(text) if text.contains(EXECUTES) => self.guarded_paste(text, to),
             Sending::Paste(_) => None,
         };
         let mix = self.mix(to);
