@@ -138,11 +138,12 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the help screen.
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
         Group::Hearers,
         Group::Focus,
         Group::Scopes,
         Group::View,
+        Group::Fold,
         Group::Read,
         Group::Sessions,
         Group::Program,
