@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
-use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
+use crate::config::{self, Color, Config, ConfigError, FoldStart, Scope, Zoom};
 use crate::escape;
 use crate::hosts::{Facts, Member};
 use crate::outcome::Exit;
@@ -18,7 +18,9 @@ use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
-use crate::tui::app::{App, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
+use crate::tui::app::{
+    App, FoldOptions, FoldView, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears,
+};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
@@ -130,6 +132,14 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         reconnect: match config.reconnect {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
+        },
+        fold: FoldOptions {
+            view: match config.fold.start {
+                FoldStart::Off => FoldView::Off,
+                FoldStart::On => FoldView::On,
+            },
+            lasts: config.fold.lasts.unwrap_or(usual.fold.lasts),
+            ..usual.fold
         },
         theme: theme(&config.theme)?,
         prompts: prompts(&config.prompts)?,
@@ -338,6 +348,7 @@ mod tests {
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!(example.reconnect, usual.reconnect);
+        assert_eq!((example.fold.view, example.fold.lasts), (usual.fold.view, usual.fold.lasts));
         assert_eq!(example.guards.mixed, usual.guards.mixed);
         assert_eq!(example.guards.iter().count(), 0, "nothing is guarded unless the user says so");
         let patterns = parse("docs/config.toml", text).expect("a good file").prompts;

@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod fold;
 mod guards;
 mod parse;
 mod prompts;
@@ -13,6 +14,7 @@ mod read;
 mod value;
 mod view;
 
+pub use fold::{Fold, FoldStart};
 pub use guards::{GuardedTag, Guards, Mixed};
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
@@ -48,6 +50,8 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[fold]`.
+    pub fold: Fold,
     /// `[prompts]`.
     pub prompts: Prompts,
     /// `[guards]`.

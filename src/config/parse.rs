@@ -20,6 +20,7 @@ const TOP: &[&str] = &[
     "keys",
     "direct",
     "theme",
+    "fold",
     "ssh",
     "sessions",
     "prompts",
@@ -70,6 +71,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         "theme" => {
             for key in item.table()? {
                 theme(&mut config.theme, &key)?;
+            }
+        }
+        "fold" => {
+            for key in item.table()? {
+                super::fold::read(&mut config.fold, &key)?;
             }
         }
         "ssh" => {
@@ -280,6 +286,7 @@ min_tile = "60x10"
             "keys",
             "direct",
             "theme",
+            "fold",
             "ssh",
             "sessions",
             "prompts",

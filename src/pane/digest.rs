@@ -13,6 +13,17 @@ pub(super) enum Stale {
     All,
 }
 
+impl Stale {
+    /// What may have changed after both.
+    pub(super) fn and(self, other: Stale) -> Stale {
+        match (self, other) {
+            (stale, Stale::None) | (Stale::None, stale) => stale,
+            (Stale::Row(a), Stale::Row(b)) if a == b => Stale::Row(a),
+            _ => Stale::All,
+        }
+    }
+}
+
 /// The numbers of one screen's rows.
 #[derive(Debug)]
 pub(super) struct Digest {
@@ -29,12 +40,7 @@ impl Digest {
 
     /// Notes that rows may have changed.
     pub(super) fn touch(&mut self, touched: Stale) {
-        self.stale = match (self.stale, touched) {
-            (stale, Stale::None) => stale,
-            (Stale::None, touched) => touched,
-            (Stale::Row(a), Stale::Row(b)) if a == b => Stale::Row(a),
-            _ => Stale::All,
-        };
+        self.stale = self.stale.and(touched);
     }
 
     /// The number of each row of this screen.

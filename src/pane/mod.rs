@@ -13,11 +13,13 @@ mod clipboard;
 mod digest;
 mod emulator;
 mod encode;
+mod face;
 mod filter;
 mod history;
 mod key;
 mod modes;
 mod mouse;
+pub mod names;
 pub mod paste;
 mod replies;
 mod screen;
@@ -29,10 +31,12 @@ pub use cell::{Cell, Color, Span, Style, StyledLine};
 pub use clipboard::{CLIPBOARD_BYTES, ClipboardWrite};
 pub use emulator::in_boundary;
 pub use encode::{Encoded, encode_key};
+pub use face::{FaceReader, Row, Unit, What};
 pub use history::HistoryLimit;
 pub use key::{Key, KeyCode, KeyError, LAST_FUNCTION_KEY, Mods};
 pub use modes::{Cursor, CursorShape, Modes, MouseEncoding, MouseMode};
 pub use mouse::{FocusChange, MouseButton, MouseEvent, MouseKind, encode_focus, encode_mouse};
+pub use names::Names;
 pub use paste::{PasteShape, encode_paste};
 pub use replies::{LONGEST as LONGEST_REPLY, PER_SECOND as REPLIES_PER_SECOND};
 pub use screen::{CursorAt, Screen};
@@ -43,6 +47,7 @@ pub use situation::{
 use crate::size::Size;
 use digest::{Digest, Stale};
 use emulator::{Emulator, Kept};
+use face::Face;
 use filter::Filter;
 use history::History;
 
@@ -74,6 +79,7 @@ pub struct Pane {
     filter: Filter,
     emulator: Emulator,
     digest: Digest,
+    face: Face,
     title: String,
     revision: u64,
 }
@@ -82,7 +88,14 @@ impl Pane {
     /// An empty terminal of this size, but at least 10x3 and at most 1024x512 cells.
     pub fn new(size: Size, limit: HistoryLimit) -> Pane {
         let emulator = Emulator::new(size, History::new(limit));
-        Pane { filter: Filter::new(emulator.size()), emulator, digest: Digest::new(), title: String::new(), revision: 0 }
+        Pane {
+            filter: Filter::new(emulator.size()),
+            emulator,
+            digest: Digest::new(),
+            face: Face::new(Names::default()),
+            title: String::new(),
+            revision: 0,
+        }
     }
 
     /// Takes bytes the host printed; `now` is the time since any fixed moment, for the rate of answers.
@@ -95,7 +108,7 @@ impl Pane {
         for piece in bytes.chunks(PIECE) {
             passed.clear();
             self.filter.feed(piece, &mut passed);
-            self.digest.touch(digest::touched(&passed, self.emulator.screen()));
+            self.touch(digest::touched(&passed, self.emulator.screen()));
             if self.emulator.feed(now, &passed) == Kept::Reset {
                 self.start_over();
                 fed.reset = true;
@@ -118,7 +131,7 @@ impl Pane {
             self.start_over();
         }
         self.filter.resize(self.emulator.size());
-        self.digest.touch(Stale::All);
+        self.touch(Stale::All);
         self.revision += 1;
         Fed { reset, ..Fed::default() }
     }
@@ -158,6 +171,28 @@ impl Pane {
         self.row_digests().iter().fold(0, |all, row| all.rotate_left(7) ^ row)
     }
 
+    /// The names of the host, which its face leaves out.
+    pub fn names(&self) -> &Names {
+        self.face.names()
+    }
+
+    /// Another set of names; the whole face is read again.
+    pub fn set_names(&mut self, names: Names) {
+        self.face = Face::new(names);
+    }
+
+    /// The number of what is to be seen with the host's own names put aside: equal for two panes, under one reader, where
+    /// they show the same with the cursor at the same place. Reads those rows again that may have changed.
+    pub fn face(&mut self, reader: &mut FaceReader) -> u64 {
+        let screen = Screen { emulator: &self.emulator, title: &self.title };
+        self.face.number(screen, reader)
+    }
+
+    /// The same number, from every row read anew; nothing is remembered.
+    pub fn whole_face(&self, reader: &mut FaceReader) -> u64 {
+        Face::new(self.names().clone()).number(self.screen(), reader)
+    }
+
     /// The bytes of a key for this terminal.
     pub fn encode_key(&self, key: Key) -> Encoded {
         encode_key(key, &self.modes())
@@ -190,10 +225,16 @@ impl Pane {
         changed
     }
 
+    fn touch(&mut self, touched: Stale) {
+        self.digest.touch(touched);
+        self.face.touch(touched);
+    }
+
     /// A fresh emulator begins with a fresh stream of sequences.
     fn start_over(&mut self) {
         self.filter = Filter::new(self.emulator.size());
         self.digest = Digest::new();
+        self.face.touch(Stale::All);
     }
 }
 

@@ -90,6 +90,13 @@ actions! {
         PanDown         "pan-down"         Prefix ["M-Down"]  "show what is further down";
         PanHome         "pan-home"         Prefix ["M-Home"]  "follow this host's cursor again";
     }
+    Fold {
+        FoldView    "fold"         Prefix ["f"]     "show hosts with equal screens as one tile, or all again";
+        FoldMembers "fold-members" Prefix ["Enter"] "show the hosts of this fold, or the folds again";
+        FoldScope   "scope-here"   Prefix ["F"]     "limit the broadcast to the hosts of this tile";
+        OddNext     "next-odd"     Prefix ["O"]     "go to the next host that shows something else than most do";
+        Compare     "compare"      Prefix ["M-d"]   "compare this screen with what most hosts show";
+    }
     Read {
         Scrollback "scrollback" Prefix ["["] "look back in this host's output";
         Copy       "copy"       Prefix ["y"] "copy what this tile shows to the clipboard";
@@ -132,6 +139,8 @@ pub enum Group {
     Scopes,
     /// What is shown, and how large.
     View,
+    /// Hosts that show the same, as one tile.
+    Fold,
     /// Reading what hosts have printed.
     Read,
     /// The life of the sessions.
@@ -144,11 +153,12 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the help screen.
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
         Group::Hearers,
         Group::Focus,
         Group::Scopes,
         Group::View,
+        Group::Fold,
         Group::Read,
         Group::Sessions,
         Group::Program,
@@ -170,6 +180,7 @@ impl Group {
             Group::Focus => "Focus",
             Group::Scopes => "Scopes",
             Group::View => "View",
+            Group::Fold => "Folding",
             Group::Read => "Reading",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",

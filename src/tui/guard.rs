@@ -40,7 +40,7 @@ pub struct Guard {
 }
 
 /// Which guards a host has: a bit for each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guarding(u64);
 
 impl Guarding {

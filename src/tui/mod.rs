@@ -11,6 +11,7 @@ pub mod asker;
 pub mod draw;
 pub mod event;
 pub mod event_loop;
+pub mod fold;
 pub mod guard;
 pub mod keymap;
 pub mod layout;

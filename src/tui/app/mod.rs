@@ -6,7 +6,9 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `view`
 //! (densities, sizes), `hostlist`, `menu`, `dialogs` and `questions`.
 
+mod comparing;
 mod dialogs;
+mod folding;
 mod guards;
 mod hostlist;
 mod menu;
@@ -40,7 +42,9 @@ use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Zoom};
 use super::picker::Picker;
 
+pub use comparing::Comparison;
 pub use dialogs::Confirm;
+pub use folding::{FoldOptions, FoldView};
 pub use guards::{Caution, Mix, Sending};
 pub use hostlist::{HostList, Listed};
 pub use menu::{Item, Menu};
@@ -75,6 +79,8 @@ pub enum Keyboard {
     HostList,
     /// The menu of one host.
     Menu(Menu),
+    /// Two screens side by side.
+    Compare(Comparison),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -98,6 +104,7 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    folds: folding::Folds,
     scoping: scoping::Scoping,
     /// Hosts in a mode of their own that the user has let hear the rest of the line.
     allowed: HashSet<(MemberId, guards::Mode)>,
@@ -118,6 +125,7 @@ impl App {
         let view = view::View::new(&options);
         let layout = view.empty(screen, options.min_tile);
         App {
+            folds: folding::Folds::new(&options.fold),
             scoping: scoping::Scoping::of(options.scope),
             allowed: HashSet::new(),
             options,
@@ -155,6 +163,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let look = self.whose_class(&event);
         let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
@@ -180,6 +189,7 @@ impl App {
         self.tell_terminal_size();
         self.return_due();
         self.ask_for_motion();
+        self.refold(look);
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -198,6 +208,7 @@ impl App {
             self.questions.wake_at(now),
             self.returns.wake_at(now),
             self.caution_listens_at(),
+            self.folds.wake_at(),
         ]
         .into_iter()
         .flatten()
@@ -230,6 +241,7 @@ impl App {
             Keyboard::Picker(..) => self.picker_key(key),
             Keyboard::HostList => self.list_key(key),
             Keyboard::Menu(_) => self.menu_key(key),
+            Keyboard::Compare(_) => self.compare_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -257,7 +269,7 @@ impl App {
 
     /// Computes the geometry anew, after a change of anything it depends on.
     fn relayout(&mut self) {
-        self.order = self.tiles.ids().to_vec();
+        self.order = self.fold_order().unwrap_or_else(|| self.tiles.ids().to_vec());
         self.layout = Layout::of(self.scene());
         self.pointer.look_again();
         self.broadcast.set_reach(match (self.zoom, self.options.zoom_hears) {

@@ -9,6 +9,8 @@ use crate::tui::keymap::Keymap;
 use crate::tui::theme::Theme;
 use crate::tui::tiling::{Density, Shape};
 
+use super::folding::FoldOptions;
+
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -28,6 +30,8 @@ pub struct Options {
     pub scope: ScopeDefault,
     /// What becomes of a lost session.
     pub reconnect: Reconnect,
+    /// The fold view.
+    pub fold: FoldOptions,
     /// The colours of omnes, and what of any colour the terminal can show.
     pub theme: Theme,
     /// How prompts look at which a command or a secret is awaited.
@@ -98,6 +102,7 @@ impl Default for Options {
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
+            fold: FoldOptions::default(),
             theme: Theme::default(),
             prompts: Prompts::default(),
             guards: Guards::default(),

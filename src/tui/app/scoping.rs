@@ -3,7 +3,7 @@
 //! Every change of the scope goes through [`App::limit_to`] or one of its neighbours here, is an act of the user's, and is
 //! told in the status line. What a scope is, is in [`crate::tui::scopes`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::broadcast::{Entry, Life, MemberId, Part, Scope};
 use crate::hosts::{Facts, Host};
@@ -111,10 +111,10 @@ impl App {
         self.tiles.iter().filter(|tile| is(tile)).map(|tile| tile.host.clone()).collect()
     }
 
-    /// The hosts on the screen.
+    /// The hosts on the screen, those behind a folded tile among them.
     pub(super) fn in_sight(&self) -> HashSet<Host> {
-        let tile = |(id, _): &(MemberId, _)| self.tiles.get(*id).map(|tile| tile.host.clone());
-        self.layout.tiles.iter().filter_map(tile).collect()
+        let host = |id: MemberId| self.tiles.get(id).map(|tile| tile.host.clone());
+        self.shown_members().into_iter().filter_map(host).collect()
     }
 
     pub(super) fn is_in(&self, tile: &Tile, state: State) -> bool {
@@ -133,19 +133,6 @@ impl App {
             }
             State::Odd => false,
         }
-    }
-
-    /// The hosts whose screen is not the one that most show, their own names put aside; nobody where no two are equal.
-    pub(super) fn odd_ones(&self) -> HashSet<Host> {
-        let mut groups: HashMap<String, Vec<&Host>> = HashMap::new();
-        for tile in self.tiles.iter().filter(|tile| tile.state.is_ready()) {
-            let text = tile.pane.screen().text().replace(tile.host.name(), "\0");
-            groups.entry(text).or_default().push(&tile.host);
-        }
-        let Some(most) = groups.values().map(Vec::len).max().filter(|most| *most > 1) else {
-            return HashSet::new();
-        };
-        groups.into_values().filter(|group| group.len() < most).flatten().cloned().collect()
     }
 
     /// Puts a scope in force, and says so.

@@ -46,7 +46,11 @@ impl App {
             Keyboard::HostList => self.paste_to_list(&text),
             // It may be a secret, so no copy of it stays behind.
             Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
-            Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Help(_) => {
+            Keyboard::Scrollback
+            | Keyboard::Confirm(_)
+            | Keyboard::Menu(_)
+            | Keyboard::Compare(_)
+            | Keyboard::Help(_) => {
                 self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
             }
         }

@@ -50,6 +50,7 @@ impl App {
             let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
             self.tiles.push(Tile { guards, ..tile });
         }
+        self.name_panes(first);
         self.retile_for_hosts();
         self.relayout();
         self.apply_scope();
@@ -130,6 +131,7 @@ impl App {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
         }
+        self.shows_another(member);
         if !fed.replies.is_empty() {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
@@ -176,6 +178,7 @@ impl App {
             self.effects.push(Effect::Close(tile.session));
         }
         self.broadcast.remove(member);
+        self.folds.forget(member);
         self.retile_for_hosts();
         self.relayout();
         self.set_terminal_size();
@@ -188,6 +191,7 @@ impl App {
             return;
         }
         self.forget_return(member);
+        self.name_pane(member);
         let session = self.next_session();
         self.tiles.renew(member, session);
         self.broadcast.opening(member);

@@ -56,6 +56,11 @@ impl App {
             Action::DiscardKept => self.on_focus(App::discard_kept),
             Action::SendAllKept => self.release_all(Kept::Send),
             Action::DiscardAllKept => self.release_all(Kept::Discard),
+            Action::FoldView
+            | Action::FoldMembers
+            | Action::FoldScope
+            | Action::OddNext
+            | Action::Compare => self.fold_action(action),
             Action::ScopeList
             | Action::ScopeExpression
             | Action::ScopeAll

@@ -8,7 +8,8 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use crate::tui::app::{App, HostList, Keyboard, Listed};
 use crate::tui::layout;
 
-use super::rows::{self, Front, Row};
+use super::rows::{self, Front, Row, Whose};
+use super::guards;
 use super::text::{behind, count, fitting, put, row, width};
 use super::theme;
 
@@ -87,7 +88,7 @@ fn filter(list: &HostList, line: Rect, buf: &mut Buffer) {
 
 fn hosts(app: &App, listed: &Listed<'_>, buf: &mut Buffer) {
     let shown = || listed.shown().filter_map(|(id, area)| Some((app.tile(id)?, area)));
-    let names = rows::names(app, shown());
+    let names = rows::names(app, shown(), Whose::Host);
     let marked = listed.marked.and_then(|n| listed.matching.get(n)).copied();
     for (tile, area) in shown() {
         let (is_marked, focused) =
@@ -97,12 +98,12 @@ fn hosts(app: &App, listed: &Listed<'_>, buf: &mut Buffer) {
             (false, true) => "›",
             (false, false) => " ",
         };
-        let style = theme::frame(app, app.mark(tile.member));
+        let style = guards::frame(app, tile, app.mark(tile.member));
         let style = match is_marked && matches!(app.keyboard(), Keyboard::HostList) {
             true => style.add_modifier(Modifier::REVERSED),
             false => style,
         };
-        rows::line(app, tile, Front { pointer, style }, Row { area, names }, buf);
+        rows::line(app, tile, Front { pointer, style }, Row { area, names, whose: Whose::Host }, buf);
     }
 }
 

@@ -3,7 +3,9 @@
 //! Remote text comes here as cells of a pane or through the escaper; every other string passes `text::put`, which
 //! keeps inside its line.
 
+mod compare;
 mod dialogs;
+mod fold;
 mod guards;
 mod help;
 mod hostlist;
@@ -47,6 +49,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
+        Keyboard::Compare(comparison) => compare::compare(app, comparison, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     if app.hints_at().is_some_and(|at| at <= app.now()) {
@@ -67,7 +70,7 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
             return at.filter(|(at, _)| !layout.in_list(at.x, at.y));
         }
         Keyboard::HostList => hostlist::cursor(app),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Help(_) => None,
+        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),

@@ -16,12 +16,14 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 
-use super::guards;
-use super::text::{age, behind, bytes, fitting, put, row, wrap};
-use super::theme;
+use super::text::{age, behind, bytes, fitting, put, row, width, wrap};
+use super::{fold, guards, theme};
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
+
+/// Columns of a title that its name does not have: two arrows, the glyph, a blank.
+const BESIDE_NAME: u16 = 4;
 
 /// Paints a tile.
 pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
@@ -52,14 +54,10 @@ fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let frame = guards::frame(app, tile, mark);
     let style = if focused { frame.patch(theme::attention()) } else { frame };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let (guards, remarks) = (guards::words(app, tile), remarks(app, tile, mark));
-    let text = format!("{open}{} {}{guards}{remarks}{close}", mark.glyph(), label(app, tile));
+    let said = format!("{}{}", guards::words(app, tile), remarks(app, tile, mark));
+    let name = fold::name(app, tile, line.width.saturating_sub(width(&said) + BESIDE_NAME));
+    let text = format!("{open}{} {name}{said}{close}", mark.glyph());
     put(buf, line, &text, style);
-}
-
-/// What a tile is called, in every density: free of control characters.
-pub(super) fn label(_app: &App, tile: &Tile) -> String {
-    tile.name.clone()
 }
 
 /// What is special about a host; each remark begins with ` · `.
@@ -68,6 +66,7 @@ pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Throttled(why)) => format!(" · waits to be let in: {why}"),
+        SessionState::Connecting(_) if app.stands_for(tile.member) > 1 => " · connecting".to_owned(),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
         SessionState::Closed(outcome) => {
@@ -86,7 +85,7 @@ pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     if let Some(since) = tile.recovery.silent_since() {
         text.push_str(&stalled(app, tile, since));
     }
-    let backlog = app.broadcast().member(tile.member).map_or(0, |member| member.backlog());
+    let backlog = fold::backlog(app, tile.member);
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
     }
@@ -132,7 +131,7 @@ pub(super) fn part(tile: &Tile, (first_row, first_col): (u16, u16), area: Rect, 
 }
 
 /// Paints one cell. Half of a wide character is never painted: neither over the frame nor without its first half.
-fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
+pub(super) fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
     let Some(target) = buf.cell_mut(at) else { return };
     if cell.continuation {
         // The first half stands to the left and has taken this cell, unless it is out of sight.
@@ -228,7 +227,7 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
     area.contains(at).then_some((at, cursor.shape))
 }
 
-fn style(style: pane::Style) -> Style {
+pub(super) fn style(style: pane::Style) -> Style {
     let mut out = Style::new().fg(color(style.fg)).bg(color(style.bg));
     for (set, modifier) in [
         (style.bold, Modifier::BOLD),

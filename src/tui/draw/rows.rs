@@ -9,7 +9,8 @@ use crate::pane::{Cursor, CursorShape};
 use crate::tui::app::{App, Mark, Tile};
 use crate::tui::layout::Layout;
 
-use super::panes::{self, label, remarks};
+use super::panes::{self, remarks};
+use super::{fold, guards};
 use super::text::{behind, fitting, put, width};
 use super::theme;
 
@@ -31,14 +32,14 @@ pub(super) struct Front {
 /// Paints a page of lines.
 pub(super) fn page(app: &App, layout: &Layout, buf: &mut Buffer) {
     let tiles = || layout.tiles.iter().filter_map(|(id, rect)| Some((app.tile(*id)?, *rect)));
-    let names = names(app, tiles());
+    let names = names(app, tiles(), Whose::Tile);
     for (tile, rect) in tiles() {
         let focused = app.broadcast().focus() == Some(tile.member);
         let front = match focused {
             true => Front { pointer: "▶", style: theme::attention() },
-            false => Front { pointer: " ", style: theme::frame(app, app.mark(tile.member)) },
+            false => Front { pointer: " ", style: guards::frame(app, tile, app.mark(tile.member)) },
         };
-        line(app, tile, front, Row { area: rect, names }, buf);
+        line(app, tile, front, Row { area: rect, names, whose: Whose::Tile }, buf);
     }
 }
 
@@ -49,11 +50,29 @@ pub(super) struct Row {
     pub(super) area: Rect,
     /// Columns for the name.
     pub(super) names: u16,
+    /// Whose name it is.
+    pub(super) whose: Whose,
+}
+
+/// Whose name stands in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// That of all hosts which the tile stands for.
+    Tile,
+    /// The host's own.
+    Host,
+}
+
+fn name(app: &App, tile: &Tile, whose: Whose, room: u16) -> String {
+    match whose {
+        Whose::Tile => fold::name(app, tile, room),
+        Whose::Host => tile.name.clone(),
+    }
 }
 
 /// How wide the column of names is for these hosts.
-pub(super) fn names<'a>(app: &App, tiles: impl Iterator<Item = (&'a Tile, Rect)>) -> u16 {
-    let most = |(tile, rect): (&Tile, Rect)| width(&label(app, tile)).min(rect.width / 3);
+pub(super) fn names<'a>(app: &App, tiles: impl Iterator<Item = (&'a Tile, Rect)>, whose: Whose) -> u16 {
+    let most = |(tile, rect): (&Tile, Rect)| width(&name(app, tile, whose, rect.width / 3)).min(rect.width / 3);
     tiles.map(most).max().unwrap_or(0).clamp(*NAMES.start(), *NAMES.end())
 }
 
@@ -62,8 +81,8 @@ pub(super) fn line(app: &App, tile: &Tile, front: Front, row: Row, buf: &mut Buf
     let mark = app.mark(tile.member);
     Clear.render(row.area.intersection(buf.area), buf);
     put(buf, row.area, &format!("{}{} ", front.pointer, mark.glyph()), front.style);
-    let Parts { name, remark, bar, text } = Parts::of(app, tile, row);
-    put(buf, name, fitting(&label(app, tile), name.width), front.style);
+    let Parts { name: line, remark, bar, text } = Parts::of(app, tile, row);
+    put(buf, line, fitting(&name(app, tile, row.whose, line.width), line.width), front.style);
     put(buf, remark, &special(app, tile), theme::frame(app, mark));
     put(buf, bar, if mark == Mark::Hears { "║" } else { "│" }, theme::frame(app, mark));
     if text.is_empty() {
@@ -74,8 +93,9 @@ pub(super) fn line(app: &App, tile: &Tile, front: Front, row: Row, buf: &mut Buf
 
 /// What is special about a host, for the middle of a line.
 fn special(app: &App, tile: &Tile) -> String {
-    let remarks = remarks(app, tile, app.mark(tile.member));
-    remarks.strip_prefix(" · ").map_or(String::new(), |remarks| format!("{remarks} "))
+    let remarks = format!("{}{}", guards::words(app, tile), remarks(app, tile, app.mark(tile.member)));
+    let remarks = remarks.trim_start();
+    remarks.strip_prefix("· ").or(Some(remarks).filter(|remarks| !remarks.is_empty())).map_or(String::new(), |remarks| format!("{remarks} "))
 }
 
 /// The parts of a line behind the glyph.
@@ -124,7 +144,7 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
         return None;
     }
     let tiles = layout.tiles.iter().filter_map(|(id, rect)| Some((app.tile(*id)?, *rect)));
-    let text = Parts::of(app, tile, Row { area, names: names(app, tiles) }).text;
+    let text = Parts::of(app, tile, Row { area, names: names(app, tiles, Whose::Tile), whose: Whose::Tile }).text;
     let (row, first) = shown(tile, text);
     let col = cursor.col.checked_sub(first).filter(|_| row == cursor.row)?;
     let at = Position::new(text.x.saturating_add(col), text.y);

@@ -11,9 +11,8 @@ use crate::tui::app::{App, Keyboard};
 use crate::tui::layout::Layout;
 use crate::tui::scopes::Rule;
 
-use super::guards;
 use super::text::{behind, bytes, count, put, row, width, wrap};
-use super::theme;
+use super::{fold, guards, theme};
 
 /// A total backlog below this is not worth a word.
 const BACKLOG_SHOWN: usize = 1024;
@@ -69,8 +68,9 @@ fn audience(app: &App, layout: &Layout) -> String {
             let all = app.tiles().len();
             let who =
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
-            let shown = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id)).count();
-            let mut text = format!("→ {who}{}", in_scope(app));
+            let heard = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id));
+            let shown: usize = heard.map(|(id, _)| app.stands_for(*id)).sum();
+            let mut text = format!("→ {who}{}{}", fold::folds(app), in_scope(app));
             if hear > shown {
                 text.push_str(&format!(", {} not shown", hear - shown));
             }
@@ -89,6 +89,7 @@ fn audience(app: &App, layout: &Layout) -> String {
         None => format!(
             "→ nobody: {}",
             match app.keyboard() {
+                Keyboard::Compare(_) => "you compare",
                 Keyboard::Hosts | Keyboard::Scrollback => "you look back",
                 Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
                     "keys go to the dialog"
@@ -150,6 +151,7 @@ pub(super) fn states(app: &App) -> Vec<String> {
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
+    facts.extend(fold::way_back(app));
     facts
 }
 

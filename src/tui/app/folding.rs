@@ -1,0 +1,555 @@
+//! The fold view: which tile stands for which hosts, and when that is looked at again.
+//!
+//! The model is `tui::fold`; here is what feeds it. A pane that printed something is noted, and what it shows is read a
+//! moment later, for all that were noted, so that a line from each of a thousand hosts is read once; not more than
+//! [`AT_ONCE`] panes in one step, between which keys and frames have their turn. Who may share a tile is looked at after
+//! every event: of one host where a session reported, of all where the user did something.
+//!
+//! The view changes nobody's part in the broadcast, and no remote terminal's size.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
+use std::time::Duration;
+
+use crate::broadcast::{Entry, Life, MemberId, Part};
+use crate::escape;
+use crate::hosts::{Host, HostSet};
+use crate::pane::{FaceReader, Names, names};
+use crate::session::{SessionState, Wait};
+use crate::tui::action::Action;
+use crate::tui::event::Event;
+use crate::tui::fold::{Calm, Class, Folding, GroupId, Standing};
+use crate::tui::guard::Guarding;
+use crate::tui::scopes::{Choice, Rule};
+
+use super::sessions::ending_in_short;
+use super::{App, Keyboard, Tone};
+
+/// What a host printed is read so long after the first note of it.
+const GATHERS: Duration = Duration::from_millis(50);
+
+/// Panes read in one step: some 2 ms.
+const AT_ONCE: usize = 64;
+
+/// Pieces of output in which a host's prompt is looked for after its session began.
+const PIECES: u16 = 64;
+
+/// Longest label, in characters; a title shows what fits of it.
+const LABEL_CHARS: usize = 200;
+
+/// Is the fold view shown?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FoldView {
+    /// Every host has its tile.
+    #[default]
+    Off,
+    /// Hosts that show the same are one tile.
+    On,
+}
+
+/// Preferences of the fold view.
+#[derive(Clone, Debug)]
+pub struct FoldOptions {
+    /// Whether it is shown from the beginning.
+    pub view: FoldView,
+    /// How long a difference lasts before a tile splits.
+    pub lasts: Duration,
+    /// The key of the numbers that stand for screens, which no host may know.
+    pub key: RandomState,
+}
+
+impl Default for FoldOptions {
+    fn default() -> FoldOptions {
+        FoldOptions { view: FoldView::Off, lasts: Calm::default().lasts, key: RandomState::new() }
+    }
+}
+
+/// Whose class is looked at after an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Nobody,
+    One(MemberId),
+    All,
+}
+
+/// The view and what it is made from.
+pub(super) struct Folds {
+    view: FoldView,
+    calm: Calm,
+    folding: Folding,
+    reader: FaceReader,
+    /// Panes that printed something since they were read; each once, so never more than there are.
+    noted: Vec<MemberId>,
+    is_noted: HashSet<MemberId>,
+    due: Option<Duration>,
+    /// The revision of the groups that the layout shows.
+    laid: u64,
+    /// What a tile is called, for groups on the screen, and for which members.
+    labels: HashMap<GroupId, (usize, u64, String)>,
+    /// The hosts of one fold, while they are shown instead of the folds.
+    opened: Option<Vec<MemberId>>,
+    /// The names of all hosts opened so far, in lower case: no host may take another's for its own.
+    taken: HashSet<String>,
+    /// Hosts whose own name was not seen yet, and in how many more pieces of output it is looked for.
+    unnamed: HashMap<MemberId, u16>,
+}
+
+impl Folds {
+    pub(super) fn new(options: &FoldOptions) -> Folds {
+        let calm = Calm::lasting(options.lasts);
+        Folds {
+            view: options.view,
+            calm,
+            folding: Folding::new(calm),
+            reader: FaceReader::new(options.key.clone()),
+            noted: Vec::new(),
+            is_noted: HashSet::new(),
+            due: None,
+            laid: 0,
+            labels: HashMap::new(),
+            opened: None,
+            taken: HashSet::new(),
+            unnamed: HashMap::new(),
+        }
+    }
+
+    /// When something here is due.
+    pub(super) fn wake_at(&self) -> Option<Duration> {
+        self.due.into_iter().chain(self.folding.wake_at()).min()
+    }
+
+    /// A tile is gone.
+    pub(super) fn forget(&mut self, member: MemberId) {
+        self.folding.remove(member);
+        self.unnamed.remove(&member);
+        self.is_noted.remove(&member);
+    }
+
+    fn clear(&mut self) {
+        self.folding = Folding::new(self.calm);
+        self.noted.clear();
+        self.is_noted.clear();
+        self.labels.clear();
+        self.due = None;
+        self.opened = None;
+    }
+}
+
+/// Keeping the groups up to date.
+impl App {
+    /// Whose class an event may change.
+    pub(super) fn whose_class(&self, event: &Event) -> Look {
+        match event {
+            _ if self.folds.view == FoldView::Off => Look::Nobody,
+            Event::Session(session, _) => self.tiles.member_of(*session).map_or(Look::Nobody, Look::One),
+            _ => Look::All,
+        }
+    }
+
+    /// A pane printed something: it is read in a moment.
+    pub(super) fn shows_another(&mut self, member: MemberId) {
+        self.learn_name(member);
+        if self.folds.view == FoldView::On && self.folds.is_noted.insert(member) {
+            self.folds.noted.push(member);
+            self.folds.due.get_or_insert(self.now + GATHERS);
+        }
+    }
+
+    /// Brings the groups up to date, and the layout where they changed.
+    pub(super) fn refold(&mut self, look: Look) {
+        if self.folds.view == FoldView::Off {
+            return;
+        }
+        match look {
+            Look::Nobody => {}
+            Look::One(member) => self.look_at_class(member),
+            // Also the first look after the view was switched on, at every pane.
+            Look::All => {
+                for member in self.tiles.ids().to_vec() {
+                    self.look_at_class(member);
+                }
+            }
+        }
+        if self.folds.due.is_some_and(|due| due <= self.now) {
+            self.read_noted();
+        }
+        self.folds.folding.settle(self.now);
+        if self.folds.laid != self.folds.folding.revision() {
+            self.relayout();
+        }
+    }
+
+    fn look_at_class(&mut self, member: MemberId) {
+        let Some(class) = self.class(member) else { return };
+        if self.folds.folding.class(member) != Some(&class) {
+            self.read(member, &class);
+        }
+    }
+
+    /// Reads the panes that printed something, as many as one step may.
+    fn read_noted(&mut self) {
+        let rest = self.folds.noted.len().saturating_sub(AT_ONCE);
+        for member in self.folds.noted.split_off(rest) {
+            if self.folds.is_noted.remove(&member)
+                && let Some(class) = self.folds.folding.class(member).cloned()
+            {
+                self.read(member, &class);
+            }
+        }
+        self.folds.due = (rest > 0).then_some(self.now);
+    }
+
+    fn read(&mut self, member: MemberId, class: &Class) {
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        let face = tile.pane.face(&mut self.folds.reader);
+        self.folds.folding.observe(member, class, face, self.now);
+    }
+
+    /// What a host may share a tile with.
+    fn class(&self, id: MemberId) -> Option<Class> {
+        let (member, tile) = (self.broadcast.member(id)?, self.tiles.get(id)?);
+        if let SessionState::Closed(outcome) = &tile.state {
+            return Some(Class::Closed(ending_in_short(outcome)));
+        }
+        if member.life() != Life::Open {
+            return Some(Class::Opening(match &tile.state {
+                SessionState::Asking => "asks",
+                SessionState::Waiting(Wait::Throttled(_)) => "waits to be let in",
+                SessionState::Queued | SessionState::Waiting(Wait::Turn) => "waits for its turn",
+                _ => "connecting",
+            }));
+        }
+        let standing = if member.is_held() {
+            Standing::Held
+        } else if member.entry() == Entry::Waiting {
+            Standing::Waiting
+        } else if !member.in_scope() {
+            Standing::OutOfScope
+        } else if tile.recovery.silent_since().is_some() {
+            Standing::Stalled
+        } else {
+            Standing::Takes
+        };
+        Some(match member.part() {
+            Part::Attached => Class::Attached(standing, tile.guards),
+            Part::Detached if self.broadcast.focus() == Some(id) => Class::Alone(id),
+            Part::Detached => Class::Detached(standing, tile.guards),
+        })
+    }
+
+    /// All hosts in groups by what they show at this moment, whether or not the view is on. Who receives does not matter
+    /// here. Every screen is read anew, which is for what the user asks once.
+    fn grouped(&self) -> Folding {
+        let mut folding = Folding::new(self.folds.calm);
+        let mut reader = FaceReader::new(self.options.fold.key.clone());
+        for tile in self.tiles.iter() {
+            let class = self.class(tile.member).map(|class| match class.is_live() {
+                true => Class::Attached(Standing::Takes, Guarding::default()),
+                false => class,
+            });
+            let Some(class) = class else { continue };
+            folding.observe(tile.member, &class, tile.pane.whole_face(&mut reader), self.now);
+        }
+        folding.settle(self.now);
+        folding
+    }
+}
+
+/// The names that are put aside.
+impl App {
+    /// New tiles, from this one on, get the names of their hosts.
+    pub(super) fn name_panes(&mut self, first: usize) {
+        let new: Vec<MemberId> = self.tiles.ids()[first..].to_vec();
+        for member in &new {
+            let Some(tile) = self.tiles.get(*member) else { continue };
+            let name = tile.host.name().to_ascii_lowercase();
+            self.folds.taken.insert(names::short(&name).to_owned());
+            self.folds.taken.insert(name);
+        }
+        new.into_iter().for_each(|member| self.name_pane(member));
+        // Who showed a name that is now another host's has no right to it any more.
+        let usurps = |member: &MemberId| {
+            let shown = self.tiles.get(*member).and_then(|tile| tile.pane.names().shown());
+            shown.is_some_and(|shown| self.is_taken(shown))
+        };
+        let usurpers: Vec<MemberId> =
+            self.tiles.ids()[..first].iter().copied().filter(|member| usurps(member)).collect();
+        for member in usurpers {
+            self.name_pane(member);
+            self.folds.unnamed.remove(&member);
+        }
+    }
+
+    /// Gives a pane the names that the user's words give its host; the one that the host shows is still to be seen.
+    pub(super) fn name_pane(&mut self, member: MemberId) {
+        let Some(tile) = self.tiles.get_mut(member) else { return };
+        let address = tile.facts.address.as_deref();
+        tile.pane.set_names(Names::given([tile.host.name()].into_iter().chain(address)));
+        self.folds.unnamed.insert(member, PIECES);
+    }
+
+    /// Looks for the host's own name in its first prompt, or in its title. Only the first is taken: a prompt that names
+    /// another host later is that of a shell on that other host.
+    fn learn_name(&mut self, member: MemberId) {
+        let Some(left) = self.folds.unnamed.get_mut(&member) else { return };
+        *left -= 1;
+        let ends = *left == 0;
+        let Some(tile) = self.tiles.get(member) else { return };
+        let screen = tile.pane.screen();
+        let row = screen.row_text(screen.cursor().row);
+        let prompt = names::ends_as_prompt(&row).then_some(row.as_str());
+        let shown = [prompt, Some(screen.title())].into_iter().flatten().find_map(names::shown_in);
+        let shown = shown.map(str::to_owned);
+        if shown.is_none() && !ends {
+            return;
+        }
+        self.folds.unnamed.remove(&member);
+        let Some(shown) = shown.filter(|shown| !self.is_taken(shown)) else { return };
+        if let Some(tile) = self.tiles.get_mut(member) {
+            let mut names = tile.pane.names().clone();
+            if names.learn(&shown) {
+                tile.pane.set_names(names);
+            }
+        }
+    }
+
+    /// Is this the name of a host that is open?
+    fn is_taken(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        self.folds.taken.contains(names::short(&name)) || self.folds.taken.contains(&name)
+    }
+}
+
+/// What the view shows.
+impl App {
+    /// The tiles in their order, where the view leaves some out.
+    pub(super) fn fold_order(&mut self) -> Option<Vec<MemberId>> {
+        if self.folds.view == FoldView::Off {
+            return None;
+        }
+        let focus = self.broadcast.focus();
+        self.folds.laid = self.folds.folding.revision();
+        let tiles = &self.tiles;
+        if let Some(opened) = &mut self.folds.opened {
+            opened.retain(|member| tiles.get(*member).is_some());
+            if focus.is_some_and(|focus| opened.contains(&focus)) {
+                return Some(opened.clone());
+            }
+            self.folds.opened = None;
+        }
+        let order = self.folds.folding.order();
+        self.label(&order);
+        let face = |id: GroupId| self.folds.folding.face_of(id, focus);
+        Some(order.into_iter().filter_map(face).collect())
+    }
+
+    /// Names the groups, those anew whose members are others than before.
+    fn label(&mut self, order: &[GroupId]) {
+        let mut labels = HashMap::with_capacity(order.len());
+        for id in order {
+            let members: Vec<MemberId> = self.folds.folding.members(*id).collect();
+            if members.len() < 2 {
+                continue;
+            }
+            let sum =
+                members.iter().fold(0u64, |sum, m| sum.rotate_left(9).wrapping_mul(31) ^ u64::from(m.0));
+            let old = self.folds.labels.remove(id).filter(|(n, s, _)| (*n, *s) == (members.len(), sum));
+            let label = old.unwrap_or_else(|| (members.len(), sum, self.folded_name(&members)));
+            labels.insert(*id, label);
+        }
+        self.folds.labels = labels;
+    }
+
+    /// Hosts as one folded set.
+    pub(super) fn folded_name(&self, members: &[MemberId]) -> String {
+        let hosts = members.iter().filter_map(|id| self.tiles.get(*id)).map(|tile| tile.host.clone());
+        escape::text(&hosts.collect::<HostSet>().to_string(), LABEL_CHARS)
+    }
+
+    /// Every host that a tile on the screen stands for.
+    pub(super) fn shown_members(&self) -> Vec<MemberId> {
+        self.layout.tiles.iter().flat_map(|(id, _)| self.members_of_tile(*id)).collect()
+    }
+
+    /// The hosts that a tile stands for, itself among them.
+    pub fn members_of_tile(&self, id: MemberId) -> Vec<MemberId> {
+        match self.fold_of(id) {
+            Some(group) => self.folds.folding.members(group).collect(),
+            None => vec![id],
+        }
+    }
+
+    /// The group that a tile stands for, where it stands for more than itself.
+    fn fold_of(&self, id: MemberId) -> Option<GroupId> {
+        let folded = self.folds.view == FoldView::On && self.folds.opened.is_none();
+        let group = self.folds.folding.group_of(id).filter(|_| folded)?;
+        self.folds.labels.contains_key(&group).then_some(group)
+    }
+
+    /// Is the fold view shown?
+    pub fn fold_view(&self) -> FoldView {
+        self.folds.view
+    }
+
+    /// Are the hosts of one fold shown instead of the folds?
+    pub fn shows_members(&self) -> bool {
+        self.folds.opened.is_some()
+    }
+
+    /// How many hosts a tile stands for; 1 where it is not folded.
+    pub fn stands_for(&self, id: MemberId) -> usize {
+        self.fold_of(id).map_or(1, |group| self.folds.folding.members(group).len())
+    }
+
+    /// The hosts that a folded tile stands for, as a set such as `web[001-997]`; `None` for a tile of one host.
+    pub fn fold_label(&self, id: MemberId) -> Option<&str> {
+        self.folds.labels.get(&self.fold_of(id)?).map(|(_, _, label)| label.as_str())
+    }
+
+    /// Input that is kept for the hosts of a tile, in bytes.
+    pub fn backlog_of_tile(&self, id: MemberId) -> usize {
+        let backlog = |id: MemberId| self.broadcast.member(id).map_or(0, |member| member.backlog());
+        self.members_of_tile(id).into_iter().map(backlog).sum()
+    }
+
+    /// In how many tiles those are who hear a broadcast; `None` where the view is off.
+    pub fn folds_that_hear(&self) -> Option<usize> {
+        let hears = |id: &GroupId| {
+            let first = self.folds.folding.face_of(*id, None);
+            first.is_some_and(|first| self.broadcast.hears(first))
+        };
+        let shown = self.folds.view == FoldView::On && self.folds.opened.is_none();
+        shown.then(|| self.folds.folding.groups().filter(hears).count())
+    }
+
+    /// Rows read for the fold view since the beginning.
+    pub fn rows_read(&self) -> u64 {
+        self.folds.reader.rows()
+    }
+
+    /// The open hosts that show something else than most do, at this moment; nobody where no two show the same.
+    pub(super) fn odd_ones(&self) -> HashSet<Host> {
+        let folding = self.grouped();
+        let crowd = crowd_of_live(&folding).filter(|crowd| folding.members(*crowd).len() > 1);
+        let odd = folding.order().into_iter().filter(|id| Some(*id) != crowd && is_live(&folding, *id));
+        let members = odd.flat_map(|id| folding.members(id)).filter(|_| crowd.is_some());
+        members.filter_map(|id| self.tiles.get(id)).map(|tile| tile.host.clone()).collect()
+    }
+}
+
+/// Are the members of a group open?
+fn is_live(folding: &Folding, id: GroupId) -> bool {
+    folding.members(id).next().and_then(|member| folding.class(member)).is_some_and(Class::is_live)
+}
+
+/// The largest group of open hosts.
+fn crowd_of_live(folding: &Folding) -> Option<GroupId> {
+    let live = folding.order().into_iter().filter(|id| is_live(folding, *id));
+    live.reduce(|most, id| if folding.members(id).len() > folding.members(most).len() { id } else { most })
+}
+
+/// What the user does with it.
+impl App {
+    /// Does what the user said.
+    pub(super) fn fold_action(&mut self, action: Action) {
+        self.leave_scrollback();
+        match action {
+            Action::FoldMembers => self.open_fold(),
+            Action::FoldScope => self.scope_here(),
+            Action::OddNext => self.next_odd(),
+            Action::Compare => self.compare(),
+            _ => self.toggle_fold(),
+        }
+    }
+
+    fn toggle_fold(&mut self) {
+        self.folds.clear();
+        match self.folds.view {
+            FoldView::On => self.folds.view = FoldView::Off,
+            FoldView::Off => {
+                self.folds.view = FoldView::On;
+                self.refold(Look::All);
+            }
+        }
+        self.relayout();
+    }
+
+    fn open_fold(&mut self) {
+        let Some(focus) = self.broadcast.focus() else { return };
+        if self.folds.opened.take().is_none() {
+            if self.stands_for(focus) < 2 {
+                let fold = self.options.keymap.hint(Action::FoldView);
+                let text = match self.folds.view {
+                    FoldView::On => format!("{} is alone in its tile", self.name(focus)),
+                    FoldView::Off => format!("nothing is folded; {fold} folds"),
+                };
+                return self.notes.say(Tone::Plain, text, self.now);
+            }
+            let members = self.members_of_tile(focus);
+            let back = self.options.keymap.hint(Action::FoldMembers);
+            let text = format!("the {} hosts of this fold; {back} goes back", members.len());
+            self.notes.say(Tone::Plain, text, self.now);
+            self.folds.opened = Some(members);
+        }
+        self.relayout();
+    }
+
+    /// Limits the broadcast to the hosts of the focused tile, as they are at this moment.
+    fn scope_here(&mut self) {
+        let Some(focus) = self.broadcast.focus() else { return };
+        let members = self.members_of_tile(focus);
+        let name = self.folded_name(&members);
+        let host = |id: &MemberId| self.tiles.get(*id).map(|tile| tile.host.clone());
+        let hosts = members.iter().filter_map(host).collect();
+        if let Err(why) = self.limit_to(Choice { name, rule: Rule::These(hosts) }) {
+            self.notes.say(Tone::Bad, why, self.now);
+        }
+    }
+
+    /// To the next group that is not the largest; the groups stand in the order of their tiles.
+    fn next_odd(&mut self) {
+        let Some(focus) = self.broadcast.focus() else { return };
+        let grouped;
+        let folding = match self.folds.view {
+            FoldView::On => &self.folds.folding,
+            FoldView::Off => {
+                grouped = self.grouped();
+                &grouped
+            }
+        };
+        let crowd = crowd_of_live(folding);
+        let is_odd = |id: &GroupId| Some(*id) != crowd && is_live(folding, *id);
+        let odd: Vec<GroupId> = folding.order().into_iter().filter(is_odd).collect();
+        let here = folding.group_of(focus).and_then(|id| odd.iter().position(|odd| *odd == id));
+        let next = odd.get(here.map_or(0, |here| here + 1)).or(odd.first());
+        let Some(face) = next.and_then(|id| folding.face_of(*id, None)) else {
+            return self.notes.say(Tone::Plain, "every host shows the same", self.now);
+        };
+        self.folds.opened = None;
+        let at = here.map_or(1, |here| (here + 1) % odd.len() + 1);
+        self.set_focus(face);
+        let text = format!("odd one {at} of {}: {}", odd.len(), self.name(face));
+        self.notes.say(Tone::Plain, text, self.now);
+    }
+
+    /// The focused screen beside that of the largest group, or beside the first odd one if it is in the largest.
+    fn compare(&mut self) {
+        let Some(focus) = self.broadcast.focus() else { return };
+        let folding = self.grouped();
+        let (own, crowd) = (folding.group_of(focus), crowd_of_live(&folding));
+        let mut others: Vec<GroupId> =
+            folding.order().into_iter().filter(|id| Some(*id) != own && is_live(&folding, *id)).collect();
+        others.sort_by_key(|id| Some(*id) != crowd);
+        let described = |id: GroupId, focus| {
+            let members: Vec<MemberId> = folding.members(id).collect();
+            let count = if members.len() > 1 { format!(" · {}", members.len()) } else { String::new() };
+            Some((folding.face_of(id, focus)?, format!("{}{count}", self.folded_name(&members))))
+        };
+        let left = own.and_then(|id| described(id, Some(focus)));
+        let others: Vec<_> = others.into_iter().filter_map(|id| described(id, None)).collect();
+        match left.filter(|_| !others.is_empty()) {
+            Some(left) => self.keyboard = Keyboard::Compare(super::Comparison::new(left, others)),
+            None => self.notes.say(Tone::Plain, "every host shows the same", self.now),
+        }
+    }
+}
