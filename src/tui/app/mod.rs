@@ -18,6 +18,7 @@ mod sending;
 mod sent;
 mod sessions;
 mod tiles;
+mod typed;
 mod verbs;
 
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use recovery::Recovery;
 pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
+pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
 
 use tiles::Tiles;
 
