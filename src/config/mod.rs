@@ -6,10 +6,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod keeping;
 mod parse;
 mod read;
 mod value;
 
+pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use parse::{duration, parse};
 pub use read::read;
 pub use value::ConfigError;
@@ -32,6 +34,12 @@ pub struct Config {
     pub scope: Scope,
     /// `[sessions] reconnect`.
     pub reconnect: Reconnect,
+    /// `[sessions] save`.
+    pub save: Save,
+    /// `[log]`.
+    pub log: Log,
+    /// `[history] keep`.
+    pub history: History,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod harness;
+mod keeping;
 mod life;
 mod model;
 mod prompts;

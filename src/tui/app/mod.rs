@@ -7,6 +7,7 @@
 //! `questions`.
 
 mod dialogs;
+mod keeping;
 mod notes;
 mod options;
 mod picking;
@@ -35,8 +36,9 @@ use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
+pub use keeping::{Keeping, Restored};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{HistoryKept, LogStart, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
@@ -84,6 +86,7 @@ pub struct App {
     questions: Questions,
     notes: Notes,
     sent: Sent,
+    keeping: Keeping,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     /// The size of the remote terminals, and when a new one is to be told them.
@@ -108,6 +111,7 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            keeping: Keeping::new(options.log),
             options,
             now: Duration::ZERO,
             screen,
@@ -160,6 +164,7 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::Kept(told) => self.kept(told),
             Event::Tick => {}
         }
         self.tell_terminal_size();

@@ -11,6 +11,8 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// What was sent to whom.
+    Sent,
 }
 
 impl Picking {
@@ -18,6 +20,7 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Sent => "What was sent",
         }
     }
 }
@@ -56,6 +59,7 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Sent => self.chose_sent(n),
         }
     }
 

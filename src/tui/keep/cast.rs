@@ -93,7 +93,10 @@ mod tests {
         );
         let mut cast = Cast::default();
         let ms = Duration::from_millis;
-        assert_eq!(cast.output(ms(1_500), b"\x1b[31mr\r\n\xc3"), "[1.500000, \"o\", \"\\u001b[31mr\\r\\n\"]\n");
+        assert_eq!(
+            cast.output(ms(1_500), b"\x1b[31mr\r\n\xc3"),
+            "[1.500000, \"o\", \"\\u001b[31mr\\r\\n\"]\n"
+        );
         assert_eq!(cast.output(ms(1_400), b"\xa9\xff"), "[1.500000, \"o\", \"é\u{fffd}\"]\n");
         assert_eq!(cast.output(ms(1_600), b"\xe2\x82"), "");
         assert_eq!(cast.resize(ms(1_700), Size::new(30, 100)), "[1.700000, \"r\", \"100x30\"]\n");

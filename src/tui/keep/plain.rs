@@ -366,8 +366,12 @@ mod tests {
         let long = plain(&"x".repeat(3 * LONGEST));
         assert!(long.lines().all(|line| line.len() == LONGEST) && long.lines().count() == 3);
         let mut bounded = Plain::default();
-        for text in ["\x1b[9999999C", "x\x1b[99999@", "e\u{301}", "\x1b]0;", "\x1b[", "9;9;", "\t", "語\x1b[1K"] {
-            assert!(bounded.feed(text.repeat(20_000).as_bytes()).lines().all(|line| line.len() <= 3 * LONGEST));
+        for text in
+            ["\x1b[9999999C", "x\x1b[99999@", "e\u{301}", "\x1b]0;", "\x1b[", "9;9;", "\t", "語\x1b[1K"]
+        {
+            assert!(
+                bounded.feed(text.repeat(20_000).as_bytes()).lines().all(|line| line.len() <= 3 * LONGEST)
+            );
             assert!(bounded.line.len() <= LONGEST && bounded.parameters.len() <= PARAMETERS + 1);
             bounded.feed(b"\x18");
         }
@@ -381,8 +385,20 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (seed >> 33) as usize
         };
-        let parts: [&[u8]; 12] =
-            [b"\x1b[", b"\x1b]", b"31", b";", b"m", b"K", b"\r", b"\n", "語é".as_bytes(), b"\x9b\xff", b"\x1b[2P", b"@D"];
+        let parts: [&[u8]; 12] = [
+            b"\x1b[",
+            b"\x1b]",
+            b"31",
+            b";",
+            b"m",
+            b"K",
+            b"\r",
+            b"\n",
+            "語é".as_bytes(),
+            b"\x9b\xff",
+            b"\x1b[2P",
+            b"@D",
+        ];
         let mut plain = Plain::default();
         for _ in 0..20_000 {
             let text = plain.feed(parts[next() % parts.len()]);

@@ -142,9 +142,13 @@ mod tests {
         set.focus = Some("[::1]:22".to_owned());
         set.scope = Some(vec!["[::1]:22".to_owned()]);
         set.scopes.insert("1".to_owned(), vec!["deploy@web01:2222".to_owned()]);
-        set.layout = SavedLayout { zoom: true, density: Some("lines".to_owned()), columns: Some(3), fold: true };
+        set.layout =
+            SavedLayout { zoom: true, density: Some("lines".to_owned()), columns: Some(3), fold: true };
         assert_eq!(OpenSet::parse("x", &set.to_text()), Ok(set.clone()));
-        assert!(set.to_text().contains("[[host]]\nname = \"deploy@web01:2222\"\ncluster = \"web\"\ndetached = true\n"));
+        assert!(
+            set.to_text()
+                .contains("[[host]]\nname = \"deploy@web01:2222\"\ncluster = \"web\"\ndetached = true\n")
+        );
     }
 
     #[test]
