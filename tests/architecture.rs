@@ -50,6 +50,7 @@ const CROSSTERM_FILES: &[&str] = &["src/tui/terminal.rs", "src/tui/event_loop.rs
 const PURE: &[&str] = &[
     "src/ask/",
     "src/broadcast.rs",
+    "src/config/keeping.rs",
     "src/config/mod.rs",
     "src/config/parse.rs",
     "src/config/value.rs",
@@ -90,6 +91,14 @@ const PURE: &[&str] = &[
     "src/tui/app/",
     "src/tui/draw/",
     "src/tui/event.rs",
+    "src/tui/keep/cast.rs",
+    "src/tui/keep/entry.rs",
+    "src/tui/keep/names.rs",
+    "src/tui/keep/plain.rs",
+    "src/tui/keep/redraw.rs",
+    "src/tui/keep/set.rs",
+    "src/tui/keep/utf8.rs",
+    "src/tui/keep/words.rs",
     "src/tui/keymap.rs",
     "src/tui/layout.rs",
 ];

@@ -19,7 +19,7 @@ use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::app::{App, Options, Palette, Reconnect, Restored, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
-use crate::tui::event_loop::{self, Ended, Fleet, Surroundings};
+use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::Keymap;
 
@@ -90,8 +90,8 @@ impl Screen {
             app.restore(restored);
         }
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
-        let surroundings = Surroundings { questions, keeper };
-        let ended = event_loop::run(app, hosts, panes, surroundings).await;
+        let inlets = Inlets { questions, keeper };
+        let ended = event_loop::run(app, hosts, panes, inlets).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),

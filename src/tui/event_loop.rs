@@ -72,9 +72,9 @@ pub trait Fleet {
     fn keep(&mut self, found: Self::Found) -> Vec<Opened>;
 }
 
-/// What stands around the app besides the terminal and the sessions.
-pub struct Surroundings {
-    /// What only the user can answer.
+/// What the app has to do with besides the terminal and the sessions.
+pub struct Inlets {
+    /// What sessions ask.
     pub questions: Questions,
     /// Where things are written down.
     pub keeper: Keeper,
@@ -97,10 +97,10 @@ pub async fn run<F: Fleet>(
     app: App,
     hosts: Vec<Opened>,
     fleet: F,
-    surroundings: Surroundings,
+    inlets: Inlets,
 ) -> Result<Ended, TerminalError> {
     let terminal = Terminal::enter()?;
-    let Surroundings { questions, keeper } = surroundings;
+    let Inlets { questions, keeper } = inlets;
     let looped = Loop::new(app, fleet, (&terminal, keeper))?.turn(hosts, questions).await;
     terminal.give_back();
     looped
@@ -330,8 +330,11 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     self.searches.spawn(self.fleet.find(expression));
                 }
                 Effect::Keep(keep) => {
-                    self.keeper.keep(keep);
+                    let refused = self.keeper.keep(keep);
                     self.copy_frames();
+                    if let Some(told) = refused {
+                        self.step(Event::Kept(told));
+                    }
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Bell => self.painter.ring(),

@@ -10,18 +10,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broadcast::MemberId;
+use crate::escape;
 use crate::hosts::HostSet;
-
+use crate::pane::{EchoSeen, Key, Situation};
+use crate::tui::action::Action;
 use crate::tui::event::Effect;
-use crate::tui::keep::words::Keep;
+use crate::tui::keep::words::{Keep, Past};
+use crate::tui::picker::Choice;
 
-use super::{App, HistoryKept};
+use super::typed::{Typed, ends_line};
+use super::{App, HistoryKept, Picking, Tone};
 
 /// Entries kept in memory; the oldest goes.
 const ENTRIES: usize = 1_000;
 
 /// Text kept of all entries together, in bytes; the oldest entry goes.
 const TEXT_BYTES: usize = 1 << 20;
+
+/// Longest line of the list, in characters.
+const LISTED_CHARS: usize = 300;
 
 /// Text kept of one entry, in bytes; what is longer is cut, and its length is said.
 const ENTRY_BYTES: usize = 8 << 10;
@@ -128,7 +135,7 @@ fn size(entry: &Entry) -> usize {
 }
 
 /// What is kept of a text; nothing of one that is empty or begins with a blank.
-pub(super) fn kept(text: &str) -> Option<Arc<str>> {
+fn kept(text: &str) -> Option<Arc<str>> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.trim().is_empty() || text.starts_with([' ', '\t']) {
         return None;
@@ -158,10 +165,10 @@ impl App {
         &self.sent
     }
 
-    pub(super) fn push_sent(&mut self, how: How, text: Text, to: &[MemberId]) {
+    fn push_sent(&mut self, how: How, text: Text, to: &[MemberId]) {
         if !to.is_empty() && self.options.history == HistoryKept::Yes {
             let entry = Entry { at: self.now, how, hosts: self.folded(to), text };
-            self.effects.push(Effect::Keep(Keep::Sent(entry.clone())));
+            self.keep(Keep::Sent(entry.clone()));
             self.sent.push(entry);
         }
     }
@@ -177,6 +184,112 @@ impl App {
         let folded: Arc<str> = hosts.to_string().into();
         self.sent.last = Some((members.to_vec(), folded.clone()));
         folded
+    }
+}
+
+/// The hooks of the keyboard, and the list.
+impl App {
+    /// A key is on its way: if it ends a line, the line is remembered. To be called before the key is followed.
+    pub(super) fn record_typed(&mut self, key: Key, to: &[MemberId]) {
+        if !ends_line(key) {
+            return;
+        }
+        match self.typed(to) {
+            Typed::Nothing => {}
+            Typed::Withheld => self.push_sent(How::Typed, Text::Secret, to),
+            // A paste with several lines was remembered when it was sent.
+            Typed::Known(line) | Typed::Uncertain(line) if line.contains('\n') => {}
+            Typed::Known(line) => self.record_line(&line, Text::Kept, to),
+            Typed::Uncertain(line) => self.record_line(&line, Text::Begun, to),
+        }
+    }
+
+    fn record_line(&mut self, line: &str, text: fn(Arc<str>) -> Text, to: &[MemberId]) {
+        match (kept(line), self.was_echoed(to)) {
+            (None, _) => {}
+            (Some(_), false) => self.push_sent(How::Typed, Text::Unseen, to),
+            (Some(line), true) => self.push_sent(How::Typed, text(line), to),
+        }
+    }
+
+    /// A paste is on its way. One line without an end joins the line that is being typed; more are remembered here.
+    pub(super) fn record_paste(&mut self, text: &str, to: &[MemberId]) {
+        if !text.contains(['\n', '\r']) {
+            return;
+        }
+        let tells = |id: &MemberId| matches!(self.situation(*id), Situation::Shell | Situation::FullScreen);
+        match self.any_secret(to) || to.iter().all(tells) {
+            true => self.record_sent(How::Pasted, text, to),
+            false => self.push_sent(How::Pasted, Text::Unseen, to),
+        }
+    }
+
+    /// Was it seen that these hosts show what is typed? A host that stands at its shell's prompt shows it; where neither is
+    /// known, the line may be a secret.
+    fn was_echoed(&self, to: &[MemberId]) -> bool {
+        let live = to
+            .iter()
+            .filter(|id| self.tiles.get(**id).is_some_and(|tile| tile.recovery.silent_since().is_none()));
+        let mut seen = false;
+        let mut shells = true;
+        for id in live {
+            match self.echo_seen(*id) {
+                EchoSeen::No => return false,
+                EchoSeen::Yes => seen = true,
+                EchoSeen::Unknown => shells &= self.situation(*id) == Situation::Shell,
+            }
+        }
+        seen || shells
+    }
+
+    /// Opens the list of what was sent, the newest first; that of earlier runs stands below.
+    pub(super) fn list_sent(&mut self) {
+        let (now, map) = (self.now, &self.options.keymap);
+        let here = self.sent.newest().map(|entry| listed(entry, now));
+        let earlier = self.keeping.past.iter().rev().map(listed_past);
+        let choices: Vec<Choice> = here.chain(earlier).collect();
+        if choices.is_empty() {
+            let text = format!("nothing was sent yet; {} shows the keys", map.hint(Action::Help));
+            return self.notes.say(Tone::Plain, text, now);
+        }
+        self.pick(Picking::Sent, choices);
+    }
+
+    /// Puts what was chosen on the clipboard.
+    pub(super) fn chose_sent(&mut self, n: usize) {
+        let here = self.sent.newest().len();
+        let text = match n.checked_sub(here) {
+            None => self.sent.newest().nth(n).and_then(Entry::known).map(str::to_owned),
+            Some(n) => self.keeping.past.iter().rev().nth(n).and_then(|past| past.text.clone()),
+        };
+        match text {
+            Some(text) => {
+                self.effects.push(Effect::Copy(text));
+                self.notes.say(Tone::Plain, "copied to the clipboard", self.now);
+            }
+            None => self.notes.say(Tone::Bad, "the text of this entry was not kept", self.now),
+        }
+    }
+}
+
+fn listed(entry: &Entry, now: Duration) -> Choice {
+    let text = escape::text(&format!("{}: {}", entry.hosts, entry.text), LISTED_CHARS);
+    let ago = now.saturating_sub(entry.at).as_secs();
+    let ago = match (ago / 3600, ago / 60) {
+        (0, 0) => "just now".to_owned(),
+        (0, minutes) => format!("{minutes} min ago"),
+        (hours, _) => format!("{hours} h ago"),
+    };
+    Choice { text, detail: format!("{} {ago}", entry.how.word()) }
+}
+
+fn listed_past(past: &Past) -> Choice {
+    let text = past.text.as_deref().unwrap_or("(not kept)");
+    let how = past.how.map_or("sent", How::word);
+    let time = past.time.get(..16).unwrap_or(&past.time).replace('T', " ");
+    Choice {
+        text: escape::text(&format!("{}: {text}", past.hosts), LISTED_CHARS),
+        detail: escape::text(&format!("{how} {time}"), 40),
     }
 }
 
@@ -216,5 +329,20 @@ mod tests {
         let mut sent = Sent::default();
         (0..300).for_each(|_| sent.push(entry(&"x".repeat(ENTRY_BYTES))));
         assert!(sent.newest().len() < 128 && sent.bytes <= TEXT_BYTES, "{}", sent.newest().len());
+    }
+
+    #[test]
+    fn entries_are_listed_without_anything_that_acts() {
+        let past = Past {
+            time: "2026-11-21T14:55:08Z".to_owned(),
+            how: None,
+            hosts: "web".to_owned(),
+            text: Some("a\x1b[2J\nb".to_owned()),
+        };
+        let choice = listed_past(&past);
+        assert_eq!(
+            (choice.text.as_str(), choice.detail.as_str()),
+            ("web: a^[[2J b", "sent 2026-11-21 14:55")
+        );
     }
 }

@@ -37,7 +37,7 @@ use crate::size::Size;
 use crate::tui::app::ending;
 use disk::Rotation;
 use set::OpenSet;
-use words::{Keep, Told};
+use words::{Keep, Recorded, Told};
 use worker::{Job, Queued, Rooms, Worker};
 
 /// Output of one session that waits to be written, in bytes. Beyond, it is left out of the log, and counted.
@@ -165,8 +165,19 @@ impl Keeper {
         Ok(Keeper { jobs: Some(jobs), taps, screen: None, waits, told, over, save_last })
     }
 
-    /// Does what the app wants kept.
-    pub fn keep(&mut self, keep: Keep) {
+    /// Does what the app wants kept. What needs room in the queue and finds none is refused, and what is returned says so.
+    pub fn keep(&mut self, keep: Keep) -> Option<Told> {
+        let cost = match &keep {
+            // What ends something is not refused; there is no more of it than of what began.
+            Keep::Unlog(_) | Keep::EndRecord(_) | Keep::EndRecordScreen => 0,
+            Keep::Log { .. } | Keep::RecordScreen(_) | Keep::ScreenSize(_) => JOB_BYTES,
+            Keep::Record { redraw, .. } => JOB_BYTES + redraw.len(),
+            Keep::Sent(entry) => JOB_BYTES + entry.hosts.len() + entry.known().map_or(0, str::len),
+            Keep::Save { set, .. } => JOB_BYTES + set.hosts.len() * JOB_BYTES,
+        };
+        if cost > 0 && self.waits.load(Ordering::Acquire) + cost > ALL_BYTES {
+            return refused(&keep);
+        }
         match &keep {
             Keep::Log { session, .. } => self.taps.entry(*session).or_default().logs = true,
             Keep::Record { session, .. } => self.taps.entry(*session).or_default().records = true,
@@ -176,12 +187,8 @@ impl Keeper {
             Keep::EndRecordScreen => self.screen = None,
             Keep::ScreenSize(_) | Keep::Sent(_) | Keep::Save { .. } => {}
         }
-        let cost = match &keep {
-            Keep::Record { redraw, .. } => redraw.len(),
-            Keep::Sent(entry) => entry.hosts.len() + entry.text.to_string().len(),
-            _ => 0,
-        };
         self.send(Job::Keep(keep, Instant::now()), cost, Rooms(vec![self.waits.clone()]));
+        None
     }
 
     /// A session reports; what it prints is tapped.
@@ -234,10 +241,10 @@ impl Keeper {
         let Some(told) = self.told.recv().await else { return std::future::pending().await };
         match &told {
             Told::LogStopped(session, _) => self.untap(*session, |tap| tap.logs = false),
-            Told::RecordStopped(words::Recorded::Pane(session), _) => {
+            Told::RecordStopped(Recorded::Pane(session), _) => {
                 self.untap(*session, |tap| tap.records = false);
             }
-            Told::RecordStopped(words::Recorded::Screen, _) => self.screen = None,
+            Told::RecordStopped(Recorded::Screen, _) => self.screen = None,
             _ => {}
         }
         told
@@ -246,7 +253,8 @@ impl Keeper {
     /// Saves the last set, if it is to be saved, and waits until everything is written, but not for ever.
     pub async fn finish(mut self, set: OpenSet) {
         if self.save_last == SaveLast::Yes && !set.hosts.is_empty() {
-            self.keep(Keep::Save { name: set::LAST.to_owned(), set: Box::new(set) });
+            // A disk that takes nothing is not waited for; there is nobody left to tell.
+            let _refused = self.keep(Keep::Save { name: set::LAST.to_owned(), set: Box::new(set) });
         }
         let sessions: Vec<SessionId> = self.taps.keys().copied().collect();
         sessions.into_iter().for_each(|session| self.own_up(session));
@@ -296,6 +304,19 @@ impl Keeper {
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(Queued { job, cost, rooms });
         }
+    }
+}
+
+/// What is told of something for which there is no room.
+fn refused(keep: &Keep) -> Option<Told> {
+    let why = "the disk has taken nothing for a while".to_owned();
+    match keep {
+        Keep::Log { session, .. } => Some(Told::LogStopped(*session, why)),
+        Keep::Record { session, .. } => Some(Told::RecordStopped(Recorded::Pane(*session), why)),
+        Keep::RecordScreen(_) => Some(Told::RecordStopped(Recorded::Screen, why)),
+        Keep::Sent(_) => Some(Told::HistoryStopped(why)),
+        Keep::Save { .. } => Some(Told::SaveFailed(why)),
+        Keep::ScreenSize(_) | Keep::Unlog(_) | Keep::EndRecord(_) | Keep::EndRecordScreen => None,
     }
 }
 

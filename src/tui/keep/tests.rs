@@ -10,7 +10,6 @@ use super::*;
 use crate::outcome::Outcome;
 use crate::pane::{HistoryLimit, Pane};
 use crate::tui::app::{How, SentEntry, SentText};
-use words::Recorded;
 
 const ONE: SessionId = SessionId(1);
 const TWO: SessionId = SessionId(2);
@@ -23,8 +22,13 @@ fn start(places: Places) -> Keeper {
     Keeper::start(places).expect("a thread")
 }
 
+/// Keeps it; there is room.
+fn keep(keeper: &mut Keeper, keep: Keep) {
+    assert_eq!(keeper.keep(keep), None);
+}
+
 fn log(keeper: &mut Keeper, session: SessionId, host: &str) {
-    keeper.keep(Keep::Log { session, host: host.to_owned() });
+    keep(&mut keeper, Keep::Log { session, host: host.to_owned() });
 }
 
 fn print(keeper: &mut Keeper, session: SessionId, text: impl AsRef<[u8]>) {
@@ -71,7 +75,7 @@ async fn what_a_host_prints_stands_in_both_logs_for_its_owner_alone() {
     keeper.hear(ONE, &SessionEvent::Closed(Outcome::Exited(3)));
     log(&mut keeper, TWO, "web01");
     print(&mut keeper, TWO, "next\r\n");
-    keeper.keep(Keep::Unlog(TWO));
+    keep(&mut keeper, Keep::Unlog(TWO));
     print(&mut keeper, TWO, "after\r\n");
     keeper.finish(OpenSet::of(Vec::new())).await;
     let plain = places.logs.join("web01.log");
@@ -137,8 +141,11 @@ async fn a_directory_that_cannot_be_is_told_once_and_the_rest_goes_on() {
     assert!(why.ends_with("file/logs: Not a directory (os error 20)"), "{why}");
     print(&mut keeper, ONE, "x");
     let text = SentText::Kept("ls".into());
-    keeper.keep(Keep::Sent(SentEntry { at: Duration::ZERO, how: How::Typed, hosts: "web01".into(), text }));
-    keeper.keep(Keep::Save { name: "a".to_owned(), set: Box::new(OpenSet::of(Vec::new())) });
+    keep(
+        &mut keeper,
+        Keep::Sent(SentEntry { at: Duration::ZERO, how: How::Typed, hosts: "web01".into(), text }),
+    );
+    keep(&mut keeper, Keep::Save { name: "a".to_owned(), set: Box::new(OpenSet::of(Vec::new())) });
     assert_eq!(told(&mut keeper).await, Told::Saved("a".to_owned()), "and nothing of the log again");
     assert!(read(places.history.expect("a history")).contains("\"ls\""));
 }
@@ -204,7 +211,10 @@ async fn a_recording_plays_back_to_the_same_screen() {
         redraw::redraw(pane.screen(), &pane.modes())
     };
     let redraw = say(&mut keeper, "\x1b[32mbefore\x1b[m 語\r\n\x1b[7mtop\x1b[m".as_bytes());
-    keeper.keep(Keep::Record { session: ONE, host: "web01".to_owned(), size: Size::new(10, 40), redraw });
+    keep(
+        &mut keeper,
+        Keep::Record { session: ONE, host: "web01".to_owned(), size: Size::new(10, 40), redraw },
+    );
     let Told::Records(Recorded::Pane(ONE), path) = told(&mut keeper).await else { panic!("it is recorded") };
     for piece in "\r\né語\x1b[1;35mcut\x1b[m \u{1f600}\r\n\x1b[3;3Hthere".as_bytes().chunks(1) {
         say(&mut keeper, piece);
@@ -212,7 +222,7 @@ async fn a_recording_plays_back_to_the_same_screen() {
     keeper.resized(ONE, Size::new(12, 50));
     keeper.resized(TWO, Size::new(1, 1));
     say(&mut keeper, b"\xff end");
-    keeper.keep(Keep::EndRecord(ONE));
+    keep(&mut keeper, Keep::EndRecord(ONE));
     assert!(matches!(told(&mut keeper).await, Told::RecordEnded(Recorded::Pane(ONE), _)));
     let events = played(Path::new(&path));
     assert!(events.contains(&("r".to_owned(), "50x12".to_owned())));
@@ -232,10 +242,10 @@ async fn frames_that_find_no_room_are_left_out_until_a_whole_one_comes() {
     let dir = TempDir::new().expect("a directory");
     let mut keeper = start(places(&dir));
     assert_eq!(keeper.frame(b"not recorded".to_vec()), Framed::Taken);
-    keeper.keep(Keep::RecordScreen(Size::new(25, 80)));
+    keep(&mut keeper, Keep::RecordScreen(Size::new(25, 80)));
     assert_eq!(keeper.frame(vec![b'x'; ALL_BYTES]), Framed::LeftOut);
     assert_eq!(keeper.frame(b"whole".to_vec()), Framed::Taken);
-    keeper.keep(Keep::EndRecordScreen);
+    keep(&mut keeper, Keep::EndRecordScreen);
     let Told::Records(Recorded::Screen, path) = told(&mut keeper).await else { panic!("it is recorded") };
     assert!(matches!(told(&mut keeper).await, Told::RecordEnded(Recorded::Screen, _)));
     let events = played(Path::new(&path));
@@ -251,12 +261,10 @@ async fn two_programs_do_not_mix_their_lines_of_history() {
     for n in 0..500 {
         for (keeper, name) in keepers.iter_mut().zip(["a", "b"]) {
             let text = SentText::Kept(format!("{n} {}", name.repeat(n)).into());
-            keeper.keep(Keep::Sent(SentEntry {
-                at: Duration::ZERO,
-                how: How::Typed,
-                hosts: name.into(),
-                text,
-            }));
+            keep(
+                keeper,
+                Keep::Sent(SentEntry { at: Duration::ZERO, how: How::Typed, hosts: name.into(), text }),
+            );
         }
     }
     for keeper in keepers {
