@@ -112,8 +112,9 @@ fn find(mut set: OpenSet, inventory: &Inventory) -> (Vec<Member>, Restored) {
     }
     let renamed = |name: String| names.get(&name).cloned().unwrap_or(name);
     set.focus = set.focus.map(renamed);
-    set.scope = set.scope.map(|scope| scope.into_iter().map(renamed).collect());
-    set.scopes.values_mut().for_each(|scope| scope.iter_mut().for_each(|name| *name = renamed(name.clone())));
+    for scope in set.scope.iter_mut().chain(&mut set.scopes) {
+        scope.hosts.iter_mut().for_each(|name| *name = renamed(name.clone()));
+    }
     set.hosts.iter_mut().for_each(|host| host.name = renamed(host.name.clone()));
     (found, Restored { set, missing })
 }

@@ -6,13 +6,17 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod guards;
 mod keeping;
 mod parse;
+mod prompts;
 mod read;
 mod value;
 
+pub use guards::{GuardColor, GuardedTag, Guards, Mixed};
 pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use parse::{duration, parse};
+pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
 
@@ -44,6 +48,10 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[guards]`.
+    pub guards: Guards,
     /// `[limits]`.
     pub limits: Limits,
 }

@@ -122,7 +122,7 @@ fn a_recording_of_the_screen_plays_back_to_what_was_shown() {
     ui.line("echo reco''rded");
     ui.wait("both", |screen| screen.count("recorded") >= 2);
     ui.keys("C-a d");
-    let shown = ui.wait_for("○ demo01");
+    let shown = ui.wait_for("→ demo01 alone");
     leave(ui);
     let text = output(&recording(home.path(), "screen-"));
     let mut parser =

@@ -319,8 +319,12 @@ fn the_open_set_is_saved_under_a_name_that_can_be_one() {
 #[test]
 fn a_set_comes_back_as_it_was_before_the_first_key() {
     let mut ui = fresh(&["web01", "web02", "web03"]);
-    ui.keys("C-a o C-a d");
+    ui.keys("C-a m C-a o C-a d C-a m C-a M C-a S");
+    ui.text("canary").keys("Enter C-a H");
     let set = ui.app.open_set();
+    let text = set.to_text();
+    assert!(text.contains("[[named]]\nname = \"canary\"\nhosts = [\"web01\", \"web02\"]\n"), "{text}");
+    let set = OpenSet::parse("set", &text).expect("what was written");
     let mut app = App::new(Options::default(), SMALL);
     app.restore(Restored { set, missing: vec!["web04 (@web does not hold it any more)".to_owned()] });
     app.start(["web01", "web02", "web03"].map(host));
@@ -328,6 +332,14 @@ fn a_set_comes_back_as_it_was_before_the_first_key() {
     assert_eq!(parts, [Part::Attached, Part::Detached, Part::Attached]);
     let focus = app.broadcast().focus().and_then(|id| app.tile(id)).map(|tile| tile.name.clone());
     assert_eq!(focus.as_deref(), Some("web02"));
+    assert_eq!(
+        app.broadcast().scope(),
+        ui.app.broadcast().scope(),
+        "the half of the scope that was in force"
+    );
+    assert_eq!(app.scopes().marked, ui.app.scopes().marked);
+    let named: Vec<_> = app.scopes().named.iter().map(|taken| (&taken.choice.name, &taken.hosts)).collect();
+    assert_eq!(named, ui.app.scopes().named.iter().map(|t| (&t.choice.name, &t.hosts)).collect::<Vec<_>>());
     let note = app.notes().note().map(|note| note.text.clone());
     assert_eq!(note.as_deref(), Some("not opened again: web04 (@web does not hold it any more)"));
 }

@@ -1,6 +1,7 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
 mod delivery;
+mod guards;
 mod harness;
 mod keeping;
 mod life;
@@ -8,4 +9,5 @@ mod model;
 mod prompts;
 mod receivers;
 mod recovery;
+mod scopes;
 mod screens;

@@ -7,6 +7,7 @@
 //! `questions`.
 
 mod dialogs;
+mod guards;
 mod keeping;
 mod notes;
 mod options;
@@ -16,6 +17,7 @@ mod prompt;
 mod questions;
 mod recovery;
 mod restoring;
+mod scoping;
 mod sending;
 mod sent;
 mod sessions;
@@ -23,9 +25,10 @@ mod tiles;
 mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -37,6 +40,7 @@ use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
+pub use guards::{Caution, Mix, Sending};
 pub use keeping::Keeping;
 pub use notes::{Note, Notes, Tone};
 pub use options::{HistoryKept, LogStart, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
@@ -91,6 +95,9 @@ pub struct App {
     keeping: Keeping,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -114,6 +121,8 @@ impl App {
         });
         App {
             keeping: Keeping::new(options.log),
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -141,6 +150,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -148,6 +158,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -169,6 +180,7 @@ impl App {
             Event::Kept(told) => self.kept(told),
             Event::Tick => {}
         }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.notes.forget(now);
@@ -181,7 +193,8 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
+        let (notes, questions) = (self.notes.wake_at(now), self.questions.wake_at(now));
+        [self.terminal_due, notes, questions, self.returns.wake_at(now), self.caution_listens_at()]
             .into_iter()
             .flatten()
             .min()
@@ -244,10 +257,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

@@ -13,6 +13,8 @@ pub enum Picking {
     Action,
     /// What was sent to whom.
     Sent,
+    /// What the broadcast is limited to.
+    Scope,
 }
 
 impl Picking {
@@ -21,6 +23,7 @@ impl Picking {
         match self {
             Picking::Action => "Do what?",
             Picking::Sent => "What was sent",
+            Picking::Scope => "Who hears?",
         }
     }
 }
@@ -60,6 +63,7 @@ impl App {
                 }
             }
             Picking::Sent => self.chose_sent(n),
+            Picking::Scope => self.picked_scope(n),
         }
     }
 

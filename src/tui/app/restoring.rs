@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::broadcast::{Member, MemberId, Part, Scope};
-use crate::tui::keep::set::{self, OpenSet, SavedHost, SavedLayout};
+use crate::broadcast::{Member, MemberId, Part};
+use crate::hosts::{Host, HostSet};
+use crate::tui::keep::set::{self, OpenSet, SavedHost, SavedLayout, SavedScope};
 use crate::tui::keep::words::Keep;
 use crate::tui::layout::Zoom;
+use crate::tui::scopes::{Choice, Rule, Taken};
 
 use super::{App, Tone};
 
@@ -29,21 +31,18 @@ impl App {
 
     /// The hosts that are open, and how.
     pub fn open_set(&self) -> OpenSet {
-        let name = |id: MemberId| self.tiles.get(id).map(|tile| tile.host.to_string());
+        let scopes = self.scopes();
         let hosts = self.tiles.iter().map(|tile| SavedHost {
             name: tile.host.to_string(),
             cluster: tile.facts.clusters.last().map(|cluster| cluster.to_string()),
             detached: self.broadcast.member(tile.member).map(Member::part) == Some(Part::Detached),
-            marked: false,
+            marked: scopes.marked.contains(&tile.host),
         });
         let mut set = OpenSet::of(hosts.collect());
-        set.focus = self.broadcast.focus().and_then(name);
-        set.scope = match self.broadcast.scope() {
-            Scope::All => None,
-            Scope::Only(ids) => Some(
-                self.tiles.ids().iter().filter(|id| ids.contains(id)).copied().filter_map(name).collect(),
-            ),
-        };
+        set.focus = self.focused().map(|tile| tile.host.to_string());
+        let limits = !matches!(scopes.current.choice.rule, Rule::All | Rule::Visible);
+        set.scope = limits.then(|| saved(&scopes.current));
+        set.scopes = scopes.named.iter().map(saved).collect();
         set.layout = SavedLayout { zoom: self.zoom == Zoom::Focus, ..SavedLayout::default() };
         set
     }
@@ -56,20 +55,22 @@ impl App {
     /// Brings the first hosts to what they were, before any key.
     pub(super) fn restore_now(&mut self) {
         let Some(Restored { set, missing }) = self.keeping.restored.take() else { return };
-        let members: HashMap<String, MemberId> =
-            self.tiles.iter().map(|tile| (tile.host.to_string(), tile.member)).collect();
-        for host in set.hosts.iter().filter(|host| host.detached) {
-            if let Some(member) = members.get(&host.name) {
-                self.broadcast.set_part(*member, Part::Detached);
-            }
+        let open: HashMap<String, (MemberId, Host)> =
+            self.tiles.iter().map(|tile| (tile.host.to_string(), (tile.member, tile.host.clone()))).collect();
+        let of_set = || set.hosts.iter().filter_map(|host| open.get(&host.name).map(|found| (host, found)));
+        for (_, (member, _)) in of_set().filter(|(host, _)| host.detached) {
+            self.broadcast.set_part(*member, Part::Detached);
         }
-        if let Some(focus) = set.focus.as_ref().and_then(|name| members.get(name).copied()) {
-            self.broadcast.set_focus(focus);
+        if let Some((focus, _)) = set.focus.as_ref().and_then(|name| open.get(name)) {
+            self.broadcast.set_focus(*focus);
         }
+        let mut scopes = self.scopes().clone();
+        scopes.marked = of_set().filter(|(host, _)| host.marked).map(|(_, (_, host))| host.clone()).collect();
+        scopes.named = set.scopes.iter().map(taken).collect();
         if let Some(scope) = &set.scope {
-            let only = scope.iter().filter_map(|name| members.get(name).copied()).collect();
-            self.broadcast.set_scope(Scope::Only(only));
+            scopes.current = taken(scope);
         }
+        self.restore_scopes(scopes);
         if set.layout.zoom {
             self.zoom = Zoom::Focus;
         }
@@ -78,4 +79,16 @@ impl App {
             self.notes.tell(Tone::Bad, text, self.now);
         }
     }
+}
+
+/// A scope as the file holds it: its hosts as they were when it was taken.
+fn saved(taken: &Taken) -> SavedScope {
+    let hosts: HostSet = taken.hosts.iter().cloned().collect();
+    SavedScope { name: taken.choice.name.clone(), hosts: hosts.iter().map(Host::to_string).collect() }
+}
+
+/// The scope that the file holds. What is no host there is passed over: it names nobody.
+fn taken(scope: &SavedScope) -> Taken {
+    let hosts: Vec<Host> = scope.hosts.iter().filter_map(|name| name.parse().ok()).collect();
+    Taken { hosts: hosts.iter().cloned().collect(), choice: Choice::these(&scope.name, hosts) }
 }

@@ -2,8 +2,6 @@
 //!
 //! In a file it is TOML that a person can read and mend; what is not known there is an error with its place.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 /// The form of the file that this version writes and reads.
@@ -23,15 +21,15 @@ pub struct OpenSet {
     /// The host with the cursor, as named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub focus: Option<String>,
-    /// Whom the broadcast was limited to, as named; everybody, if this is not there.
+    /// Whom the broadcast was limited to; if this is not there, it is as at every start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Vec<String>>,
+    pub scope: Option<SavedScope>,
     /// How the tiles stood.
     #[serde(default, skip_serializing_if = "SavedLayout::is_usual")]
     pub layout: SavedLayout,
-    /// Named scopes, by name or number.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub scopes: BTreeMap<String, Vec<String>>,
+    /// The scopes with a name, in the order of their numbers.
+    #[serde(default, rename = "named", skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<SavedScope>,
     /// The hosts, in order.
     #[serde(default, rename = "host")]
     pub hosts: Vec<SavedHost>,
@@ -52,6 +50,16 @@ pub struct SavedHost {
     /// The user marked it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub marked: bool,
+}
+
+/// Hosts that the broadcast was limited to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedScope {
+    /// What the user calls it.
+    pub name: String,
+    /// The hosts, as named.
+    pub hosts: Vec<String>,
 }
 
 /// How the tiles stood; what is not there is as usual.
@@ -140,8 +148,10 @@ mod tests {
         ]);
         assert_eq!(OpenSet::parse("x", &set.to_text()), Ok(set.clone()));
         set.focus = Some("[::1]:22".to_owned());
-        set.scope = Some(vec!["[::1]:22".to_owned()]);
-        set.scopes.insert("1".to_owned(), vec!["deploy@web01:2222".to_owned()]);
+        let scope =
+            |name: &str, host: &str| SavedScope { name: name.to_owned(), hosts: vec![host.to_owned()] };
+        set.scope = Some(scope("!web", "[::1]:22"));
+        set.scopes = vec![scope("canary", "deploy@web01:2222"), scope("2", "[::1]:22")];
         set.layout =
             SavedLayout { zoom: true, density: Some("lines".to_owned()), columns: Some(3), fold: true };
         assert_eq!(OpenSet::parse("x", &set.to_text()), Ok(set.clone()));
