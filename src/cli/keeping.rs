@@ -1,6 +1,6 @@
 //! Where logs, recordings, the history and saved sets go, and the saved set that is opened again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -91,6 +91,29 @@ pub(super) fn restored(
         bail!("no host of the saved set `{name}` can be opened: {why}");
     }
     Ok((members, restored))
+}
+
+/// The hosts of the set without those that are left out, and those that are wanted besides.
+pub(super) fn united(
+    mut members: Vec<Member>,
+    exclude: &[String],
+    wanted: &Wanted,
+    inventory: &Inventory,
+) -> anyhow::Result<Vec<Member>> {
+    for expression in exclude {
+        let out = Wanted::expression(expression).select(inventory)?;
+        let out: HashSet<Host> = out.into_iter().map(|member| member.host).collect();
+        members.retain(|member| !out.contains(&member.host));
+    }
+    if !wanted.is_nothing() {
+        let again: HashSet<Host> = members.iter().map(|member| member.host.clone()).collect();
+        let others = wanted.select(inventory)?.into_iter();
+        members.extend(others.filter(|member| !again.contains(&member.host)));
+    }
+    match members.is_empty() {
+        true => bail!("no host of the saved set is left after `-x`"),
+        false => Ok(members),
+    }
 }
 
 /// Each host through the cluster it came from, so that it gets that cluster's values; what is not there is named.

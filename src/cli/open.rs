@@ -1,6 +1,5 @@
 //! `omnes open`: a terminal for every host.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -12,7 +11,7 @@ use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};
 use super::secrets;
 use super::select::{self, Wanted};
-use crate::hosts::{Host, Inventory, Member};
+use crate::hosts::{Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::limits;
 use crate::ssh::{ConnectError, HostKeyPolicy, Resolved, Tcp, UserEnvironment};
@@ -36,21 +35,15 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     let places = keeping::places(&config, &environment, &args.log)?;
     let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
-    let restored =
-        args.restore.as_deref().map(|name| keeping::restored(&places, name, &inventory)).transpose()?;
-    let (mut members, restored) = restored.map_or((Vec::new(), None), |(members, set)| (members, Some(set)));
-    let wanted = match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
-        _ if restored.is_some() => wanted,
-        (true, false) => bail!(NO_TARGET),
-        (true, true) => wanted.with("@default"),
-        _ => wanted,
-    };
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Ask)?;
-    if restored.is_none() || !wanted.is_nothing() {
-        let again: HashSet<Host> = members.iter().map(|member| member.host.clone()).collect();
-        let others = wanted.select(&inventory)?.into_iter();
-        members.extend(others.filter(|member| !again.contains(&member.host)));
-    }
+    let (members, restored) = match &args.restore {
+        None => (or_default(wanted, &inventory)?.select(&inventory)?, None),
+        Some(name) => {
+            let (members, set) = keeping::restored(&places, name, &inventory)?;
+            let exclude = &args.targets.exclude;
+            (keeping::united(members, exclude, &wanted, &inventory)?, Some(set))
+        }
+    };
     if !screen::is_there() {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
@@ -68,6 +61,15 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         logins: screen::logins(args.fanout, &config),
     };
     screen.show_with(Arc::new(Tcp))
+}
+
+/// Where nothing is named, the cluster for that.
+fn or_default(wanted: Wanted, inventory: &Inventory) -> anyhow::Result<Wanted> {
+    match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
+        (true, false) => bail!(NO_TARGET),
+        (true, true) => Ok(wanted.with("@default")),
+        _ => Ok(wanted),
+    }
 }
 
 /// Hosts that are added later are found in the same files as the first.

@@ -122,8 +122,9 @@ impl App {
                 match what {
                     Recorded::Screen => self.keeping.screen = Recording::Off,
                     Recorded::Pane(session) => {
-                        let member = self.tiles.member_of(session);
-                        member.map(|member| self.keeping.recorded.remove(&member));
+                        if let Some(member) = self.tiles.member_of(session) {
+                            self.keeping.recorded.remove(&member);
+                        }
                     }
                 }
                 let text = format!("the recording of {} has stopped: {why}", self.recorded_name(what));
