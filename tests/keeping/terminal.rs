@@ -127,9 +127,10 @@ fn a_recording_of_the_screen_plays_back_to_what_was_shown() {
     let text = output(&recording(home.path(), "screen-"));
     let mut parser =
         vt100::Parser::new(30.try_into().expect("not zero"), 100.try_into().expect("not zero"), 0);
-    // Up to the frame that was looked at: what comes behind it is the question whether to leave.
-    let end = text.find("Leave").expect("the question is in it too");
-    parser.process(text[..end].as_bytes());
+    // Whole frames, up to the one with the question whether to leave.
+    let asks = text.find("Leave").expect("the question is in it too");
+    let end = text[..asks].rfind("\x1b[?2026h").expect("the beginning of its frame");
+    parser.process(&text.as_bytes()[..end]);
     let rows: Vec<String> = parser.screen().rows(0, 100).collect();
     for row in shown.rows.iter().filter(|row| row.contains("recorded") && row.contains('║')) {
         assert!(rows.contains(row), "{row}\n{}", rows.join("\n"));
@@ -144,7 +145,9 @@ fn a_full_disk_stops_the_logs_with_one_sentence_and_nothing_else() {
     let ui = demo(home.path(), &["--log", disk.0.to_str().expect("a path in UTF-8")]);
     ui.wait_for("2 logged");
     ui.line("head -c 300000 /dev/zero | tr '\\0' 'x' | fold; echo th''rough");
-    ui.wait("the sentence", |screen| screen.contains("No space left on device"));
+    ui.wait("one sentence for both", |screen| {
+        screen.contains("1 more have stopped: ") && screen.contains("No space")
+    });
     ui.wait("the hosts go on", |screen| screen.count("through") == 2);
     ui.line("echo al''ive");
     ui.wait("both", |screen| screen.count("alive") >= 2);
