@@ -14,6 +14,9 @@ use crate::escape;
 /// Columns of the longest line; what is longer goes on in the next one.
 const LONGEST: usize = 4_096;
 
+/// Columns of a line whose room is kept for the next: a thousand hosts may be logged.
+const USUAL: usize = 256;
+
 /// Marks on one character that are kept.
 const MARKS: usize = 8;
 
@@ -303,6 +306,7 @@ impl Plain {
                 text.push_str(&marks);
             }
         }
+        self.line.shrink_to(USUAL);
         self.out.push_str(&escape::line(text.trim_end().as_bytes()));
         self.out.push('\n');
         self.column = 0;

@@ -28,7 +28,7 @@ fn keep(keeper: &mut Keeper, keep: Keep) {
 }
 
 fn log(keeper: &mut Keeper, session: SessionId, host: &str) {
-    keep(&mut keeper, Keep::Log { session, host: host.to_owned() });
+    keep(keeper, Keep::Log { session, host: host.to_owned() });
 }
 
 fn print(keeper: &mut Keeper, session: SessionId, text: impl AsRef<[u8]>) {
