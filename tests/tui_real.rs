@@ -1,5 +1,7 @@
 //! The TUI on Debian's sshd in a real terminal, where it goes wrong: pastes, questions, hosts that take nothing, panics.
 
+#[path = "keeping/real.rs"]
+mod keeping;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/lab.rs"]
 mod lab;

@@ -1,5 +1,7 @@
 //! The user's own terminal is given back as it was, however the program ends.
 
+#[path = "keeping/terminal.rs"]
+mod keeping;
 #[path = "support/ui.rs"]
 pub mod ui;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::args::OpenArgs;
+use super::keeping;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};
@@ -30,16 +31,19 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     }
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = screen::options(&config)?;
+    let options = keeping::options(screen::options(&config)?, &config, &args.log);
+    let places = keeping::places(&config, &environment, &args.log)?;
     let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
-    let wanted = match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
-        (true, false) => bail!(NO_TARGET),
-        (true, true) => wanted.with("@default"),
-        _ => wanted,
-    };
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Ask)?;
-    let members = wanted.select(&inventory)?;
+    let (members, restored) = match &args.restore {
+        None => (or_default(wanted, &inventory)?.select(&inventory)?, None),
+        Some(name) => {
+            let (members, set) = keeping::restored(&places, name, &inventory)?;
+            let exclude = &args.targets.exclude;
+            (keeping::united(members, exclude, &wanted, &inventory)?, Some(set))
+        }
+    };
     if !screen::is_there() {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
@@ -51,10 +55,21 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         hosts: with_ways(members, resolved),
         find: finder(inventory, reach),
         options,
+        places,
+        restored,
         password: secrets::password(&args.secrets, &args.targets)?,
         logins: screen::logins(args.fanout, &config),
     };
     screen.show_with(Arc::new(Tcp))
+}
+
+/// Where nothing is named, the cluster for that.
+fn or_default(wanted: Wanted, inventory: &Inventory) -> anyhow::Result<Wanted> {
+    match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
+        (true, false) => bail!(NO_TARGET),
+        (true, true) => Ok(wanted.with("@default")),
+        _ => Ok(wanted),
+    }
 }
 
 /// Hosts that are added later are found in the same files as the first.

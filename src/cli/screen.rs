@@ -19,12 +19,13 @@ use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
 use crate::tui::app::{
-    App, FoldOptions, FoldView, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears,
+    App, FoldOptions, FoldView, Options, Reconnect, Restored, Retile, ScopeDefault, ViewOptions, ZoomHears,
 };
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
-use crate::tui::event_loop::{self, Ended, Fleet};
+use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::guard::{Guard, Guards, Mixed};
+use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::{Keymap, Preset, Wishes};
 use crate::tui::theme::{self, Depth, Own, Role, Theme};
 use crate::tui::tiling::{Density, Shape};
@@ -60,6 +61,10 @@ pub(super) struct Screen {
     pub(super) find: Find,
     /// How the preferences make it look and act.
     pub(super) options: Options,
+    /// Where logs and the like go.
+    pub(super) places: Places,
+    /// The saved set that the first of the hosts are of.
+    pub(super) restored: Option<Restored>,
     /// The login password, if it was given beforehand.
     pub(super) password: Option<SecretString>,
     /// Logins at once.
@@ -87,8 +92,13 @@ impl Screen {
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
-        let app = App::new(self.options, Size::DEFAULT);
-        let ended = event_loop::run(app, hosts, panes, questions).await;
+        let mut app = App::new(self.options, Size::DEFAULT);
+        if let Some(restored) = self.restored {
+            app.restore(restored);
+        }
+        let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
+        let inlets = Inlets { questions, keeper };
+        let ended = event_loop::run(app, hosts, panes, inlets).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),
@@ -133,6 +143,8 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
         },
+        log: usual.log,
+        history: usual.history,
         fold: FoldOptions {
             view: match config.fold.start {
                 FoldStart::Off => FoldView::Off,

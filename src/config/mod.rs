@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod fold;
 mod guards;
+mod keeping;
 mod parse;
 mod prompts;
 mod read;
@@ -16,6 +17,7 @@ mod view;
 
 pub use fold::{Fold, FoldStart};
 pub use guards::{GuardedTag, Guards, Mixed};
+pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
 pub use read::read;
@@ -46,6 +48,12 @@ pub struct Config {
     pub scope: Scope,
     /// `[sessions] reconnect`.
     pub reconnect: Reconnect,
+    /// `[sessions] save`.
+    pub save: Save,
+    /// `[log]`.
+    pub log: Log,
+    /// `[history] keep`.
+    pub history: History,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::keeping;
 use super::value::{ConfigError, Item, Source};
 use super::{Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom};
 use crate::size::Size;
@@ -23,6 +24,8 @@ const TOP: &[&str] = &[
     "fold",
     "ssh",
     "sessions",
+    "log",
+    "history",
     "prompts",
     "guards",
     "limits",
@@ -92,7 +95,21 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                     "reconnect" => {
                         config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
                     }
-                    _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
+                    "save" => config.save = keeping::save(&key)?,
+                    _ => return Err(key.unknown(" in [sessions]", &["reconnect", "save"])),
+                }
+            }
+        }
+        "log" => {
+            for key in item.table()? {
+                keeping::log(&mut config.log, &key)?;
+            }
+        }
+        "history" => {
+            for key in item.table()? {
+                match key.key {
+                    "keep" => config.history = keeping::history(&key)?,
+                    _ => return Err(key.unknown(" in [history]", &["keep"])),
                 }
             }
         }
@@ -293,11 +310,13 @@ min_tile = "60x10"
             "guards",
             "limits",
             "view",
+            "log",
+            "history",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
+        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }

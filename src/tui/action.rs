@@ -101,6 +101,14 @@ actions! {
         Scrollback "scrollback" Prefix ["["] "look back in this host's output";
         Copy       "copy"       Prefix ["y"] "copy what this tile shows to the clipboard";
     }
+    Keeping {
+        Log          "log"           Prefix ["L"]   "log this host, or no longer";
+        LogAll       "log-all"       Prefix ["M-l"] "log every host, or none";
+        Record       "record"        Prefix ["E"]   "record this host's terminal, or end the recording";
+        RecordScreen "record-screen" Prefix ["M-e"] "record the whole screen, or end the recording";
+        History      "history"       Prefix ["I"]   "show what was sent to whom";
+        SaveSet      "save-set"      Prefix ["K"]   "save the open set of hosts under a name";
+    }
     Sessions {
         Answer        "answer"         Prefix ["a"]   "open the questions";
         Add           "add"            Prefix ["+"]   "add hosts";
@@ -143,6 +151,8 @@ pub enum Group {
     Fold,
     /// Reading what hosts have printed.
     Read,
+    /// What outlives the screen.
+    Keeping,
     /// The life of the sessions.
     Sessions,
     /// omnes itself.
@@ -182,6 +192,7 @@ impl Group {
             Group::View => "View",
             Group::Fold => "Folding",
             Group::Read => "Reading",
+            Group::Keeping => "Keeping",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",
             Group::Scrollback => "While you look back",

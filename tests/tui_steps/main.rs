@@ -6,6 +6,7 @@ mod guards;
 mod hands;
 mod harness;
 mod hostlist;
+mod keeping;
 mod life;
 mod model;
 mod prompts;

@@ -12,6 +12,7 @@ mod folding;
 mod guards;
 mod hostlist;
 mod menu;
+mod keeping;
 mod notes;
 mod options;
 mod picking;
@@ -20,8 +21,10 @@ mod prompt;
 mod questions;
 mod recovery;
 mod scope_list;
+mod restoring;
 mod scoping;
 mod sending;
+mod sent;
 mod sessions;
 mod tiles;
 mod typed;
@@ -49,11 +52,14 @@ pub use guards::{Caution, Mix, Sending};
 pub use hostlist::{HostList, Listed};
 pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
+pub use keeping::Keeping;
+pub use options::{HistoryKept, LogStart, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
+pub use restoring::Restored;
+pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
 pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
@@ -102,6 +108,8 @@ pub struct App {
     prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
+    sent: Sent,
+    keeping: Keeping,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     folds: folding::Folds,
@@ -126,6 +134,7 @@ impl App {
         let layout = view.empty(screen, options.min_tile);
         App {
             folds: folding::Folds::new(&options.fold),
+            keeping: Keeping::new(options.log),
             scoping: scoping::Scoping::of(options.scope),
             allowed: HashSet::new(),
             options,
@@ -142,6 +151,7 @@ impl App {
             prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
+            sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
             terminal_due: None,
@@ -183,6 +193,7 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::Kept(told) => self.kept(told),
             Event::Tick => {}
         }
         self.follow_sight(is_act);

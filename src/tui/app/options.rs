@@ -34,6 +34,10 @@ pub struct Options {
     pub fold: FoldOptions,
     /// The colours of omnes, and what of any colour the terminal can show.
     pub theme: Theme,
+    /// Whether hosts are logged from the beginning.
+    pub log: LogStart,
+    /// Whether what was sent is remembered.
+    pub history: HistoryKept,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
@@ -91,6 +95,26 @@ pub enum Reconnect {
     Auto,
 }
 
+/// Whether hosts that come are logged unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogStart {
+    /// The user says which.
+    #[default]
+    Off,
+    /// Every one.
+    Every,
+}
+
+/// Whether what was sent is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryKept {
+    /// Yes.
+    #[default]
+    Yes,
+    /// No.
+    No,
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -104,6 +128,8 @@ impl Default for Options {
             reconnect: Reconnect::Ask,
             fold: FoldOptions::default(),
             theme: Theme::default(),
+            log: LogStart::Off,
+            history: HistoryKept::Yes,
             prompts: Prompts::default(),
             guards: Guards::default(),
         }

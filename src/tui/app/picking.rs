@@ -11,6 +11,8 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// What was sent to whom.
+    Sent,
     /// What the broadcast is limited to.
     Scope,
 }
@@ -20,6 +22,7 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Sent => "What was sent",
             Picking::Scope => "Who hears?",
         }
     }
@@ -59,6 +62,7 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Sent => self.chose_sent(n),
             Picking::Scope => self.picked_scope(n),
         }
     }

@@ -13,6 +13,8 @@ use super::{App, Keyboard, Tone};
 pub enum Purpose {
     /// Open more hosts.
     AddHosts,
+    /// Save the open set.
+    SaveSet,
     /// Limit the broadcast to the hosts of an expression.
     ScopeExpression,
     /// Limit the broadcast to the hosts whose screen matches.
@@ -26,6 +28,7 @@ impl Purpose {
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Add hosts",
+            Purpose::SaveSet => "Save the open set",
             Purpose::ScopeExpression => "Scope: which of the open hosts?",
             Purpose::ScopeMatching => "Scope: whose screen matches?",
             Purpose::ScopeName => "Name this scope",
@@ -37,7 +40,7 @@ impl Purpose {
         match self {
             Purpose::AddHosts | Purpose::ScopeExpression => "hosts: ",
             Purpose::ScopeMatching => "regex: ",
-            Purpose::ScopeName => "name: ",
+            Purpose::SaveSet | Purpose::ScopeName => "name: ",
         }
     }
 
@@ -45,6 +48,7 @@ impl Purpose {
     pub fn hint(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
+            Purpose::SaveSet => "`omnes open --restore NAME` opens these hosts again",
             Purpose::ScopeExpression => "among the open hosts: web[01-12] web* @cluster @tag, with , ! & ^",
             Purpose::ScopeMatching => "a regular expression, held against each line of each screen",
             Purpose::ScopeName => "the hosts stay the ones that are in it now",
@@ -55,6 +59,7 @@ impl Purpose {
     pub fn keys(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Enter opens them · Esc does not",
+            Purpose::SaveSet => "Enter saves · Esc does not",
             Purpose::ScopeExpression | Purpose::ScopeMatching => "Enter limits who hears · Esc does not",
             Purpose::ScopeName => "Enter keeps it · Esc does not",
         }
@@ -114,6 +119,7 @@ impl App {
     fn take_line(&mut self, purpose: &Purpose, text: &str) -> Result<(), String> {
         match purpose {
             Purpose::AddHosts => self.find_hosts(text),
+            Purpose::SaveSet => self.save_set(text)?,
             Purpose::ScopeExpression => self.limit_to(Choice::expression(text))?,
             Purpose::ScopeMatching => self.limit_to(Choice::matching(text))?,
             Purpose::ScopeName => self.name_scope(text)?,

@@ -135,6 +135,11 @@ impl App {
         }
     }
 
+    /// Brings back the scopes of a saved set; the broadcast is told by whoever opens its hosts.
+    pub(super) fn restore_scopes(&mut self, scopes: Scopes) {
+        self.scoping.scopes = scopes;
+    }
+
     /// Puts a scope in force, and says so.
     fn take_scope(&mut self, taken: Taken) {
         let scopes = &mut self.scoping.scopes;

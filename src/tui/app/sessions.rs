@@ -49,9 +49,11 @@ impl App {
             let guards = self.options.guards.of(&facts.tags);
             let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
             self.tiles.push(Tile { guards, ..tile });
+            self.log_new_session(member);
         }
         self.name_panes(first);
         self.retile_for_hosts();
+        self.restore_now();
         self.relayout();
         self.apply_scope();
         self.resize_terminals(first);
@@ -150,6 +152,7 @@ impl App {
     }
 
     fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
+        self.record_over(member);
         let mut unsent = self.broadcast.closed(member);
         if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
             // What a host was given and never answered may have died with the link.
@@ -173,6 +176,7 @@ impl App {
     pub(super) fn close(&mut self, member: MemberId) {
         self.resumed(member);
         self.forget_return(member);
+        self.forget_kept(member);
         let Some(tile) = self.tiles.remove(member) else { return };
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
@@ -203,12 +207,14 @@ impl App {
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);
         let target = tile.target;
+        self.log_new_session(member);
         self.effects.push(Effect::Open { session, target, size });
     }
 
     /// The outer terminal has another size.
     pub(super) fn resize(&mut self, screen: Size) {
         self.screen = screen;
+        self.record_size();
         self.relayout();
         let changes = Pane::fitting(self.layout.terminal) != self.terminal;
         self.terminal_due = changes.then(|| (self.now + SETTLES).max(self.terminal_told + TELLS));

@@ -94,6 +94,12 @@ pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     } else if tile.pan.is_some() {
         text.push_str(" · panned");
     }
+    if app.keeping().records(tile.member) {
+        text.push_str(" · ● rec");
+    }
+    if app.keeping().logs(tile.member) {
+        text.push_str(" · log");
+    }
     text
 }
 

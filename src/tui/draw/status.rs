@@ -152,6 +152,9 @@ pub(super) fn states(app: &App) -> Vec<String> {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
     facts.extend(fold::way_back(app));
+    if app.keeping().logged() > 0 {
+        facts.push(format!("{} logged", app.keeping().logged()));
+    }
     facts
 }
 
@@ -204,12 +207,13 @@ fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
     }
 }
 
-/// The prefix while it waits for its key; otherwise where the help is.
+/// What is recorded, always; the prefix while it waits for its key; otherwise where the help is.
 fn right(app: &App) -> String {
     let map = &app.options().keymap;
+    let recorded = if app.keeping().is_recording() { "● rec " } else { "" };
     if app.is_prefixed() {
-        format!(" {} … ", map.prefix())
+        format!("{recorded} {} … ", map.prefix())
     } else {
-        format!("{} help ", map.hint(Action::Help))
+        format!("{recorded}{} help ", map.hint(Action::Help))
     }
 }
