@@ -19,7 +19,7 @@ use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
-use crate::tui::event_loop::{self, Ended, Fleet};
+use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::keymap::Keymap;
 
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
@@ -81,7 +81,8 @@ impl Screen {
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
         let app = App::new(self.options, Size::DEFAULT);
-        let ended = event_loop::run(app, hosts, panes, questions).await;
+        let inlets = Inlets { questions, door: self.control.listen()? };
+        let ended = event_loop::run(app, hosts, panes, inlets).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),

@@ -10,6 +10,8 @@ use crate::pane::{FocusChange, Key, MouseEvent};
 use crate::session::{SessionEvent, SessionId};
 use crate::size::Size;
 
+use super::control::{ControlId, Request, Response};
+
 /// Which question; given out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuestionId(pub u64);
@@ -63,6 +65,12 @@ pub enum Event {
     Added(Vec<Opened>),
     /// Nothing was added; why.
     AddFailed(String),
+    /// Somebody tells omnes to do something, over its control socket or as a line of the plain mode.
+    Control(ControlId, Request),
+    /// Nobody waits for this response any more.
+    ControlGone(ControlId),
+    /// What [`Effect::FindFor`] asked for; their targets stand at the end of the list.
+    FoundFor(ControlId, Result<Vec<Opened>, String>),
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.
     Tick,
     /// The program is in the foreground again.
@@ -104,6 +112,10 @@ pub enum Effect {
     Answer(QuestionId, Answer),
     /// Find out which hosts are meant, and answer with [`Event::Added`] or [`Event::AddFailed`].
     AddHosts(String),
+    /// The response to a request.
+    Reply(ControlId, Response),
+    /// Find out which hosts a request means, and answer with [`Event::FoundFor`].
+    FindFor(ControlId, String),
     /// Put a text on the clipboard (OSC 52).
     Copy(String),
     /// Ring.

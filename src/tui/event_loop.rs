@@ -22,6 +22,8 @@ use crate::size::Size;
 
 use super::app::App;
 use super::asker::{Asked, Questions};
+use super::control::socket::{self, Door};
+use super::control::{ControlId, Response};
 use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
 use super::painter::Painter;
 use super::terminal::{self, Terminal, TerminalError};
@@ -81,16 +83,25 @@ pub enum Ended {
     TerminalGone,
 }
 
+/// What comes into the app besides the keyboard and the sessions.
+#[derive(Debug)]
+pub struct Inlets {
+    /// What sessions ask.
+    pub questions: Questions,
+    /// Where scripts knock, if they may.
+    pub door: Option<Door>,
+}
+
 /// Runs the TUI over these hosts, whose targets are the first of the fleet's list, until it ends; the terminal is as it
 /// was then.
 pub async fn run<F: Fleet>(
     app: App,
     hosts: Vec<Opened>,
     fleet: F,
-    questions: Questions,
+    inlets: Inlets,
 ) -> Result<Ended, TerminalError> {
     let terminal = Terminal::enter()?;
-    let looped = Loop::new(app, fleet, &terminal)?.turn(hosts, questions).await;
+    let looped = Loop::new(app, fleet, &terminal)?.turn(hosts, inlets).await;
     terminal.give_back();
     looped
 }
@@ -110,7 +121,9 @@ struct Loop<'a, F: Fleet> {
     typed: Instant,
     answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
     /// What is being found out for the user; a few at most, each started by a line the user typed.
-    searches: JoinSet<Result<F::Found, String>>,
+    searches: JoinSet<(Option<ControlId>, Result<F::Found, String>)>,
+    /// Who waits for the answer to a request; one for each client at most.
+    replies: HashMap<ControlId, oneshot::Sender<Response>>,
     ended: Option<Ended>,
     suspends: Option<Stop>,
 }
@@ -136,6 +149,7 @@ enum Next {
     Tick,
     Asked(Asked),
     Withdrawn,
+    Control(socket::Asked),
     Nothing,
     Heard(Vec<(SessionId, SessionEvent)>),
 }
@@ -156,12 +170,14 @@ impl<'a, F: Fleet> Loop<'a, F> {
             typed: now,
             answers: HashMap::new(),
             searches: JoinSet::new(),
+            replies: HashMap::new(),
             ended: None,
             suspends: None,
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Opened>, mut questions: Questions) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>, inlets: Inlets) -> Result<Ended, TerminalError> {
+        let Inlets { mut questions, mut door } = inlets;
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
         let listener = self.listener.clone();
@@ -181,8 +197,11 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 () = idle.notified() => Next::Nothing,
                 asked = questions.next() => Next::Asked(asked),
                 () = withdrawn.notified() => Next::Withdrawn,
+                asked = knocked(&mut door) => Next::Control(asked),
                 Some(found) = self.searches.join_next() => {
-                    self.found(found.unwrap_or_else(|_| Err("adding hosts failed inside omnes".to_owned())));
+                    let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
+                    let (id, found) = found.unwrap_or_else(failed);
+                    self.found(id, found);
                     Next::Nothing
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
@@ -225,6 +244,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.step(Event::Question(asked.id, asked.question));
             }
             Next::Withdrawn => self.withdraw(),
+            Next::Control(asked) => self.asked_for(asked),
             Next::Nothing => {}
             Next::Heard(heard) => self.hear(heard),
         }
@@ -298,7 +318,18 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     }
                 }
                 Effect::AddHosts(expression) => {
-                    self.searches.spawn(self.fleet.find(expression));
+                    let finding = self.fleet.find(expression);
+                    self.searches.spawn(async move { (None, finding.await) });
+                }
+                Effect::FindFor(id, expression) => {
+                    let finding = self.fleet.find(expression);
+                    self.searches.spawn(async move { (Some(id), finding.await) });
+                }
+                Effect::Reply(id, response) => {
+                    if let Some(reply) = self.replies.remove(&id) {
+                        // Who asked may have gone away this moment.
+                        let _ = reply.send(response);
+                    }
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Bell => self.painter.ring(),
@@ -309,12 +340,27 @@ impl<'a, F: Fleet> Loop<'a, F> {
         }
     }
 
-    fn found(&mut self, found: Result<F::Found, String>) {
-        let event = match found {
-            Ok(found) => Event::Added(self.fleet.keep(found)),
-            Err(why) => Event::AddFailed(why),
-        };
-        self.step(event);
+    fn found(&mut self, id: Option<ControlId>, found: Result<F::Found, String>) {
+        let found = found.map(|found| self.fleet.keep(found));
+        self.step(match (id, found) {
+            (Some(id), found) => Event::FoundFor(id, found),
+            (None, Ok(hosts)) => Event::Added(hosts),
+            (None, Err(why)) => Event::AddFailed(why),
+        });
+    }
+
+    /// A client of the control socket asks for something, or has gone.
+    fn asked_for(&mut self, asked: socket::Asked) {
+        match asked {
+            socket::Asked::Request(id, request, reply) => {
+                self.replies.insert(id, reply);
+                self.step(Event::Control(id, request));
+            }
+            socket::Asked::Gone(id) => {
+                self.replies.remove(&id);
+                self.step(Event::ControlGone(id));
+            }
+        }
     }
 
     /// Finds the questions whose askers are gone.
@@ -370,6 +416,14 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.terminal.take()?;
         self.step(Event::Resumed(self.terminal.size()));
         Ok(())
+    }
+}
+
+/// What comes next through the control socket; nothing where there is none.
+async fn knocked(door: &mut Option<Door>) -> socket::Asked {
+    match door {
+        Some(door) => door.next().await,
+        None => std::future::pending().await,
     }
 }
 

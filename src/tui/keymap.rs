@@ -161,7 +161,8 @@ impl fmt::Display for Hint<'_> {
     }
 }
 
-fn named(name: &str) -> Result<Action, KeymapError> {
+/// The action of this name; an error names the nearest one.
+pub(super) fn named(name: &str) -> Result<Action, KeymapError> {
     Action::named(name).ok_or_else(|| KeymapError::Action {
         name: escape::text(name, 40),
         nearest: Action::all()

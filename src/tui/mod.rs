@@ -8,6 +8,7 @@
 pub mod action;
 pub mod app;
 pub mod asker;
+pub mod control;
 pub mod draw;
 pub mod event;
 pub mod event_loop;

@@ -115,6 +115,8 @@ impl<F: Fleet> Rehearsal<F> {
                 Effect::Quit => self.over = true,
                 Effect::Answer(..)
                 | Effect::AddHosts(_)
+                | Effect::Reply(..)
+                | Effect::FindFor(..)
                 | Effect::Copy(_)
                 | Effect::Bell
                 | Effect::Redraw

@@ -3,9 +3,10 @@
 //! [`App::step`] takes one event and returns what is to be done; it waits for nothing, knows no clock, and cannot fail.
 //! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
 //! never reach two places. The parts by subject: `sending` (keys, pastes and mouse to hosts), `sessions` (the life of
-//! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
-//! `questions`.
+//! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `controlled` (what
+//! scripts ask for), `dialogs` and `questions`.
 
+mod controlled;
 mod dialogs;
 mod notes;
 mod options;
@@ -81,6 +82,7 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    controlled: controlled::Controlled,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -118,6 +120,7 @@ impl App {
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
+            controlled: controlled::Controlled::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             sessions: 0,
@@ -154,10 +157,14 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::Control(id, request) => self.control(id, request),
+            Event::ControlGone(id) => self.controlled.forget(id),
+            Event::FoundFor(id, found) => self.found_for(id, found),
             Event::Tick => {}
         }
         self.tell_terminal_size();
         self.return_due();
+        self.look_for_waits();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -168,7 +175,13 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
+        [
+            self.terminal_due,
+            self.notes.wake_at(now),
+            self.questions.wake_at(now),
+            self.returns.wake_at(now),
+            self.controlled.wake_at(),
+        ]
             .into_iter()
             .flatten()
             .min()

@@ -113,6 +113,7 @@ impl App {
     fn output(&mut self, member: MemberId, bytes: &[u8]) {
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.heard();
+        self.controlled.heard(member);
         let fed = tile.pane.feed(self.now, bytes);
         if fed.bell {
             self.effects.push(Effect::Bell);
@@ -144,6 +145,7 @@ impl App {
             // What a host was given and never answered may have died with the link.
             unsent += tile.recovery.unanswered();
         }
+        self.controlled.heard(member);
         if self.note_end(member, was_ready) {
             return;
         }
