@@ -130,6 +130,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
                 false => Palette::Colour,
             },
         },
+        prompts: usual.prompts,
     })
 }
 

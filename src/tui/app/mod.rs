@@ -18,6 +18,7 @@ mod recovery;
 mod sending;
 mod sessions;
 mod tiles;
+mod typed;
 mod verbs;
 
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
+pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
 
 use tiles::Tiles;
 

@@ -115,6 +115,7 @@ impl App {
         tile.recovery.heard();
         self.controlled.heard(member);
         let fed = tile.pane.feed(self.now, bytes);
+        tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
         if fed.bell {
             self.effects.push(Effect::Bell);
         }
@@ -186,6 +187,7 @@ impl App {
         let (now, size) = (self.now, self.terminal);
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.begin_anew();
+        tile.typing.begin_anew();
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);
