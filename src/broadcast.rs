@@ -145,7 +145,7 @@ impl Member {
     }
 
     /// Whether the scope holds it.
-    pub fn is_in_scope(&self) -> bool {
+    pub fn in_scope(&self) -> bool {
         self.in_scope
     }
 

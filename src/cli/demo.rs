@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::front::Front;
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, preferences, signals, story};
@@ -35,6 +36,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let options = screen::options(&config)?;
+    let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let shown = runtime.block_on(async {
@@ -52,6 +54,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             options,
             password: None,
             logins: screen::logins(None, &config),
+            front,
         };
         let mut out = std::io::stdout();
         let shown = match on_screen {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::args::OpenArgs;
+use super::front::Front;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};
@@ -31,6 +32,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let options = screen::options(&config)?;
+    let front = Front::new(&args.front, &config)?;
     let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
     let wanted = match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
@@ -53,6 +55,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         options,
         password: secrets::password(&args.secrets, &args.targets)?,
         logins: screen::logins(args.fanout, &config),
+        front,
     };
     screen.show_with(Arc::new(Tcp))
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use secrecy::SecretString;
 
+use super::front::{self, Front, Shape};
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
@@ -21,6 +22,7 @@ use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::keymap::Keymap;
+use crate::tui::plain;
 
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
 const LOGINS: usize = 32;
@@ -57,6 +59,8 @@ pub(super) struct Screen {
     pub(super) password: Option<SecretString>,
     /// Logins at once.
     pub(super) logins: usize,
+    /// How it is shown, and by what name it is told what to do.
+    pub(super) front: Front,
 }
 
 /// Why an expression finds nobody, without the lines that point into it: the bottom line has room for one.
@@ -80,9 +84,20 @@ impl Screen {
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
-        let app = App::new(self.options, Size::DEFAULT);
-        let inlets = Inlets { questions, door: self.control.listen()? };
-        let ended = event_loop::run(app, hosts, panes, inlets).await;
+        let (door, trouble) = self.front.door()?;
+        let inlets = Inlets { questions, door };
+        let ended = match self.front.shape {
+            Shape::Screen => {
+                let mut app = App::new(self.options, Size::DEFAULT);
+                trouble.into_iter().for_each(|said| app.begin_with(said));
+                event_loop::run(app, hosts, panes, inlets).await
+            }
+            Shape::Lines(charset) => {
+                trouble.into_iter().for_each(|said| front::notice(&said));
+                let app = App::new(front::for_lines(self.options), front::LINES);
+                plain::front::run(app, hosts, panes, (inlets, charset)).await
+            }
+        };
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),

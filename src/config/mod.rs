@@ -36,6 +36,8 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[control] socket`.
+    pub control: ControlSocket,
     /// `[limits]`.
     pub limits: Limits,
 }
@@ -64,6 +66,16 @@ pub struct Limits {
     pub scrollback: Option<usize>,
     /// Smallest tile before there are pages.
     pub min_tile: Option<Size>,
+}
+
+/// Whether the TUI listens for `omnes ctl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// On a socket that only its user can reach.
+    #[default]
+    Listens,
+    /// Not at all.
+    Off,
 }
 
 /// Whether colours are used.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
+use super::{Color, Config, ControlSocket, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
+const TOP: [&str; 10] =
+    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "control", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -70,6 +71,15 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                         config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
                     }
                     _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
+                }
+            }
+        }
+        "control" => {
+            for key in item.table()? {
+                match key.key {
+                    "socket" if key.yes_or_no()? => config.control = ControlSocket::Listens,
+                    "socket" => config.control = ControlSocket::Off,
+                    _ => return Err(key.unknown(" in [control]", &["socket"])),
                 }
             }
         }
@@ -218,9 +228,9 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
+        const TABLES: [&str; 6] = ["keys", "theme", "ssh", "sessions", "control", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = "));
+        assert!(text.contains("\nreconnect = ") && text.contains("\nsocket = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
@@ -242,6 +252,7 @@ min_tile = "60x10"
             ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
             ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),
+            ("[control]\nsocket = 1", "config.toml:2:10: `socket` is 1; write true or false"),
             ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),
             ("[limits]\nfanout = 0", "config.toml:2:10: `fanout` is 0; write a number of hosts, 1 or more"),
             ("[limits]\nfanout = -1", "config.toml:2:10: `fanout` is -1; write a number of hosts, 1 or more"),

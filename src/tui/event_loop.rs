@@ -83,6 +83,9 @@ pub enum Ended {
     TerminalGone,
 }
 
+/// What was found, and the request that asked for it, if it was one.
+pub(super) type Search<T> = (Option<ControlId>, Result<T, String>);
+
 /// What comes into the app besides the keyboard and the sessions.
 #[derive(Debug)]
 pub struct Inlets {
@@ -121,7 +124,7 @@ struct Loop<'a, F: Fleet> {
     typed: Instant,
     answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
     /// What is being found out for the user; a few at most, each started by a line the user typed.
-    searches: JoinSet<(Option<ControlId>, Result<F::Found, String>)>,
+    searches: JoinSet<Search<F::Found>>,
     /// Who waits for the answer to a request; one for each client at most.
     replies: HashMap<ControlId, oneshot::Sender<Response>>,
     ended: Option<Ended>,
@@ -420,7 +423,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
 }
 
 /// What comes next through the control socket; nothing where there is none.
-async fn knocked(door: &mut Option<Door>) -> socket::Asked {
+pub(super) async fn knocked(door: &mut Option<Door>) -> socket::Asked {
     match door {
         Some(door) => door.next().await,
         None => std::future::pending().await,

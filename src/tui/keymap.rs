@@ -16,9 +16,20 @@ pub type Overrides = [(String, Vec<String>)];
 #[derive(Clone, Debug)]
 pub struct Keymap {
     prefix: Key,
+    hands: Hands,
     bindings: BTreeMap<(Place, Key), Action>,
     /// The keys of each action, in the order they were named.
     keys: BTreeMap<Action, Vec<Key>>,
+}
+
+/// How the user reaches an action, for hints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hands {
+    /// By its keys.
+    #[default]
+    Keys,
+    /// By its name behind a colon: there are no keys in the plain mode.
+    Lines,
 }
 
 /// Why bindings do not hold together; names the entry that is wrong.
@@ -71,7 +82,7 @@ impl Keymap {
     /// The usual bindings, changed by the user's. A key that the user gives to one action is taken from the action that
     /// has it by default; two wishes for one key are an error.
     pub fn new(prefix: Key, overrides: &Overrides) -> Result<Keymap, KeymapError> {
-        let mut map = Keymap { prefix, bindings: BTreeMap::new(), keys: BTreeMap::new() };
+        let mut map = Keymap { prefix, hands: Hands::Keys, bindings: BTreeMap::new(), keys: BTreeMap::new() };
         let mut chosen = Vec::new();
         for (name, keys) in overrides {
             let action = named(name)?;
@@ -90,6 +101,11 @@ impl Keymap {
             }
         }
         Ok(map)
+    }
+
+    /// The same, for a user who types lines.
+    pub fn for_lines(self) -> Keymap {
+        Keymap { hands: Hands::Lines, ..self }
     }
 
     /// The key that announces a key for omnes.
@@ -153,6 +169,9 @@ pub struct Hint<'a> {
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.map.hands == Hands::Lines {
+            return write!(f, ":{}", self.action);
+        }
         match (self.map.keys(self.action).first(), self.action.place()) {
             (Some(key), Place::Prefix) => write!(f, "{} {key}", self.map.prefix),
             (Some(key), Place::Scrollback) => write!(f, "{key}"),

@@ -4,6 +4,7 @@
 //! [`layout::Layout`] is the geometry, [`draw`] paints it and changes nothing. Every verb of the user is an
 //! [`action::Action`]; [`keymap::Keymap`] binds keys to them. Around it stand the io files: [`terminal`] takes the user's
 //! terminal over and gives it back, `painter` sends frames, [`asker`] carries questions, [`event_loop`] turns it all.
+//! Two other fronts lead to the same app: [`control`], for scripts, and [`plain`], lines instead of a screen.
 
 pub mod action;
 pub mod app;
@@ -17,6 +18,7 @@ pub mod layout;
 pub mod line;
 mod painter;
 pub mod picker;
+pub mod plain;
 pub mod rehearsal;
 mod scrubbed;
 pub mod terminal;

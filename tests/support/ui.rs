@@ -19,6 +19,9 @@ pub(crate) struct Ui {
     pty: Arc<pty_process::blocking::Pty>,
     child: Child,
     seen: Arc<(Mutex<Seen>, Condvar)>,
+    /// Whether what the program writes is left lying.
+    stalled: Arc<(Mutex<bool>, Condvar)>,
+    line_modes: String,
 }
 
 struct Seen {
@@ -80,6 +83,7 @@ impl Ui {
     pub(crate) fn start(program: &Path, args: &[&str], env: &[(&str, &str)], (rows, cols): (u16, u16)) -> Ui {
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
+        let line_modes = line_modes(&pty);
         let child = pty_process::blocking::Command::new(program)
             .args(args)
             .env_clear()
@@ -91,11 +95,12 @@ impl Ui {
         let shown = screen_of(&parser);
         let seen = Seen { parser, raw: Vec::new(), shown, updating: false, ended: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
+        let stalled: Arc<(Mutex<bool>, Condvar)> = Arc::default();
         thread::spawn({
-            let (pty, seen) = (pty.clone(), seen.clone());
-            move || watch(&pty, &seen)
+            let (pty, seen, stalled) = (pty.clone(), seen.clone(), stalled.clone());
+            move || watch(&pty, &seen, &stalled)
         });
-        Ui { pty, child, seen }
+        Ui { pty, child, seen, stalled, line_modes }
     }
 
     /// Types bytes as they are.
@@ -178,6 +183,22 @@ impl Ui {
         }
     }
 
+    /// How the terminal treats lines now, as `stty -g` would tell it.
+    pub(crate) fn line_modes(&self) -> String {
+        line_modes(&self.pty)
+    }
+
+    /// How it treated them before the program began.
+    pub(crate) fn line_modes_at_start(&self) -> &str {
+        &self.line_modes
+    }
+
+    /// Leaves what the program writes lying, as a terminal does that hangs; or reads on.
+    pub(crate) fn stall(&self, stall: bool) {
+        *self.stalled.0.lock().expect("the reader lives") = stall;
+        self.stalled.1.notify_all();
+    }
+
     /// Changes the size of the terminal.
     pub(crate) fn resize(&self, rows: u16, cols: u16) {
         self.seen.0.lock().expect("the reader lives").parser.set_size(nonzero(rows), nonzero(cols));
@@ -224,10 +245,23 @@ impl Modes {
         Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
 }
 
-fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
+fn line_modes(pty: &pty_process::blocking::Pty) -> String {
+    let modes = rustix::termios::tcgetattr(pty).expect("a terminal");
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes, modes.special_codes
+    )
+}
+
+fn watch(
+    pty: &pty_process::blocking::Pty,
+    seen: &(Mutex<Seen>, Condvar),
+    (stalled, goes_on): &(Mutex<bool>, Condvar),
+) {
     let mut buffer = [0; 65536];
     let mut pty = pty;
     loop {
+        drop(goes_on.wait_while(stalled.lock().expect("nobody panics with it"), |stalled| *stalled));
         let read = pty.read(&mut buffer);
         let Ok(mut guard) = seen.0.lock() else {
             // The test has failed while it looked at the screen; its own message says why.

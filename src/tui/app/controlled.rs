@@ -87,13 +87,23 @@ impl App {
         }
     }
 
+    /// Something that the user is to know from the beginning.
+    pub fn begin_with(&mut self, said: String) {
+        self.notes.tell(Tone::Bad, escape::text(&said, 400), self.now);
+    }
+
+    /// From now on no dialog opens by itself; the user's word opens it.
+    pub fn ask_only_when_told(&mut self) {
+        self.questions.keep_quiet();
+    }
+
     /// May a request act now?
     fn free_for_ctl(&self) -> Result<(), Response> {
         match self.keyboard {
             Keyboard::Hosts | Keyboard::Scrollback => Ok(()),
-            Keyboard::Questions => {
-                Err(refused("omnes asks for a secret or a host key, and no request answers that; answer it there"))
-            }
+            Keyboard::Questions => Err(refused(
+                "omnes asks for a secret or a host key, and no request answers that; answer it there",
+            )),
             _ => Err(refused("a dialog of omnes has the keyboard; close it there first")),
         }
     }
@@ -201,7 +211,8 @@ impl App {
         self.notes.turn();
         let before = self.notes.note().cloned();
         self.perform(action);
-        let answer = self.notes.note().filter(|note| before.as_ref() != Some(*note)).map(|note| note.text.clone());
+        let answer =
+            self.notes.note().filter(|note| before.as_ref() != Some(*note)).map(|note| note.text.clone());
         let said = answer.map_or_else(|| name.to_owned(), |answer| format!("{name}: {answer}"));
         Ok(self.tell_control(said))
     }
@@ -246,7 +257,7 @@ impl App {
             (Life::Closed, ..) => Some("closed"),
             _ if member.is_held() => Some("held"),
             (_, Entry::Waiting, Part::Attached) => Some("not let in yet"),
-            _ if !member.is_in_scope() => Some("outside the scope"),
+            _ if !member.in_scope() => Some("outside the scope"),
             _ => None,
         }
     }

@@ -184,9 +184,9 @@ impl App {
             self.returns.wake_at(now),
             self.controlled.wake_at(),
         ]
-            .into_iter()
-            .flatten()
-            .min()
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn key(&mut self, key: Key) {

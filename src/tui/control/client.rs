@@ -69,7 +69,8 @@ impl Client {
             Some(to) if called.iter().any(|called| called == to) => return Ok(Client::connect(&place, to)?.0),
             _ => {}
         }
-        let alive: Vec<String> = called.into_iter().filter(|called| listens(&place.address(called))).collect();
+        let alive: Vec<String> =
+            called.into_iter().filter(|called| listens(&place.address(called))).collect();
         match (to, &alive[..]) {
             (_, []) => Err(none()),
             (None, [one]) => Ok(Client::connect(&place, one)?.0),

@@ -62,7 +62,11 @@ pub fn directory(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf,
 pub fn check_name(name: &str) -> Result<(), PlaceError> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    match (1..=NAME_BYTES).contains(&name.len()) && name.chars().all(is_good) && !name.starts_with('.') && !is_number {
+    match (1..=NAME_BYTES).contains(&name.len())
+        && name.chars().all(is_good)
+        && !name.starts_with('.')
+        && !is_number
+    {
         true => Ok(()),
         false => Err(PlaceError::Name(escape::text(name, 40))),
     }
@@ -108,7 +112,9 @@ impl Place {
         let file = self.file(called);
         match file.as_os_str().len() <= ADDRESS_BYTES {
             true => file,
-            false => Path::new("/proc/self/fd").join(self.dir.as_raw_fd().to_string()).join(format!("{called}{SUFFIX}")),
+            false => Path::new("/proc/self/fd")
+                .join(self.dir.as_raw_fd().to_string())
+                .join(format!("{called}{SUFFIX}")),
         }
     }
 
@@ -145,7 +151,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let there = dir.path().to_str().expect("UTF-8").to_owned();
         let of = |set: &[(&str, &str)]| {
-            let set: Vec<(String, String)> = set.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+            let set: Vec<(String, String)> =
+                set.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
             let found = directory(|name| Some(set.iter().find(|(n, _)| n == name)?.1.clone().into()));
             found.map(|path| path.display().to_string()).ok()
         };

@@ -233,7 +233,10 @@ async fn answer(house: &House, request: Request, write: &OwnedWriteHalf) -> Opti
 async fn gone(write: &OwnedWriteHalf) {
     loop {
         sleep(LOOKS).await;
-        if SockRef::from(write.as_ref()).send(&[]).is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        if SockRef::from(write.as_ref())
+            .send(&[])
+            .is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        {
             return;
         }
     }

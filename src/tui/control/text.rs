@@ -80,7 +80,9 @@ pub enum Equal {
 pub fn screens(screens: &[HostScreen], equal: Equal) -> String {
     let groups: Vec<(String, &[String])> = match (screens, equal) {
         ([one], _) => return lines(&one.lines),
-        (many, Equal::Apart) => many.iter().map(|s| (escape::text(&s.host, NAME_CHARS), &s.lines[..])).collect(),
+        (many, Equal::Apart) => {
+            many.iter().map(|s| (escape::text(&s.host, NAME_CHARS), &s.lines[..])).collect()
+        }
         (many, Equal::Gathered) => gathered(many),
     };
     let mut text = String::new();

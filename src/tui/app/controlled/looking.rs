@@ -35,7 +35,7 @@ impl App {
             part: if member.part() == Part::Attached { "attached" } else { "detached" }.to_owned(),
             waits: member.entry() == Entry::Waiting && member.life() == Life::Open,
             held: member.is_held(),
-            scope: member.is_in_scope(),
+            scope: member.in_scope(),
             focus: self.broadcast.focus() == Some(id),
             behind: member.backlog(),
             last: last_line(tile),

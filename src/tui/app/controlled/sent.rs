@@ -86,7 +86,8 @@ impl App {
     pub(super) fn ctl_send(&mut self, wish: Wish, expression: Option<&str>) -> Done {
         let to = self.ctl_addressed(expression)?;
         if let Some(asks) = to.iter().find(|id| self.situation(**id) == Situation::Secret) {
-            let said = format!("nothing was sent: {} waits for a secret; type it in omnes itself", self.name(*asks));
+            let said =
+                format!("nothing was sent: {} waits for a secret; type it in omnes itself", self.name(*asks));
             return Err(refused(said));
         }
         if wish.guard == Guard::Asks
@@ -115,7 +116,9 @@ impl App {
     fn ctl_type(&mut self, to: &[MemberId], keys: &[Key]) {
         let tops: Vec<_> = to.iter().filter_map(|id| Some((*id, self.tiles.get(*id)?.top?))).collect();
         keys.iter().for_each(|key| self.note_key(*key, to));
-        self.deliver(to, |modes| keys.iter().flat_map(|key| encode_key(*key, modes).to_vec()).collect::<Vec<u8>>());
+        self.deliver(to, |modes| {
+            keys.iter().flat_map(|key| encode_key(*key, modes).to_vec()).collect::<Vec<u8>>()
+        });
         for (id, top) in tops {
             if let Some(tile) = self.tiles.get_mut(id) {
                 tile.top = Some(top);
@@ -141,5 +144,4 @@ impl App {
             None => Ok(to),
         }
     }
-
 }

@@ -196,7 +196,9 @@ impl App {
         }
         match sign {
             Wanted::Line(regex) => shows_line(screen, regex, place),
-            Wanted::Prompt => place.mark.is_none_or(|mark| cursor > mark) && self.situation(tile.member) == Situation::Shell,
+            Wanted::Prompt => {
+                place.mark.is_none_or(|mark| cursor > mark) && self.situation(tile.member) == Situation::Shell
+            }
         }
     }
 
