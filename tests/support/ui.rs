@@ -161,6 +161,23 @@ impl Ui {
         self.wait(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
+    /// Waits until the program has written this text so often, line ends being `\n`; for programs that write lines.
+    pub(crate) fn wait_written(&self, text: &str, times: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().expect("the reader lives");
+        loop {
+            let written = String::from_utf8_lossy(&seen.raw).replace('\r', "");
+            if written.matches(text).count() >= times {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || seen.ended {
+                panic!("waiting for `{text}`; written was:\n{written}");
+            }
+            seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
+        }
+    }
+
     /// The screen now.
     pub(crate) fn screen(&self) -> Screen {
         self.seen.0.lock().expect("the reader lives").shown.clone()
@@ -208,6 +225,17 @@ impl Ui {
     /// The program's process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types bytes, which a program that has just ended does not take.
+    pub(crate) fn type_if_it_lives(&self, bytes: &[u8]) {
+        let _ = (&*self.pty).write_all(bytes);
+    }
+
+    /// Has the program ended, after waiting so long for it at most?
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        let seen = self.seen.0.lock().expect("the reader lives");
+        self.seen.1.wait_timeout_while(seen, time, |seen| !seen.ended).expect("the reader lives").0.ended
     }
 
     /// Waits for the end of the program.
