@@ -10,8 +10,20 @@ use super::{Color, Config, ControlSocket, Limits, Place, Reconnect, Scope, Zoom}
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 10] =
-    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "control", "limits"];
+const TOP: [&str; 12] = [
+    "prefix",
+    "host_keys",
+    "zoom",
+    "scope",
+    "keys",
+    "theme",
+    "ssh",
+    "sessions",
+    "control",
+    "prompts",
+    "guards",
+    "limits",
+];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -88,10 +100,8 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 limit(&mut config.limits, &key)?;
             }
         }
-        "guards" => {
-            let fault = "`guards` is reserved: this version does not ask before it starts; leave it out";
-            return Err(item.source.error(item.key_span.clone(), fault));
-        }
+        "prompts" => config.prompts = super::prompts::prompts(item)?,
+        "guards" => config.guards = super::guards::guards(item)?,
         _ => return Err(item.unknown("", &TOP)),
     }
     Ok(())
@@ -228,7 +238,8 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 6] = ["keys", "theme", "ssh", "sessions", "control", "limits"];
+        const TABLES: [&str; 8] =
+            ["keys", "theme", "ssh", "sessions", "control", "prompts", "guards", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = ") && text.contains("\nsocket = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
@@ -269,10 +280,6 @@ min_tile = "60x10"
             (
                 "[keys]\nx = [1]",
                 "config.toml:2:5: `x` is an array; write a key such as \"d\", or a list of keys",
-            ),
-            (
-                "[guards]\n",
-                "config.toml:1:2: `guards` is reserved: this version does not ask before it starts; leave it out",
             ),
         ] {
             assert_eq!(fault(text), expected, "{text}");

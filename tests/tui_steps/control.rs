@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use omnes::tui::app::Options;
 use omnes::tui::control::{ControlId, HostLine, HostScreen, Request, Response, Sign, Since, Which};
 use omnes::tui::event::{Effect, Event};
+use omnes::tui::guard::{Guards, Mixed, Tint};
 
-use crate::harness::{Ui, unknown_key};
+use crate::harness::{SMALL, Ui, unknown_key};
 
 /// Asks, and returns the answer if there is one at once.
 fn ask(ui: &mut Ui, id: u64, request: Request) -> Option<Response> {
@@ -58,13 +60,8 @@ fn a_list_tells_how_each_host_stands() {
     };
     let usual =
         HostLine { state: "ready".into(), part: "attached".into(), scope: true, ..HostLine::default() };
-    let web1 = HostLine {
-        host: "web1".into(),
-        receiving: true,
-        focus: true,
-        last: "two\\u{202e}".into(),
-        ..usual.clone()
-    };
+    let web1 =
+        HostLine { host: "web1".into(), receiving: true, focus: true, last: "two".into(), ..usual.clone() };
     let web2 =
         HostLine { host: "web2".into(), state: "closed".into(), reason: "link lost".into(), ..usual.clone() };
     let web3 = HostLine { host: "web3".into(), receiving: true, behind: 1, ..usual };
@@ -102,7 +99,7 @@ fn keys_are_encoded_for_each_host_as_its_program_wants_them() {
 
 #[test]
 fn what_cannot_be_sent_to_all_that_are_named_is_sent_to_none() {
-    let mut ui = Ui::connecting(Default::default(), crate::harness::SMALL, &["a", "b", "c"]);
+    let mut ui = Ui::connecting(Default::default(), SMALL, &["a", "b", "c"]);
     ui.ready("a");
     ui.ready("b");
     ui.dies("b");
@@ -138,6 +135,34 @@ fn what_executes_or_acts_by_itself_must_be_confirmed() {
         said(ask(&mut ui, 4, Request::Keys { keys: " ".into(), host: None, yes: false }))
             .starts_with("usage: ")
     );
+}
+
+#[test]
+fn a_guarded_line_must_be_confirmed_however_it_is_put_together() {
+    let prod = Guards::guard("prod", Tint::Red, &["reboot".to_owned()], 1).expect("a good pattern");
+    let options = Options { guards: Guards::new(Mixed::Tell, vec![prod]), ..Options::default() };
+    let mut ui = Ui::tagged(options, SMALL, &[("web", "web", "prod"), ("lab", "", "")]);
+    let keys = |keys: &str| Request::Keys { keys: keys.into(), host: None, yes: false };
+    for request in [send("sudo reboot", None), send("reboot", Some("web"))] {
+        let answer = said(ask(&mut ui, 1, request));
+        assert!(answer.contains("guarded") && answer.ends_with("`--yes` sends it"), "{answer}");
+    }
+    assert_eq!(ui.all_got(), ["", ""]);
+    // Without Enter nothing is executed; the Enter that would execute it is asked about, and C-c is not.
+    let typed = Request::Send { text: "reboot".into(), enter: false, host: None, yes: false };
+    ask(&mut ui, 2, typed.clone());
+    for enter in ["Enter", "C-m", "C-c Enter"] {
+        let answer = said(ask(&mut ui, 3, keys(enter)));
+        assert!(answer.contains("guarded"), "{enter}: {answer}");
+    }
+    ask(&mut ui, 4, keys("C-c"));
+    assert_eq!(said(ask(&mut ui, 5, send("ls", None))), "sent \"ls\" Enter to lab,web");
+    ask(
+        &mut ui,
+        6,
+        Request::Send { text: "reboot".into(), enter: true, host: Some("web".into()), yes: true },
+    );
+    assert_eq!(ui.got("web"), "reboot\\u{3}ls\\rreboot\\r");
 }
 
 #[test]

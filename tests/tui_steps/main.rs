@@ -2,10 +2,12 @@
 
 mod control;
 mod delivery;
+mod guards;
 mod harness;
 mod life;
 mod model;
 mod prompts;
 mod receivers;
 mod recovery;
+mod scopes;
 mod screens;

@@ -201,7 +201,9 @@ fn clients_that_mean_harm_are_cut_and_nobody_else_feels_it() {
 
     // Garbage, another version, a request without end: each gets a sentence and is cut.
     let huge = format!("{{\"v\":1,\"verb\":\"send\",\"text\":\"{}\"}}\n", "x".repeat(70_000));
-    for sent in ["\x01\x02garbage\n", "{}\n", "{\"v\":9,\"verb\":\"list\"}\n", "{\"v\":1,\"verb\":\"sned\"}\n", &huge] {
+    for sent in
+        ["\x01\x02garbage\n", "{}\n", "{\"v\":9,\"verb\":\"list\"}\n", "{\"v\":1,\"verb\":\"sned\"}\n", &huge]
+    {
         let mut stream = desk.connect("lab");
         // A sentence may come before all of it was taken.
         let _ = stream.get_mut().write_all(sent.as_bytes());
@@ -245,7 +247,10 @@ fn clients_that_mean_harm_are_cut_and_nobody_else_feels_it() {
 fn another_user_is_let_in_nowhere() {
     let desk = Desk::new();
     let _ui = desk.open(&["--name", "lab"]);
-    assert!(rustix::process::geteuid().is_root(), "only root can become somebody else: run this test as root");
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "only root can become somebody else: run this test as root"
+    );
     // Even where the directories were open to him.
     for dir in desk.directory().ancestors().take_while(|dir| dir.starts_with(desk.home.path())) {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).expect("ours");

@@ -135,7 +135,8 @@ fn scripts_reach_the_plain_mode_too() {
     hear(&ui, "demo01:~$");
     let ctl = |args: &[&str]| {
         let mut command = std::process::Command::new(OMNES);
-        let output = command.env_clear().env("HOME", home.path()).arg("ctl").args(args).output().expect("it starts");
+        let output =
+            command.env_clear().env("HOME", home.path()).arg("ctl").args(args).output().expect("it starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     ctl(&["send", "--enter", "echo by a scr''ipt"]);

@@ -8,11 +8,15 @@ mod looking;
 mod sent;
 mod waits;
 
+use std::collections::HashSet;
+
 use crate::broadcast::{Entry, Life, MemberId, Part};
 use crate::escape;
+use crate::hosts::Host;
 use crate::tui::action::Place;
 use crate::tui::control::{ControlId, Request, Response};
 use crate::tui::event::{Effect, Opened};
+use crate::tui::scopes::{self, Choice};
 
 use super::{App, Keyboard, Tone};
 
@@ -124,16 +128,9 @@ impl App {
 
     /// The open hosts that an expression names; why none, in a sentence.
     fn ctl_members(&self, expression: &str) -> Result<Vec<MemberId>, String> {
-        let set: crate::hosts::HostSet = expression.parse().map_err(|error| {
-            let error: crate::hosts::ExprError = error;
-            error.to_string().lines().next().unwrap_or_default().to_owned()
-        })?;
-        let named: Vec<MemberId> =
-            self.tiles.iter().filter(|tile| set.contains(&tile.host)).map(|tile| tile.member).collect();
-        match named.is_empty() {
-            true => Err(format!("{} names no open host", escape::text(expression, WORDS))),
-            false => Ok(named),
-        }
+        let open: Vec<_> = self.tiles.iter().map(|tile| (&tile.host, &tile.facts)).collect();
+        let named: HashSet<Host> = scopes::select(expression, &open)?.into_iter().collect();
+        Ok(self.tiles.iter().filter(|tile| named.contains(&tile.host)).map(|tile| tile.member).collect())
     }
 
     /// The hosts that were chosen, or else all of them.
@@ -154,18 +151,12 @@ impl App {
     }
 
     fn ctl_select(&mut self, expression: &str) -> Done {
-        let members = self.ctl_hosts(expression)?;
-        let said = match expression.trim() == "all" {
-            true => {
-                self.broadcast.set_scope(crate::broadcast::Scope::All);
-                "the scope is all hosts".to_owned()
-            }
-            false => {
-                let said = format!("the scope is {}", self.ctl_names(&members));
-                self.broadcast.set_scope(crate::broadcast::Scope::Only(members.into_iter().collect()));
-                said
-            }
+        let choice = match expression.trim() {
+            "all" => Choice::all(),
+            expression => Choice::expression(expression),
         };
+        let said = format!("the scope is {}", choice.name);
+        self.limit_to(choice).map_err(refused)?;
         Ok(self.tell_control(said))
     }
 

@@ -5,7 +5,7 @@ use crate::pane::{Key, KeyCode, PasteShape};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
-use super::{App, Keyboard, Tone};
+use super::{App, Caution, Keyboard, Tone};
 
 /// Columns that the keys take in the list of keys, about.
 const KEYS_COLUMNS: usize = 16;
@@ -26,6 +26,8 @@ pub enum Confirm {
         /// How many hosts the question named.
         hosts: usize,
     },
+    /// Send what is guarded, or to hosts in different modes?
+    Send(Caution),
     /// Close a session that lives?
     Close(MemberId),
     /// Leave while sessions live?
@@ -44,6 +46,9 @@ impl App {
 
     /// A key where omnes asks for a yes.
     pub(super) fn confirm_key(&mut self, key: Key) {
+        if self.is_too_early() {
+            return;
+        }
         let says_yes = key == Key::char('y');
         let says_no = key == Key::char('n') || key.code() == KeyCode::Esc;
         let Keyboard::Confirm(confirm) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts) else {
@@ -67,6 +72,7 @@ impl App {
                     self.send_paste(&text);
                 }
             }
+            Confirm::Send(caution) => self.send_after_all(caution),
             Confirm::Close(member) => self.close(member),
             Confirm::Quit => self.effects.push(Effect::Quit),
         }

@@ -8,6 +8,7 @@
 
 mod controlled;
 mod dialogs;
+mod guards;
 mod notes;
 mod options;
 mod picking;
@@ -15,15 +16,17 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scoping;
 mod sending;
 mod sessions;
 mod tiles;
 mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -35,6 +38,7 @@ use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
 pub use dialogs::Confirm;
+pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
 pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
@@ -85,6 +89,9 @@ pub struct App {
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     controlled: controlled::Controlled,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -107,6 +114,8 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -134,6 +143,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight();
         std::mem::take(&mut self.effects)
     }
 
@@ -141,6 +151,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -164,6 +175,9 @@ impl App {
             Event::FoundFor(id, found) => self.found_for(id, found),
             Event::Tick => {}
         }
+        if is_act {
+            self.follow_sight();
+        }
         self.tell_terminal_size();
         self.return_due();
         self.look_for_waits();
@@ -182,6 +196,7 @@ impl App {
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),
+            self.caution_listens_at(),
             self.controlled.wake_at(),
         ]
         .into_iter()
@@ -246,10 +261,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

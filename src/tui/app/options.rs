@@ -2,6 +2,7 @@
 
 use crate::pane::Prompts;
 use crate::size::Size;
+use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
 
 /// Preferences, filled in by whoever reads the configuration.
@@ -23,6 +24,8 @@ pub struct Options {
     pub palette: Palette,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
+    /// The guarded tags, and what is done about receivers in different modes.
+    pub guards: Guards,
 }
 
 /// Who hears while one tile fills the screen.
@@ -76,6 +79,7 @@ impl Default for Options {
             reconnect: Reconnect::Ask,
             palette: Palette::Colour,
             prompts: Prompts::default(),
+            guards: Guards::default(),
         }
     }
 }

@@ -11,6 +11,8 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// What the broadcast is limited to.
+    Scope,
 }
 
 impl Picking {
@@ -18,6 +20,7 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Scope => "Who hears?",
         }
     }
 }
@@ -56,6 +59,7 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Scope => self.picked_scope(n),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::escape;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::Effect;
 use crate::tui::line::{Line, Typed};
+use crate::tui::scopes::Choice;
 
 use super::{App, Keyboard, Tone};
 
@@ -12,6 +13,12 @@ use super::{App, Keyboard, Tone};
 pub enum Purpose {
     /// Open more hosts.
     AddHosts,
+    /// Limit the broadcast to the hosts of an expression.
+    ScopeExpression,
+    /// Limit the broadcast to the hosts whose screen matches.
+    ScopeMatching,
+    /// Give the present scope a name.
+    ScopeName,
 }
 
 impl Purpose {
@@ -19,13 +26,18 @@ impl Purpose {
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Add hosts",
+            Purpose::ScopeExpression => "Scope: which of the open hosts?",
+            Purpose::ScopeMatching => "Scope: whose screen matches?",
+            Purpose::ScopeName => "Name this scope",
         }
     }
 
     /// What stands before the line.
     pub fn label(&self) -> &'static str {
         match self {
-            Purpose::AddHosts => "hosts: ",
+            Purpose::AddHosts | Purpose::ScopeExpression => "hosts: ",
+            Purpose::ScopeMatching => "regex: ",
+            Purpose::ScopeName => "name: ",
         }
     }
 
@@ -33,6 +45,9 @@ impl Purpose {
     pub fn hint(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
+            Purpose::ScopeExpression => "among the open hosts: web[01-12] web* @cluster @tag, with , ! & ^",
+            Purpose::ScopeMatching => "a regular expression, held against each line of each screen",
+            Purpose::ScopeName => "the hosts stay the ones that are in it now",
         }
     }
 
@@ -40,6 +55,8 @@ impl Purpose {
     pub fn keys(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Enter opens them · Esc does not",
+            Purpose::ScopeExpression | Purpose::ScopeMatching => "Enter limits who hears · Esc does not",
+            Purpose::ScopeName => "Enter keeps it · Esc does not",
         }
     }
 }
@@ -97,6 +114,9 @@ impl App {
     fn take_line(&mut self, purpose: &Purpose, text: &str) -> Result<(), String> {
         match purpose {
             Purpose::AddHosts => self.find_hosts(text),
+            Purpose::ScopeExpression => self.limit_to(Choice::expression(text))?,
+            Purpose::ScopeMatching => self.limit_to(Choice::matching(text))?,
+            Purpose::ScopeName => self.name_scope(text)?,
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::tui::app::{App, Confirm, Dialog, Topic};
 use crate::tui::event::QuestionId;
 use crate::tui::layout::Layout;
 
+use super::guards;
 use super::text::{behind, count, put, row, width, wrap};
 use super::theme;
 
@@ -318,6 +319,7 @@ pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut B
             rows.extend(excerpt(text, layout));
             ("Paste?", rows, "y sends it · n does not")
         }
+        Confirm::Send(caution) => ("Send it?", guards::question(app, caution), guards::keys(app, caution)),
         Confirm::Close(id) => {
             let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
             let text = format!("Close the session of {name}, which lives, and take its tile away?");

@@ -4,6 +4,7 @@
 //! keeps inside its line.
 
 mod dialogs;
+mod guards;
 mod help;
 mod panes;
 mod picker;

@@ -1,9 +1,13 @@
 //! What a request types for hosts.
 
+use std::collections::BTreeSet;
+
+use zeroize::Zeroizing;
+
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, Situation, encode_key, paste};
-use crate::tui::app::App;
+use crate::tui::app::{App, Typed, ends_line};
 use crate::tui::control::Response;
 
 use super::{Done, WORDS, refused, usage};
@@ -11,6 +15,8 @@ use super::{Done, WORDS, refused, usage};
 /// Keys to press, and what was said about them.
 pub(super) struct Wish {
     keys: Vec<Key>,
+    /// The text that they type; empty where keys were named.
+    text: String,
     /// For a sentence.
     shown: String,
     /// Why somebody would want to be asked before this is sent.
@@ -43,7 +49,7 @@ impl Wish {
             return Err(usage("there is nothing to send"));
         }
         let shown = format!("{:?}{}", escape::text(text, WORDS), if enter { " Enter" } else { "" });
-        Ok(Wish { keys, shown, doubt, guard: Guard::Asks })
+        Ok(Wish { keys, text: text.to_owned(), shown, doubt, guard: Guard::Asks })
     }
 
     /// Keys in notation, separated by blanks.
@@ -55,7 +61,13 @@ impl Wish {
         if keys.is_empty() {
             return Err(usage("no key was named"));
         }
-        Ok(Wish { keys, shown: escape::text(notation, WORDS), doubt: None, guard: Guard::Asks })
+        Ok(Wish {
+            keys,
+            text: String::new(),
+            shown: escape::text(notation, WORDS),
+            doubt: None,
+            guard: Guard::Asks,
+        })
     }
 
     /// The request says whether it was confirmed.
@@ -91,7 +103,7 @@ impl App {
             return Err(refused(said));
         }
         if wish.guard == Guard::Asks
-            && let Some(doubt) = &wish.doubt
+            && let Some(doubt) = self.ctl_doubt(&wish, &to)
         {
             return Err(refused(format!("nothing was sent: {doubt}; `--yes` sends it")));
         }
@@ -104,7 +116,7 @@ impl App {
         }
         let said = format!("sent {} to {}", wish.shown, self.ctl_names(&to));
         let said = self.tell_control(said);
-        self.ctl_type(&to, &wish.keys);
+        self.ctl_type(&to, &wish);
         let held = to.iter().filter(|id| self.broadcast.member(**id).is_some_and(|m| m.is_held())).count();
         Ok(match held {
             0 => said,
@@ -113,7 +125,8 @@ impl App {
     }
 
     /// The keys, encoded once for each class of modes; nobody loses the place where he looks back.
-    fn ctl_type(&mut self, to: &[MemberId], keys: &[Key]) {
+    fn ctl_type(&mut self, to: &[MemberId], wish: &Wish) {
+        let (keys, text) = (&wish.keys[..], wish.text.as_str());
         let tops: Vec<_> = to.iter().filter_map(|id| Some((*id, self.tiles.get(*id)?.top?))).collect();
         keys.iter().for_each(|key| self.note_key(*key, to));
         self.deliver(to, |modes| {
@@ -124,6 +137,23 @@ impl App {
                 tile.top = Some(top);
             }
         }
+    }
+
+    /// Why one would want to be asked before this is sent to these: as a paste of it, or Enter behind it, would be.
+    fn ctl_doubt(&self, wish: &Wish, to: &[MemberId]) -> Option<String> {
+        if wish.doubt.is_some() || !wish.keys.iter().any(|key| ends_line(*key)) {
+            return wish.doubt.clone();
+        }
+        let typed = match self.typed(to) {
+            Typed::Known(text) | Typed::Uncertain(text) => text,
+            Typed::Nothing | Typed::Withheld => Zeroizing::default(),
+        };
+        let mut lines = BTreeSet::from([format!("{}{}", *typed, wish.text)]);
+        // What a shell shows in its line is executed too, whoever brought it there.
+        let shells = to.iter().filter(|id| self.situation(**id) == Situation::Shell);
+        lines.extend(shells.map(|id| format!("{}{}", self.cursor_line(*id).text(), wish.text)));
+        let guarded = lines.iter().find_map(|line| self.guarded(line, to))?;
+        Some(format!("it {}", guarded.sentence()))
     }
 
     /// Who is sent to: the receivers, or those that are named, if every one of them takes input.
