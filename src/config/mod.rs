@@ -1,1 +1,129 @@
+//! Preferences: `$XDG_CONFIG_HOME/omnes/config.toml`.
+//!
+//! The whole file is checked before anything else happens. A key that is not known is an error that names the nearest
+//! known one: a preference that is silently not in force is worse than none. Parsing is pure; `read.rs` is the io.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+mod guards;
+mod parse;
+mod prompts;
+mod read;
+mod value;
+
+pub use guards::{GuardColor, GuardedTag, Guards, Mixed};
+pub use parse::{duration, parse};
+pub use prompts::Prompts;
+pub use read::read;
+pub use value::ConfigError;
+
+use crate::size::Size;
+use crate::ssh::{HostKeyPolicy, MatchExec};
+
+/// What the user prefers; `None` wherever the file is silent, so that each command has its own defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The prefix key, in key notation (`C-a`); the keymap knows which exist.
+    pub prefix: Option<Place<String>>,
+    /// `[keys]`: an action and all of its keys, as written and in the order of the file; the keymap knows which exist.
+    pub keys: Vec<Place<(String, Vec<String>)>>,
+    /// `[theme] color`.
+    pub color: Color,
+    /// What zoom means.
+    pub zoom: Zoom,
+    /// What the scope is at the start.
+    pub scope: Scope,
+    /// `[sessions] reconnect`.
+    pub reconnect: Reconnect,
+    /// `host_keys`.
+    pub host_keys: Option<HostKeyPolicy>,
+    /// `[ssh] match_exec`.
+    pub match_exec: MatchExec,
+    /// `[control] socket`.
+    pub control: ControlSocket,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[guards]`.
+    pub guards: Guards,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+/// A value and where it stands (`config.toml:3:7`), for whoever can judge it later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<T> {
+    /// The value.
+    pub value: T,
+    /// File, line and column.
+    pub at: String,
+}
+
+/// `[limits]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Hosts worked on at once by `run`.
+    pub fanout: Option<NonZeroUsize>,
+    /// From resolve to channel.
+    pub connect_timeout: Option<Duration>,
+    /// From sending a command to its end; zero in the file is none.
+    pub command_timeout: Option<Duration>,
+    /// Logins at once in the TUI.
+    pub logins: Option<NonZeroUsize>,
+    /// Lines of history in a pane.
+    pub scrollback: Option<usize>,
+    /// Smallest tile before there are pages.
+    pub min_tile: Option<Size>,
+}
+
+/// Whether the TUI listens for `omnes ctl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// On a socket that only its user can reach.
+    #[default]
+    Listens,
+    /// Not at all.
+    Off,
+}
+
+/// Whether colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Yes.
+    Always,
+    /// No.
+    Never,
+}
+
+/// Who hears a broadcast while one pane is zoomed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    /// The hidden panes too.
+    #[default]
+    All,
+    /// The zoomed pane alone.
+    Alone,
+}
+
+/// What becomes of a session of the TUI whose link was lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It stays closed until the user reconnects it.
+    #[default]
+    Ask,
+    /// It comes back by itself.
+    Auto,
+}
+
+/// Who hears a broadcast while there are pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The panes of other pages too.
+    #[default]
+    All,
+    /// Only panes that are shown.
+    Visible,
+}

@@ -66,7 +66,7 @@ const COMMANDS: &[Command] = &[
         name: "keys",
         takes: "KEYS",
         does: "press keys, such as C-d or Up Enter",
-        request: |keys| Request::Keys { keys, host: None, yes: true },
+        request: |keys| Request::Keys { keys, host: None, yes: false },
     },
     Command {
         name: "dump",
@@ -220,7 +220,7 @@ mod tests {
             (":detach web03", Said::Request(Request::Detach { hosts: "web03".into() })),
             (": scope  @db ", Said::Request(Request::Select { hosts: "@db".into() })),
             (":hosts", Said::Request(Request::List { host: None })),
-            (":keys C-d", Said::Request(Request::Keys { keys: "C-d".into(), host: None, yes: true })),
+            (":keys C-d", Said::Request(Request::Keys { keys: "C-d".into(), host: None, yes: false })),
             (":detach", act("detach")),
             (":attach-all", act("attach-all")),
             (":quit", act("quit")),

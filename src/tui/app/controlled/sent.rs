@@ -128,7 +128,15 @@ impl App {
     fn ctl_type(&mut self, to: &[MemberId], wish: &Wish) {
         let (keys, text) = (&wish.keys[..], wish.text.as_str());
         let tops: Vec<_> = to.iter().filter_map(|id| Some((*id, self.tiles.get(*id)?.top?))).collect();
-        keys.iter().for_each(|key| self.note_key(*key, to));
+        // A long text is noted at once, and only what comes behind it key by key.
+        let behind = match text.is_empty() || text.chars().any(char::is_control) {
+            true => keys,
+            false => {
+                self.note_paste(text, to);
+                &keys[text.chars().count()..]
+            }
+        };
+        behind.iter().for_each(|key| self.note_key(*key, to));
         self.deliver(to, |modes| {
             keys.iter().flat_map(|key| encode_key(*key, modes).to_vec()).collect::<Vec<u8>>()
         });
