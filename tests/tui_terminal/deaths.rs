@@ -107,18 +107,18 @@ fn a_host_that_dies_in_a_full_screen_program_leaves_no_stray_bytes() {
 fn a_storm_of_resizes_tells_hosts_few_sizes_and_the_last_one() {
     let home = tempfile::tempdir().expect("a directory");
     let ui = super::demo(&home);
-    ui.line("n=0; trap 'n=$((n+1))' WINCH; echo cou''nts");
-    ui.wait("both count", |screen| screen.count("counts") >= 2);
+    // Says its size and how often it was told one, at the start and whenever it is told another.
+    let watch = r#"sh -c 'n=0; say() { clear; stty size; echo told=$n.; }; say
+        trap "n=\$((n+1)); say" WINCH; sleep 1000 & while :; do wait; done'"#;
+    ui.line(&watch.replace('\n', ";"));
+    ui.wait("both count", |screen| screen.count("║told=0.") == 2);
     for n in 0..1000u16 {
         ui.resize(1 + n * 7 % 200, 1 + n * 13 % 500);
     }
     ui.resize(61, 100);
-    ui.wait_for("C-a ? help");
-    ui.line("clear; stty size; echo told=$n.");
-    let screen = ui.wait("the last size on both", |screen| {
-        screen.count("28 98") == 2 && screen.count("told=") >= 2 && screen.count(".") >= 2
-    });
-    for row in screen.rows.iter().filter(|row| row.contains("told=") && !row.contains('$')) {
+    let whole = |screen: &crate::ui::Screen| screen.count("║28 98 ") == 2 && screen.count("║told=") == 2;
+    let screen = ui.wait("the last size on both", |screen| whole(screen) && screen.contains("C-a ? help"));
+    for row in screen.rows.iter().filter(|row| row.contains("║told=")) {
         let told = row.split("told=").nth(1).and_then(|rest| rest.split('.').next()).expect("a number");
         assert!((1..=20).contains(&told.parse::<u32>().expect("a number")), "{row}");
     }

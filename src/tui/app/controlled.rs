@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use crate::broadcast::{Entry, Life, MemberId, Part};
 use crate::escape;
 use crate::hosts::Host;
+use crate::session::SessionId;
 use crate::tui::action::Place;
 use crate::tui::control::{ControlId, Request, Response};
 use crate::tui::event::{Effect, Opened};
@@ -94,6 +95,11 @@ impl App {
     /// Something that the user is to know from the beginning.
     pub fn begin_with(&mut self, said: String) {
         self.notes.tell(Tone::Bad, escape::text(&said, 400), self.now);
+    }
+
+    /// The tile that shows a session.
+    pub fn member_of(&self, session: SessionId) -> Option<MemberId> {
+        self.tiles.member_of(session)
     }
 
     /// From now on no dialog opens by itself; the user's word opens it.

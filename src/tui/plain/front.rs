@@ -1,6 +1,6 @@
 //! The loop of the plain mode: lines in, lines out, the same app and the same sessions as behind the screen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,20 +232,16 @@ impl<F: Fleet> Front<F> {
         let effects = self.app.step(self.began.elapsed(), event);
         self.carry_out(effects);
         if !of_one {
-            self.teller.touch_all(&self.app);
+            self.teller.touch_all();
         }
         self.dirty.get_or_insert_with(Instant::now);
     }
 
     fn hear(&mut self, heard: Vec<(SessionId, SessionEvent)>) {
-        let members: BTreeMap<SessionId, _> = match heard.is_empty() {
-            true => BTreeMap::new(),
-            false => self.app.tiles().map(|tile| (tile.session, tile.member)).collect(),
-        };
         for (session, event) in heard {
             let ends = matches!(event, SessionEvent::Closed(_));
-            if let Some(member) = members.get(&session) {
-                self.teller.touch(*member, self.began.elapsed());
+            if let Some(member) = self.app.member_of(session) {
+                self.teller.touch(member, self.began.elapsed());
             }
             self.step(Event::Session(session, event));
             if ends {
@@ -337,7 +333,7 @@ impl<F: Fleet> Front<F> {
         self.dirty = None;
         let mut lines: Vec<String> =
             std::mem::take(&mut self.waiting).iter().map(|line| self.teller.shown(line)).collect();
-        lines.extend(self.teller.tell(&self.app));
+        lines.extend(self.teller.tell(&self.app, self.began.elapsed()));
         self.output.write(&lines);
         if self.teller.has_more() {
             self.dirty = Some(Instant::now());

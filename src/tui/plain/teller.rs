@@ -38,11 +38,21 @@ pub struct Teller {
     told: HashMap<MemberId, Told>,
     /// Hosts of which something may be new.
     touched: BTreeSet<MemberId>,
+    reach: Reach,
     /// Hosts whose line with the cursor was not told yet, and when they said something last.
     unsettled: BTreeMap<MemberId, Duration>,
     audience: String,
     note: String,
     dialog: Vec<String>,
+}
+
+/// Of which hosts something may be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Of those that were touched.
+    Touched,
+    /// Of every one.
+    All,
 }
 
 /// What was told of one host.
@@ -66,6 +76,7 @@ impl Teller {
             charset,
             told: HashMap::new(),
             touched: BTreeSet::new(),
+            reach: Reach::All,
             unsettled: BTreeMap::new(),
             audience: String::new(),
             note: String::new(),
@@ -80,8 +91,8 @@ impl Teller {
     }
 
     /// Something may have become of all of them.
-    pub fn touch_all(&mut self, app: &App) {
-        self.touched.extend(app.tiles().map(|tile| tile.member));
+    pub fn touch_all(&mut self) {
+        self.reach = Reach::All;
     }
 
     /// This was typed for the hosts that hear, and they will echo it.
@@ -102,12 +113,14 @@ impl Teller {
         self.unsettled.values().min().map(|heard| *heard + QUIET)
     }
 
-    /// What is new, as lines for the terminal.
-    pub fn tell(&mut self, app: &App) -> Vec<String> {
-        let now = app.now();
+    /// What is new at this moment, as lines for the terminal.
+    pub fn tell(&mut self, app: &App, now: Duration) -> Vec<String> {
         let quiet: Vec<MemberId> =
             self.unsettled.iter().filter(|(_, heard)| **heard + QUIET <= now).map(|(id, _)| *id).collect();
-        let touched = std::mem::take(&mut self.touched);
+        let mut touched = std::mem::take(&mut self.touched);
+        if std::mem::replace(&mut self.reach, Reach::Touched) == Reach::All {
+            touched.extend(app.tiles().map(|tile| tile.member));
+        }
         let (mut states, mut says) = (Vec::new(), Vec::new());
         for id in touched.union(&quiet.iter().copied().collect()) {
             let Some(tile) = app.tile(*id) else {
