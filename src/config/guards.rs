@@ -2,6 +2,7 @@
 //!
 //! What is said here is said of a tag, not of the terminal: who works without windows reads the same tags and patterns.
 
+use super::Place;
 use super::prompts::patterns;
 use super::value::{ConfigError, Item};
 
@@ -34,30 +35,12 @@ pub enum Mixed {
 pub struct GuardedTag {
     /// The tag.
     pub tag: String,
-    /// Its colour.
-    pub color: GuardColor,
+    /// Its colour as written, where the file says one; whoever shows it knows which exist.
+    pub color: Option<Place<String>>,
     /// Regular expressions; they have been compiled once, so they are good.
     pub patterns: Vec<String>,
     /// From so many hosts of the tag on it is asked.
     pub confirm: usize,
-}
-
-/// The colour of a guarded tag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GuardColor {
-    /// Red.
-    #[default]
-    Red,
-    /// Yellow.
-    Yellow,
-    /// Green.
-    Green,
-    /// Blue.
-    Blue,
-    /// Magenta.
-    Magenta,
-    /// Cyan.
-    Cyan,
 }
 
 /// Reads the table.
@@ -89,17 +72,15 @@ fn mixed(item: &Item) -> Result<Mixed, ConfigError> {
 }
 
 fn tag(item: &Item) -> Result<GuardedTag, ConfigError> {
-    let mut guard = GuardedTag {
-        tag: item.key.to_owned(),
-        color: GuardColor::default(),
-        patterns: Vec::new(),
-        confirm: 1,
-    };
+    let mut guard = GuardedTag { tag: item.key.to_owned(), color: None, patterns: Vec::new(), confirm: 1 };
     let wanted =
         format!("a table: [guards.{}], where `{}` is a tag of your cluster files", item.key, item.key);
     for key in item.table().map_err(|_| item.wrong(&wanted))? {
         match key.key {
-            "color" => guard.color = color(&key)?,
+            "color" => {
+                let value = key.text("a colour such as \"red\" or \"#ff0000\"")?.to_owned();
+                guard.color = Some(Place { value, at: key.source.place(key.value.span().start) });
+            }
             "patterns" => guard.patterns = patterns(&key)?,
             "confirm" => {
                 guard.confirm = key.number(1..1_000_001, "a number of hosts, 1 or more")?;
@@ -111,20 +92,6 @@ fn tag(item: &Item) -> Result<GuardedTag, ConfigError> {
         }
     }
     Ok(guard)
-}
-
-fn color(item: &Item) -> Result<GuardColor, ConfigError> {
-    use GuardColor::*;
-    let wanted = "\"red\", \"yellow\", \"green\", \"blue\", \"magenta\" or \"cyan\"";
-    Ok(match item.text(wanted)? {
-        "red" => Red,
-        "yellow" => Yellow,
-        "green" => Green,
-        "blue" => Blue,
-        "magenta" => Magenta,
-        "cyan" => Cyan,
-        _ => return Err(item.wrong(wanted)),
-    })
 }
 
 #[cfg(test)]
@@ -147,12 +114,10 @@ patterns = "halt"
         let guards = parse("config.toml", text).expect("a good file").guards;
         assert_eq!(guards.mixed, Mixed::Ask);
         let [prod, eu] = guards.tags.as_slice() else { panic!("{guards:?}") };
-        assert_eq!((prod.tag.as_str(), prod.color, prod.confirm), ("prod", GuardColor::Magenta, 3));
+        assert_eq!((prod.tag.as_str(), prod.confirm), ("prod", 3));
+        assert_eq!(prod.color, Some(Place { value: "magenta".to_owned(), at: "config.toml:5:9".to_owned() }));
         assert_eq!(prod.patterns, ["reboot", r"rm -rf|\bmkfs"]);
-        assert_eq!(
-            (eu.color, eu.confirm, eu.patterns.as_slice()),
-            (GuardColor::Red, 1, &["halt".to_owned()][..])
-        );
+        assert_eq!((&eu.color, eu.confirm, eu.patterns.as_slice()), (&None, 1, &["halt".to_owned()][..]));
     }
 
     #[test]
@@ -179,8 +144,8 @@ patterns = "halt"
                 "config.toml:2:11: `confirm` is 0; write a number of hosts, 1 or more",
             ),
             (
-                "[guards.prod]\ncolor = \"pink\"",
-                "config.toml:2:9: `color` is \"pink\"; write \"red\", \"yellow\", \"green\", \"blue\", \"magenta\" or \"cyan\"",
+                "[guards.prod]\ncolor = 1",
+                "config.toml:2:9: `color` is 1; write a colour such as \"red\" or \"#ff0000\"",
             ),
         ] {
             assert_eq!(parse("config.toml", text).expect_err(text).to_string(), expected, "{text}");

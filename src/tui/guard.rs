@@ -6,31 +6,13 @@
 use regex::Regex;
 
 use crate::escape;
-use crate::pane;
+use crate::pane::{self, Color};
 
 /// The most guarded tags.
 pub const MOST_GUARDS: usize = 64;
 
 /// Longest line shown in a question, in characters.
 const LINE_CHARS: usize = 300;
-
-/// The colour of a guarded tag; its name always stands beside it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tint {
-    /// Red.
-    #[default]
-    Red,
-    /// Yellow.
-    Yellow,
-    /// Green.
-    Green,
-    /// Blue.
-    Blue,
-    /// Magenta.
-    Magenta,
-    /// Cyan.
-    Cyan,
-}
 
 /// What is done about receivers that are in different modes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +31,8 @@ pub enum Mixed {
 pub struct Guard {
     /// The tag.
     pub tag: String,
-    /// Its colour.
-    pub tint: Tint,
+    /// Its colour; its name always stands beside it.
+    pub color: Color,
     /// What is asked for.
     pub patterns: Vec<Regex>,
     /// It is asked where at least so many of its hosts hear; 1 asks always.
@@ -89,9 +71,9 @@ impl Guards {
     }
 
     /// One guard, with its patterns as text. The error says which pattern is wrong.
-    pub fn guard(tag: &str, tint: Tint, patterns: &[String], confirm: usize) -> Result<Guard, String> {
+    pub fn guard(tag: &str, color: Color, patterns: &[String], confirm: usize) -> Result<Guard, String> {
         let patterns = patterns.iter().map(|text| pane::pattern(text)).collect::<Result<_, _>>()?;
-        Ok(Guard { tag: escape::text(tag, 40), tint, patterns, confirm })
+        Ok(Guard { tag: escape::text(tag, 40), color, patterns, confirm })
     }
 
     /// The guards of a host with these tags.
@@ -168,7 +150,7 @@ mod tests {
     fn guards() -> Guards {
         let guard = |tag: &str, patterns: &[&str], confirm| {
             let patterns: Vec<String> = patterns.iter().map(|text| text.to_string()).collect();
-            Guards::guard(tag, Tint::Red, &patterns, confirm).expect("good patterns")
+            Guards::guard(tag, Color::Indexed(1), &patterns, confirm).expect("good patterns")
         };
         Guards::new(
             Mixed::Tell,

@@ -24,4 +24,5 @@ pub mod rehearsal;
 pub mod scopes;
 mod scrubbed;
 pub mod terminal;
+pub mod theme;
 pub mod translate;

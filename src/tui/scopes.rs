@@ -212,18 +212,24 @@ impl Default for Scopes {
 impl Scopes {
     /// Keeps the present scope under a name and returns its number, from 1. A scope of that name is replaced.
     pub fn keep(&mut self, name: &str) -> Result<usize, String> {
-        let name = crate::escape::text(name, NAME_CHARS);
-        if name.is_empty() {
+        let mut kept = self.current.clone();
+        kept.choice.name = crate::escape::text(name, NAME_CHARS);
+        let number = self.put(kept.clone())?;
+        self.current = kept;
+        Ok(number)
+    }
+
+    /// Keeps a scope under its name and returns its number, from 1. A scope of that name is replaced.
+    pub fn put(&mut self, kept: Taken) -> Result<usize, String> {
+        if kept.choice.name.is_empty() {
             return Err("write a name".to_owned());
         }
-        let at = self.named.iter().position(|kept| kept.choice.name == name);
-        if at.is_none() && self.named.len() >= MOST_NAMED {
-            return Err(format!("there are {MOST_NAMED} named scopes; use the name of one of them"));
-        }
-        self.current.choice.name.clone_from(&name);
-        let kept = self.current.clone();
+        let at = self.named.iter().position(|known| known.choice.name == kept.choice.name);
         match at {
             Some(at) => self.named[at] = kept,
+            None if self.named.len() >= MOST_NAMED => {
+                return Err(format!("there are {MOST_NAMED} named scopes; use the name of one of them"));
+            }
             None => self.named.push(kept),
         }
         Ok(at.unwrap_or(self.named.len() - 1) + 1)

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use omnes::pane::{EchoSeen, Situation};
+use omnes::pane::{Color, EchoSeen, Situation};
 use omnes::size::Size;
 use omnes::tui::app::{Confirm, Keyboard, Options, Typed};
 use omnes::tui::event::Event;
-use omnes::tui::guard::{Guards, Mixed, Tint};
+use omnes::tui::guard::{Guards, Mixed};
 
 use crate::harness::{SMALL, Ui};
 
@@ -15,7 +15,7 @@ const MOMENT: Duration = Duration::from_millis(600);
 
 fn options(mixed: Mixed, confirm: usize) -> Options {
     let patterns = ["reboot", "rm -rf"].map(str::to_owned);
-    let prod = Guards::guard("prod", Tint::Red, &patterns, confirm).expect("good patterns");
+    let prod = Guards::guard("prod", Color::Indexed(1), &patterns, confirm).expect("good patterns");
     Options { guards: Guards::new(mixed, vec![prod]), ..Options::default() }
 }
 
@@ -121,28 +121,18 @@ fn only_hosts_with_the_tag_are_guarded_and_enough_of_them() {
 
 #[test]
 fn more_hosts_than_were_named_are_asked_about_again() {
-    let hosts = [("web01", "", "prod"), ("web02", "", "prod"), ("late", "", "prod")];
-    let mut ui = Ui::tagged(options(Mixed::Tell, 1), SMALL, &hosts[..2]);
-    ui.added(&["late"]);
-    ui.text("").keys("Left");
-    ui.text("reboot").keys("Enter");
-    let Keyboard::Confirm(Confirm::Send(caution)) = ui.app.keyboard() else { panic!("no question") };
-    assert_eq!(caution.hosts, 2);
-    ui.wait(MOMENT).keys("n");
-    // Before the first key was broadcast a newcomer is let in at once.
-    let mut ui = Ui::connecting(options(Mixed::Tell, 1), SMALL, &[]);
-    ui = {
-        drop(ui);
-        Ui::tagged(options(Mixed::Tell, 1), SMALL, &hosts[..1])
-    };
+    let mut ui = Ui::tagged(options(Mixed::Tell, 1), SMALL, &[("web01", "", "prod")]);
     ui.added(&["late"]);
     ui.output("web01", "$ reboot");
     ui.keys("Enter");
     assert!(asks(&ui));
+    // Nothing was broadcast yet, so a newcomer is let in at once.
     ui.ready("late");
     ui.wait(MOMENT).keys("y");
     assert!(asks(&ui) && ui.screen().contains("more hosts hear than were asked about"), "{}", ui.screen());
     assert_eq!((ui.got("web01"), ui.got("late")), (String::new(), String::new()));
+    ui.wait(MOMENT).keys("y");
+    assert_eq!((ui.got("web01").as_str(), ui.got("late").as_str()), ("\\r", "\\r"));
 }
 
 #[test]
@@ -162,7 +152,24 @@ fn the_question_about_a_guarded_line() {
     ui.output("web02", "web02$ ");
     ui.output("lab", "\x1b[?1049h~");
     ui.text("reboot # now\u{202e}").keys("Enter").wait(Duration::from_secs(60));
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌▶· web01 [prod]◀──────────────────────────────────────────────────────────┐
+    │web01$                                                                    │
+    ┏━ Send it? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃Enter would go to 3 hosts.                                                ┃
+    ┃│ reboot # now\u{202e}                                                    ┃
+    ┃matches `reboot`, which is guarded: 2 of the 3 hosts that would hear it   ┃
+    ┃are tagged prod                                                           ┃
+    ┃They are not all in the same mode:                                        ┃
+    ┃│ 2 at a shell prompt                                                     ┃
+    ┃│ 1 in a full-screen program: lab                                         ┃
+    ┃y sends it · n does not, the line stays                                   ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+    │                                                                          │
+    │                                                                          │
+    └──────────────────────────────────────────────────────────────────────────┘
+     → nobody: keys go to the dialog  page 1 of 3                    C-a ? help
+    ");
 }
 
 /// Three hosts: two in a shell, one in an editor.
@@ -266,7 +273,7 @@ fn nothing_that_any_receiver_reads_as_a_secret_is_kept_of_what_was_typed() {
     ui.text("hunter2");
     assert_eq!(ui.app.typed(&both), Typed::Withheld);
     assert_eq!(ui.app.tile(both[0]).expect("a tile").typing.line().text(), "", "nor for the host at a shell");
-    ui.keys("Enter");
+    ui.keys("Enter").wait(MOMENT).keys("y");
     ui.output("b", "\r\nb$ ");
     ui.text("ls");
     assert_eq!(ui.app.typed(&both), Typed::Known("ls".to_owned().into()));

@@ -3,6 +3,7 @@
 mod control;
 mod delivery;
 mod guards;
+mod hands;
 mod harness;
 mod life;
 mod model;

@@ -82,7 +82,7 @@ fn an_expression_is_read_over_the_open_hosts_and_an_empty_one_keeps_the_dialog()
     assert!(ui.screen().contains("no open host is named by `nosuch`"), "{}", ui.screen());
     ui.keys("C-u").text("@nosuch").keys("Enter");
     assert!(ui.screen().contains("no cluster is named `nosuch`"), "{}", ui.screen());
-    ui.keys("C-u").text("web03").keys("Enter");
+    ui.keys("C-u").text("web03").keys("Enter C-a M-o");
     assert!(ui.status().starts_with("→ 1 of 6 hosts in web03"), "{}", ui.status());
     assert!(ui.session.keys().all(|name| ui.got(name).is_empty()), "nothing of this was for a host");
 }
@@ -156,7 +156,7 @@ fn a_scope_by_what_screens_show() {
     assert!(ui.screen().contains("no screen matches /^kernel 5/"), "{}", ui.screen());
     ui.keys("Backspace").text("6.1$").keys("Enter C-a M-o");
     assert_eq!(hear(&ui), "web02");
-    ui.output("db1", "\x1b[2Jkernel 6.1");
+    ui.output("db1", "\x1b[H\x1b[2Jkernel 6.1");
     ui.keys("C-a M-s");
     assert_eq!(hear(&ui), "web02 db1");
 }
@@ -176,7 +176,7 @@ fn the_odd_ones_out_are_a_scope() {
 fn marks_inversion_and_halves() {
     let mut ui = fleet();
     ui.keys("C-a M");
-    assert!(ui.status().contains("no host is marked; C-a m marks the one in focus"), "{}", ui.status());
+    assert!(ui.screen().contains("no host is marked; C-a m marks the one in focus"), "{}", ui.screen());
     ui.keys("C-a m C-a o C-a o C-a m");
     assert!(ui.screen().contains("web03 · marked"), "{}", ui.screen());
     ui.keys("C-a M");
@@ -196,7 +196,7 @@ fn marks_inversion_and_halves() {
     ui.keys("C-a S").text("left").keys("Enter C-a H C-a M-o");
     assert_eq!(hear(&ui), "web01 web02");
     ui.keys("C-a 0 C-a V");
-    assert!(ui.status().contains("nobody would be left"), "{}", ui.status());
+    assert!(ui.screen().contains("nobody would be left"), "{}", ui.status());
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn scopes_have_names_and_numbers() {
     assert_eq!((hear(&ui).as_str(), ui.app.scopes().number()), ("db1 db2", Some(2)));
     ui.keys("C-a 7");
     assert!(
-        ui.status().contains("there is no scope 7; C-a S gives the present one a name"),
+        ui.screen().contains("there is no scope 7; C-a S gives the present one a name"),
         "{}",
         ui.status()
     );
@@ -296,16 +296,59 @@ fn the_list_of_scopes() {
     choose(&mut ui, "cluster db");
     ui.keys("C-a S").text("stores").keys("Enter C-a 0 C-a m C-a s");
     ui.step(Event::Resize(Size::new(24, 72)));
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┏━ Who hears? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃›                                                                     ┃
+    ┃▶ all                                                          6 hosts┃
+    ┃  sight: only what is on the screen                            6 hosts┃
+    ┃  1: stores                                                    2 hosts┃
+    ┃  marked                                                        1 host┃
+    ┃  cluster db                                                   2 hosts┃
+    ┃  cluster web                                                  3 hosts┃
+    ┃  tag canary                                                    1 host┃
+    ┃  tag prod                                                     3 hosts┃
+    ┃  shells: those at a shell prompt                               1 host┃
+    ┃  password prompts: those at a password prompt                  1 host┃
+    ┃  odd ones out: those whose screen differs from most           2 hosts┃
+    ┃  screen matches a regular expression…                                ┃
+    ┃  host expression…                                                    ┃
+    ┃  invert: all but the present ones                                    ┃
+    ┃  half of the present ones                                            ┃
+    ┃                                                                      ┃
+    ┃                                                                      ┃
+    ┃                                                                      ┃
+    ┃                                                                      ┃
+    ┃15 matches · ↑ ↓ move · Enter takes it · Esc leaves                   ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+     → nobody: keys go to the dialog  page 1 of 3                C-a ? help
+    ");
 }
 
 #[test]
 fn a_grid_with_a_scope() {
     let hosts = [("web01", "web", ""), ("web02", "web", ""), ("db1", "db", ""), ("db2", "db", "")];
-    let mut ui = Ui::tagged(Options::default(), Size::new(13, 80), &hosts);
+    let mut ui = Ui::tagged(Options::default(), Size::new(17, 80), &hosts);
     choose(&mut ui, "cluster web");
     ui.wait(Duration::from_secs(60));
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ╔▶● web01◀═════════════════════════════╗╔ ● web02 ═════════════════════════════╗
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ║                                      ║║                                      ║
+    ╚══════════════════════════════════════╝╚══════════════════════════════════════╝
+    ┌ ⊘ db1 · out of scope ────────────────┐┌ ⊘ db2 · out of scope ────────────────┐
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    └──────────────────────────────────────┘└──────────────────────────────────────┘
+     → 2 of 4 hosts in web                                               C-a ? help
+    ");
 }
 
 #[derive(Clone, Debug)]

@@ -103,18 +103,18 @@ impl Mix {
 }
 
 impl App {
-    /// Looks at a key that is about to be sent to these hosts; whether it is held back, because the user is asked first.
-    pub(super) fn holds_back_key(&mut self, key: Key, to: &[MemberId]) -> bool {
-        ends_line(key) && self.holds_back(Sending::Key(key), to)
+    /// Looks at a key that is about to be sent; whether it is held back, because the user is asked first.
+    pub(super) fn holds_back_key(&mut self, key: Key) -> bool {
+        ends_line(key) && self.holds_back(Sending::Key(key))
     }
 
     /// The same of a paste.
-    pub(super) fn holds_back_paste(&mut self, text: &str, to: &[MemberId]) -> bool {
-        self.holds_back(Sending::Paste(text.to_owned()), to)
+    pub(super) fn holds_back_paste(&mut self, text: &str) -> bool {
+        self.holds_back(Sending::Paste(text.to_owned()))
     }
 
-    fn holds_back(&mut self, what: Sending, to: &[MemberId]) -> bool {
-        let caution = self.caution(what, to);
+    fn holds_back(&mut self, what: Sending) -> bool {
+        let caution = self.caution(what, &self.broadcast.hearing());
         let held = caution.is_some();
         if let Some(caution) = caution {
             self.keyboard = Keyboard::Confirm(Confirm::Send(caution));

@@ -16,6 +16,7 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scope_list;
 mod scoping;
 mod sending;
 mod sessions;
@@ -40,7 +41,7 @@ use super::picker::Picker;
 pub use dialogs::Confirm;
 pub use guards::{Caution, Mix, Sending};
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{Options, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
@@ -82,8 +83,8 @@ pub struct App {
     layout: Layout,
     zoom: Zoom,
     keyboard: Keyboard,
-    /// The prefix was pressed; the next key is for omnes.
-    prefixed: bool,
+    /// Since when the prefix is pressed; the next key is for omnes.
+    prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
     pointer: pointer::Pointer,
@@ -126,7 +127,7 @@ impl App {
             layout,
             zoom: Zoom::Grid,
             keyboard: Keyboard::Hosts,
-            prefixed: false,
+            prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
@@ -143,7 +144,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
-        self.follow_sight();
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -175,9 +176,7 @@ impl App {
             Event::FoundFor(id, found) => self.found_for(id, found),
             Event::Tick => {}
         }
-        if is_act {
-            self.follow_sight();
-        }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.look_for_waits();
@@ -191,7 +190,9 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
+        let hints = self.hints_at().filter(|at| *at > now);
         [
+            hints,
             self.terminal_due,
             self.notes.wake_at(now),
             self.questions.wake_at(now),
@@ -205,15 +206,19 @@ impl App {
     }
 
     fn key(&mut self, key: Key) {
-        if self.prefixed {
-            self.prefixed = false;
+        if self.prefixed.take().is_some() {
             return self.prefixed_key(key);
         }
         let takes_prefix =
             matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
         if takes_prefix && key == self.options.keymap.prefix() {
-            self.prefixed = true;
+            self.prefixed = Some(self.now);
             return;
+        }
+        if matches!(self.keyboard, Keyboard::Hosts)
+            && let Some(action) = self.options.keymap.action(Place::Direct, key)
+        {
+            return self.perform(action);
         }
         match &mut self.keyboard {
             Keyboard::Hosts => self.send_key(key),
@@ -266,7 +271,7 @@ impl App {
 
     /// Opens the dialog of questions, if it may open by itself now.
     fn offer_questions(&mut self) {
-        if matches!(self.keyboard, Keyboard::Hosts) && !self.prefixed && self.questions.may_open() {
+        if matches!(self.keyboard, Keyboard::Hosts) && self.prefixed.is_none() && self.questions.may_open() {
             self.questions.open_unasked(self.now);
             self.keyboard = Keyboard::Questions;
         }
@@ -303,7 +308,12 @@ impl App {
 
     /// Is the next key for omnes?
     pub fn is_prefixed(&self) -> bool {
-        self.prefixed
+        self.prefixed.is_some()
+    }
+
+    /// When the keys that may follow the prefix are shown, if it waits for one.
+    pub fn hints_at(&self) -> Option<Duration> {
+        Some(self.prefixed? + self.options.which_key?)
     }
 
     /// The time of the last step.

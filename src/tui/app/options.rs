@@ -1,15 +1,20 @@
 //! The preferences that the app follows.
 
+use std::time::Duration;
+
 use crate::pane::Prompts;
 use crate::size::Size;
 use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
 
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The prefix and the bindings.
     pub keymap: Keymap,
+    /// How long after the prefix the keys that may follow are shown; `None` never shows them.
+    pub which_key: Option<Duration>,
     /// The smallest tile, with its frame, before there are pages.
     pub min_tile: Size,
     /// Lines of history kept for each host.
@@ -20,8 +25,8 @@ pub struct Options {
     pub scope: ScopeDefault,
     /// What becomes of a lost session.
     pub reconnect: Reconnect,
-    /// Colours of the frames and lines of omnes itself.
-    pub palette: Palette,
+    /// The colours of omnes, and what of any colour the terminal can show.
+    pub theme: Theme,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
@@ -58,26 +63,17 @@ pub enum Reconnect {
     Auto,
 }
 
-/// Colours of omnes itself; what hosts print keeps its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Palette {
-    /// The sixteen colours of the terminal.
-    #[default]
-    Colour,
-    /// None (`NO_COLOR`).
-    Plain,
-}
-
 impl Default for Options {
     fn default() -> Options {
         Options {
             keymap: Keymap::default(),
+            which_key: Some(Duration::from_millis(700)),
             min_tile: Size { rows: 8, cols: 40 },
             scrollback: 1000,
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
-            palette: Palette::Colour,
+            theme: Theme::default(),
             prompts: Prompts::default(),
             guards: Guards::default(),
         }

@@ -3,37 +3,26 @@
 //! Every change of the scope goes through [`App::limit_to`] or one of its neighbours here, is an act of the user's, and is
 //! told in the status line. What a scope is, is in [`crate::tui::scopes`].
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 use crate::broadcast::{Entry, Life, MemberId, Part, Scope};
 use crate::hosts::{Facts, Host};
 use crate::pane;
 use crate::tui::action::Action;
 use crate::tui::event::Event;
-use crate::tui::picker::Choice as Listed;
 use crate::tui::scopes::{self, Choice, Half, Rule, Scopes, State, Taken};
 
-use super::{App, Picking, Purpose, ScopeDefault, Tile, Tone};
+use super::scope_list::Offer;
+use super::{App, Purpose, ScopeDefault, Tile, Tone};
 
 /// The scopes, and what the list of them holds.
 #[derive(Debug, Default)]
 pub(super) struct Scoping {
-    scopes: Scopes,
+    pub(super) scopes: Scopes,
     /// What each line of the list stands for, while it is open.
-    offers: Vec<Offer>,
+    pub(super) offers: Vec<Offer>,
     /// The geometry was computed since the scope last followed it.
     laid_out: bool,
-}
-
-/// A line of the list of scopes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Offer {
-    Take(Choice),
-    Named(usize),
-    Ask(Purpose),
-    Invert,
-    Half,
 }
 
 impl Scoping {
@@ -127,17 +116,17 @@ impl App {
         }
     }
 
-    fn those(&self, is: impl Fn(&Tile) -> bool) -> HashSet<Host> {
+    pub(super) fn those(&self, is: impl Fn(&Tile) -> bool) -> HashSet<Host> {
         self.tiles.iter().filter(|tile| is(tile)).map(|tile| tile.host.clone()).collect()
     }
 
     /// The hosts on the screen.
-    fn in_sight(&self) -> HashSet<Host> {
+    pub(super) fn in_sight(&self) -> HashSet<Host> {
         let tile = |(id, _): &(MemberId, _)| self.tiles.get(*id).map(|tile| tile.host.clone());
         self.layout.tiles.iter().filter_map(tile).collect()
     }
 
-    fn is_in(&self, tile: &Tile, state: State) -> bool {
+    pub(super) fn is_in(&self, tile: &Tile, state: State) -> bool {
         let Some(member) = self.broadcast.member(tile.member) else { return false };
         match state {
             State::At(situation) => tile.state.is_ready() && self.situation(tile.member) == situation,
@@ -156,7 +145,7 @@ impl App {
     }
 
     /// The hosts whose screen is not the one that most show, their own names put aside; nobody where no two are equal.
-    fn odd_ones(&self) -> HashSet<Host> {
+    pub(super) fn odd_ones(&self) -> HashSet<Host> {
         let mut groups: HashMap<String, Vec<&Host>> = HashMap::new();
         for tile in self.tiles.iter().filter(|tile| tile.state.is_ready()) {
             let text = tile.pane.screen().text().replace(tile.host.name(), "\0");
@@ -190,9 +179,11 @@ impl App {
         self.broadcast.set_scope(scope);
     }
 
-    /// Where the scope is what is on the screen, it follows what the user did to the screen; nothing else moves it.
-    pub(super) fn follow_sight(&mut self) {
+    /// Where the scope is what is on the screen, it follows what the user did to the screen; a view that changes by itself
+    /// does not move it.
+    pub(super) fn follow_sight(&mut self, is_act: bool) {
         if std::mem::take(&mut self.scoping.laid_out)
+            && is_act
             && self.scoping.scopes.current.choice.rule == Rule::Visible
         {
             let hosts = self.in_sight();
@@ -249,14 +240,14 @@ impl App {
         }
     }
 
-    fn try_scope(&mut self, choice: Choice) {
+    pub(super) fn try_scope(&mut self, choice: Choice) {
         if let Err(why) = self.limit_to(choice) {
             self.notes.say(Tone::Bad, format!("{why}: the scope stays as it is"), self.now);
         }
     }
 
     /// Switches to a scope with a name, as it was taken when it got the name.
-    fn named_scope(&mut self, number: usize) {
+    pub(super) fn named_scope(&mut self, number: usize) {
         match self.scoping.scopes.named.get(number - 1).cloned() {
             Some(taken) => self.take_scope(taken),
             None => {
@@ -267,7 +258,7 @@ impl App {
         }
     }
 
-    fn invert_scope(&mut self) {
+    pub(super) fn invert_scope(&mut self) {
         let current = &self.scoping.scopes.current;
         let hosts: Vec<Host> = self
             .tiles
@@ -287,7 +278,7 @@ impl App {
     }
 
     /// The first half of the scope; again, the other half of the same.
-    fn halve_scope(&mut self) {
+    pub(super) fn halve_scope(&mut self) {
         let (whole, which) = match self.scoping.scopes.whole.clone() {
             Some((whole, Half::First)) => (whole, Half::Other),
             Some((whole, Half::Other)) => (whole, Half::First),
@@ -375,100 +366,10 @@ impl App {
         Ok(())
     }
 
-    /// Opens the list of scopes.
-    fn list_scopes(&mut self) {
-        let (mut listed, mut offers) = (Vec::new(), Vec::new());
-        for (offer, text, hosts) in self.offers() {
-            let detail = match hosts {
-                Some(1) => "1 host".to_owned(),
-                Some(n) => format!("{n} hosts"),
-                None => String::new(),
-            };
-            listed.push(Listed { text, detail });
-            offers.push(offer);
-        }
-        self.scoping.offers = offers;
-        self.pick(Picking::Scope, listed);
-    }
-
-    /// A line of the list was chosen.
-    pub(super) fn picked_scope(&mut self, n: usize) {
-        match std::mem::take(&mut self.scoping.offers).into_iter().nth(n) {
-            Some(Offer::Take(choice)) => self.try_scope(choice),
-            Some(Offer::Named(number)) => self.named_scope(number),
-            Some(Offer::Ask(purpose)) => self.ask_for(purpose),
-            Some(Offer::Invert) => self.invert_scope(),
-            Some(Offer::Half) => self.halve_scope(),
-            None => {}
-        }
-    }
-
-    /// What can be chosen now, in words, with the number of hosts.
-    fn offers(&self) -> Vec<(Offer, String, Option<usize>)> {
-        let all = self.tiles.ids().len();
-        let mut offers = vec![
-            (Offer::Take(Choice::all()), "all".to_owned(), Some(all)),
-            (
-                Offer::Take(Choice::visible()),
-                "sight: only what is on the screen".to_owned(),
-                Some(self.in_sight().len()),
-            ),
-        ];
-        for (n, taken) in self.scoping.scopes.named.iter().enumerate() {
-            let held = self.tiles.iter().filter(|tile| taken.holds(&tile.host)).count();
-            offers.push((Offer::Named(n + 1), format!("{}: {}", n + 1, taken.choice.name), Some(held)));
-        }
-        let marked = self.those(|tile| self.scoping.scopes.marked.contains(&tile.host)).len();
-        if marked > 0 {
-            offers.push((Offer::Take(Choice::marked()), "marked".to_owned(), Some(marked)));
-        }
-        for (name, n) in self.clusters() {
-            let shown = Choice::cluster(&name);
-            let text = format!("cluster {}", shown.name);
-            offers.push((Offer::Take(shown), text, Some(n)));
-        }
-        for (name, n) in self.tags() {
-            let shown = Choice::tag(name);
-            let text = format!("tag {}", shown.name);
-            offers.push((Offer::Take(shown), text, Some(n)));
-        }
-        for state in State::ALL {
-            let n = match state {
-                State::Odd => self.odd_ones().len(),
-                state => self.tiles.iter().filter(|tile| self.is_in(tile, state)).count(),
-            };
-            if n > 0 {
-                let text = format!("{}: those {}", state.name(), state.means());
-                offers.push((Offer::Take(Choice::state(state)), text, Some(n)));
-            }
-        }
-        offers.push((
-            Offer::Ask(Purpose::ScopeMatching),
-            "screen matches a regular expression…".to_owned(),
-            None,
-        ));
-        offers.push((Offer::Ask(Purpose::ScopeExpression), "host expression…".to_owned(), None));
-        offers.push((Offer::Invert, "invert: all but the present ones".to_owned(), None));
-        offers.push((Offer::Half, "half of the present ones".to_owned(), None));
-        offers
-    }
-
-    /// The clusters of the open hosts, with their numbers of hosts.
-    fn clusters(&self) -> BTreeMap<Arc<str>, usize> {
-        let mut clusters = BTreeMap::new();
-        for name in self.tiles.iter().flat_map(|tile| &tile.facts.clusters) {
-            *clusters.entry(name.clone()).or_default() += 1;
-        }
-        clusters
-    }
-
-    /// The tags of the open hosts, with their numbers of hosts.
-    fn tags(&self) -> BTreeMap<&str, usize> {
-        let mut tags = BTreeMap::new();
-        for name in self.tiles.iter().flat_map(|tile| &tile.facts.tags) {
-            *tags.entry(name.as_str()).or_default() += 1;
-        }
-        tags
+    /// Keeps a scope of these hosts under a name without putting it in force, as one that was saved; returns its number.
+    pub fn keep_scope(&mut self, name: &str, hosts: Vec<Host>) -> Result<usize, String> {
+        let choice = Choice::these(name, hosts.clone());
+        self.scoping.scopes.put(Taken { choice, hosts: hosts.into_iter().collect() })
     }
 }
 

@@ -21,7 +21,7 @@ impl App {
     /// Sends a key to whoever hears now.
     pub(super) fn send_key(&mut self, key: Key) {
         self.questions.keep_quiet();
-        if self.has_receivers() && !self.holds_back_key(key, &self.broadcast.hearing()) {
+        if self.has_receivers() && !self.holds_back_key(key) {
             self.transmit_key(key);
         }
     }
@@ -38,7 +38,7 @@ impl App {
 
     /// Takes a paste: into the line or the secret that is being typed, or to the hosts.
     pub(super) fn paste(&mut self, text: String) {
-        self.prefixed = false;
+        self.prefixed = None;
         match &mut self.keyboard {
             Keyboard::Hosts => self.paste_to_hosts(text),
             Keyboard::Prompt(prompt) => prompt.line.paste(&text),
@@ -74,7 +74,7 @@ impl App {
 
     /// Sends a paste to whoever hears now.
     pub(super) fn send_paste(&mut self, text: &str) {
-        if self.has_receivers() && !self.holds_back_paste(text, &self.broadcast.hearing()) {
+        if self.has_receivers() && !self.holds_back_paste(text) {
             self.transmit_paste(text);
         }
     }

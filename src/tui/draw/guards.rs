@@ -1,10 +1,10 @@
 //! Guarded tags on tiles and in the status line, and the question before something is sent.
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 
 use crate::pane::Situation;
-use crate::tui::app::{App, Caution, Mark, Palette, Tile};
-use crate::tui::guard::Tint;
+use crate::tui::app::{App, Caution, Mark, Tile};
+use crate::tui::guard::Guard;
 
 use super::dialogs::Row;
 use super::text::count;
@@ -15,7 +15,7 @@ pub(super) fn frame(app: &App, tile: &Tile, mark: Mark) -> Style {
     let style = theme::frame(app, mark);
     match (app.options().guards.first(tile.guards), mark) {
         (Some(guard), Mark::Hears | Mark::Silent | Mark::Detached | Mark::OutOfScope) => {
-            style.patch(tinted(app, guard.tint))
+            style.patch(tinted(app, guard))
         }
         _ => style,
     }
@@ -29,7 +29,7 @@ pub(super) fn words(app: &App, tile: &Tile) -> String {
 /// The guarded tags among those who hear, each with its number of hosts, for the status line.
 pub(super) fn audience(app: &App) -> Vec<(String, Style)> {
     let said = app.guarded_audience().into_iter().map(|(guard, n)| {
-        let style = tinted(app, guard.tint).add_modifier(Modifier::BOLD | Modifier::REVERSED);
+        let style = tinted(app, guard).add_modifier(Modifier::BOLD | Modifier::REVERSED);
         (format!(" {}: {n} ", guard.tag), style)
     });
     said.collect()
@@ -81,17 +81,9 @@ pub(super) fn keys(app: &App, caution: &Caution) -> &'static str {
     }
 }
 
-fn tinted(app: &App, tint: Tint) -> Style {
-    let color = match tint {
-        Tint::Red => Color::Red,
-        Tint::Yellow => Color::Yellow,
-        Tint::Green => Color::Green,
-        Tint::Blue => Color::Blue,
-        Tint::Magenta => Color::Magenta,
-        Tint::Cyan => Color::Cyan,
-    };
-    match app.options().palette {
-        Palette::Colour => Style::new().fg(color),
-        Palette::Plain => Style::new(),
+fn tinted(app: &App, guard: &Guard) -> Style {
+    match app.options().theme.own_color(guard.color) {
+        Some(color) => Style::new().fg(theme::color(color)),
+        None => Style::new(),
     }
 }
