@@ -121,14 +121,13 @@ impl Keymap {
     pub fn of(wishes: &Wishes) -> Result<Keymap, KeymapError> {
         let preset = wishes.preset.bindings();
         let prefix = wishes.prefix.unwrap_or(preset.prefix);
-        let mut map =
-            Keymap {
-                prefix,
-                hands: Hands::Keys,
-                bindings: BTreeMap::new(),
-                keys: BTreeMap::new(),
-                direct: BTreeMap::new(),
-            };
+        let mut map = Keymap {
+            prefix,
+            hands: Hands::Keys,
+            bindings: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            direct: BTreeMap::new(),
+        };
         let chosen = map.bind_all(&wishes.keys, Way::Usual)?;
         let directly = map.bind_all(&wishes.direct, Way::Direct)?;
         for (action, keys) in preset.keys.iter().filter(|(action, _)| !chosen.contains(action)) {
