@@ -285,6 +285,7 @@ fn state_of(app: &App, tile: &Tile) -> String {
 fn audience_of(app: &App) -> String {
     let all = app.tiles().len();
     match app.audience() {
+        Some(Receivers::All(1)) if all == 1 => "the one host hears".to_owned(),
         Some(Receivers::All(hear)) if hear == all => format!("all {all} hosts hear"),
         Some(Receivers::All(hear)) => format!("{hear} of {all} hosts hear"),
         Some(Receivers::Alone(id)) => {
