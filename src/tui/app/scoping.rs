@@ -50,9 +50,8 @@ pub(super) fn is_act(event: &Event) -> bool {
             | Event::Resize(_)
             | Event::Resumed(_)
             | Event::Added(_)
-            | Event::Control(..)
             | Event::FoundFor(..)
-    )
+    ) || matches!(event, Event::Control(_, request) if request.acts())
 }
 
 impl App {

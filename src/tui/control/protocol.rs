@@ -137,6 +137,13 @@ pub enum Request {
     Quit {},
 }
 
+impl Request {
+    /// Does it change something? The others only look.
+    pub fn acts(&self) -> bool {
+        !matches!(self, Request::List { .. } | Request::Dump { .. } | Request::Wait { .. })
+    }
+}
+
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
