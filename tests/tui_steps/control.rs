@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use omnes::pane::Color;
 use omnes::tui::app::Options;
 use omnes::tui::control::{ControlId, HostLine, HostScreen, Request, Response, Sign, Since, Which};
 use omnes::tui::event::{Effect, Event};
-use omnes::tui::guard::{Guards, Mixed, Tint};
+use omnes::tui::guard::{Guards, Mixed};
 
 use crate::harness::{SMALL, Ui, unknown_key};
 
@@ -139,7 +140,7 @@ fn what_executes_or_acts_by_itself_must_be_confirmed() {
 
 #[test]
 fn a_guarded_line_must_be_confirmed_however_it_is_put_together() {
-    let prod = Guards::guard("prod", Tint::Red, &["reboot".to_owned()], 1).expect("a good pattern");
+    let prod = Guards::guard("prod", Color::Indexed(1), &["reboot".to_owned()], 1).expect("a good pattern");
     let options = Options { guards: Guards::new(Mixed::Tell, vec![prod]), ..Options::default() };
     let mut ui = Ui::tagged(options, SMALL, &[("web", "web", "prod"), ("lab", "", "")]);
     let keys = |keys: &str| Request::Keys { keys: keys.into(), host: None, yes: false };
