@@ -91,6 +91,8 @@ const PURE: &[&str] = &[
     "src/ssh/target.rs",
     "src/tui/action.rs",
     "src/tui/app/",
+    "src/tui/control/protocol.rs",
+    "src/tui/control/text.rs",
     "src/tui/draw/",
     "src/tui/event.rs",
     "src/tui/guard.rs",
@@ -105,6 +107,9 @@ const PURE: &[&str] = &[
     "src/tui/keymap.rs",
     "src/tui/layout.rs",
     "src/tui/scopes.rs",
+    "src/tui/plain/gather.rs",
+    "src/tui/plain/teller.rs",
+    "src/tui/plain/words.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

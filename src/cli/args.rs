@@ -58,6 +58,11 @@ pub enum Command {
     /// Show the host keys of the hosts against known_hosts; nobody logs in
     #[command(after_long_help = KEYS_NOTES, after_help = KEYS_EXAMPLES)]
     Keys(KeysArgs),
+    /// Tell an omnes that runs what to do: list, send, wait, dump and more
+    #[command(
+        after_help = "Examples:\n  omnes ctl send --enter uptime\n  omnes ctl --to prod list --output json"
+    )]
+    Ctl(super::ctl::args::CtlArgs),
     /// A fleet of SSH hosts inside this process, to try everything on
     #[command(after_help = "Examples:\n  omnes demo --hosts 12           open it in the terminal\n  \
         omnes demo run -- hostname      run a command on it")]
@@ -212,6 +217,9 @@ pub struct OpenArgs {
     /// Logins at once
     #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
+    /// How it is shown, and by what name it is told what to do.
+    #[command(flatten)]
+    pub front: FrontArgs,
     /// Typed after `--`, which belongs to `run`.
     #[arg(last = true, hide = true)]
     pub command: Vec<OsString>,
@@ -223,6 +231,17 @@ pub struct LogArgs {
     /// Log what every host prints, in files below DIR
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub log: Option<PathBuf>,
+}
+
+/// How the sessions are shown, and by what name they are told what to do.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FrontArgs {
+    /// One line for each event instead of a screen: for screen readers and terminals that cannot move their cursor
+    #[arg(long)]
+    pub plain: bool,
+    /// What `omnes ctl --to` calls it [default: its process number]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// `omnes run`.
@@ -389,6 +408,9 @@ pub struct DemoArgs {
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+    /// How it is shown, and by what name it is told what to do.
+    #[command(flatten)]
+    pub front: FrontArgs,
 }
 
 /// `omnes demo ...`.

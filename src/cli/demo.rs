@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::front::Front;
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, preferences, signals, story};
@@ -37,6 +38,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
+    let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let shown = runtime.block_on(async {
@@ -56,6 +58,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             restored: None,
             password: None,
             logins: screen::logins(None, &config),
+            front,
         };
         let mut out = std::io::stdout();
         let shown = match on_screen {

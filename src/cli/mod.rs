@@ -14,7 +14,9 @@ pub mod args;
 mod argv;
 mod asker;
 mod consent;
+pub mod ctl;
 mod demo;
+mod front;
 mod headless;
 mod hosts;
 mod keeping;
@@ -71,6 +73,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Keys(args) => keys::keys(&args),
         Command::KeysPage => papers::keys(&mut out).map(|()| Exit::Well),
         Command::Clusters(args) => hosts::cluster_names(&args),
+        Command::Ctl(args) => ctl::ctl(&args),
         Command::Demo(args) => demo::demo(&args),
     }
 }

@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use super::args::OpenArgs;
 use super::keeping;
+use super::front::Front;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};
@@ -33,6 +34,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     let config = preferences::read(&environment)?;
     let options = keeping::options(screen::options(&config)?, &config, &args.log);
     let places = keeping::places(&config, &environment, &args.log)?;
+    let front = Front::new(&args.front, &config)?;
     let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Ask)?;
@@ -59,6 +61,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         restored,
         password: secrets::password(&args.secrets, &args.targets)?,
         logins: screen::logins(args.fanout, &config),
+        front,
     };
     screen.show_with(Arc::new(Tcp))
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use secrecy::SecretString;
 
+use super::front::{self, Front};
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, FoldStart, Scope, Zoom};
@@ -27,6 +28,7 @@ use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::guard::{Guard, Guards, Mixed};
 use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::{Keymap, Preset, Wishes};
+use crate::tui::plain;
 use crate::tui::theme::{self, Depth, Own, Role, Theme};
 use crate::tui::tiling::{Density, Shape};
 
@@ -69,6 +71,8 @@ pub(super) struct Screen {
     pub(super) password: Option<SecretString>,
     /// Logins at once.
     pub(super) logins: usize,
+    /// How it is shown, and by what name it is told what to do.
+    pub(super) front: Front,
 }
 
 /// Why an expression finds nobody, without the lines that point into it: the bottom line has room for one.
@@ -92,13 +96,23 @@ impl Screen {
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
-        let mut app = App::new(self.options, Size::DEFAULT);
-        if let Some(restored) = self.restored {
-            app.restore(restored);
-        }
+        let (door, trouble) = self.front.door()?;
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
-        let inlets = Inlets { questions, keeper };
-        let ended = event_loop::run(app, hosts, panes, inlets).await;
+        let inlets = Inlets { questions, door, keeper };
+        let ended = match self.front.shape {
+            front::Shape::Screen => {
+                let mut app = App::new(self.options, Size::DEFAULT);
+                self.restored.into_iter().for_each(|restored| app.restore(restored));
+                trouble.into_iter().for_each(|said| app.begin_with(said));
+                event_loop::run(app, hosts, panes, inlets).await
+            }
+            front::Shape::Lines(charset) => {
+                trouble.into_iter().for_each(|said| front::notice(&said));
+                let mut app = App::new(front::for_lines(self.options), front::LINES);
+                self.restored.into_iter().for_each(|restored| app.restore(restored));
+                plain::front::run(app, hosts, panes, (inlets, charset)).await
+            }
+        };
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),

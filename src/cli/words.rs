@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 9] = ["play", "push", "pull", "runs", "show", "sync", "job", "runner", "ctl"];
+const RESERVED: [&str; 8] = ["play", "push", "pull", "runs", "show", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,6 +186,8 @@ mod tests {
             ("demo --hosts 3 run -- x", "demo --hosts 3 run -- x"),
             ("demo serve", "demo serve"),
             ("__clusters", "__clusters"),
+            ("ctl send --enter uptime", "ctl send --enter uptime"),
+            ("open ctl", "open ctl"),
         ] {
             assert_eq!(placed(line).as_deref(), Ok(expected), "{line}");
         }

@@ -60,6 +60,8 @@ pub struct Config {
     pub match_exec: MatchExec,
     /// `[fold]`.
     pub fold: Fold,
+    /// `[control] socket`.
+    pub control: ControlSocket,
     /// `[prompts]`.
     pub prompts: Prompts,
     /// `[guards]`.
@@ -94,6 +96,16 @@ pub struct Limits {
     pub scrollback: Option<usize>,
     /// Smallest tile before there are pages.
     pub min_tile: Option<Size>,
+}
+
+/// Whether the TUI listens for `omnes ctl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// On a socket that only its user can reach.
+    #[default]
+    Listens,
+    /// Not at all.
+    Off,
 }
 
 /// Which bindings everything starts from.

@@ -7,7 +7,9 @@ use toml::de::DeTable;
 
 use super::keeping;
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom};
+use super::{
+    Color, Config, ControlSocket, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
+};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
@@ -26,6 +28,7 @@ const TOP: &[&str] = &[
     "sessions",
     "log",
     "history",
+    "control",
     "prompts",
     "guards",
     "limits",
@@ -110,6 +113,15 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 match key.key {
                     "keep" => config.history = keeping::history(&key)?,
                     _ => return Err(key.unknown(" in [history]", &["keep"])),
+                }
+            }
+        }
+        "control" => {
+            for key in item.table()? {
+                match key.key {
+                    "socket" if key.yes_or_no()? => config.control = ControlSocket::Listens,
+                    "socket" => config.control = ControlSocket::Off,
+                    _ => return Err(key.unknown(" in [control]", &["socket"])),
                 }
             }
         }
@@ -312,9 +324,10 @@ min_tile = "60x10"
             "view",
             "log",
             "history",
+            "control",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = "));
+        assert!(text.contains("\nreconnect = ") && text.contains("\nsocket = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
@@ -340,6 +353,7 @@ min_tile = "60x10"
             ),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
             ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),
+            ("[control]\nsocket = 1", "config.toml:2:10: `socket` is 1; write true or false"),
             ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),
             ("[limits]\nfanout = 0", "config.toml:2:10: `fanout` is 0; write a number of hosts, 1 or more"),
             ("[limits]\nfanout = -1", "config.toml:2:10: `fanout` is -1; write a number of hosts, 1 or more"),

@@ -10,6 +10,7 @@ use crate::pane::{FocusChange, Key, MouseEvent};
 use crate::session::{SessionEvent, SessionId};
 use crate::size::Size;
 
+use super::control::{ControlId, Request, Response};
 use super::keep::words::{Keep, Told};
 
 /// Which question; given out once.
@@ -67,6 +68,12 @@ pub enum Event {
     AddFailed(String),
     /// What became of something that was to be kept.
     Kept(Told),
+    /// Somebody tells omnes to do something, over its control socket or as a line of the plain mode.
+    Control(ControlId, Request),
+    /// Nobody waits for this response any more.
+    ControlGone(ControlId),
+    /// What [`Effect::FindFor`] asked for; their targets stand at the end of the list.
+    FoundFor(ControlId, Result<Vec<Opened>, String>),
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.
     Tick,
     /// The program is in the foreground again.
@@ -121,6 +128,10 @@ pub enum Effect {
     AddHosts(String),
     /// Write something down, or no longer.
     Keep(Keep),
+    /// The response to a request.
+    Reply(ControlId, Response),
+    /// Find out which hosts a request means, and answer with [`Event::FoundFor`].
+    FindFor(ControlId, String),
     /// Put a text on the clipboard (OSC 52).
     Copy(String),
     /// Ask the outer terminal for the mouse's motion without a button, or not.

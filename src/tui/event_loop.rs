@@ -22,6 +22,8 @@ use crate::size::Size;
 
 use super::app::App;
 use super::asker::{Asked, Questions};
+use super::control::socket::{self, Door};
+use super::control::{ControlId, Response};
 use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
 use super::keep::words::Told;
 use super::keep::{Framed, Keeper};
@@ -72,14 +74,6 @@ pub trait Fleet {
     fn keep(&mut self, found: Self::Found) -> Vec<Opened>;
 }
 
-/// What the app has to do with besides the terminal and the sessions.
-pub struct Inlets {
-    /// What sessions ask.
-    pub questions: Questions,
-    /// Where things are written down.
-    pub keeper: Keeper,
-}
-
 /// How the loop came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -91,6 +85,19 @@ pub enum Ended {
     TerminalGone,
 }
 
+/// What was found, and the request that asked for it, if it was one.
+pub(super) type Search<T> = (Option<ControlId>, Result<T, String>);
+
+/// What the app has to do with besides the keyboard and the sessions.
+pub struct Inlets {
+    /// What sessions ask.
+    pub questions: Questions,
+    /// Where scripts knock, if they may.
+    pub door: Option<Door>,
+    /// Where things are written down.
+    pub keeper: Keeper,
+}
+
 /// Runs the TUI over these hosts, whose targets are the first of the fleet's list, until it ends; the terminal is as it
 /// was then.
 pub async fn run<F: Fleet>(
@@ -100,8 +107,8 @@ pub async fn run<F: Fleet>(
     inlets: Inlets,
 ) -> Result<Ended, TerminalError> {
     let terminal = Terminal::enter()?;
-    let Inlets { questions, keeper } = inlets;
-    let looped = Loop::new(app, fleet, (&terminal, keeper))?.turn(hosts, questions).await;
+    let Inlets { questions, door, keeper } = inlets;
+    let looped = Loop::new(app, fleet, (&terminal, keeper))?.turn(hosts, (questions, door)).await;
     terminal.give_back();
     looped
 }
@@ -122,7 +129,9 @@ struct Loop<'a, F: Fleet> {
     typed: Instant,
     answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
     /// What is being found out for the user; a few at most, each started by a line the user typed.
-    searches: JoinSet<Result<F::Found, String>>,
+    searches: JoinSet<Search<F::Found>>,
+    /// Who waits for the answer to a request; one for each client at most.
+    replies: HashMap<ControlId, oneshot::Sender<Response>>,
     ended: Option<Ended>,
     suspends: Option<Stop>,
 }
@@ -149,6 +158,7 @@ enum Next {
     Asked(Asked),
     Withdrawn,
     Kept(Told),
+    Control(socket::Asked),
     Nothing,
     Heard(Vec<(SessionId, SessionEvent)>),
 }
@@ -174,12 +184,17 @@ impl<'a, F: Fleet> Loop<'a, F> {
             typed: now,
             answers: HashMap::new(),
             searches: JoinSet::new(),
+            replies: HashMap::new(),
             ended: None,
             suspends: None,
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Opened>, mut questions: Questions) -> Result<Ended, TerminalError> {
+    async fn turn(
+        mut self,
+        hosts: Vec<Opened>,
+        (mut questions, mut door): (Questions, Option<Door>),
+    ) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
         let listener = self.listener.clone();
@@ -200,8 +215,11 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 asked = questions.next() => Next::Asked(asked),
                 () = withdrawn.notified() => Next::Withdrawn,
                 told = self.keeper.told() => Next::Kept(told),
+                asked = knocked(&mut door) => Next::Control(asked),
                 Some(found) = self.searches.join_next() => {
-                    self.found(found.unwrap_or_else(|_| Err("adding hosts failed inside omnes".to_owned())));
+                    let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
+                    let (id, found) = found.unwrap_or_else(failed);
+                    self.found(id, found);
                     Next::Nothing
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
@@ -250,6 +268,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.step(Event::Kept(told));
                 self.copy_frames();
             }
+            Next::Control(asked) => self.asked_for(asked),
             Next::Nothing => {}
             Next::Heard(heard) => self.hear(heard),
         }
@@ -327,7 +346,18 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     }
                 }
                 Effect::AddHosts(expression) => {
-                    self.searches.spawn(self.fleet.find(expression));
+                    let finding = self.fleet.find(expression);
+                    self.searches.spawn(async move { (None, finding.await) });
+                }
+                Effect::FindFor(id, expression) => {
+                    let finding = self.fleet.find(expression);
+                    self.searches.spawn(async move { (Some(id), finding.await) });
+                }
+                Effect::Reply(id, response) => {
+                    if let Some(reply) = self.replies.remove(&id) {
+                        // Who asked may have gone away this moment.
+                        let _ = reply.send(response);
+                    }
                 }
                 Effect::Keep(keep) => {
                     let refused = self.keeper.keep(keep);
@@ -346,12 +376,27 @@ impl<'a, F: Fleet> Loop<'a, F> {
         }
     }
 
-    fn found(&mut self, found: Result<F::Found, String>) {
-        let event = match found {
-            Ok(found) => Event::Added(self.fleet.keep(found)),
-            Err(why) => Event::AddFailed(why),
-        };
-        self.step(event);
+    fn found(&mut self, id: Option<ControlId>, found: Result<F::Found, String>) {
+        let found = found.map(|found| self.fleet.keep(found));
+        self.step(match (id, found) {
+            (Some(id), found) => Event::FoundFor(id, found),
+            (None, Ok(hosts)) => Event::Added(hosts),
+            (None, Err(why)) => Event::AddFailed(why),
+        });
+    }
+
+    /// A client of the control socket asks for something, or has gone.
+    fn asked_for(&mut self, asked: socket::Asked) {
+        match asked {
+            socket::Asked::Request(id, request, reply) => {
+                self.replies.insert(id, reply);
+                self.step(Event::Control(id, request));
+            }
+            socket::Asked::Gone(id) => {
+                self.replies.remove(&id);
+                self.step(Event::ControlGone(id));
+            }
+        }
     }
 
     /// Finds the questions whose askers are gone.
@@ -420,6 +465,14 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.terminal.take()?;
         self.step(Event::Resumed(self.terminal.size()));
         Ok(())
+    }
+}
+
+/// What comes next through the control socket; nothing where there is none.
+pub(super) async fn knocked(door: &mut Option<Door>) -> socket::Asked {
+    match door {
+        Some(door) => door.next().await,
+        None => std::future::pending().await,
     }
 }
 

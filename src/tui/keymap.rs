@@ -35,11 +35,22 @@ pub struct Wishes {
 #[derive(Clone, Debug)]
 pub struct Keymap {
     prefix: Key,
+    hands: Hands,
     bindings: BTreeMap<(Place, Key), Action>,
     /// The keys of each action, in the order they were named.
     keys: BTreeMap<Action, Vec<Key>>,
     /// Those that act without the prefix.
     direct: BTreeMap<Action, Vec<Key>>,
+}
+
+/// How the user reaches an action, for hints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hands {
+    /// By its keys.
+    #[default]
+    Keys,
+    /// By its name behind a colon: there are no keys in the plain mode.
+    Lines,
 }
 
 /// Why bindings do not hold together; names the entry that is wrong.
@@ -110,8 +121,13 @@ impl Keymap {
     pub fn of(wishes: &Wishes) -> Result<Keymap, KeymapError> {
         let preset = wishes.preset.bindings();
         let prefix = wishes.prefix.unwrap_or(preset.prefix);
-        let mut map =
-            Keymap { prefix, bindings: BTreeMap::new(), keys: BTreeMap::new(), direct: BTreeMap::new() };
+        let mut map = Keymap {
+            prefix,
+            hands: Hands::Keys,
+            bindings: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            direct: BTreeMap::new(),
+        };
         let chosen = map.bind_all(&wishes.keys, Way::Usual)?;
         let directly = map.bind_all(&wishes.direct, Way::Direct)?;
         for (action, keys) in preset.keys.iter().filter(|(action, _)| !chosen.contains(action)) {
@@ -125,6 +141,11 @@ impl Keymap {
             map.offer_all(action, action.default_keys(), Way::Usual)?;
         }
         Ok(map)
+    }
+
+    /// The same, for a user who types lines.
+    pub fn for_lines(self) -> Keymap {
+        Keymap { hands: Hands::Lines, ..self }
     }
 
     /// The key that announces a key for omnes.
@@ -249,6 +270,9 @@ pub struct Hint<'a> {
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.map.hands == Hands::Lines {
+            return write!(f, ":{}", self.action);
+        }
         let direct = self.map.direct(self.action).first();
         match (direct, self.map.keys(self.action).first(), self.action.place()) {
             (Some(key), ..) | (None, Some(key), Place::Scrollback | Place::Direct) => write!(f, "{key}"),
@@ -261,7 +285,8 @@ impl fmt::Display for Hint<'_> {
     }
 }
 
-fn named(name: &str) -> Result<Action, KeymapError> {
+/// The action of this name; an error names the nearest one.
+pub(super) fn named(name: &str) -> Result<Action, KeymapError> {
     Action::named(name).ok_or_else(|| KeymapError::Action {
         name: escape::text(name, 40),
         nearest: Action::all()

@@ -4,11 +4,13 @@
 //! [`layout::Layout`] is the geometry, [`draw`] paints it and changes nothing. Every verb of the user is an
 //! [`action::Action`]; [`keymap::Keymap`] binds keys to them. Around it stand the io files: [`terminal`] takes the user's
 //! terminal over and gives it back, `painter` sends frames, [`asker`] carries questions, [`keep`] writes logs, recordings
-//! and what was sent, [`event_loop`] turns it all.
+//! and what was sent, [`event_loop`] turns it all. Two other fronts lead to the same app: [`control`], for scripts, and
+//! [`plain`], lines instead of a screen.
 
 pub mod action;
 pub mod app;
 pub mod asker;
+pub mod control;
 pub mod draw;
 pub mod event;
 pub mod event_loop;
@@ -20,6 +22,7 @@ pub mod layout;
 pub mod line;
 mod painter;
 pub mod picker;
+pub mod plain;
 pub mod rehearsal;
 pub mod scopes;
 mod scrubbed;

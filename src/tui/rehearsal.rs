@@ -116,6 +116,8 @@ impl<F: Fleet> Rehearsal<F> {
                 Effect::Answer(..)
                 | Effect::AddHosts(_)
                 | Effect::Keep(_)
+                | Effect::Reply(..)
+                | Effect::FindFor(..)
                 | Effect::Copy(_)
                 | Effect::Motion(_)
                 | Effect::Bell

@@ -19,6 +19,9 @@ pub(crate) struct Ui {
     pty: Arc<pty_process::blocking::Pty>,
     child: Child,
     seen: Arc<(Mutex<Seen>, Condvar)>,
+    /// Whether what the program writes is left lying.
+    stalled: Arc<(Mutex<bool>, Condvar)>,
+    line_modes: String,
 }
 
 struct Seen {
@@ -80,6 +83,7 @@ impl Ui {
     pub(crate) fn start(program: &Path, args: &[&str], env: &[(&str, &str)], (rows, cols): (u16, u16)) -> Ui {
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(pty_process::Size::new(rows, cols)).expect("a size");
+        let line_modes = line_modes(&pty);
         let child = pty_process::blocking::Command::new(program)
             .args(args)
             .env_clear()
@@ -91,11 +95,12 @@ impl Ui {
         let shown = screen_of(&parser);
         let seen = Seen { parser, raw: Vec::new(), shown, updating: false, ended: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
+        let stalled: Arc<(Mutex<bool>, Condvar)> = Arc::default();
         thread::spawn({
-            let (pty, seen) = (pty.clone(), seen.clone());
-            move || watch(&pty, &seen)
+            let (pty, seen, stalled) = (pty.clone(), seen.clone(), stalled.clone());
+            move || watch(&pty, &seen, &stalled)
         });
-        Ui { pty, child, seen }
+        Ui { pty, child, seen, stalled, line_modes }
     }
 
     /// Types bytes as they are.
@@ -156,6 +161,23 @@ impl Ui {
         self.wait(&format!("`{text}`"), |screen| screen.contains(text))
     }
 
+    /// Waits until the program has written this text so often, line ends being `\n`; for programs that write lines.
+    pub(crate) fn wait_written(&self, text: &str, times: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().expect("the reader lives");
+        loop {
+            let written = String::from_utf8_lossy(&seen.raw).replace('\r', "");
+            if written.matches(text).count() >= times {
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || seen.ended {
+                panic!("waiting for `{text}`; written was:\n{written}");
+            }
+            seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
+        }
+    }
+
     /// The screen now.
     pub(crate) fn screen(&self) -> Screen {
         self.seen.0.lock().expect("the reader lives").shown.clone()
@@ -178,6 +200,22 @@ impl Ui {
         }
     }
 
+    /// How the terminal treats lines now, as `stty -g` would tell it.
+    pub(crate) fn line_modes(&self) -> String {
+        line_modes(&self.pty)
+    }
+
+    /// How it treated them before the program began.
+    pub(crate) fn line_modes_at_start(&self) -> &str {
+        &self.line_modes
+    }
+
+    /// Leaves what the program writes lying, as a terminal does that hangs; or reads on.
+    pub(crate) fn stall(&self, stall: bool) {
+        *self.stalled.0.lock().expect("the reader lives") = stall;
+        self.stalled.1.notify_all();
+    }
+
     /// Changes the size of the terminal.
     pub(crate) fn resize(&self, rows: u16, cols: u16) {
         self.seen.0.lock().expect("the reader lives").parser.set_size(nonzero(rows), nonzero(cols));
@@ -187,6 +225,17 @@ impl Ui {
     /// The program's process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types bytes, which a program that has just ended does not take.
+    pub(crate) fn type_if_it_lives(&self, bytes: &[u8]) {
+        let _ = (&*self.pty).write_all(bytes);
+    }
+
+    /// Has the program ended, after waiting so long for it at most?
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        let seen = self.seen.0.lock().expect("the reader lives");
+        self.seen.1.wait_timeout_while(seen, time, |seen| !seen.ended).expect("the reader lives").0.ended
     }
 
     /// Waits for the end of the program.
@@ -224,10 +273,23 @@ impl Modes {
         Modes { alternate: false, cursor_hidden: false, mouse: false, bracketed_paste: false };
 }
 
-fn watch(pty: &pty_process::blocking::Pty, seen: &(Mutex<Seen>, Condvar)) {
+fn line_modes(pty: &pty_process::blocking::Pty) -> String {
+    let modes = rustix::termios::tcgetattr(pty).expect("a terminal");
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        modes.input_modes, modes.output_modes, modes.control_modes, modes.local_modes, modes.special_codes
+    )
+}
+
+fn watch(
+    pty: &pty_process::blocking::Pty,
+    seen: &(Mutex<Seen>, Condvar),
+    (stalled, goes_on): &(Mutex<bool>, Condvar),
+) {
     let mut buffer = [0; 65536];
     let mut pty = pty;
     loop {
+        drop(goes_on.wait_while(stalled.lock().expect("nobody panics with it"), |stalled| *stalled));
         let read = pty.read(&mut buffer);
         let Ok(mut guard) = seen.0.lock() else {
             // The test has failed while it looked at the screen; its own message says why.

@@ -188,6 +188,13 @@ impl Ui {
         self.step(Event::Added(hosts));
     }
 
+    /// The hosts that a request asked for have been found.
+    pub(crate) fn found_for(&mut self, id: u64, names: &[&str]) {
+        self.targets.extend(names.iter().map(|name| name.to_string()));
+        let found = names.iter().map(|name| host(name).into()).collect();
+        self.step(Event::FoundFor(omnes::tui::control::ControlId(id), Ok(found)));
+    }
+
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = QuestionId(self.questions);
         self.questions += 1;

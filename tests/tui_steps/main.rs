@@ -1,5 +1,6 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
+mod control;
 mod delivery;
 mod fold;
 mod guards;

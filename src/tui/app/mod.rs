@@ -4,9 +4,10 @@
 //! What can go wrong outside comes back as an event. Whoever has the keyboard is one value ([`Keyboard`]), so a key can
 //! never reach two places. The parts by subject: `sending` (keys, pastes and mouse to hosts), `sessions` (the life of
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `view`
-//! (densities, sizes), `hostlist`, `menu`, `dialogs` and `questions`.
+//! (densities, sizes), `controlled` (what scripts ask for), `hostlist`, `menu`, `dialogs` and `questions`.
 
 mod comparing;
+mod controlled;
 mod dialogs;
 mod folding;
 mod guards;
@@ -113,6 +114,7 @@ pub struct App {
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     folds: folding::Folds,
+    controlled: controlled::Controlled,
     scoping: scoping::Scoping,
     /// Hosts in a mode of their own that the user has let hear the rest of the line.
     allowed: HashSet<(MemberId, guards::Mode)>,
@@ -154,6 +156,7 @@ impl App {
             sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
+            controlled: controlled::Controlled::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             sessions: 0,
@@ -194,6 +197,9 @@ impl App {
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
             Event::Kept(told) => self.kept(told),
+            Event::Control(id, request) => self.control(id, request),
+            Event::ControlGone(id) => self.controlled.forget(id),
+            Event::FoundFor(id, found) => self.found_for(id, found),
             Event::Tick => {}
         }
         self.follow_sight(is_act);
@@ -201,6 +207,7 @@ impl App {
         self.return_due();
         self.ask_for_motion();
         self.refold(look);
+        self.look_for_waits();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -220,6 +227,7 @@ impl App {
             self.returns.wake_at(now),
             self.caution_listens_at(),
             self.folds.wake_at(),
+            self.controlled.wake_at(),
         ]
         .into_iter()
         .flatten()

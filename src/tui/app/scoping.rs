@@ -43,7 +43,15 @@ impl Scoping {
 
 /// Is this event an act of the user's, so that a scope that follows the screen may follow it?
 pub(super) fn is_act(event: &Event) -> bool {
-    matches!(event, Event::Key(_) | Event::Mouse(_) | Event::Resize(_) | Event::Resumed(_) | Event::Added(_))
+    matches!(
+        event,
+        Event::Key(_)
+            | Event::Mouse(_)
+            | Event::Resize(_)
+            | Event::Resumed(_)
+            | Event::Added(_)
+            | Event::FoundFor(..)
+    ) || matches!(event, Event::Control(_, request) if request.acts())
 }
 
 impl App {

@@ -120,6 +120,7 @@ impl App {
     fn output(&mut self, member: MemberId, bytes: &[u8]) {
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.heard();
+        self.controlled.heard(member);
         let fed = tile.pane.feed(self.now, bytes);
         tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
         let motion = tile.pane.modes().mouse == MouseMode::Motion;
@@ -158,6 +159,7 @@ impl App {
             // What a host was given and never answered may have died with the link.
             unsent += tile.recovery.unanswered();
         }
+        self.controlled.heard(member);
         if self.note_end(member, was_ready) {
             return;
         }

@@ -1,8 +1,11 @@
 //! The user's own terminal is given back as it was, however the program ends.
 
-#[path = "keeping/terminal.rs"]
+mod ctl;
+mod deaths;
+#[path = "../keeping/terminal.rs"]
 mod keeping;
-#[path = "support/ui.rs"]
+mod plain;
+#[path = "../support/ui.rs"]
 pub mod ui;
 
 use std::os::unix::process::ExitStatusExt;
@@ -25,6 +28,7 @@ fn leaving_and_every_signal_give_the_terminal_back() {
         let home = tempfile::tempdir().expect("a directory");
         let mut ui = demo(&home);
         let on = ui.modes();
+        let before = ui.line_modes_at_start().to_owned();
         assert!(on.alternate && on.mouse && on.bracketed_paste, "{on:?}");
         match signal {
             None => {
@@ -39,6 +43,7 @@ fn leaving_and_every_signal_give_the_terminal_back() {
         }
         let status = ui.wait_exit();
         assert_eq!(ui.modes(), Modes::SANE, "after {signal:?}");
+        assert_eq!(ui.line_modes(), before, "after {signal:?}");
         assert_eq!(status.signal(), None, "it ends by itself after {signal:?}");
         assert_eq!(status.code(), Some(if signal.is_none() { 0 } else { 130 }));
         let raw = ui.raw();
