@@ -3,63 +3,47 @@
 //! Computed when asked for, and then only for rows that may have changed since. It says "changed" or "most likely not";
 //! a host can make two screens collide on purpose, so it is no proof that two hosts show the same.
 
-use super::cell::Cell;
+use std::hash::{Hash as _, Hasher};
 
-/// Which rows may differ from their numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stale {
-    None,
-    Row(u16),
-    All,
-}
-
-impl Stale {
-    /// What may have changed after both.
-    pub(super) fn and(self, other: Stale) -> Stale {
-        match (self, other) {
-            (stale, Stale::None) | (Stale::None, stale) => stale,
-            (Stale::Row(a), Stale::Row(b)) if a == b => Stale::Row(a),
-            _ => Stale::All,
-        }
-    }
-}
+use super::cell::{Cell, Style};
+use super::terminal::{Face, Touched};
+use crate::size::Size;
 
 /// The numbers of one screen's rows.
 #[derive(Debug)]
 pub(super) struct Digest {
     rows: Vec<u64>,
-    stale: Stale,
+    /// Rows that may differ from their numbers.
+    stale: Touched,
     /// Rows computed since the beginning.
     computed: u64,
 }
 
 impl Digest {
     pub(super) fn new() -> Digest {
-        Digest { rows: Vec::new(), stale: Stale::All, computed: 0 }
+        Digest { rows: Vec::new(), stale: Touched::default(), computed: 0 }
     }
 
     /// Notes that rows may have changed.
-    pub(super) fn touch(&mut self, touched: Stale) {
-        self.stale = self.stale.and(touched);
+    pub(super) fn touch(&mut self, touched: Touched) {
+        if !touched.0.is_empty() {
+            self.stale.add(touched.0);
+        }
     }
 
     /// The number of each row of this screen.
-    pub(super) fn rows(&mut self, screen: &vt100::Screen) -> &[u64] {
-        let (rows, cols) = screen.size();
-        let (rows, cols) = (rows.get(), cols.get());
-        match self.stale {
-            Stale::Row(row) if self.rows.len() == usize::from(rows) && row < rows => {
-                self.rows[usize::from(row)] = number(screen, row, cols);
-                self.computed += 1;
-            }
-            Stale::None => {}
-            _ => {
-                self.rows.clear();
-                self.rows.extend((0..rows).map(|row| number(screen, row, cols)));
-                self.computed += u64::from(rows);
-            }
+    pub(super) fn rows(&mut self, face: Face<'_>) -> &[u64] {
+        let rows = face.size().rows;
+        let stale = match self.rows.len() == usize::from(rows) {
+            true => self.stale.0.start..self.stale.0.end.min(rows),
+            false => 0..rows,
+        };
+        self.stale = Touched::default();
+        self.rows.resize(usize::from(rows), 0);
+        for row in stale {
+            self.computed += 1;
+            self.rows[usize::from(row)] = number(face, row);
         }
-        self.stale = Stale::None;
         &self.rows
     }
 
@@ -69,10 +53,17 @@ impl Digest {
     }
 }
 
-fn number(screen: &vt100::Screen, row: u16, cols: u16) -> u64 {
+fn number(face: Face<'_>, row: u16) -> u64 {
+    let Size { cols, .. } = face.size();
     let mut hash = Mix(0x9e37_79b9_7f4a_7c15);
-    for cell in (0..cols).filter_map(|col| screen.cell(row, col)).map(Cell::of) {
-        std::hash::Hash::hash(&(cell.text, cell.style, cell.wide), &mut hash);
+    for Cell { text, style, wide, .. } in (0..cols).map(|col| face.cell(row, col)) {
+        // A blank is a blank, whether it was written or erased.
+        let text = if text == " " { "" } else { text };
+        match (text.as_bytes(), style == Style::PLAIN) {
+            ([], true) => hash.write_u64(0),
+            ([byte], true) => hash.write_u64(u64::from(*byte)),
+            _ => (text, style, wide).hash(&mut hash),
+        }
     }
     hash.0
 }
@@ -80,7 +71,7 @@ fn number(screen: &vt100::Screen, row: u16, cols: u16) -> u64 {
 /// A hash for short pieces: multiply and rotate.
 struct Mix(u64);
 
-impl std::hash::Hasher for Mix {
+impl Hasher for Mix {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -110,50 +101,65 @@ impl std::hash::Hasher for Mix {
     }
 }
 
-/// Which rows bytes for the emulator may change: the cursor's row alone when they are text too short to wrap, as the echo
-/// of a key is; otherwise any.
-pub(super) fn touched(bytes: &[u8], screen: &vt100::Screen) -> Stale {
-    let (row, col) = screen.cursor_position();
-    let room = usize::from(screen.size().1.get().saturating_sub(col));
-    // A tab is one byte and up to eight columns.
-    let stays = |b: &u8| !matches!(b, b'\t' | b'\n' | 0x0b | 0x0c | 0x1b);
-    match bytes.len() {
-        0 => Stale::None,
-        // A character may be two columns wide.
-        n if n * 2 < room && bytes.iter().all(stays) => Stale::Row(row),
-        _ => Stale::All,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn parser() -> vt100::Parser {
-        vt100::Parser::default()
+    use super::*;
+    use crate::pane::emulator::Emulator;
+    use crate::pane::history::History;
+    use crate::size::Size;
+
+    struct Watched {
+        emulator: Emulator,
+        digest: Digest,
+    }
+
+    impl Watched {
+        fn new() -> Watched {
+            let emulator = Emulator::new(Size::DEFAULT, History::default());
+            Watched { emulator, digest: Digest::new() }
+        }
+
+        /// Feeds bytes, and says which rows they changed and how many were computed to know it.
+        fn feed(&mut self, bytes: &[u8]) -> (Vec<usize>, u64) {
+            let before = self.rows().to_vec();
+            let computed = self.digest.computed();
+            self.emulator.feed(Duration::ZERO, bytes);
+            let after = self.rows();
+            let changed = (0..24).filter(|row| before[*row] != after[*row]).collect();
+            (changed, self.digest.computed() - computed)
+        }
+
+        fn rows(&mut self) -> &[u64] {
+            self.digest.touch(self.emulator.terminal_mut().take_touched());
+            self.digest.rows(self.emulator.terminal().face())
+        }
     }
 
     #[test]
-    fn echo_of_a_key_computes_one_row() {
-        let (mut parser, mut digest) = (parser(), Digest::new());
-        let before = digest.rows(parser.screen()).to_vec();
-        assert_eq!(digest.computed(), 24);
-        for (bytes, rows) in [(&b"x"[..], 1), (b"\x08 \x08", 1), (b"", 0), (b"\r\n", 24), (b"\x1b[H", 24)] {
-            let computed = digest.computed();
-            digest.touch(touched(bytes, parser.screen()));
-            parser.process(bytes);
-            digest.rows(parser.screen());
-            assert_eq!(digest.computed() - computed, rows, "{bytes:?}");
+    fn only_rows_that_were_touched_are_computed() {
+        let mut watched = Watched::new();
+        for (bytes, changed, computed) in [
+            (&b"x"[..], vec![0], 1),
+            (b"\x08 \x08", vec![0], 1),
+            (b" \x1b[K", vec![], 1),
+            (b"", vec![], 0),
+            (b"\r\n\x1b[5;9H\x1b[31m", vec![], 0),
+            (b"x\r\ny", vec![4, 5], 2),
+            (b"\x1b[?2026hz", vec![], 0),
+            (b"\x1b[?2026l", vec![5], 1),
+            (b"\x1b[?5h", (0..24).collect(), 24),
+        ] {
+            assert_eq!(watched.feed(bytes), (changed, computed), "{}", bytes.escape_ascii());
         }
-        assert_ne!(digest.rows(parser.screen())[0], before[0], "an erased cell is not an empty one");
-        assert_eq!(digest.rows(parser.screen())[1..], before[1..]);
     }
 
     #[test]
     fn lazy_numbers_equal_fresh_ones() {
-        let (mut parser, mut digest) = (parser(), Digest::new());
+        let mut watched = Watched::new();
         let mut seed = 3u64;
-        let pieces: [&[u8]; 9] = [
+        let pieces: [&[u8]; 16] = [
             b"a",
             "語".as_bytes(),
             b"\r",
@@ -163,14 +169,22 @@ mod tests {
             b"\x1b[5;70H",
             b"\t",
             b"long long text",
+            b"\x1b[3L",
+            b"\x1b[2P",
+            b"\x1b[1J",
+            b"\x1bM",
+            b"\x1b[3;9r",
+            b"\x1b[?1049h",
+            b"\x1b[?1049l",
         ];
         for _ in 0..3000 {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let bytes = pieces[(seed >> 33) as usize % pieces.len()];
-            digest.touch(touched(bytes, parser.screen()));
-            parser.process(bytes);
+            watched.emulator.feed(Duration::ZERO, bytes);
             if seed.is_multiple_of(3) {
-                assert_eq!(digest.rows(parser.screen()), Digest::new().rows(parser.screen()), "{bytes:?}");
+                let lazy = watched.rows().to_vec();
+                let fresh = Digest::new().rows(watched.emulator.terminal().face()).to_vec();
+                assert_eq!(lazy, fresh, "{}", bytes.escape_ascii());
             }
         }
     }

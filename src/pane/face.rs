@@ -13,9 +13,9 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::ops::Range;
 
 use super::cell::Style;
-use super::digest::Stale;
 use super::names::{Names, Spelling, begins_word};
 use super::screen::Screen;
+use super::terminal::Touched;
 
 /// What stands for units in what is hashed: bytes that UTF-8 never holds.
 const NAME: [u8; 3] = [0xf8, 0xf9, 0xfa];
@@ -253,7 +253,7 @@ impl FaceReader {
 #[derive(Debug)]
 pub(super) struct Face {
     rows: Vec<u64>,
-    stale: Stale,
+    stale: Touched,
     names: Names,
     /// Row, column and place of the cursor when it was last looked for.
     cursor: ((u16, u16), (u32, u16)),
@@ -261,7 +261,7 @@ pub(super) struct Face {
 
 impl Face {
     pub(super) fn new(names: Names) -> Face {
-        Face { rows: Vec::new(), stale: Stale::All, names, cursor: ((u16::MAX, 0), (0, 0)) }
+        Face { rows: Vec::new(), stale: Touched::default(), names, cursor: ((u16::MAX, 0), (0, 0)) }
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -269,21 +269,20 @@ impl Face {
     }
 
     /// Notes that rows may have changed.
-    pub(super) fn touch(&mut self, touched: Stale) {
-        self.stale = self.stale.and(touched);
+    pub(super) fn touch(&mut self, touched: Touched) {
+        self.stale.add(touched.0);
     }
 
     /// The number of the whole screen with its cursor.
     pub(super) fn number(&mut self, screen: Screen<'_>, reader: &mut FaceReader) -> u64 {
         let rows = usize::from(screen.size().rows);
         let at = (screen.cursor().row, screen.cursor().col);
-        let stale = match self.stale {
-            Stale::Row(row) if self.rows.len() == rows && usize::from(row) < rows => row..row + 1,
-            Stale::None if self.rows.len() == rows => 0..0,
-            _ => 0..screen.size().rows,
+        let stale = match self.rows.len() == rows {
+            true => self.stale.0.start..self.stale.0.end.min(screen.size().rows),
+            false => 0..screen.size().rows,
         };
         self.rows.resize(rows, 0);
-        for row in stale.clone() {
+        for row in stale {
             self.rows[usize::from(row)] = reader.read(screen, row, &self.names);
             if row == at.0 {
                 self.cursor = (at, reader.row.place_of(at.1));
@@ -293,7 +292,7 @@ impl Face {
             reader.read(screen, at.0, &self.names);
             self.cursor = (at, reader.row.place_of(at.1));
         }
-        self.stale = Stale::None;
+        self.stale = Touched::default();
         let mut hasher = reader.key.build_hasher();
         self.rows.hash(&mut hasher);
         let seen = screen.cursor().cursor == super::modes::Cursor::Visible;

@@ -52,6 +52,17 @@ pub enum CursorShape {
     Bar,
 }
 
+/// How a terminal writes keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyEncoding {
+    /// As xterm always did: many keys share one encoding.
+    #[default]
+    Legacy,
+    /// As the kitty keyboard protocol does with its first flag ("disambiguate"): keys that would be written like others
+    /// have a form of their own.
+    Disambiguated,
+}
+
 /// A copy of a terminal's modes at one moment; panes with equal modes hear equal bytes for equal keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Modes {
@@ -73,11 +84,20 @@ pub struct Modes {
     pub cursor: Cursor,
     /// The cursor's shape.
     pub cursor_shape: CursorShape,
+    /// How keys are written.
+    pub key_encoding: KeyEncoding,
+}
+
+/// The modes that `vt100` does not know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Own {
+    pub(super) focus_events: bool,
+    pub(super) key_encoding: KeyEncoding,
 }
 
 impl Modes {
-    /// The modes as the emulator holds them, with the one that it does not track.
-    pub(super) fn of(screen: &vt100::Screen, focus_events: bool) -> Modes {
+    /// The modes that `vt100` holds, with those that it does not know.
+    pub(super) fn of(screen: &vt100::Screen, own: Own) -> Modes {
         use vt100::{MouseProtocolEncoding as E, MouseProtocolMode as M};
         Modes {
             application_cursor: screen.application_cursor(),
@@ -95,7 +115,8 @@ impl Modes {
                 E::Utf8 => MouseEncoding::Utf8,
                 E::Sgr => MouseEncoding::Sgr,
             },
-            focus_events,
+            focus_events: own.focus_events,
+            key_encoding: own.key_encoding,
             alternate_screen: screen.alternate_screen(),
             cursor: if screen.hide_cursor() { Cursor::Hidden } else { Cursor::Visible },
             cursor_shape: shape(screen.cursor_style()),

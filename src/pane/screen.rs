@@ -3,6 +3,7 @@
 use super::cell::{Cell, StyledLine};
 use super::emulator::Emulator;
 use super::modes::{Cursor, CursorShape};
+use super::screens::Place;
 use crate::size::Size;
 
 /// Where the cursor stands and how it looks.
@@ -22,7 +23,6 @@ pub struct CursorAt {
 #[derive(Clone, Copy)]
 pub struct Screen<'a> {
     pub(super) emulator: &'a Emulator,
-    pub(super) title: &'a str,
 }
 
 impl<'a> Screen<'a> {
@@ -33,13 +33,13 @@ impl<'a> Screen<'a> {
 
     /// The cell at a row and column, from 0; blank outside the screen.
     pub fn cell(self, row: u16, col: u16) -> Cell<'a> {
-        self.emulator.screen().cell(row, col).map_or(Cell::BLANK, Cell::of)
+        self.emulator.terminal().face().cell(row, col)
     }
 
     /// The cursor.
     pub fn cursor(self) -> CursorAt {
-        let (row, col) = self.emulator.screen().cursor_position();
-        let (size, modes) = (self.size(), self.emulator.modes());
+        let face = self.emulator.terminal().face();
+        let (size, Place { row, col }, modes) = (self.size(), face.cursor(), face.modes());
         CursorAt {
             row: row.min(size.rows - 1),
             // After the last column was written the cursor waits beyond it.
@@ -51,7 +51,7 @@ impl<'a> Screen<'a> {
 
     /// The title the host set, fit to be shown: at most 64 characters, nothing that acts.
     pub fn title(self) -> &'a str {
-        self.title
+        self.emulator.terminal().window.title()
     }
 
     /// The text of a row, without blanks at its end; empty outside the screen.

@@ -15,4 +15,5 @@ mod receivers;
 mod recovery;
 mod scopes;
 mod screens;
+mod terminal;
 mod views;

@@ -29,6 +29,7 @@ mod sent;
 mod sessions;
 mod tiles;
 mod typed;
+mod updates;
 mod verbs;
 mod view;
 
@@ -122,6 +123,7 @@ pub struct App {
     terminal: Size,
     terminal_due: Option<Duration>,
     terminal_told: Duration,
+    updates: updates::Updates,
     /// Given out so far.
     sessions: u32,
     /// The targets the event loop keeps.
@@ -159,6 +161,7 @@ impl App {
             controlled: controlled::Controlled::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
+            updates: updates::Updates::default(),
             sessions: 0,
             targets: 0,
             effects: Vec::new(),
@@ -205,6 +208,7 @@ impl App {
         self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
+        self.show_updates();
         self.ask_for_motion();
         self.refold(look);
         self.look_for_waits();
@@ -222,6 +226,7 @@ impl App {
         [
             hints,
             self.terminal_due,
+            self.updates.wake_at(),
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),

@@ -1,6 +1,6 @@
 //! What a pane shows, as the bytes that bring an empty terminal there.
 
-use crate::pane::{Color, Cursor, CursorShape, Modes, Screen, Style};
+use crate::pane::{Color, Cursor, CursorShape, Modes, Screen, Style, Underline};
 
 /// The bytes for an empty terminal of the same size. Scroll regions and tab stops are the usual ones afterwards.
 pub fn redraw(screen: Screen<'_>, modes: &Modes) -> Vec<u8> {
@@ -43,8 +43,16 @@ fn sgr(style: Style, out: &mut String) {
         (style.bold, "1"),
         (style.dim, "2"),
         (style.italic, "3"),
-        (is_underlined(style), "4"),
+        (style.underline == Underline::Single, "4"),
+        (style.underline == Underline::Double, "21"),
+        (style.underline == Underline::Curly, "4:3"),
+        (style.underline == Underline::Dotted, "4:4"),
+        (style.underline == Underline::Dashed, "4:5"),
+        (style.blink, "5"),
         (style.inverse, "7"),
+        (style.conceal, "8"),
+        (style.strike, "9"),
+        (style.overline, "53"),
     ] {
         if set {
             out.push(';');
@@ -53,12 +61,8 @@ fn sgr(style: Style, out: &mut String) {
     }
     color(style.fg, "38", out);
     color(style.bg, "48", out);
+    color(style.underline_color, "58", out);
     out.push('m');
-}
-
-/// Is there a line under it, of whatever kind?
-fn is_underlined(style: Style) -> bool {
-    style != Style { underline: Default::default(), ..style }
 }
 
 fn color(color: Color, code: &str, out: &mut String) {
@@ -93,6 +97,7 @@ mod tests {
             "",
             "plain\r\ntext",
             "\x1b[1;3;31;48;2;1;2;3mred\x1b[m 語語 e\u{301}\x1b[4;58:5:9mwave\x1b[m\x1b[2 q",
+            "\x1b[4:3;58:2::1:2:3ma\x1b[9;53mb\x1b[m\x1b[5;8mc\x1b[0;21md\x1b[0;4:4;1;2me",
             "\x1b[44m\x1b[2J\x1b[3;5Hin blue\x1b[?25l",
             "full width of cells!\r\nnext\x1b[5;20Hx\x1b[7m \x1b[m",
             "12345678901234567890",
