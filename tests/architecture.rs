@@ -34,7 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Which rooms may name a crate that has owners.
 const OWNERS: &[(&str, &[&str])] = &[
     ("russh", &["ssh", "demo"]),
-    ("vt100", &["pane"]),
+    // The emulator that the tests look through.
+    ("vt100", &[]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
     ("tui_input", &["tui"]),

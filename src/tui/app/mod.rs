@@ -17,6 +17,7 @@ mod recovery;
 mod sending;
 mod sessions;
 mod tiles;
+mod updates;
 mod verbs;
 
 use std::time::Duration;
@@ -85,6 +86,7 @@ pub struct App {
     terminal: Size,
     terminal_due: Option<Duration>,
     terminal_told: Duration,
+    updates: updates::Updates,
     /// Given out so far.
     sessions: u32,
     /// The targets the event loop keeps.
@@ -120,6 +122,7 @@ impl App {
             returns: recovery::Returns::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
+            updates: updates::Updates::default(),
             sessions: 0,
             targets: 0,
             effects: Vec::new(),
@@ -158,6 +161,7 @@ impl App {
         }
         self.tell_terminal_size();
         self.return_due();
+        self.show_updates();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -168,10 +172,16 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.terminal_due,
+            self.updates.wake_at(),
+            self.notes.wake_at(now),
+            self.questions.wake_at(now),
+            self.returns.wake_at(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn key(&mut self, key: Key) {
