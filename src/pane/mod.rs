@@ -13,6 +13,7 @@ mod clipboard;
 mod digest;
 mod emulator;
 mod encode;
+mod find;
 mod grid;
 mod history;
 mod key;
