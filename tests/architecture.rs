@@ -93,6 +93,9 @@ const PURE: &[&str] = &[
     "src/tui/event.rs",
     "src/tui/keymap.rs",
     "src/tui/layout.rs",
+    "src/tui/search.rs",
+    "src/tui/selection.rs",
+    "src/tui/watch.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

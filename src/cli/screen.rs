@@ -16,7 +16,7 @@ use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
-use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::app::{App, HostBell, HostClipboard, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
@@ -120,6 +120,15 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         reconnect: match config.reconnect {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
+        },
+        bell: match config.bell {
+            config::Bell::Ring => HostBell::Ring,
+            config::Bell::Mark => HostBell::Mark,
+            config::Bell::Off => HostBell::Off,
+        },
+        clipboard: match config.clipboard {
+            config::Clipboard::Ask => HostClipboard::Ask,
+            config::Clipboard::Never => HostClipboard::Never,
         },
         palette: match config.color {
             Color::Always => Palette::Colour,
@@ -240,6 +249,7 @@ mod tests {
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!(example.reconnect, usual.reconnect);
+        assert_eq!((example.bell, example.clipboard), (usual.bell, usual.clipboard));
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

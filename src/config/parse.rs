@@ -6,11 +6,12 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
+use super::{Bell, Clipboard, Color, Config, Limits, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
+const TOP: [&str; 10] =
+    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "reading", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -73,6 +74,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 }
             }
         }
+        "reading" => {
+            for key in item.table()? {
+                reading(config, &key)?;
+            }
+        }
         "limits" => {
             for key in item.table()? {
                 limit(&mut config.limits, &key)?;
@@ -83,6 +89,19 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
             return Err(item.source.error(item.key_span.clone(), fault));
         }
         _ => return Err(item.unknown("", &TOP)),
+    }
+    Ok(())
+}
+
+fn reading(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
+    match item.key {
+        "bell" => {
+            config.bell = word(item, &[("ring", Bell::Ring), ("mark", Bell::Mark), ("off", Bell::Off)])?;
+        }
+        "clipboard" => {
+            config.clipboard = word(item, &[("ask", Clipboard::Ask), ("never", Clipboard::Never)])?;
+        }
+        _ => return Err(item.unknown(" in [reading]", &["bell", "clipboard"])),
     }
     Ok(())
 }
@@ -189,6 +208,9 @@ color = "never"
 match_exec = true
 [sessions]
 reconnect = "auto"
+[reading]
+bell = "mark"
+clipboard = "never"
 [limits]
 fanout = 64
 connect_timeout = 2.5
@@ -203,6 +225,7 @@ min_tile = "60x10"
         assert_eq!(config.match_exec, MatchExec::Allowed);
         assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
         assert_eq!(config.reconnect, Reconnect::Auto);
+        assert_eq!((config.bell, config.clipboard), (Bell::Mark, Clipboard::Never));
         assert_eq!(
             config.keys[0],
             Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
@@ -218,9 +241,11 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
+        const TABLES: [&str; 6] = ["keys", "theme", "ssh", "sessions", "reading", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = "));
+        for key in ["reconnect", "bell", "clipboard"] {
+            assert!(text.contains(&format!("\n{key} = ")), "{key}");
+        }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
@@ -239,6 +264,7 @@ min_tile = "60x10"
                 "[sessions]\nreconnect = \"no\"",
                 "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
             ),
+            ("[reading]\nbell = 1", "config.toml:2:8: `bell` is 1; write \"ring\" or \"mark\" or \"off\""),
             ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
             ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),

@@ -63,6 +63,13 @@ pub enum Event {
     Added(Vec<Opened>),
     /// Nothing was added; why.
     AddFailed(String),
+    /// A file was written, or why not.
+    FileWritten {
+        /// As the user typed it.
+        path: String,
+        /// The error is a sentence.
+        result: Result<(), String>,
+    },
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.
     Tick,
     /// The program is in the foreground again.
@@ -106,6 +113,13 @@ pub enum Effect {
     AddHosts(String),
     /// Put a text on the clipboard (OSC 52).
     Copy(String),
+    /// Write a text to a file that does not exist yet, and answer with [`Event::FileWritten`].
+    WriteFile {
+        /// Which, as the user typed it; `~/` is the home directory.
+        path: String,
+        /// What.
+        text: String,
+    },
     /// Ring.
     Bell,
     /// Draw every cell anew.

@@ -23,6 +23,7 @@ use crate::size::Size;
 use super::app::App;
 use super::asker::{Asked, Questions};
 use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
+use super::new_file;
 use super::painter::Painter;
 use super::terminal::{self, Terminal, TerminalError};
 use super::translate::{Decoder, Input};
@@ -111,6 +112,8 @@ struct Loop<'a, F: Fleet> {
     answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
     /// What is being found out for the user; a few at most, each started by a line the user typed.
     searches: JoinSet<Result<F::Found, String>>,
+    /// Files that are being written, each on the user's word, with their names.
+    files: JoinSet<(String, Result<(), String>)>,
     ended: Option<Ended>,
     suspends: Option<Stop>,
 }
@@ -156,6 +159,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             typed: now,
             answers: HashMap::new(),
             searches: JoinSet::new(),
+            files: JoinSet::new(),
             ended: None,
             suspends: None,
         })
@@ -183,6 +187,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 () = withdrawn.notified() => Next::Withdrawn,
                 Some(found) = self.searches.join_next() => {
                     self.found(found.unwrap_or_else(|_| Err("adding hosts failed inside omnes".to_owned())));
+                    Next::Nothing
+                }
+                Some(Ok((path, result))) = self.files.join_next() => {
+                    self.step(Event::FileWritten { path, result });
                     Next::Nothing
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
@@ -301,6 +309,12 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     self.searches.spawn(self.fleet.find(expression));
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
+                Effect::WriteFile { path, text } => {
+                    self.files.spawn_blocking(move || {
+                        let result = new_file::write(&path, &text);
+                        (path, result)
+                    });
+                }
                 Effect::Bell => self.painter.ring(),
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspends = Some(Stop::Group),

@@ -116,6 +116,7 @@ impl<F: Fleet> Rehearsal<F> {
                 Effect::Answer(..)
                 | Effect::AddHosts(_)
                 | Effect::Copy(_)
+                | Effect::WriteFile { .. }
                 | Effect::Bell
                 | Effect::Redraw
                 | Effect::Suspend => {}

@@ -6,6 +6,7 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
 //! `questions`.
 
+mod clipboard;
 mod dialogs;
 mod notes;
 mod options;
@@ -13,12 +14,17 @@ mod picking;
 mod pointer;
 mod prompt;
 mod questions;
+mod reading;
 mod recovery;
+mod searching;
+mod selecting;
 mod sending;
 mod sessions;
+mod signs;
 mod tiles;
 mod updates;
 mod verbs;
+mod watching;
 
 use std::time::Duration;
 
@@ -32,16 +38,21 @@ use super::action::Place;
 use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
+use super::watch::Watches;
 
 pub use dialogs::Confirm;
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{HostBell, HostClipboard, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
+pub use searching::SLICE_BYTES;
 pub use sessions::{ending, ending_in_short};
+pub use signs::Sign;
 pub use tiles::{Mark, Tile};
+pub use watching::{WatchDraft, WatchKind};
 
 use tiles::Tiles;
 
@@ -82,6 +93,12 @@ pub struct App {
     notes: Notes,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    reading: reading::Reading,
+    searching: searching::Searching,
+    copying: selecting::Copying,
+    signs: signs::Signs,
+    watches: Watches,
+    clipboard: clipboard::Clipboard,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -120,6 +137,12 @@ impl App {
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
+            reading: reading::Reading::default(),
+            searching: searching::Searching::default(),
+            copying: selecting::Copying::default(),
+            signs: signs::Signs::default(),
+            watches: Watches::default(),
+            clipboard: clipboard::Clipboard::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             updates: updates::Updates::default(),
@@ -157,10 +180,13 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::FileWritten { path, result } => self.file_written(&path, result),
             Event::Tick => {}
         }
         self.tell_terminal_size();
         self.return_due();
+        self.search_on();
+        self.watch_time();
         self.show_updates();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
@@ -178,6 +204,8 @@ impl App {
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),
+            self.search_wakes(),
+            self.watches.wake_at(),
         ]
         .into_iter()
         .flatten()
@@ -245,6 +273,7 @@ impl App {
             let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
             self.broadcast.set_scope(Scope::Only(visible));
         }
+        self.see();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

@@ -20,6 +20,10 @@ pub struct Options {
     pub reconnect: Reconnect,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
+    /// What becomes of the bells of hosts.
+    pub bell: HostBell,
+    /// What becomes of hosts' wishes to set the clipboard.
+    pub clipboard: HostClipboard,
 }
 
 /// Who hears while one tile fills the screen.
@@ -52,6 +56,28 @@ pub enum Reconnect {
     Auto,
 }
 
+/// What becomes of the bells of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostBell {
+    /// They are marked, and the outer terminal rings.
+    #[default]
+    Ring,
+    /// They are marked.
+    Mark,
+    /// Nothing.
+    Off,
+}
+
+/// What becomes of hosts' wishes to set the clipboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostClipboard {
+    /// They are refused and marked, until the user allows it for a pane.
+    #[default]
+    Ask,
+    /// They are refused.
+    Never,
+}
+
 /// Colours of omnes itself; what hosts print keeps its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Palette {
@@ -72,6 +98,8 @@ impl Default for Options {
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
             palette: Palette::Colour,
+            bell: HostBell::Ring,
+            clipboard: HostClipboard::Ask,
         }
     }
 }

@@ -11,6 +11,12 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// Hosts in whose output something was found.
+    Hits,
+    /// Watches: to begin one, or to remove one.
+    Watch,
+    /// May the focused host set the clipboard?
+    Clipboard,
 }
 
 impl Picking {
@@ -18,6 +24,9 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Hits => "Hits",
+            Picking::Watch => "Watch for what?",
+            Picking::Clipboard => "May this host set the clipboard?",
         }
     }
 }
@@ -41,7 +50,12 @@ impl App {
         let picking = *picking;
         match picker.key(key, page) {
             Picked::Open => {}
-            Picked::Left => self.keyboard = Keyboard::Hosts,
+            Picked::Left => {
+                self.keyboard = Keyboard::Hosts;
+                if picking == Picking::Hits {
+                    self.stop_search();
+                }
+            }
             Picked::Chosen(n) => {
                 self.keyboard = Keyboard::Hosts;
                 self.picked(picking, n);
@@ -56,6 +70,9 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Hits => self.hit_picked(n),
+            Picking::Watch => self.watch_picked(n),
+            Picking::Clipboard => self.consent_picked(n),
         }
     }
 

@@ -32,6 +32,9 @@ impl App {
         if !matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback) {
             return;
         }
+        if self.select_by_mouse(event) {
+            return;
+        }
         let Some((member, inside)) = self.layout.hit(event.col, event.row) else { return };
         match event.kind {
             MouseKind::Down(_) if self.broadcast.focus() != Some(member) => {
@@ -53,11 +56,8 @@ impl App {
         if self.forward(member, inside, event) {
             return;
         }
-        let height = self.height(member);
         let lines = if event.kind == MouseKind::WheelUp { -WHEEL_LINES } else { WHEEL_LINES };
-        if let Some(tile) = self.tiles.get_mut(member) {
-            tile.look(lines, height);
-        }
+        self.scroll_tile(member, lines);
     }
 
     /// Hands a mouse event to the program in the pane under the pointer; says whether the program has the mouse.

@@ -4,14 +4,23 @@ use crate::escape;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::Effect;
 use crate::tui::line::{Line, Typed};
+use crate::tui::search::Way;
 
-use super::{App, Keyboard, Tone};
+use super::{App, Keyboard, Tone, WatchDraft, WatchKind};
 
 /// What a line is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Open more hosts.
     AddHosts,
+    /// Search the focused tile, this way.
+    Search(Way),
+    /// Search every host.
+    SearchAll,
+    /// Begin a watch.
+    Watch(WatchDraft),
+    /// Write what was copied to a file.
+    CopyToFile,
 }
 
 impl Purpose {
@@ -19,6 +28,12 @@ impl Purpose {
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Add hosts",
+            Purpose::Search(Way::Older) => "Search towards the oldest line",
+            Purpose::Search(Way::Newer) => "Search towards the newest line",
+            Purpose::SearchAll => "Search every host",
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => "Watch for silence",
+            Purpose::Watch(_) => "Watch for a text",
+            Purpose::CopyToFile => "Write what was copied to a file",
         }
     }
 
@@ -26,6 +41,10 @@ impl Purpose {
     pub fn label(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "hosts: ",
+            Purpose::Search(_) | Purpose::SearchAll => "search: ",
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => "silent for: ",
+            Purpose::Watch(_) => "text: ",
+            Purpose::CopyToFile => "file: ",
         }
     }
 
@@ -33,6 +52,14 @@ impl Purpose {
     pub fn hint(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
+            Purpose::Search(_) | Purpose::SearchAll => {
+                "text as it stands, either case without a capital; re:PATTERN; empty for the last one"
+            }
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => {
+                "seconds, or a time such as 5m or 1h"
+            }
+            Purpose::Watch(_) => "text as it stands, either case without a capital; re:PATTERN",
+            Purpose::CopyToFile => "a new file; ~/ is your home directory, no file is overwritten",
         }
     }
 
@@ -40,6 +67,9 @@ impl Purpose {
     pub fn keys(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Enter opens them · Esc does not",
+            Purpose::Search(_) | Purpose::SearchAll => "Enter searches · Esc does not",
+            Purpose::Watch(_) => "Enter begins · Esc does not",
+            Purpose::CopyToFile => "Enter writes it · Esc does not",
         }
     }
 }
@@ -73,10 +103,10 @@ impl App {
     pub(super) fn prompt_key(&mut self, key: Key) {
         let Keyboard::Prompt(prompt) = &mut self.keyboard else { return };
         match (key.code(), key.mods()) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = Keyboard::Hosts,
+            (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = self.keyboard_behind(),
             (KeyCode::Enter, Mods::NONE) => {
-                let Keyboard::Prompt(mut prompt) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
-                else {
+                let behind = self.keyboard_behind();
+                let Keyboard::Prompt(mut prompt) = std::mem::replace(&mut self.keyboard, behind) else {
                     return;
                 };
                 let text = prompt.line.text().trim().to_owned();
@@ -97,6 +127,10 @@ impl App {
     fn take_line(&mut self, purpose: &Purpose, text: &str) -> Result<(), String> {
         match purpose {
             Purpose::AddHosts => self.find_hosts(text),
+            Purpose::Search(way) => return self.search_tile(*way, text),
+            Purpose::SearchAll => return self.search_all(text),
+            Purpose::Watch(draft) => return self.begin_watch(*draft, text),
+            Purpose::CopyToFile => return self.write_copy(text),
         }
         Ok(())
     }

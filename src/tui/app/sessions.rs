@@ -79,6 +79,7 @@ impl App {
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.signs.became_ready(member, self.now);
         self.note_ready(member);
         self.mark_new_session(member);
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
@@ -115,9 +116,6 @@ impl App {
         tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
         self.updates.expect(tile.pane.wake_at());
-        if fed.bell {
-            self.effects.push(Effect::Bell);
-        }
         if fed.reset {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
@@ -126,6 +124,7 @@ impl App {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
         }
+        self.noticed(member, &fed);
     }
 
     fn written(&mut self, member: MemberId) {
@@ -164,6 +163,7 @@ impl App {
         self.resumed(member);
         self.forget_return(member);
         let Some(tile) = self.tiles.remove(member) else { return };
+        self.unread(member);
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
         }

@@ -5,6 +5,7 @@
 
 mod dialogs;
 mod help;
+mod marks;
 mod panes;
 mod picker;
 mod status;
@@ -44,7 +45,8 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
 pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
     let at = match app.keyboard() {
         Keyboard::Hosts => return panes::cursor(app, layout),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Help(_) => None,
+        Keyboard::Scrollback => marks::cursor(app, layout),
+        Keyboard::Confirm(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),

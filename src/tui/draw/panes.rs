@@ -13,11 +13,12 @@ use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
+use crate::tui::app::{App, Mark, Tile, Window, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
+use crate::tui::selection;
 
-use super::text::{age, behind, bytes, fitting, put, row, wrap};
-use super::theme;
+use super::text::{age, behind, bytes, fitting, put, row, width, wrap};
+use super::{marks, theme};
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
@@ -31,30 +32,31 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
         let block = Block::bordered().border_type(kind).border_style(theme::frame(app, mark));
         block.render(rect, buf);
         let line = Rect::new(rect.x + 1, rect.y, rect.width - 2, 1);
-        title(app, tile, mark, line, buf);
+        title(app, tile, mark, (line, rect), buf);
     } else {
-        title(app, tile, mark, row(rect, 0), buf);
+        title(app, tile, mark, (row(rect, 0), rect), buf);
     }
     let inner = layout::inner(rect);
-    match tile.top_line(inner.height.max(1)) {
-        Some(top) => history(tile, top, inner, buf),
-        None => screen(tile, inner, buf),
+    match app.looks_back(tile, inner) {
+        true => history(tile, app.window(tile, inner), inner, buf),
+        false => screen(tile, inner, buf),
     }
+    marks::lines(app, tile, inner, buf);
     if let SessionState::Closed(outcome) = &tile.state {
         end(app, tile, outcome, inner, buf);
     }
 }
 
 /// `● web04`, what is special about it, and for the focus arrows around it.
-fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
+fn title(app: &App, tile: &Tile, mark: Mark, (line, rect): (Rect, Rect), buf: &mut Buffer) {
     let focused = app.broadcast().focus() == Some(tile.member);
     let style = if focused { theme::attention() } else { theme::frame(app, mark) };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark));
+    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark, rect));
     put(buf, line, &text, style);
 }
 
-fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
+fn remarks(app: &App, tile: &Tile, mark: Mark, rect: Rect) -> String {
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
@@ -78,9 +80,7 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
     }
-    if tile.top.is_some() {
-        text.push_str(" · looking back");
-    }
+    text.push_str(&marks::remarks(app, tile, layout::inner(rect)));
     text
 }
 
@@ -131,13 +131,20 @@ fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
     target.set_symbol(text).set_style(style(cell.style));
 }
 
-/// Lines of the history, from `top` on.
-fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
+/// Lines of the history and the screen. What stands to the left of the window is passed over.
+fn history(tile: &Tile, window: Window, area: Rect, buf: &mut Buffer) {
+    let screen = tile.pane.screen();
+    let top = window.line.saturating_sub(screen.first_line()) as usize;
     for n in 0..area.height {
-        let StyledLine { spans } = tile.pane.screen().line(top + usize::from(n));
-        let mut left = row(area, n);
+        let StyledLine { spans } = screen.line(top + usize::from(n));
+        let (mut left, mut passed) = (row(area, n), 0);
         for span in spans {
-            let used = put(buf, left, &span.text, style(span.style));
+            let shown = match window.col - passed.min(window.col) {
+                0 => span.text.as_str(),
+                hidden => selection::part(&span.text, hidden..u16::MAX),
+            };
+            passed = passed.saturating_add(width(&span.text));
+            let used = put(buf, left, shown, style(span.style));
             left = behind(left, used);
         }
     }

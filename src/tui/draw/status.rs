@@ -118,6 +118,7 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
+    facts.extend(super::marks::facts(app));
     if layout.pages > 1 {
         facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
     }
