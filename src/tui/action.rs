@@ -108,6 +108,7 @@ actions! {
         SelectBlock    "select-block"     Scrollback ["C-v"]             "select a rectangle";
         SelectOtherEnd "select-other-end" Scrollback ["o"]               "the cursor to the other end of the selection";
         CopySelection  "copy-selection"   Scrollback ["y", "Enter"]      "copy the selection, and leave";
+        CopyRegion     "copy-region"      Scrollback ["Y"]               "copy the selected region of every host, and leave";
         Leave          "leave"            Scrollback ["Esc"]             "drop the selection, else leave";
         LeaveAtOnce    "leave-at-once"    Scrollback ["q", "C-c"]        "leave the scrollback";
     }

@@ -33,7 +33,7 @@ pub enum Wanted {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wanted::Silence(time) => write!(f, "silent for {} s", time.as_secs_f64()),
+            Wanted::Silence(time) => write!(f, "is silent for {} s", time.as_secs()),
             Wanted::Text(query) => write!(f, "shows `{}`", escape::text(query.text(), 40)),
         }
     }

@@ -5,6 +5,8 @@ mod harness;
 mod life;
 mod model;
 mod prompts;
+mod reading;
 mod receivers;
 mod recovery;
 mod screens;
+mod search;

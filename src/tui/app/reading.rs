@@ -7,7 +7,7 @@
 use ratatui::layout::Rect;
 
 use crate::broadcast::MemberId;
-use crate::pane::Key;
+use crate::pane::{Key, Screen};
 use crate::tui::action::{Action, Place};
 use crate::tui::layout;
 use crate::tui::search::At;
@@ -85,16 +85,14 @@ impl App {
         let screen = tile.pane.screen();
         let at = screen.cursor();
         let (row, col) = layout::view(screen.size(), (at.row, at.col), inside);
-        let look = self.look().filter(|look| look.member == tile.member);
+        if let Some(look) = self.look().filter(|look| look.member == tile.member) {
+            // Whatever the host does with its cursor meanwhile, the view stands still.
+            let line = tile.top.unwrap_or_else(|| newest(tile, inside.height)).max(screen.first_line());
+            return Window { line, col: left_of(tile, look.cursor.col, inside) };
+        }
         match tile.top_line(inside.height.max(1)) {
-            Some(top) => {
-                let col = look.map_or(0, |look| left_of(tile, look.cursor.col, inside));
-                Window { line: screen.first_line() + top as u64, col }
-            }
-            None => {
-                let line = screen.first_line() + screen.history_len() as u64 + u64::from(row);
-                Window { line, col: look.map_or(col, |look| left_of(tile, look.cursor.col, inside)) }
-            }
+            Some(top) => Window { line: screen.first_line() + top as u64, col: 0 },
+            None => Window { line: screen.first_line() + screen.history_len() as u64 + u64::from(row), col },
         }
     }
 }
@@ -102,6 +100,32 @@ impl App {
 /// The column at the left edge with which a cursor in this column is in sight.
 fn left_of(tile: &Tile, col: u16, inside: Rect) -> u16 {
     layout::view(tile.pane.size(), (0, col), inside).1
+}
+
+/// The line at the top of a tile that follows its cursor.
+pub(super) fn newest(tile: &Tile, height: u16) -> u64 {
+    let screen = tile.pane.screen();
+    let cursor = screen.cursor();
+    let area = Rect::new(0, 0, screen.size().cols, height.max(1));
+    let (row, _) = layout::view(screen.size(), (cursor.row, cursor.col), area);
+    screen.first_line() + screen.history_len() as u64 + u64::from(row)
+}
+
+/// The newest line with text on it, or the one with the cursor below it.
+fn last_line(screen: Screen<'_>) -> u64 {
+    let mut text = String::new();
+    let has_text = |line: &u64| {
+        screen.text_of(*line, &mut text);
+        !text.is_empty()
+    };
+    (screen.cursor_line()..screen.end_line()).rev().find(has_text).unwrap_or(screen.cursor_line())
+}
+
+/// Where the top of a look back is after so many lines, in a tile this high.
+fn scrolled(tile: &Tile, (top, height): (u64, u16), lines: i64) -> u64 {
+    let screen = tile.pane.screen();
+    let last = (last_line(screen) + 1).saturating_sub(u64::from(height)).max(newest(tile, height));
+    top.saturating_add_signed(lines).clamp(screen.first_line(), last.max(screen.first_line()))
 }
 
 /// The scrollback.
@@ -188,12 +212,13 @@ impl App {
             Action::FullUp => self.scroll_by(-page),
             Action::FullDown => self.scroll_by(page),
             Action::Top => self.move_lines(i64::MIN),
-            Action::Bottom => self.move_lines(i64::MAX),
+            Action::Bottom => self.to_newest(),
             Action::SelectBegin => self.select(Shape::Text),
             Action::SelectLines => self.select(Shape::Lines),
             Action::SelectBlock => self.select(Shape::Block),
             Action::SelectOtherEnd => self.swap_ends(),
             Action::CopySelection => self.copy_selection(),
+            Action::CopyRegion => self.copy_from_all(),
             Action::SearchOlder | Action::SearchNewer | Action::HitNext | Action::HitPrevious => {
                 self.search_action(action)
             }
@@ -207,18 +232,14 @@ impl App {
     pub(super) fn scroll_tile(&mut self, member: MemberId, lines: i64) {
         let before = self.top_of(member);
         let height = self.height(member);
+        let reads = self.look().is_some_and(|look| look.member == member);
         if let Some(tile) = self.tiles.get_mut(member) {
-            tile.look(lines, height);
+            match reads {
+                true => tile.top = Some(scrolled(tile, (before, height), lines)),
+                false => tile.look(lines, height),
+            }
         }
-        self.scrolled(member, before);
-    }
-
-    /// The tile's view was at this line before.
-    fn scrolled(&mut self, member: MemberId, before: u64) {
         let by = self.top_of(member) as i64 - before as i64;
-        if self.look().is_some_and(|look| look.member == member) {
-            self.freeze(member, self.top_of(member));
-        }
         if self.reading.scrolling == Scrolling::Alone || by == 0 {
             return;
         }
@@ -265,12 +286,18 @@ impl App {
         }
     }
 
+    fn to_newest(&mut self) {
+        let Some(look) = self.reading.look else { return };
+        let last = self.tiles.get(look.member).map(|tile| last_line(tile.pane.screen()));
+        self.put_cursor(last.unwrap_or(look.cursor.line), look.wanted);
+    }
+
     /// Puts the cursor on a line, as near to a column as its text allows, and the view where the cursor is in sight.
     fn put_cursor(&mut self, line: u64, wanted: u16) {
         let Some(look) = self.reading.look else { return };
         let Some(tile) = self.tiles.get(look.member) else { return };
         let screen = tile.pane.screen();
-        let line = line.clamp(screen.first_line(), screen.end_line().saturating_sub(1));
+        let line = line.clamp(screen.first_line(), last_line(screen));
         let mut text = String::new();
         screen.text_of(line, &mut text);
         let col = selection::snapped(&text, wanted);

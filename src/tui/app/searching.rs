@@ -4,6 +4,7 @@
 //! their turn. How much a slice reads follows what the last ones took: a pattern that is slow to match makes smaller slices,
 //! not a slower keyboard.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::broadcast::MemberId;
@@ -11,10 +12,10 @@ use crate::tui::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::search::{At, Hit, Query, Seek, Sought, Sweep, Way};
 
-use super::{App, Keyboard, Picking, Prompt, Purpose, Tone};
+use super::{App, Keyboard, Picking, Prompt, Purpose, Scrolling, Tone};
 
 /// From the beginning of one slice to that of the next.
-const SLICE_EVERY: Duration = Duration::from_millis(8);
+const SLICE_EVERY: Duration = Duration::from_millis(6);
 
 /// Bytes of text that a slice reads at most; some 5 ms.
 pub const SLICE_BYTES: usize = 2 << 20;
@@ -47,6 +48,8 @@ pub(super) struct Searching {
     /// The way to the next hit, where it takes more than a slice.
     seek: Option<(MemberId, Seek)>,
     hit: Option<(MemberId, Hit)>,
+    /// Where the other tiles are that go from hit to hit together with the focused one.
+    beside: HashMap<MemberId, At>,
     due: Option<Duration>,
     listed: Duration,
     bytes: usize,
@@ -63,6 +66,7 @@ impl Default for Searching {
             sweep: None,
             seek: None,
             hit: None,
+            beside: HashMap::new(),
             due: None,
             listed: Duration::ZERO,
             bytes: SLICE_BYTES / 4,
@@ -124,6 +128,7 @@ impl App {
     fn take_query(&mut self, text: &str) -> Result<(), String> {
         if !text.is_empty() {
             self.searching.query = Some(Query::parse(text)?);
+            self.searching.beside.clear();
         }
         match self.searching.query {
             Some(_) => Ok(()),
@@ -180,24 +185,11 @@ impl App {
     pub(super) fn stop_search(&mut self) {
         let Some(sweep) = &mut self.searching.sweep else { return };
         if !sweep.is_done() {
+            let text = format!("stopped: {}", progress(sweep));
             sweep.stop();
             self.searching.due = None;
-            let text = format!("stopped: {}", self.search_progress().unwrap_or_default());
             self.notes.say(Tone::Plain, text, self.now);
         }
-    }
-
-    /// What a search over every host has come to, in words.
-    pub fn search_progress(&self) -> Option<String> {
-        let sweep = self.sweep()?;
-        let (done, all) = sweep.progress();
-        let hits = match (sweep.total(), sweep.found().len()) {
-            (0, _) => "no hit".to_owned(),
-            (1, _) => "1 hit".to_owned(),
-            (total, 1) => format!("{total} hits on 1 host"),
-            (total, hosts) => format!("{total} hits on {hosts} hosts"),
-        };
-        Some(if done < all { format!("{hits}, {done} of {all} hosts searched") } else { hits })
     }
 
     /// Does a slice when it is due.
@@ -250,6 +242,7 @@ impl App {
     pub(super) fn forget_seek(&mut self) {
         self.searching.seek = None;
         self.searching.hit = None;
+        self.searching.beside.clear();
     }
 
     /// To the next hit of this way.
@@ -273,7 +266,10 @@ impl App {
         let Some(query) = &self.searching.query else { return };
         let Some(tile) = self.tiles.get(member) else { return };
         match seek.slice(tile.pane.screen(), query, self.searching.bytes) {
-            Sought::Found(hit) => self.go_to_hit(member, hit),
+            Sought::Found(hit) => {
+                self.go_to_hit(member, hit);
+                self.others_to_hits(member, seek.way());
+            }
             Sought::Nowhere => self.seek_beyond(member, seek.way()),
             Sought::Further => {
                 self.searching.seek = Some((member, seek));
@@ -357,11 +353,38 @@ impl App {
         self.show_place(hit.at());
         self.center(member, before);
         let name = self.name(member);
-        let all = (self.searching.realm == Realm::All).then(|| self.search_progress()).flatten();
-        if let Some(all) = all {
-            self.notes.say(Tone::Plain, format!("{name}: {all}"), self.now);
+        if let Some(sweep) = self.searching.sweep.as_ref().filter(|_| self.searching.realm == Realm::All) {
+            let text = format!("{name}: {}", progress(sweep));
+            self.notes.say(Tone::Plain, text, self.now);
         }
         self.searching.hit = Some((member, hit));
+    }
+
+    /// Where tiles scroll together, each of the others goes to its own next hit; one without stays where the scrolling by
+    /// lines took it.
+    fn others_to_hits(&mut self, member: MemberId, way: Way) {
+        if self.scrolling() == Scrolling::Alone {
+            return;
+        }
+        let others: Vec<MemberId> =
+            self.layout.tiles.iter().map(|(id, _)| *id).filter(|id| *id != member).collect();
+        for other in &others {
+            let half = u64::from(self.height(*other) / 2);
+            let (Some(query), Some(tile)) = (&self.searching.query, self.tiles.get_mut(*other)) else {
+                continue;
+            };
+            let screen = tile.pane.screen();
+            let end = match way {
+                Way::Older => At { line: screen.end_line(), col: 0 },
+                Way::Newer => At { line: screen.first_line(), col: 0 },
+            };
+            let from = self.searching.beside.get(other).copied().unwrap_or(end);
+            if let Sought::Found(hit) = Seek::new(from, way).slice(screen, query, SLICE_BYTES / others.len())
+            {
+                tile.top = Some(hit.line.saturating_sub(half).max(screen.first_line()));
+                self.searching.beside.insert(*other, hit.at());
+            }
+        }
     }
 
     /// A hit at the very edge of a tile is read better with what stands around it.
@@ -374,4 +397,16 @@ impl App {
             self.scroll_tile(member, row - height / 2);
         }
     }
+}
+
+/// What a search over every host has come to, in words.
+fn progress(sweep: &Sweep) -> String {
+    let (done, all) = sweep.progress();
+    let hits = match (sweep.total(), sweep.found().len()) {
+        (0, _) => "no hit".to_owned(),
+        (1, _) => "1 hit".to_owned(),
+        (total, 1) => format!("{total} hits on 1 host"),
+        (total, hosts) => format!("{total} hits on {hosts} hosts"),
+    };
+    if done < all { format!("{hits}, {done} of {all} hosts searched") } else { hits }
 }

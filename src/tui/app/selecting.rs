@@ -8,10 +8,10 @@ use crate::hosts::{Host, HostSet};
 use crate::pane::{MouseButton, MouseEvent, MouseKind, MouseMode};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
-use crate::tui::layout;
 use crate::tui::search::At;
 use crate::tui::selection::{Copied, Selection, Shape};
 
+use super::reading::newest;
 use super::{App, Keyboard, Purpose, Tone};
 
 /// Longest text for the clipboard, in bytes; terminals refuse more (OSC 52).
@@ -196,15 +196,6 @@ impl App {
             }
         }
     }
-}
-
-/// The line at the top of a tile that follows its cursor.
-fn newest(tile: &super::Tile, height: u16) -> u64 {
-    let screen = tile.pane.screen();
-    let cursor = screen.cursor();
-    let area = ratatui::layout::Rect::new(0, 0, screen.size().cols, height);
-    let (row, _) = layout::view(screen.size(), (cursor.row, cursor.col), area);
-    screen.first_line() + screen.history_len() as u64 + u64::from(row)
 }
 
 fn whole_lines((first, last): (u64, u64)) -> Selection {

@@ -87,6 +87,7 @@ impl App {
             | Action::SelectBlock
             | Action::SelectOtherEnd
             | Action::CopySelection
+            | Action::CopyRegion
             | Action::Leave
             | Action::LeaveAtOnce => self.reading_action(action),
         }

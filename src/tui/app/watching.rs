@@ -7,7 +7,7 @@ use crate::tui::search::Query;
 use crate::tui::watch::{self, About, Fired, MOST, Times, Wanted, Watch, WatchId};
 
 use super::signs::Sign;
-use super::{App, HostBell, Keyboard, Picking, Purpose, Tone};
+use super::{App, HostBell, Picking, Purpose, Tone};
 
 /// A watch that is being asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,9 +119,10 @@ impl App {
 
     fn tell_watches(&mut self, fired: Vec<Fired>) {
         for fired in fired {
-            let focus = self.broadcast.focus();
             // Where every host came to it there is no host to look at first.
-            if let (About::One(member), true) = (fired.about, focus != self.only(&fired)) {
+            if let About::One(member) = fired.about
+                && self.broadcast.focus() != Some(member)
+            {
                 self.signs.put(Sign::Watch, member);
             }
             let said = match fired.about {
@@ -137,10 +138,6 @@ impl App {
                 self.ring();
             }
         }
-    }
-
-    fn only(&self, fired: &Fired) -> Option<MemberId> {
-        fired.members.first().copied()
     }
 
     fn about(&self, about: About) -> String {
@@ -160,11 +157,6 @@ impl App {
             (n, Some(counts)) => Some(format!("{n} watches, {counts}")),
             (n, None) => Some(format!("{n} watches")),
         }
-    }
-
-    /// Is the keyboard where a list of watches is?
-    pub fn lists_watches(&self) -> bool {
-        matches!(self.keyboard, Keyboard::Picker(Picking::Watch, _))
     }
 }
 
