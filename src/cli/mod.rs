@@ -68,6 +68,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Hosts(args) => hosts::hosts(&args),
         Command::Ping(args) => ping::ping(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::KeysPage => papers::keys(&mut out).map(|()| Exit::Well),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Demo(args) => demo::demo(&args),
     }

@@ -49,6 +49,11 @@ compdef _omnes_with_clusters omnes
     }
 }
 
+/// Prints `docs/keys.md`.
+pub(super) fn keys(out: &mut dyn Write) -> anyhow::Result<()> {
+    print(crate::tui::keymap::page().as_bytes(), out)
+}
+
 /// Prints the man page in roff, or writes one for each command.
 pub(super) fn man(args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let root = Cli::command();

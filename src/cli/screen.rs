@@ -10,17 +10,20 @@ use secrecy::SecretString;
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
+use crate::escape;
 use crate::hosts::{Facts, Member};
 use crate::outcome::Exit;
 use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
-use crate::tui::app::{App, HostBell, HostClipboard, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::action::Place;
+use crate::tui::app::{App, HostBell, HostClipboard, Options, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
-use crate::tui::keymap::Keymap;
+use crate::tui::keymap::{Keymap, Preset, Wishes};
+use crate::tui::theme::{self, Depth, Own, Role, Theme};
 
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
 const LOGINS: usize = 32;
@@ -107,6 +110,10 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
     let usual = Options::default();
     Ok(Options {
         keymap: keymap(config)?,
+        which_key: match config.which_key {
+            None => usual.which_key,
+            Some(after) => Some(after).filter(|after| !after.is_zero()),
+        },
         min_tile: config.limits.min_tile.unwrap_or(usual.min_tile),
         scrollback: config.limits.scrollback.unwrap_or(usual.scrollback),
         zoom_hears: match config.zoom {
@@ -130,30 +137,68 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             config::Clipboard::Ask => HostClipboard::Ask,
             config::Clipboard::Never => HostClipboard::Never,
         },
-        palette: match config.color {
-            Color::Always => Palette::Colour,
-            Color::Never => Palette::Plain,
-            Color::Auto => match std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-                true => Palette::Plain,
-                false => Palette::Colour,
-            },
-        },
+        theme: theme(&config.theme)?,
     })
 }
 
-fn keymap(config: &Config) -> anyhow::Result<Keymap> {
-    let prefix = match &config.prefix {
-        None => Keymap::default_prefix(),
-        Some(prefix) => prefix.value.parse::<Key>().map_err(|error| {
-            ConfigError::new(&prefix.at, &format!("`prefix`: {error}; write a key such as \"C-a\""))
-        })?,
+/// The colours, as far as this terminal shows any.
+fn theme(wishes: &config::Theme) -> anyhow::Result<Theme> {
+    let variable = |name| std::env::var(name).ok();
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let told = theme::depth(variable("TERM").as_deref(), variable("COLORTERM").as_deref());
+    let (depth, own) = match wishes.color {
+        Color::Auto if is_plain => (told, Own::Plain),
+        Color::Auto => (told, Own::Coloured),
+        Color::Never => (told, Own::Plain),
+        Color::Always => (told.max(Depth::Sixteen), Own::Coloured),
+        Color::Sixteen => (Depth::Sixteen, Own::Coloured),
+        Color::TwoFiftySix => (Depth::TwoFiftySix, Own::Coloured),
+        Color::True => (Depth::True, Own::Coloured),
     };
-    let mut overrides = Vec::new();
-    let mut keymap = Keymap::new(prefix, &overrides);
-    for wish in &config.keys {
+    let preset = match wishes.preset {
+        config::ThemePreset::Terminal => theme::Preset::Terminal,
+        config::ThemePreset::Dark => theme::Preset::Dark,
+        config::ThemePreset::Light => theme::Preset::Light,
+    };
+    let mut theme = Theme::new(preset, depth, own);
+    for wish in &wishes.roles {
+        let (name, color) = &wish.value;
+        let wrong = |fault: String| ConfigError::new(&wish.at, &fault);
+        let role = Role::named(name).ok_or_else(|| {
+            let known: Vec<&str> = Role::ALL.into_iter().map(Role::name).collect();
+            wrong(format!(
+                "unknown key `{}` in [theme]; known here: color, preset, {}",
+                escape::text(name, 40),
+                known.join(", ")
+            ))
+        })?;
+        let color = theme::parse(color).ok_or_else(|| {
+            wrong(format!("`{name}`: `{}` is no colour; write a name such as \"green\" or \"bright-red\", a number up to 255, or \"#rrggbb\"", escape::text(color, 40)))
+        })?;
+        theme.set(role, color);
+    }
+    Ok(theme)
+}
+
+fn keymap(config: &Config) -> anyhow::Result<Keymap> {
+    let prefix = config.prefix.as_ref().map(|prefix| {
+        prefix.value.parse::<Key>().map_err(|error| {
+            ConfigError::new(&prefix.at, &format!("`prefix`: {error}; write a key such as \"C-a\""))
+        })
+    });
+    let preset = match config.keymap {
+        config::Keymap::Default => Preset::Default,
+        config::Keymap::Tmux => Preset::Tmux,
+        config::Keymap::ClusterSsh => Preset::ClusterSsh,
+    };
+    let mut wishes = Wishes { preset, prefix: prefix.transpose()?, ..Wishes::default() };
+    let mut keymap = Keymap::of(&wishes);
+    let keys = config.keys.iter().map(|wish| (Place::Prefix, wish));
+    for (place, wish) in keys.chain(config.direct.iter().map(|wish| (Place::Direct, wish))) {
         // One more each time, so that an error belongs to the last.
-        overrides.push(wish.value.clone());
-        keymap = Keymap::new(prefix, &overrides);
+        let list = if place == Place::Direct { &mut wishes.direct } else { &mut wishes.keys };
+        list.push(wish.value.clone());
+        keymap = Keymap::of(&wishes);
         if let Err(error) = &keymap {
             bail!(ConfigError::new(&wish.at, &error.to_string()));
         }
@@ -268,6 +313,12 @@ mod tests {
                 "config.toml:3:1: `detahc` is no action; did you mean `detach`?",
             ),
             ("[keys]\ndetach = \"Nope-x\"", "config.toml:2:1: detach: "),
+            ("[direct]\ndetach = \"d\"", "config.toml:2:1: detach: d without the prefix would never reach"),
+            (
+                "[theme]\nheras = \"green\"",
+                "config.toml:2:1: unknown key `heras` in [theme]; known here: color",
+            ),
+            ("[theme]\nhears = \"grean\"", "config.toml:2:1: `hears`: `grean` is no colour; write a name"),
         ] {
             let fault = fault(text);
             assert!(fault.starts_with(start), "{text}: {fault}");

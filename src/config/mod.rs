@@ -24,8 +24,14 @@ pub struct Config {
     pub prefix: Option<Place<String>>,
     /// `[keys]`: an action and all of its keys, as written and in the order of the file; the keymap knows which exist.
     pub keys: Vec<Place<(String, Vec<String>)>>,
-    /// `[theme] color`.
-    pub color: Color,
+    /// `[direct]`: likewise, keys that act without the prefix.
+    pub direct: Vec<Place<(String, Vec<String>)>>,
+    /// `keymap`: what the bindings are a change of.
+    pub keymap: Keymap,
+    /// `which_key`: after the prefix the keys that may follow are shown after this long; zero is never.
+    pub which_key: Option<Duration>,
+    /// `[theme]`.
+    pub theme: Theme,
     /// What zoom means.
     pub zoom: Zoom,
     /// What the scope is at the start.
@@ -70,6 +76,18 @@ pub struct Limits {
     pub min_tile: Option<Size>,
 }
 
+/// Which bindings everything starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keymap {
+    /// omnes' own.
+    #[default]
+    Default,
+    /// tmux's, where omnes has the same thing.
+    Tmux,
+    /// ClusterSSH's, without a prefix.
+    ClusterSsh,
+}
+
 /// Whether colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
@@ -80,6 +98,35 @@ pub enum Color {
     Always,
     /// No.
     Never,
+    /// The sixteen of the terminal, whatever it says it can.
+    Sixteen,
+    /// 256.
+    TwoFiftySix,
+    /// All.
+    True,
+}
+
+/// `[theme]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Theme {
+    /// `color`.
+    pub color: Color,
+    /// `preset`.
+    pub preset: ThemePreset,
+    /// What each role of a colour is to look like, as written; the theme knows which exist.
+    pub roles: Vec<Place<(String, String)>>,
+}
+
+/// Colours that belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThemePreset {
+    /// Those of the terminal.
+    #[default]
+    Terminal,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
 }
 
 /// Who hears a broadcast while one pane is zoomed.

@@ -6,12 +6,25 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Bell, Clipboard, Color, Config, Limits, Place, Reconnect, Scope, Zoom};
+use super::{Bell, Clipboard, Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 10] =
-    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "reading", "limits"];
+const TOP: [&str; 13] = [
+    "prefix",
+    "keymap",
+    "which_key",
+    "host_keys",
+    "zoom",
+    "scope",
+    "keys",
+    "direct",
+    "theme",
+    "ssh",
+    "sessions",
+    "reading",
+    "limits",
+];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -42,18 +55,19 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         "scope" => {
             config.scope = word(item, &[("all", Scope::All), ("visible", Scope::Visible)])?;
         }
-        "keys" => {
-            for key in item.table()? {
-                let value = (key.key.to_owned(), key.texts("a key such as \"d\", or a list of keys")?);
-                config.keys.push(Place { value, at: key.source.place(key.key_span.start) });
-            }
+        "keymap" => {
+            let words =
+                [("default", Keymap::Default), ("tmux", Keymap::Tmux), ("clusterssh", Keymap::ClusterSsh)];
+            config.keymap = word(item, &words)?;
         }
+        "which_key" => {
+            config.which_key = Some(item.seconds("seconds, such as 0.7; 0 never shows the keys")?);
+        }
+        "keys" => config.keys = bindings(item)?,
+        "direct" => config.direct = bindings(item)?,
         "theme" => {
             for key in item.table()? {
-                match key.key {
-                    "color" => config.color = color(&key)?,
-                    _ => return Err(key.unknown(" in [theme]", &["color"])),
-                }
+                theme(&mut config.theme, &key)?;
             }
         }
         "ssh" => {
@@ -106,6 +120,15 @@ fn reading(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Actions with their keys, for the keymap to judge.
+fn bindings(item: &Item) -> Result<Vec<Place<(String, Vec<String>)>>, ConfigError> {
+    let binding = |key: Item| {
+        let value = (key.key.to_owned(), key.texts("a key such as \"d\", or a list of keys")?);
+        Ok(Place { value, at: key.source.place(key.key_span.start) })
+    };
+    item.table()?.into_iter().map(binding).collect()
+}
+
 fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
     let count = |wanted: &str| -> Result<Option<NonZeroUsize>, ConfigError> {
         Ok(NonZeroUsize::new(item.number(1..1_000_001, wanted)?))
@@ -145,8 +168,33 @@ fn match_exec(item: &Item) -> Result<MatchExec, ConfigError> {
     })
 }
 
-fn color(item: &Item) -> Result<Color, ConfigError> {
-    word(item, &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])
+fn theme(theme: &mut Theme, item: &Item) -> Result<(), ConfigError> {
+    match item.key {
+        "color" => {
+            let words = [
+                ("auto", Color::Auto),
+                ("always", Color::Always),
+                ("never", Color::Never),
+                ("16", Color::Sixteen),
+                ("256", Color::TwoFiftySix),
+                ("true", Color::True),
+            ];
+            theme.color = word(item, &words)?;
+        }
+        "preset" => {
+            let words = [
+                ("terminal", ThemePreset::Terminal),
+                ("dark", ThemePreset::Dark),
+                ("light", ThemePreset::Light),
+            ];
+            theme.preset = word(item, &words)?;
+        }
+        _ => {
+            let value = (item.key.to_owned(), item.text("a colour such as \"green\"")?.to_owned());
+            theme.roles.push(Place { value, at: item.source.place(item.key_span.start) });
+        }
+    }
+    Ok(())
 }
 
 fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
@@ -223,7 +271,10 @@ min_tile = "60x10"
         assert_eq!(config.prefix.map(|prefix| prefix.value).as_deref(), Some("C-b"));
         assert_eq!(config.host_keys, Some(HostKeyPolicy::AcceptNew));
         assert_eq!(config.match_exec, MatchExec::Allowed);
-        assert_eq!((config.zoom, config.scope, config.color), (Zoom::Alone, Scope::Visible, Color::Never));
+        assert_eq!(
+            (config.zoom, config.scope, config.theme.color),
+            (Zoom::Alone, Scope::Visible, Color::Never)
+        );
         assert_eq!(config.reconnect, Reconnect::Auto);
         assert_eq!((config.bell, config.clipboard), (Bell::Mark, Clipboard::Never));
         assert_eq!(
@@ -241,7 +292,7 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 6] = ["keys", "theme", "ssh", "sessions", "reading", "limits"];
+        const TABLES: [&str; 7] = ["keys", "direct", "theme", "ssh", "sessions", "reading", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
         for key in ["reconnect", "bell", "clipboard"] {
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
@@ -265,7 +316,11 @@ min_tile = "60x10"
                 "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
             ),
             ("[reading]\nbell = 1", "config.toml:2:8: `bell` is 1; write \"ring\" or \"mark\" or \"off\""),
-            ("[theme]\nzzz = 1", "config.toml:2:1: unknown key `zzz` in [theme]; known here: color"),
+            ("[theme]\nhears = 1", "config.toml:2:9: `hears` is 1; write a colour such as \"green\""),
+            (
+                "keymap = \"vi\"",
+                "config.toml:1:10: `keymap` is \"vi\"; write \"default\" or \"tmux\" or \"clusterssh\"",
+            ),
             ("prefix = 3", "config.toml:1:10: `prefix` is 3; write a key such as \"C-a\""),
             ("[ssh]\nmatch_exec = 1", "config.toml:2:14: `match_exec` is 1; write true or false"),
             ("limits = 3", "config.toml:1:10: `limits` is 3; write a table: [limits]"),

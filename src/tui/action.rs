@@ -134,6 +134,25 @@ pub enum Group {
 }
 
 impl Group {
+    /// All of them, in the order of the help screen.
+    pub const ALL: [Group; 7] = [
+        Group::Hearers,
+        Group::Focus,
+        Group::View,
+        Group::Read,
+        Group::Sessions,
+        Group::Program,
+        Group::Scrollback,
+    ];
+
+    /// Where the keys of its actions are looked up.
+    pub fn place(self) -> Place {
+        match self {
+            Group::Scrollback => Place::Scrollback,
+            _ => Place::Prefix,
+        }
+    }
+
     /// A heading for its actions.
     pub fn title(self) -> &'static str {
         match self {
@@ -155,6 +174,9 @@ pub enum Place {
     Prefix,
     /// In the scrollback.
     Scrollback,
+    /// Without the prefix, while the keyboard is with the hosts. No action is at home here: the user, or a preset, takes
+    /// such a key from the hosts.
+    Direct,
 }
 
 /// What belongs to one action.
@@ -232,6 +254,8 @@ mod tests {
             assert_eq!(action as usize, n, "{action}");
             assert_eq!(Action::named(action.name()), Some(action));
             assert!(!action.describe().is_empty());
+            assert_eq!(action.place(), action.group().place(), "{action}");
+            assert!(Group::ALL.contains(&action.group()), "{action}");
         }
     }
 }

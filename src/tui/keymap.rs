@@ -9,8 +9,27 @@ use crate::pane::{Key, KeyCode, Mods};
 
 use super::action::{Action, Place};
 
-/// The user's wishes, as a configuration file holds them: an action's name and all of its keys. No key at all unbinds it.
-pub type Overrides = [(String, Vec<String>)];
+mod page;
+mod presets;
+
+pub use page::page;
+pub use presets::Preset;
+
+/// An action's name and all of its keys, as a configuration file holds them. No key at all unbinds it.
+pub type Wish = (String, Vec<String>);
+
+/// What the user wishes.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// What everything else is a change of.
+    pub preset: Preset,
+    /// The prefix; `None` is the preset's.
+    pub prefix: Option<Key>,
+    /// Keys after the prefix, or in the mode that the action belongs to.
+    pub keys: Vec<Wish>,
+    /// Keys that are taken from the hosts: they act without the prefix.
+    pub direct: Vec<Wish>,
+}
 
 /// The bindings.
 #[derive(Clone, Debug)]
@@ -19,6 +38,8 @@ pub struct Keymap {
     bindings: BTreeMap<(Place, Key), Action>,
     /// The keys of each action, in the order they were named.
     keys: BTreeMap<Action, Vec<Key>>,
+    /// Those that act without the prefix.
+    direct: BTreeMap<Action, Vec<Key>>,
 }
 
 /// Why bindings do not hold together; names the entry that is wrong.
@@ -39,6 +60,22 @@ pub enum KeymapError {
         action: Action,
         /// What is wrong with it.
         why: String,
+    },
+    /// Without the prefix this key would never reach a host again.
+    #[error(
+        "{action}: {key} without the prefix would never reach a host again; choose a key with C- or M-, or F1 to F12"
+    )]
+    Typing {
+        /// The key.
+        key: Key,
+        /// The action it was meant for.
+        action: Action,
+    },
+    /// Such an action has its keys where it works.
+    #[error("{action} works only while you look back, and has no key without the prefix")]
+    NotDirect {
+        /// The action.
+        action: Action,
     },
     /// One key for two actions.
     #[error("{key} is bound to both {first} and {second}; give one of them another key")]
@@ -68,26 +105,24 @@ impl Keymap {
         Key::new(KeyCode::Char('a'), Mods::CTRL)
     }
 
-    /// The usual bindings, changed by the user's. A key that the user gives to one action is taken from the action that
-    /// has it by default; two wishes for one key are an error.
-    pub fn new(prefix: Key, overrides: &Overrides) -> Result<Keymap, KeymapError> {
-        let mut map = Keymap { prefix, bindings: BTreeMap::new(), keys: BTreeMap::new() };
-        let mut chosen = Vec::new();
-        for (name, keys) in overrides {
-            let action = named(name)?;
-            chosen.push(action);
-            for key in keys {
-                map.bind(action, parse(action, key)?)?;
-            }
+    /// The usual bindings, changed by the preset and then by the user. A key that the user gives to one action is taken
+    /// from the action that has it otherwise; two wishes for one key are an error.
+    pub fn of(wishes: &Wishes) -> Result<Keymap, KeymapError> {
+        let preset = wishes.preset.bindings();
+        let prefix = wishes.prefix.unwrap_or(preset.prefix);
+        let mut map =
+            Keymap { prefix, bindings: BTreeMap::new(), keys: BTreeMap::new(), direct: BTreeMap::new() };
+        let chosen = map.bind_all(&wishes.keys, Way::Usual)?;
+        let directly = map.bind_all(&wishes.direct, Way::Direct)?;
+        for (action, keys) in preset.keys.iter().filter(|(action, _)| !chosen.contains(action)) {
+            map.offer_all(*action, keys, Way::Usual)?;
         }
-        for action in Action::all().filter(|action| !chosen.contains(action)) {
-            for key in action.default_keys() {
-                let key = parse(action, key)?;
-                let taken = map.bindings.contains_key(&(action.place(), key));
-                if !taken && !map.is_second_prefix(action, key) {
-                    map.bind(action, key)?;
-                }
-            }
+        for (action, keys) in preset.direct.iter().filter(|(action, _)| !directly.contains(action)) {
+            map.offer_all(*action, keys, Way::Direct)?;
+        }
+        let changed = |action: &Action| preset.keys.iter().any(|(preset, _)| preset == action);
+        for action in Action::all().filter(|action| !chosen.contains(action) && !changed(action)) {
+            map.offer_all(action, action.default_keys(), Way::Usual)?;
         }
         Ok(map)
     }
@@ -113,34 +148,95 @@ impl Keymap {
         }
     }
 
+    /// The keys of an action that act without the prefix.
+    pub fn direct(&self, action: Action) -> &[Key] {
+        self.direct.get(&action).map_or(&[], Vec::as_slice)
+    }
+
     /// How to press an action, such as `C-a d`; where no key is left for it, its name.
     pub fn hint(&self, action: Action) -> Hint<'_> {
         Hint { map: self, action }
     }
 
-    fn bind(&mut self, action: Action, key: Key) -> Result<(), KeymapError> {
-        if self.is_second_prefix(action, key) {
+    /// Binds what the user wished; returns the actions that were named.
+    fn bind_all(&mut self, wishes: &[Wish], way: Way) -> Result<Vec<Action>, KeymapError> {
+        let mut chosen = Vec::new();
+        for (name, keys) in wishes {
+            let action = named(name)?;
+            chosen.push(action);
+            for key in keys {
+                self.bind(action, parse(action, key)?, way)?;
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Binds what nobody wished otherwise.
+    fn offer_all(&mut self, action: Action, keys: &[&str], way: Way) -> Result<(), KeymapError> {
+        for key in keys {
+            let key = parse(action, key)?;
+            let taken = self.bindings.contains_key(&(way.place(action), key));
+            if !taken && !self.is_second_prefix(way.place(action), key) {
+                self.bind(action, key, way)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, action: Action, key: Key, way: Way) -> Result<(), KeymapError> {
+        let place = way.place(action);
+        if self.is_second_prefix(place, key) {
             return Err(KeymapError::Prefix { key, action });
         }
-        match self.bindings.insert((action.place(), key), action) {
+        if place == Place::Direct && action.place() != Place::Prefix {
+            return Err(KeymapError::NotDirect { action });
+        }
+        if place == Place::Direct && is_typing(key) {
+            return Err(KeymapError::Typing { key, action });
+        }
+        match self.bindings.insert((place, key), action) {
             Some(first) if first != action => Err(KeymapError::Twice { key, first, second: action }),
             Some(_) => Ok(()),
             None => {
-                self.keys.entry(action).or_default().push(key);
+                let keys = if place == Place::Direct { &mut self.direct } else { &mut self.keys };
+                keys.entry(action).or_default().push(key);
                 Ok(())
             }
         }
     }
 
-    fn is_second_prefix(&self, action: Action, key: Key) -> bool {
-        action.place() == Place::Prefix && key == self.prefix
+    fn is_second_prefix(&self, place: Place, key: Key) -> bool {
+        matches!(place, Place::Prefix | Place::Direct) && key == self.prefix
     }
+}
+
+/// How a key is bound to an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Where the action has its keys.
+    Usual,
+    /// Without the prefix.
+    Direct,
+}
+
+impl Way {
+    fn place(self, action: Action) -> Place {
+        match self {
+            Way::Usual => action.place(),
+            Way::Direct => Place::Direct,
+        }
+    }
+}
+
+/// Is this a key that everybody types?
+fn is_typing(key: Key) -> bool {
+    let plain = matches!(key.mods(), Mods::NONE | Mods::SHIFT);
+    plain && !matches!(key.code(), KeyCode::F(_))
 }
 
 impl Default for Keymap {
     fn default() -> Keymap {
-        Keymap::new(Keymap::default_prefix(), &[])
-            .expect("the built-in bindings hold together, a test says so")
+        Keymap::of(&Wishes::default()).expect("the built-in bindings hold together, a test says so")
     }
 }
 
@@ -153,10 +249,14 @@ pub struct Hint<'a> {
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.map.keys(self.action).first(), self.action.place()) {
-            (Some(key), Place::Prefix) => write!(f, "{} {key}", self.map.prefix),
-            (Some(key), Place::Scrollback) => write!(f, "{key}"),
-            (None, _) => write!(f, "`{}` (no key)", self.action),
+        let direct = self.map.direct(self.action).first();
+        match (direct, self.map.keys(self.action).first(), self.action.place()) {
+            (Some(key), ..) | (None, Some(key), Place::Scrollback | Place::Direct) => write!(f, "{key}"),
+            (None, Some(key), Place::Prefix) => write!(f, "{} {key}", self.map.prefix),
+            (None, None, _) => match self.map.keys(Action::Palette).first() {
+                Some(key) => write!(f, "{} {key} {}", self.map.prefix, self.action),
+                None => write!(f, "`{}` (no key)", self.action),
+            },
         }
     }
 }
@@ -183,12 +283,21 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn with(overrides: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
-        let overrides: Vec<(String, Vec<String>)> = overrides
-            .iter()
-            .map(|(name, keys)| (name.to_string(), keys.iter().map(|k| k.to_string()).collect()))
-            .collect();
-        Keymap::new(Keymap::default_prefix(), &overrides)
+    fn wishes(wishes: &[(&str, &[&str])]) -> Vec<Wish> {
+        let owned = |keys: &[&str]| keys.iter().map(|key| key.to_string()).collect();
+        wishes.iter().map(|(name, keys)| (name.to_string(), owned(keys))).collect()
+    }
+
+    fn with(keys: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
+        Keymap::of(&Wishes { keys: wishes(keys), ..Wishes::default() })
+    }
+
+    fn directly(keys: &[(&str, &[&str])]) -> Result<Keymap, KeymapError> {
+        Keymap::of(&Wishes { direct: wishes(keys), ..Wishes::default() })
+    }
+
+    fn behind(prefix: &str) -> Keymap {
+        Keymap::of(&Wishes { prefix: Some(key(prefix)), ..Wishes::default() }).unwrap()
     }
 
     #[test]
@@ -211,12 +320,57 @@ mod tests {
         assert_eq!(map.action(Place::Prefix, key("x")), Some(Action::Detach));
         assert_eq!(map.action(Place::Prefix, key("d")), None);
         assert_eq!(map.keys(Action::Close), []);
+        assert_eq!(map.hint(Action::Quit).to_string(), "C-a : quit");
+        let map = with(&[("palette", &[]), ("quit", &[])]).unwrap();
         assert_eq!(map.hint(Action::Quit).to_string(), "`quit` (no key)");
-        let map = Keymap::new(key("C-b"), &[]).unwrap();
+        let map = behind("C-b");
         assert_eq!(map.action(Place::Prefix, key("C-b")), Some(Action::SendPrefix));
         assert_eq!(map.hint(Action::Detach).to_string(), "C-b d");
-        let map = Keymap::new(key("C-z"), &[]).unwrap();
+        let map = behind("C-z");
         assert_eq!(map.action(Place::Prefix, key("C-z")), Some(Action::SendPrefix), "suspend gives way");
+    }
+
+    #[test]
+    fn keys_without_the_prefix_are_taken_from_the_hosts_and_never_those_one_types_with() {
+        let map = directly(&[("zoom", &["M-z", "F5"])]).unwrap();
+        assert_eq!(map.action(Place::Direct, key("F5")), Some(Action::Zoom));
+        assert_eq!(map.action(Place::Prefix, key("z")), Some(Action::Zoom), "the usual key stays");
+        assert_eq!(map.hint(Action::Zoom).to_string(), "M-z");
+        assert_eq!(Keymap::default().action(Place::Direct, key("F5")), None);
+        for (name, wrong, expected) in [
+            ("zoom", "z", "zoom: z without the prefix would never reach a host again"),
+            ("zoom", "Enter", "zoom: Enter without the prefix would never reach a host again"),
+            ("zoom", "C-a", "zoom: C-a is the prefix"),
+            ("line-up", "M-k", "line-up works only while you look back"),
+        ] {
+            let error = directly(&[(name, &[wrong])]).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn presets_hold_together_and_give_way_to_the_user() {
+        for preset in Preset::ALL {
+            let map = Keymap::of(&Wishes { preset, ..Wishes::default() }).unwrap();
+            for (action, keys) in preset.bindings().keys {
+                let keys: Vec<Key> = keys.iter().map(|text| key(text)).collect();
+                assert_eq!(map.keys(*action), keys, "{preset:?}: {action}");
+            }
+            for (action, keys) in preset.bindings().direct {
+                let keys: Vec<Key> = keys.iter().map(|text| key(text)).collect();
+                assert_eq!(map.direct(*action), keys, "{preset:?}: {action}");
+            }
+            for action in Action::all() {
+                let reachable = !map.keys(action).is_empty() || !map.keys(Action::Palette).is_empty();
+                assert!(reachable, "{preset:?}: {action}");
+            }
+        }
+        let preset = Preset::Tmux;
+        assert_eq!(Keymap::of(&Wishes { preset, ..Wishes::default() }).unwrap().prefix(), key("C-b"));
+        let keys = wishes(&[("zoom", &["w"])]);
+        let map = Keymap::of(&Wishes { preset, prefix: Some(key("C-q")), keys, ..Wishes::default() });
+        let map = map.unwrap();
+        assert_eq!((map.prefix(), map.action(Place::Prefix, key("w"))), (key("C-q"), Some(Action::Zoom)));
     }
 
     #[test]

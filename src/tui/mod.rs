@@ -22,5 +22,6 @@ mod scrubbed;
 pub mod search;
 pub mod selection;
 pub mod terminal;
+pub mod theme;
 pub mod translate;
 pub mod watch;

@@ -209,9 +209,9 @@ fn the_prefix_suspends_redraws_and_copies() {
 #[test]
 fn help_names_every_action_and_the_keys_that_work() {
     use omnes::tui::action::Action;
-    use omnes::tui::keymap::Keymap;
-    let overrides = [("detach".to_owned(), vec!["F5".to_owned()])];
-    let keymap = Keymap::new(Keymap::default_prefix(), &overrides).expect("good bindings");
+    use omnes::tui::keymap::{Keymap, Wishes};
+    let keys = vec![("detach".to_owned(), vec!["F5".to_owned()])];
+    let keymap = Keymap::of(&Wishes { keys, ..Wishes::default() }).expect("good bindings");
     let mut ui = Ui::with(Options { keymap, ..Options::default() }, Size::new(80, 100), &["a"]);
     ui.keys("C-a ?");
     let screen = ui.screen();

@@ -42,7 +42,7 @@ use super::watch::Watches;
 
 pub use dialogs::Confirm;
 pub use notes::{Note, Notes, Tone};
-pub use options::{HostBell, HostClipboard, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{HostBell, HostClipboard, Options, Reconnect, ScopeDefault, ZoomHears};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
@@ -87,8 +87,8 @@ pub struct App {
     layout: Layout,
     zoom: Zoom,
     keyboard: Keyboard,
-    /// The prefix was pressed; the next key is for omnes.
-    prefixed: bool,
+    /// Since when the prefix is pressed; the next key is for omnes.
+    prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
     pointer: pointer::Pointer,
@@ -132,7 +132,7 @@ impl App {
             layout,
             zoom: Zoom::Grid,
             keyboard: Keyboard::Hosts,
-            prefixed: false,
+            prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
             pointer: pointer::Pointer::default(),
@@ -198,7 +198,9 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
+        let hints = self.hints_at().filter(|at| *at > now);
         [
+            hints,
             self.terminal_due,
             self.updates.wake_at(),
             self.notes.wake_at(now),
@@ -213,15 +215,19 @@ impl App {
     }
 
     fn key(&mut self, key: Key) {
-        if self.prefixed {
-            self.prefixed = false;
+        if self.prefixed.take().is_some() {
             return self.prefixed_key(key);
         }
         let takes_prefix =
             matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback | Keyboard::Questions);
         if takes_prefix && key == self.options.keymap.prefix() {
-            self.prefixed = true;
+            self.prefixed = Some(self.now);
             return;
+        }
+        if matches!(self.keyboard, Keyboard::Hosts)
+            && let Some(action) = self.options.keymap.action(Place::Direct, key)
+        {
+            return self.perform(action);
         }
         match &mut self.keyboard {
             Keyboard::Hosts => self.send_key(key),
@@ -278,7 +284,7 @@ impl App {
 
     /// Opens the dialog of questions, if it may open by itself now.
     fn offer_questions(&mut self) {
-        if matches!(self.keyboard, Keyboard::Hosts) && !self.prefixed && self.questions.may_open() {
+        if matches!(self.keyboard, Keyboard::Hosts) && self.prefixed.is_none() && self.questions.may_open() {
             self.questions.open_unasked(self.now);
             self.keyboard = Keyboard::Questions;
         }
@@ -315,7 +321,12 @@ impl App {
 
     /// Is the next key for omnes?
     pub fn is_prefixed(&self) -> bool {
-        self.prefixed
+        self.prefixed.is_some()
+    }
+
+    /// When the keys that may follow the prefix are shown, if it waits for one.
+    pub fn hints_at(&self) -> Option<Duration> {
+        Some(self.prefixed? + self.options.which_key?)
     }
 
     /// The time of the last step.

@@ -1,13 +1,18 @@
 //! The preferences that the app follows.
 
+use std::time::Duration;
+
 use crate::size::Size;
 use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
 
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The prefix and the bindings.
     pub keymap: Keymap,
+    /// How long after the prefix the keys that may follow are shown; `None` never shows them.
+    pub which_key: Option<Duration>,
     /// The smallest tile, with its frame, before there are pages.
     pub min_tile: Size,
     /// Lines of history kept for each host.
@@ -18,8 +23,8 @@ pub struct Options {
     pub scope: ScopeDefault,
     /// What becomes of a lost session.
     pub reconnect: Reconnect,
-    /// Colours of the frames and lines of omnes itself.
-    pub palette: Palette,
+    /// The colours of omnes, and what of any colour the terminal can show.
+    pub theme: Theme,
     /// What becomes of the bells of hosts.
     pub bell: HostBell,
     /// What becomes of hosts' wishes to set the clipboard.
@@ -78,26 +83,17 @@ pub enum HostClipboard {
     Never,
 }
 
-/// Colours of omnes itself; what hosts print keeps its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Palette {
-    /// The sixteen colours of the terminal.
-    #[default]
-    Colour,
-    /// None (`NO_COLOR`).
-    Plain,
-}
-
 impl Default for Options {
     fn default() -> Options {
         Options {
             keymap: Keymap::default(),
+            which_key: Some(Duration::from_millis(700)),
             min_tile: Size { rows: 8, cols: 40 },
             scrollback: 1000,
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
-            palette: Palette::Colour,
+            theme: Theme::default(),
             bell: HostBell::Ring,
             clipboard: HostClipboard::Ask,
         }

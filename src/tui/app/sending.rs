@@ -29,7 +29,7 @@ impl App {
 
     /// Takes a paste: into the line or the secret that is being typed, or to the hosts.
     pub(super) fn paste(&mut self, text: String) {
-        self.prefixed = false;
+        self.prefixed = None;
         match &mut self.keyboard {
             Keyboard::Hosts => self.paste_to_hosts(text),
             Keyboard::Prompt(prompt) => prompt.line.paste(&text),

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
-use crate::tui::action::{Action, Place};
+use crate::tui::action::{Action, Group, Place};
 use crate::tui::app::{App, Mark};
 use crate::tui::layout::Layout;
 
@@ -25,14 +25,27 @@ fn rows(app: &App) -> Vec<Row> {
     let map = &app.options().keymap;
     let keys = |action: Action| {
         let keys: Vec<String> = map.keys(action).iter().map(ToString::to_string).collect();
-        format!("{:<14} {}", keys.join(", "), action.describe())
+        let keys = if keys.is_empty() { format!(": {action}") } else { keys.join(", ") };
+        format!("{keys:<14} {}", action.describe())
     };
-    let of = |place| Action::all().filter(move |action| action.place() == place).map(keys);
+    let of = |group| Action::all().filter(move |action| action.group() == group).map(keys);
     let plain = |text: String| Row::new(text, Style::new());
     let mut rows = vec![Row::new(format!("After {}:", map.prefix()), theme::strong())];
-    rows.extend(of(Place::Prefix).map(plain));
+    for group in Group::ALL.into_iter().filter(|group| group.place() == Place::Prefix) {
+        rows.push(Row::new(group.title(), theme::strong()));
+        rows.extend(of(group).map(plain));
+    }
+    let direct = |action: Action| {
+        let keys: Vec<String> = map.direct(action).iter().map(ToString::to_string).collect();
+        (!keys.is_empty()).then(|| format!("{:<14} {}", keys.join(", "), action.describe()))
+    };
+    let direct: Vec<Row> = Action::all().filter_map(direct).map(plain).collect();
+    if !direct.is_empty() {
+        rows.push(Row::new("Without the prefix (the hosts never get these):", theme::strong()));
+        rows.extend(direct);
+    }
     rows.push(Row::new("In the scrollback:", theme::strong()));
-    rows.extend(of(Place::Scrollback).map(plain));
+    rows.extend(of(Group::Scrollback).map(plain));
     rows.push(Row::new("Marks:", theme::strong()));
     rows.extend(MARKS.iter().map(|(mark, text)| plain(format!("{:<14} {text}", mark.glyph()))));
     rows

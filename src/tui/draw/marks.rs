@@ -59,7 +59,8 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<Position> {
 }
 
 /// What a tile's title says of reading.
-pub(super) fn remarks(app: &App, tile: &Tile, inside: Rect) -> String {
+pub(super) fn remarks(app: &App, tile: &Tile) -> String {
+    let inside = app.layout().rect(tile.member).map_or(Rect::new(0, 0, 1, 1), layout::inner);
     let mut text = String::new();
     if let Some(sign) = app.sign(tile.member) {
         text.push_str(&format!(" · {} {}", sign.glyph(), sign.word()));

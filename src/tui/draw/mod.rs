@@ -11,6 +11,7 @@ mod picker;
 mod status;
 mod text;
 mod theme;
+mod whichkey;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
@@ -37,6 +38,9 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
+    }
+    if app.hints_at().is_some_and(|at| at <= app.now()) {
+        whichkey::whichkey(app, layout, buf);
     }
     status::status(app, layout, buf);
 }

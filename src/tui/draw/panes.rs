@@ -32,9 +32,9 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
         let block = Block::bordered().border_type(kind).border_style(theme::frame(app, mark));
         block.render(rect, buf);
         let line = Rect::new(rect.x + 1, rect.y, rect.width - 2, 1);
-        title(app, tile, mark, (line, rect), buf);
+        title(app, tile, mark, line, buf);
     } else {
-        title(app, tile, mark, (row(rect, 0), rect), buf);
+        title(app, tile, mark, row(rect, 0), buf);
     }
     let inner = layout::inner(rect);
     match app.looks_back(tile, inner) {
@@ -48,15 +48,15 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
 }
 
 /// `● web04`, what is special about it, and for the focus arrows around it.
-fn title(app: &App, tile: &Tile, mark: Mark, (line, rect): (Rect, Rect), buf: &mut Buffer) {
+fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let focused = app.broadcast().focus() == Some(tile.member);
     let style = if focused { theme::attention() } else { theme::frame(app, mark) };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark, rect));
+    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark));
     put(buf, line, &text, style);
 }
 
-fn remarks(app: &App, tile: &Tile, mark: Mark, rect: Rect) -> String {
+fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
@@ -80,7 +80,7 @@ fn remarks(app: &App, tile: &Tile, mark: Mark, rect: Rect) -> String {
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
     }
-    text.push_str(&marks::remarks(app, tile, layout::inner(rect)));
+    text.push_str(&marks::remarks(app, tile));
     text
 }
 

@@ -2,24 +2,26 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::tui::app::{App, Mark, Palette, Tone};
+use crate::pane;
+use crate::tui::app::{App, Mark, Tone};
+use crate::tui::theme::Role;
 
 /// The style of a tile's frame.
 pub(super) fn frame(app: &App, mark: Mark) -> Style {
-    let color = match mark {
-        Mark::Hears => Color::Green,
-        Mark::Waiting | Mark::Held => Color::Yellow,
-        Mark::Detached => Color::Cyan,
-        Mark::Closed => Color::Red,
-        Mark::Silent | Mark::Opening => Color::DarkGray,
+    let role = match mark {
+        Mark::Hears => Role::Hears,
+        Mark::Waiting | Mark::Held => Role::Waiting,
+        Mark::Detached => Role::Detached,
+        Mark::Closed => Role::Closed,
+        Mark::Silent | Mark::Opening => Role::Silent,
     };
-    let style = colored(app, color);
+    let style = colored(app, role);
     if mark == Mark::Hears { style.add_modifier(Modifier::BOLD) } else { style }
 }
 
 /// The style of the line that says who hears.
 pub(super) fn audience(app: &App, hears: bool) -> Style {
-    let style = colored(app, if hears { Color::Green } else { Color::Yellow }).add_modifier(Modifier::BOLD);
+    let style = colored(app, if hears { Role::Hears } else { Role::Bad }).add_modifier(Modifier::BOLD);
     if app.notes().flashes(app.now()) { style.add_modifier(Modifier::REVERSED) } else { style }
 }
 
@@ -27,7 +29,7 @@ pub(super) fn audience(app: &App, hears: bool) -> Style {
 pub(super) fn note(app: &App, tone: Tone) -> Style {
     match tone {
         Tone::Plain => Style::new(),
-        Tone::Bad => colored(app, Color::Yellow).add_modifier(Modifier::BOLD),
+        Tone::Bad => colored(app, Role::Bad).add_modifier(Modifier::BOLD),
     }
 }
 
@@ -46,9 +48,18 @@ pub(super) fn strong() -> Style {
     Style::new().add_modifier(Modifier::BOLD)
 }
 
-fn colored(app: &App, color: Color) -> Style {
-    match app.options().palette {
-        Palette::Colour => Style::new().fg(color),
-        Palette::Plain => Style::new(),
+fn colored(app: &App, role: Role) -> Style {
+    match app.options().theme.color(role) {
+        Some(shown) => Style::new().fg(color(shown)),
+        None => Style::new(),
+    }
+}
+
+/// A colour as ratatui names it.
+pub(super) fn color(color: pane::Color) -> Color {
+    match color {
+        pane::Color::Default => Color::Reset,
+        pane::Color::Indexed(n) => Color::Indexed(n),
+        pane::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
     }
 }
