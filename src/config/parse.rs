@@ -6,7 +6,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::value::{ConfigError, Item, Source};
-use super::{Bell, Clipboard, Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom};
+use super::{
+    Bell, Clipboard, Color, Config, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
+};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 

@@ -216,7 +216,7 @@ fn a_copy_too_large_for_a_clipboard_goes_to_a_file() {
     ui.keys("C-a [ g V G y");
     assert_eq!(
         (copies(&ui).len(), note(&ui)),
-        (0, "76 kB are too large for a terminal's clipboard; `copy-to-file` (no key) writes them to a file")
+        (0, "76 kB are too large for a terminal's clipboard; C-a : copy-to-file writes them to a file")
     );
     ui.keys("C-a :").text("copy-to-file").keys("Enter").text("~/all.txt").keys("Enter");
     let written = |e: &Effect| matches!(e, Effect::WriteFile { path, text } if path == "~/all.txt" && text.len() > 70_000);

@@ -57,7 +57,11 @@ impl App {
             return;
         }
         let lines = if event.kind == MouseKind::WheelUp { -WHEEL_LINES } else { WHEEL_LINES };
-        self.scroll_tile(member, lines);
+        // Where the user looks back the cursor goes along.
+        match self.look().is_some_and(|look| look.member == member) {
+            true => self.scroll_by(lines),
+            false => self.scroll_tile(member, lines),
+        }
     }
 
     /// Hands a mouse event to the program in the pane under the pointer; says whether the program has the mouse.

@@ -266,7 +266,7 @@ impl App {
     }
 
     /// Scrolls, and takes the cursor along where it would be out of sight.
-    fn scroll_by(&mut self, lines: i64) {
+    pub(super) fn scroll_by(&mut self, lines: i64) {
         let Some(look) = self.reading.look else { return };
         let before = self.top_of(look.member);
         self.scroll_tile(look.member, lines);
