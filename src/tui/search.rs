@@ -101,7 +101,8 @@ fn has_capital_letter(pattern: &str) -> bool {
     while let Some(c) = chars.next() {
         match c {
             '\\' => {
-                if matches!(chars.next(), Some('p' | 'P')) && chars.peek() == Some(&'{') {
+                let is_class = matches!(chars.next(), Some('p' | 'P'));
+                if is_class && chars.peek() == Some(&'{') {
                     chars.by_ref().find(|c| *c == '}');
                 }
             }

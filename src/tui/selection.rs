@@ -201,7 +201,7 @@ mod tests {
             (((2, 2), (0, 4)), Shape::Text, "two\n\n日本"),
             (((0, 0), (0, 2)), Shape::Text, "one"),
             (((0, 5), (1, 9)), Shape::Lines, "one two\n\n"),
-            (((0, 3), (3, 1)), Shape::Block, "ne\n\n日本\nas\n"),
+            (((0, 3), (3, 1)), Shape::Block, "ne\n\n日本\nast\n"),
             (((2, 3), (2, 4)), Shape::Text, "本語"),
         ] {
             assert_eq!(read(text, ends, shape).text, expected, "{ends:?}");

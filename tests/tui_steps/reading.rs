@@ -366,7 +366,10 @@ fn once_and_never_are_choices_too_and_the_configuration_can_refuse_all() {
     };
     let mut ui = Ui::of(&["a", "b"]);
     ui.output("a", &offer(5));
-    allow(&mut ui, "once");
+    ui.keys("C-a :").text("allow-clipboard").keys("Enter");
+    ui.output("a", &offer(600));
+    ui.text("once").keys("Enter");
+    assert_eq!(copies(&ui), ["xxxxx"], "what was shown, and not what came meanwhile");
     ui.output("a", &offer(6));
     assert_eq!((copies(&ui).len(), ui.app.sign(ui.member("a"))), (1, Some(Sign::Clipboard)));
     allow(&mut ui, "never");

@@ -43,6 +43,8 @@ pub(super) struct Clipboard {
     /// The last wish of each host that waits, by its order.
     waiting: BTreeMap<u64, (MemberId, ClipboardWrite)>,
     wishes: u64,
+    /// The host and the text that the user is being asked about: what is allowed is what was shown.
+    asked: Option<(MemberId, Option<ClipboardWrite>)>,
 }
 
 impl Clipboard {
@@ -122,20 +124,22 @@ impl App {
             let text = "config.toml says `clipboard = \"never\"`, so no host may set the clipboard";
             return self.notes.say(Tone::Plain, text, self.now);
         }
-        let shown = match self.clipboard.wish(focus) {
+        let wish = self.clipboard.wish(focus).cloned();
+        let shown = match &wish {
             Some(ClipboardWrite(text)) => format!("{} B: {}", text.len(), escape::text(text, SHOWN_CHARS)),
             None => "no text waits".to_owned(),
         };
         let details = [shown, String::new(), String::new()];
         let choices =
             CHOICES.iter().zip(details).map(|(text, detail)| Choice { text: (*text).to_owned(), detail });
-        self.pick(Picking::Clipboard, choices.collect());
+        let choices = choices.collect();
+        self.clipboard.asked = Some((focus, wish));
+        self.pick(Picking::Clipboard, choices);
     }
 
     /// The user said what this host may do.
     pub(super) fn consent_picked(&mut self, n: usize) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let wish = self.clipboard.wish(focus).cloned();
+        let Some((focus, wish)) = self.clipboard.asked.take() else { return };
         self.clipboard.waiting.retain(|_, (id, _)| *id != focus);
         self.signs.take(Sign::Clipboard, focus);
         let name = self.name(focus);

@@ -12,6 +12,7 @@ use crate::tui::action::{Action, Place};
 use crate::tui::layout;
 use crate::tui::search::At;
 use crate::tui::selection::{self, Selection, Shape};
+use crate::tui::watch::WatchId;
 
 use super::{App, Keyboard, Tile, Tone};
 
@@ -31,6 +32,8 @@ pub(super) struct Reading {
     /// The look back that has the keyboard, or had it before a dialog that belongs to it.
     pub(super) look: Option<Look>,
     pub(super) scrolling: Scrolling,
+    /// The watches that are listed, to be removed by their place: one may come about while the list is open.
+    pub(super) listed: Vec<WatchId>,
 }
 
 /// A look back in one tile, by keys.
@@ -212,7 +215,7 @@ impl App {
             Action::FullUp => self.scroll_by(-page),
             Action::FullDown => self.scroll_by(page),
             Action::Top => self.move_lines(i64::MIN),
-            Action::Bottom => self.to_newest(),
+            Action::Bottom => self.go_to_newest(),
             Action::SelectBegin => self.select(Shape::Text),
             Action::SelectLines => self.select(Shape::Lines),
             Action::SelectBlock => self.select(Shape::Block),
@@ -286,7 +289,7 @@ impl App {
         }
     }
 
-    fn to_newest(&mut self) {
+    fn go_to_newest(&mut self) {
         let Some(look) = self.reading.look else { return };
         let last = self.tiles.get(look.member).map(|tile| last_line(tile.pane.screen()));
         self.put_cursor(last.unwrap_or(look.cursor.line), look.wanted);

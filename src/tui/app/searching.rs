@@ -344,6 +344,9 @@ impl App {
 
     /// Shows a hit: its host gets the focus, and the view goes where it stands.
     fn go_to_hit(&mut self, member: MemberId, hit: Hit) {
+        if self.tiles.get(member).is_none() {
+            return self.notes.say(Tone::Plain, "that host was closed meanwhile", self.now);
+        }
         if self.broadcast.focus() != Some(member) {
             self.set_focus(member);
         }

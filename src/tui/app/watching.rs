@@ -4,7 +4,7 @@ use crate::broadcast::MemberId;
 use crate::tui::action::Action;
 use crate::tui::picker::Choice;
 use crate::tui::search::Query;
-use crate::tui::watch::{self, About, Fired, MOST, Times, Wanted, Watch, WatchId};
+use crate::tui::watch::{self, About, Fired, MOST, Times, Wanted, Watch};
 
 use super::signs::Sign;
 use super::{App, HostBell, Picking, Purpose, Tone};
@@ -51,6 +51,7 @@ impl App {
         });
         let kinds = KINDS.iter().map(|(.., text)| Choice { text: (*text).to_owned(), detail: String::new() });
         let choices = kinds.chain(running).collect();
+        self.reading.listed = self.watches.iter().map(|watch| watch.id).collect();
         self.pick(Picking::Watch, choices);
     }
 
@@ -63,8 +64,7 @@ impl App {
             }
             (Some(_), None) => {}
             (None, _) => {
-                let removed: Option<WatchId> = self.watches.iter().nth(n - KINDS.len()).map(|watch| watch.id);
-                if let Some(id) = removed {
+                if let Some(id) = self.reading.listed.get(n - KINDS.len()).copied() {
                     self.watches.remove(id);
                     self.notes.say(Tone::Plain, "the watch is removed", self.now);
                 }
