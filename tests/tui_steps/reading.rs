@@ -45,11 +45,11 @@ fn reversed(ui: &Ui) -> String {
 }
 
 fn copies(ui: &Ui) -> Vec<&str> {
-    let copy = |effect| match effect {
-        &Effect::Copy(ref text) => Some(text.as_str()),
+    let copies = ui.effects.iter().filter_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.as_str()),
         _ => None,
-    };
-    ui.effects.iter().filter_map(copy).collect()
+    });
+    copies.collect()
 }
 
 fn note(ui: &Ui) -> &str {
