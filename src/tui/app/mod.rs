@@ -22,7 +22,6 @@ mod sending;
 mod sessions;
 mod signs;
 mod tiles;
-mod updates;
 mod verbs;
 mod watching;
 
@@ -103,7 +102,6 @@ pub struct App {
     terminal: Size,
     terminal_due: Option<Duration>,
     terminal_told: Duration,
-    updates: updates::Updates,
     /// Given out so far.
     sessions: u32,
     /// The targets the event loop keeps.
@@ -145,7 +143,6 @@ impl App {
             clipboard: clipboard::Clipboard::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
-            updates: updates::Updates::default(),
             sessions: 0,
             targets: 0,
             effects: Vec::new(),
@@ -187,7 +184,6 @@ impl App {
         self.return_due();
         self.search_on();
         self.watch_time();
-        self.show_updates();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -202,7 +198,6 @@ impl App {
         [
             hints,
             self.terminal_due,
-            self.updates.wake_at(),
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),

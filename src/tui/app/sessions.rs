@@ -26,10 +26,10 @@ const SETTLES: Duration = Duration::from_millis(60);
 const TELLS: Duration = Duration::from_millis(500);
 
 /// Puts a terminal back to its usual modes without losing what it shows, whatever the last session left: ends an
-/// unfinished sequence, leaves the alternate screen, turns mouse, focus, paste, key and insert modes and the scroll
-/// region off, and shows an update that was never ended.
-const START_AFRESH: &[u8] = b"\x18\x1b\\\x1b[<99u\x1b[?1049l\x1b[<99u\
-    \x1b[?1;5;6;9;1000;1002;1003;1004;1005;1006;2004;2026l\x1b[4;20l\x1b>\x1b[?7;25h\x1b[0 q\x1b[r\x1b[m\x1b(B\x0f";
+/// unfinished sequence, leaves the alternate screen, turns mouse, focus and paste modes and the scroll region off.
+const START_AFRESH: &[u8] =
+    b"\x18\x1b\\\x1b[?1049l\x1b[?1;6;9;1000;1002;1003;1004;1005;1006;2004l\x1b>\x1b[?7;25h\
+    \x1b[0 q\x1b[r\x1b[m\x1b(B\x0f";
 
 impl App {
     /// Opens a tile and a session for each host; their targets come next in the event loop's list.
@@ -115,7 +115,6 @@ impl App {
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
-        self.updates.expect(tile.pane.wake_at());
         if fed.reset {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
