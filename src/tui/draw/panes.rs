@@ -223,19 +223,12 @@ fn view(tile: &Tile, area: Rect) -> (u16, u16) {
 
 fn style(style: pane::Style) -> Style {
     let mut out = Style::new().fg(color(style.fg)).bg(color(style.bg));
-    if style.underline.is_some() {
-        out = out.underline_color(color(style.underline_color));
-    }
     for (set, modifier) in [
         (style.bold, Modifier::BOLD),
         (style.dim, Modifier::DIM),
         (style.italic, Modifier::ITALIC),
-        // A wave, dots and dashes cannot be told to the screen, so every kind of line is drawn as one.
-        (style.underline.is_some(), Modifier::UNDERLINED),
+        (style.underline, Modifier::UNDERLINED),
         (style.inverse, Modifier::REVERSED),
-        (style.blink, Modifier::SLOW_BLINK),
-        (style.conceal, Modifier::HIDDEN),
-        (style.strike, Modifier::CROSSED_OUT),
     ] {
         if set {
             out = out.add_modifier(modifier);
