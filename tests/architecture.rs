@@ -34,8 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Which rooms may name a crate that has owners.
 const OWNERS: &[(&str, &[&str])] = &[
     ("russh", &["ssh", "demo"]),
-    // The emulator that the tests look through.
-    ("vt100", &[]),
+    ("vt100", &["pane"]),
     ("ratatui", &["tui"]),
     ("crossterm", &["tui"]),
     ("tui_input", &["tui"]),

@@ -12,41 +12,6 @@ pub enum Color {
     Rgb(u8, u8, u8),
 }
 
-/// The line under text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Underline {
-    /// No line.
-    #[default]
-    None,
-    /// One line.
-    Single,
-    /// Two lines.
-    Double,
-    /// A wave, as editors draw it under a mistake.
-    Curly,
-    /// Dots.
-    Dotted,
-    /// Dashes.
-    Dashed,
-}
-
-impl Underline {
-    /// All of them, each at the number that `SGR 4:n` gives it.
-    pub const ALL: [Underline; 6] = [
-        Underline::None,
-        Underline::Single,
-        Underline::Double,
-        Underline::Curly,
-        Underline::Dotted,
-        Underline::Dashed,
-    ];
-
-    /// Whether there is a line.
-    pub fn is_some(self) -> bool {
-        self != Underline::None
-    }
-}
-
 /// How text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Style {
@@ -60,38 +25,10 @@ pub struct Style {
     pub dim: bool,
     /// Italic.
     pub italic: bool,
-    /// The line under it.
-    pub underline: Underline,
-    /// Colour of that line; the default is the text's own.
-    pub underline_color: Color,
+    /// Underlined.
+    pub underline: bool,
     /// Foreground and background change places.
     pub inverse: bool,
-    /// It blinks.
-    pub blink: bool,
-    /// It takes its room and is not shown.
-    pub conceal: bool,
-    /// A line through it.
-    pub strike: bool,
-    /// A line above it.
-    pub overline: bool,
-}
-
-impl Style {
-    /// Nothing special.
-    pub const PLAIN: Style = Style {
-        fg: Color::Default,
-        bg: Color::Default,
-        bold: false,
-        dim: false,
-        italic: false,
-        underline: Underline::None,
-        underline_color: Color::Default,
-        inverse: false,
-        blink: false,
-        conceal: false,
-        strike: false,
-        overline: false,
-    };
 }
 
 /// One cell of the screen.
@@ -109,7 +46,45 @@ pub struct Cell<'a> {
 
 impl Cell<'_> {
     /// A cell that shows nothing; also what stands outside the screen.
-    pub const BLANK: Cell<'static> = Cell { text: "", style: Style::PLAIN, wide: false, continuation: false };
+    pub const BLANK: Cell<'static> = Cell {
+        text: "",
+        style: Style {
+            fg: Color::Default,
+            bg: Color::Default,
+            bold: false,
+            dim: false,
+            italic: false,
+            underline: false,
+            inverse: false,
+        },
+        wide: false,
+        continuation: false,
+    };
+
+    pub(super) fn of(cell: &vt100::Cell) -> Cell<'_> {
+        Cell {
+            text: cell.contents(),
+            style: Style {
+                fg: color(cell.fgcolor()),
+                bg: color(cell.bgcolor()),
+                bold: cell.bold(),
+                dim: cell.dim(),
+                italic: cell.italic(),
+                underline: cell.underline(),
+                inverse: cell.inverse(),
+            },
+            wide: cell.is_wide(),
+            continuation: cell.is_wide_continuation(),
+        }
+    }
+}
+
+fn color(color: vt100::Color) -> Color {
+    match color {
+        vt100::Color::Default => Color::Default,
+        vt100::Color::Idx(n) => Color::Indexed(n),
+        vt100::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    }
 }
 
 /// A stretch of one line in one style.

@@ -50,11 +50,14 @@ impl Charsets {
         self.sets[self.chosen] == Set::Ascii
     }
 
-    /// What a character of text stands for.
-    pub(super) fn draw(&self, c: char) -> char {
-        match c {
-            '_'..='~' if !self.is_ascii() => LINES[c as usize - usize::from(b'_')],
-            c => c,
+    /// What a byte of text stands for.
+    pub(super) fn draw(&self, byte: u8, out: &mut Vec<u8>) {
+        match byte {
+            b'_'..=b'~' if !self.is_ascii() => {
+                let c = LINES[usize::from(byte - b'_')];
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            _ => out.push(byte),
         }
     }
 }

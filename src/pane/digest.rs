@@ -3,46 +3,57 @@
 //! Computed when asked for, and then only for rows that may have changed since. It says "changed" or "most likely not";
 //! a host can make two screens collide on purpose, so it is no proof that two hosts show the same.
 
-use super::slot::Slot;
-use super::terminal::{Face, Touched};
+use super::cell::Cell;
+
+/// Which rows may differ from their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stale {
+    None,
+    Row(u16),
+    All,
+}
 
 /// The numbers of one screen's rows.
 #[derive(Debug)]
 pub(super) struct Digest {
     rows: Vec<u64>,
-    /// Rows that may differ from their numbers.
-    stale: Touched,
-    reversed: bool,
+    stale: Stale,
     /// Rows computed since the beginning.
     computed: u64,
 }
 
 impl Digest {
     pub(super) fn new() -> Digest {
-        Digest { rows: Vec::new(), stale: Touched::default(), reversed: false, computed: 0 }
+        Digest { rows: Vec::new(), stale: Stale::All, computed: 0 }
     }
 
     /// Notes that rows may have changed.
-    pub(super) fn touch(&mut self, touched: Touched) {
-        if !touched.0.is_empty() {
-            self.stale.add(touched.0);
-        }
+    pub(super) fn touch(&mut self, touched: Stale) {
+        self.stale = match (self.stale, touched) {
+            (stale, Stale::None) => stale,
+            (Stale::None, touched) => touched,
+            (Stale::Row(a), Stale::Row(b)) if a == b => Stale::Row(a),
+            _ => Stale::All,
+        };
     }
 
     /// The number of each row of this screen.
-    pub(super) fn rows(&mut self, face: Face<'_>) -> &[u64] {
-        let stale = std::mem::take(&mut self.stale).0;
-        if self.rows.len() != face.rows.len() || self.reversed != face.reversed {
-            self.reversed = face.reversed;
-            self.computed += face.rows.len() as u64;
-            self.rows = face.rows.iter().map(|row| number(row.slots(), face)).collect();
-            return &self.rows;
+    pub(super) fn rows(&mut self, screen: &vt100::Screen) -> &[u64] {
+        let (rows, cols) = screen.size();
+        let (rows, cols) = (rows.get(), cols.get());
+        match self.stale {
+            Stale::Row(row) if self.rows.len() == usize::from(rows) && row < rows => {
+                self.rows[usize::from(row)] = number(screen, row, cols);
+                self.computed += 1;
+            }
+            Stale::None => {}
+            _ => {
+                self.rows.clear();
+                self.rows.extend((0..rows).map(|row| number(screen, row, cols)));
+                self.computed += u64::from(rows);
+            }
         }
-        let last = face.rows.len() as u16;
-        for row in (stale.start..stale.end.min(last)).map(usize::from) {
-            self.computed += 1;
-            self.rows[row] = number(face.rows[row].slots(), face);
-        }
+        self.stale = Stale::None;
         &self.rows
     }
 
@@ -52,18 +63,12 @@ impl Digest {
     }
 }
 
-/// The number of a row; a blank is a blank, whether it was written or erased.
-fn number(slots: &[Slot], face: Face<'_>) -> u64 {
-    use std::hash::{Hash as _, Hasher as _};
-    let mut hash = Mix(0x9e37_79b9_7f4a_7c15 ^ u64::from(face.reversed));
-    for slot in slots {
-        let text = match slot.text(face.clusters) {
-            "" => " ",
-            text => text,
-        };
-        (text, slot.pen().words()).hash(&mut hash);
+fn number(screen: &vt100::Screen, row: u16, cols: u16) -> u64 {
+    let mut hash = Mix(0x9e37_79b9_7f4a_7c15);
+    for cell in (0..cols).filter_map(|col| screen.cell(row, col)).map(Cell::of) {
+        std::hash::Hash::hash(&(cell.text, cell.style, cell.wide), &mut hash);
     }
-    hash.finish()
+    hash.0
 }
 
 /// A hash for short pieces: multiply and rotate.
@@ -99,65 +104,50 @@ impl std::hash::Hasher for Mix {
     }
 }
 
+/// Which rows bytes for the emulator may change: the cursor's row alone when they are text too short to wrap, as the echo
+/// of a key is; otherwise any.
+pub(super) fn touched(bytes: &[u8], screen: &vt100::Screen) -> Stale {
+    let (row, col) = screen.cursor_position();
+    let room = usize::from(screen.size().1.get().saturating_sub(col));
+    // A tab is one byte and up to eight columns.
+    let stays = |b: &u8| !matches!(b, b'\t' | b'\n' | 0x0b | 0x0c | 0x1b);
+    match bytes.len() {
+        0 => Stale::None,
+        // A character may be two columns wide.
+        n if n * 2 < room && bytes.iter().all(stays) => Stale::Row(row),
+        _ => Stale::All,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::pane::emulator::Emulator;
-    use crate::pane::history::History;
-    use crate::size::Size;
 
-    struct Watched {
-        emulator: Emulator,
-        digest: Digest,
-    }
-
-    impl Watched {
-        fn new() -> Watched {
-            let emulator = Emulator::new(Size::DEFAULT, History::default());
-            Watched { emulator, digest: Digest::new() }
-        }
-
-        /// Feeds bytes, and says which rows they changed and how many were computed to know it.
-        fn feed(&mut self, bytes: &[u8]) -> (Vec<usize>, u64) {
-            let before = self.rows().to_vec();
-            let computed = self.digest.computed();
-            self.emulator.feed(Duration::ZERO, bytes);
-            let after = self.rows();
-            let changed = (0..24).filter(|row| before[*row] != after[*row]).collect();
-            (changed, self.digest.computed() - computed)
-        }
-
-        fn rows(&mut self) -> &[u64] {
-            self.digest.touch(self.emulator.terminal_mut().take_touched());
-            self.digest.rows(self.emulator.terminal().face())
-        }
+    fn parser() -> vt100::Parser {
+        vt100::Parser::default()
     }
 
     #[test]
-    fn only_rows_that_were_touched_are_computed() {
-        let mut watched = Watched::new();
-        for (bytes, changed, computed) in [
-            (&b"x"[..], vec![0], 1),
-            (b"\x08 \x08", vec![0], 1),
-            (b" \x1b[K", vec![], 1),
-            (b"", vec![], 0),
-            (b"\r\n\x1b[5;9H\x1b[31m", vec![], 0),
-            (b"x\r\ny", vec![4, 5], 2),
-            (b"\x1b[?2026hz", vec![], 0),
-            (b"\x1b[?2026l", vec![5], 1),
-            (b"\x1b[?5h", (0..24).collect(), 24),
-        ] {
-            assert_eq!(watched.feed(bytes), (changed, computed), "{}", bytes.escape_ascii());
+    fn echo_of_a_key_computes_one_row() {
+        let (mut parser, mut digest) = (parser(), Digest::new());
+        let before = digest.rows(parser.screen()).to_vec();
+        assert_eq!(digest.computed(), 24);
+        for (bytes, rows) in [(&b"x"[..], 1), (b"\x08 \x08", 1), (b"", 0), (b"\r\n", 24), (b"\x1b[H", 24)] {
+            let computed = digest.computed();
+            digest.touch(touched(bytes, parser.screen()));
+            parser.process(bytes);
+            digest.rows(parser.screen());
+            assert_eq!(digest.computed() - computed, rows, "{bytes:?}");
         }
+        assert_ne!(digest.rows(parser.screen())[0], before[0], "an erased cell is not an empty one");
+        assert_eq!(digest.rows(parser.screen())[1..], before[1..]);
     }
 
     #[test]
     fn lazy_numbers_equal_fresh_ones() {
-        let mut watched = Watched::new();
+        let (mut parser, mut digest) = (parser(), Digest::new());
         let mut seed = 3u64;
-        let pieces: [&[u8]; 16] = [
+        let pieces: [&[u8]; 9] = [
             b"a",
             "語".as_bytes(),
             b"\r",
@@ -167,22 +157,14 @@ mod tests {
             b"\x1b[5;70H",
             b"\t",
             b"long long text",
-            b"\x1b[3L",
-            b"\x1b[2P",
-            b"\x1b[1J",
-            b"\x1bM",
-            b"\x1b[3;9r",
-            b"\x1b[?1049h",
-            b"\x1b[?1049l",
         ];
         for _ in 0..3000 {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let bytes = pieces[(seed >> 33) as usize % pieces.len()];
-            watched.emulator.feed(Duration::ZERO, bytes);
+            digest.touch(touched(bytes, parser.screen()));
+            parser.process(bytes);
             if seed.is_multiple_of(3) {
-                let lazy = watched.rows().to_vec();
-                let fresh = Digest::new().rows(watched.emulator.terminal().face()).to_vec();
-                assert_eq!(lazy, fresh, "{}", bytes.escape_ascii());
+                assert_eq!(digest.rows(parser.screen()), Digest::new().rows(parser.screen()), "{bytes:?}");
             }
         }
     }

@@ -1,19 +1,20 @@
-//! The emulator behind its panic boundary: the parser and the terminal it drives.
+//! The emulator behind its panic boundary.
 //!
-//! Nothing a host prints may end the program, and emulators have panicked before on input that looked harmless. No input is
-//! known that makes this one panic; yet every call into it that can be steered by a host runs under `catch_unwind`, and
-//! after a panic the emulator is replaced by a fresh one, the history stays, and the pane says so.
+//! Nothing a host prints may end the program, and the emulator has panicked before on input that looked harmless. So
+//! every call into it that can be steered by a host runs under `catch_unwind`; after a panic the emulator is replaced by
+//! a fresh one, the history stays, and the pane says so.
 
 use std::cell::Cell;
+use std::num::NonZeroU16;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::history::History;
-use super::parser::Parser;
-use super::terminal::Terminal;
+use super::modes::Modes;
+use super::replies::{Facts, Question, Replies};
 use crate::size::Size;
 
-/// Programs expect no less, and a wide character always has room.
+/// Below this many columns and rows the emulator is known to misbehave.
 const SMALLEST: Size = Size { rows: 3, cols: 10 };
 /// Above this the cells of one pane would take more than 16 MB.
 const LARGEST: Size = Size { rows: 512, cols: 1024 };
@@ -49,65 +50,153 @@ pub(super) enum Kept {
 
 /// The emulator of one pane.
 pub(super) struct Emulator {
-    parser: Parser,
-    terminal: Terminal,
+    parser: vt100::Parser<Watch>,
 }
 
 impl Emulator {
     pub(super) fn new(size: Size, history: History) -> Emulator {
-        Emulator { parser: Parser::default(), terminal: Terminal::new(fitting(size), history) }
+        let size = fitting(size);
+        let watch = Watch { history, ..Watch::default() };
+        let (rows, cols) = (cells(size.rows), cells(size.cols));
+        // Rows that leave the screen go to our own history at once; the emulator keeps none.
+        Emulator { parser: vt100::Parser::new_with_callbacks(rows, cols, 0, watch) }
     }
 
-    pub(super) fn terminal(&self) -> &Terminal {
-        &self.terminal
+    pub(super) fn screen(&self) -> &vt100::Screen {
+        self.parser.screen()
     }
 
-    pub(super) fn terminal_mut(&mut self) -> &mut Terminal {
-        &mut self.terminal
+    pub(super) fn history(&self) -> &History {
+        &self.parser.callbacks().history
+    }
+
+    pub(super) fn watch(&mut self) -> &mut Watch {
+        self.parser.callbacks_mut()
     }
 
     pub(super) fn size(&self) -> Size {
-        self.terminal.size()
+        size_of_screen(self.screen())
     }
 
-    /// Memory held beside the cells of the screen, in bytes.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.terminal.history.held_bytes() + self.terminal.held_bytes() + self.parser.held_bytes()
+    pub(super) fn modes(&self) -> Modes {
+        Modes::of(self.screen(), self.parser.callbacks().focus_events)
     }
 
-    /// Feeds what a host printed.
+    /// Feeds bytes that passed the filter: whole sequences and whole characters.
     pub(super) fn feed(&mut self, now: Duration, bytes: &[u8]) -> Kept {
-        self.guarded(self.size(), |parser, terminal| {
-            terminal.tell_time(now);
-            parser.feed(bytes, terminal);
-        })
+        self.watch().now = now;
+        self.guarded(self.size(), |parser| parser.process(bytes))
     }
 
-    /// Gives the screen another size.
+    /// Gives the screen another size. Rows that fall off its top go to the history; room is added at its bottom.
     pub(super) fn resize(&mut self, asked: Size) -> Kept {
         let size = fitting(asked);
         if size == self.size() {
             return Kept::Same;
         }
-        self.guarded(size, |_, terminal| terminal.resize(size))
+        self.guarded(size, |parser| {
+            forget_scrolled(parser);
+            parser.set_size(cells(size.rows), cells(size.cols));
+        })
     }
 
     /// Runs work that should leave the emulator with this size, and replaces it by a fresh one of this size if it panics.
-    fn guarded(&mut self, size: Size, work: impl FnOnce(&mut Parser, &mut Terminal)) -> Kept {
+    fn guarded(&mut self, size: Size, work: impl FnOnce(&mut vt100::Parser<Watch>)) -> Kept {
         let before = IN_BOUNDARY.replace(true);
-        let Emulator { parser, terminal } = self;
-        let result = catch_unwind(AssertUnwindSafe(|| work(parser, terminal)));
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut self.parser)));
         IN_BOUNDARY.set(before);
         if result.is_ok() {
             return Kept::Same;
         }
-        // The history and the answers are whole: a line is complete before it is added, an answer before it is given.
-        let history = std::mem::take(&mut self.terminal.history);
-        let replies = std::mem::take(&mut self.terminal.replies);
+        // What the watch collected is ours and whole: a line is complete before it is added.
+        let Watch { history, replies, .. } = std::mem::take(self.watch());
         *self = Emulator::new(size, history);
-        self.terminal.replies = replies;
-        self.parser.feed(NOTICE, &mut self.terminal);
+        self.watch().replies = replies;
+        self.parser.process(NOTICE);
         Kept::Reset
+    }
+}
+
+/// Makes the emulator forget how many rows it has scrolled away: when its screen grows it would put as many blank rows on
+/// top, in the place of rows that it no longer has. That number belongs to the main screen, so the alternate one is left
+/// for a moment; mode 47 clears nothing.
+fn forget_scrolled(parser: &mut vt100::Parser<Watch>) {
+    let alternate = parser.screen().alternate_screen();
+    if alternate {
+        parser.process(b"\x1b[?47l");
+    }
+    parser.screen_mut().clear_scrollback();
+    if alternate {
+        parser.process(b"\x1b[?47h");
+    }
+}
+
+fn cells(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
+}
+
+fn size_of_screen(screen: &vt100::Screen) -> Size {
+    let (rows, cols) = screen.size();
+    Size { rows: rows.get(), cols: cols.get() }
+}
+
+/// What the emulator tells while it works.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) history: History,
+    pub(super) replies: Replies,
+    pub(super) bell: bool,
+    focus_events: bool,
+    now: Duration,
+    /// A row on its way to the history, kept for its memory.
+    row: String,
+}
+
+impl vt100::Callbacks for Watch {
+    fn audible_bell(&mut self, _: &mut vt100::Screen) {
+        self.bell = true;
+    }
+
+    fn visual_bell(&mut self, _: &mut vt100::Screen) {
+        self.bell = true;
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        first: Option<u8>,
+        second: Option<u8>,
+        parameters: &[&[u16]],
+        end: char,
+    ) {
+        match (first, second, end) {
+            (Some(b'?'), None, 'h' | 'l') => {
+                if parameters.iter().any(|p| p == &[1004]) {
+                    self.focus_events = end == 'h';
+                }
+            }
+            (Some(b'>'), None, 'J') => self.history.clear(),
+            _ => {
+                let question = Question { marks: (first, second), parameters, end };
+                let facts = Facts {
+                    modes: Modes::of(screen, self.focus_events),
+                    size: size_of_screen(screen),
+                    cursor: screen.cursor_position(),
+                };
+                self.replies.answer(self.now, question, &facts);
+            }
+        }
+    }
+
+    fn on_scroll(&mut self, contents: vt100::capture::RowContents<'_>, alternate_screen: bool) {
+        if alternate_screen {
+            return;
+        }
+        self.row.clear();
+        let mut plain = vt100::capture::BasicFormattedCaptureState::new();
+        if contents.write_formatted_basic(&mut self.row, &mut plain).is_ok() {
+            self.history.push(&self.row);
+        }
     }
 }
 
@@ -120,20 +209,13 @@ mod tests {
         Emulator::new(Size::new(rows, cols), History::new(HistoryLimit::default()))
     }
 
-    /// The rows of the screen without blanks at the ends, and without the empty ones at the end.
-    fn contents(emulator: &Emulator) -> String {
-        let face = emulator.terminal().face();
-        let text = |slot: &crate::pane::slot::Slot| match slot.text(face.clusters) {
-            "" => " ".to_owned(),
-            text => text.to_owned(),
-        };
-        let rows = face.rows.iter().map(|row| row.slots().iter().map(text).collect::<String>());
-        let rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
-        rows.join("\n").trim_end().to_owned()
-    }
-
     fn feed(emulator: &mut Emulator, text: &str) -> Kept {
         emulator.feed(Duration::ZERO, text.as_bytes())
+    }
+
+    /// Makes the emulator panic; the filter lets no such text pass.
+    fn killer() -> String {
+        format!("\x1b[24;1H{}8\u{fe0f}\x1b[23;80Hx", "a".repeat(79))
     }
 
     /// Runs with a panic hook as the program's own must be: quiet inside the boundary. Returns how often it was.
@@ -156,15 +238,14 @@ mod tests {
         let silenced = panics_silenced(|| {
             let mut emulator = emulator(24, 80);
             feed(&mut emulator, &"line\r\n".repeat(30));
-            let history = emulator.terminal().history.len();
-            let size = emulator.size();
-            assert_eq!(emulator.guarded(size, |_, _| panic!("a fault")), Kept::Reset);
+            let history = emulator.history().len();
+            assert_eq!(feed(&mut emulator, &killer()), Kept::Reset);
             assert!(!in_boundary());
-            assert!(contents(&emulator).starts_with("emulator reset"));
-            assert!(emulator.terminal().history.len() >= history);
+            assert!(emulator.screen().contents().starts_with("emulator reset"));
+            assert!(emulator.history().len() >= history);
             assert_eq!(emulator.size(), Size::DEFAULT);
             assert_eq!(feed(&mut emulator, "goes on"), Kept::Same);
-            assert!(contents(&emulator).contains("goes on"));
+            assert!(emulator.screen().contents().contains("goes on"));
         });
         assert_eq!(silenced, 1);
     }
@@ -175,14 +256,14 @@ mod tests {
         for n in 0..100 {
             feed(&mut emulator, &format!("\x1b[3{}mline {n}\x1b[m\r\n", n % 8));
         }
-        assert_eq!(emulator.terminal().history.len(), 96);
+        assert_eq!(emulator.history().len(), 96);
         for n in 0..96 {
-            assert_eq!(emulator.terminal().history.line(n).map(|l| l.text()), Some(format!("line {n}")));
+            assert_eq!(emulator.history().line(n).map(|l| l.text()), Some(format!("line {n}")));
         }
         feed(&mut emulator, "\x1b[?1049h\x1b[5H\n\n\n");
-        assert_eq!(emulator.terminal().history.len(), 96, "the alternate screen has no history");
-        feed(&mut emulator, "\x1b[3J");
-        assert_eq!(emulator.terminal().history.len(), 0);
+        assert_eq!(emulator.history().len(), 96, "the alternate screen has no history");
+        feed(&mut emulator, "\x1b[>3J");
+        assert_eq!(emulator.history().len(), 0);
     }
 
     #[test]
@@ -193,12 +274,12 @@ mod tests {
             feed(&mut emulator, enter);
             emulator.resize(Size::new(9, 20));
             feed(&mut emulator, if enter.is_empty() { "" } else { "\x1b[?1049l" });
-            assert_eq!(contents(&emulator), "3\n4\n5\n6\n7");
-            assert_eq!(emulator.terminal().face().cursor.row, 4);
-            assert_eq!(emulator.terminal().history.len(), 2);
+            assert_eq!(emulator.screen().contents(), "3\n4\n5\n6\n7");
+            assert_eq!(emulator.screen().cursor_position().0, 4);
+            assert_eq!(emulator.history().len(), 2);
             emulator.resize(Size::new(3, 20));
-            assert_eq!(contents(&emulator), "5\n6\n7");
-            assert_eq!(emulator.terminal().history.len(), 4);
+            assert_eq!(emulator.screen().contents(), "5\n6\n7");
+            assert_eq!(emulator.history().len(), 4);
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::ops::Deref;
 
 use super::key::{Key, KeyCode, Mods};
-use super::modes::{KeyEncoding, Modes};
+use super::modes::Modes;
 
 /// The longest encoding: a mouse event in SGR form with two five-digit numbers.
 const CAPACITY: usize = 24;
@@ -57,72 +57,33 @@ impl std::fmt::Debug for Encoded {
 
 /// The bytes of a key for a terminal in these modes; never empty.
 pub fn encode_key(key: Key, modes: &Modes) -> Encoded {
+    let mods = key.mods();
     let mut out = Encoded::new();
-    match modes.key_encoding {
-        KeyEncoding::Legacy => legacy(&mut out, key, modes),
-        KeyEncoding::Disambiguated => disambiguated(&mut out, key),
-    }
-    out
-}
-
-/// As the kitty keyboard protocol writes keys under its first flag: text stays text, and Enter, Tab and Backspace alone
-/// stay what they were, so that a shell is usable after a program that did not clean up; everything that would be written
-/// like another key is a number of its own with its modifiers.
-fn disambiguated(out: &mut Encoded, key: Key) {
-    let mods = key.mods();
-    let numbered = |out: &mut Encoded, number: u32, mods: Mods| match mods.is_empty() {
-        true => sequence(out, format_args!("\x1b[{number}u")),
-        false => sequence(out, format_args!("\x1b[{number};{}u", self::number(mods))),
-    };
     match key.code() {
-        KeyCode::Char(c) if mods.ctrl || mods.alt => {
-            // The number is that of the key without Shift, which stands in the modifiers.
-            let plain = c.to_lowercase().next().unwrap_or(c);
-            numbered(out, u32::from(plain), Mods { shift: mods.shift || plain != c, ..mods });
-        }
-        KeyCode::Char(c) => out.push_char(c),
-        KeyCode::Esc => numbered(out, 27, mods),
-        KeyCode::Enter if !mods.is_empty() => numbered(out, 13, mods),
-        KeyCode::Tab if !mods.is_empty() => numbered(out, 9, mods),
-        KeyCode::BackTab => numbered(out, 9, Mods { shift: true, ..mods }),
-        KeyCode::Backspace if !mods.is_empty() => numbered(out, 127, mods),
-        // Its old form is that of a cursor report.
-        KeyCode::F(3) => tilde(out, 13, mods),
-        KeyCode::F(n @ 13..) => numbered(out, 57_376 + u32::from(n - 13), mods),
-        KeyCode::F(n @ 1..=4) if mods.is_empty() => {
-            sequence(out, format_args!("\x1b[{}", char::from(b'P' + n - 1)));
-        }
-        _ => legacy(out, key, &Modes::default()),
-    }
-}
-
-/// As xterm has always written keys.
-fn legacy(out: &mut Encoded, key: Key, modes: &Modes) {
-    let mods = key.mods();
-    match key.code() {
-        KeyCode::Char(c) => text(out, c, mods),
-        KeyCode::Enter => single(out, b'\r', mods),
-        KeyCode::Tab => single(out, b'\t', mods),
-        KeyCode::Esc => single(out, 0x1b, mods),
-        KeyCode::Backspace => single(out, if mods.ctrl { 0x08 } else { 0x7f }, mods),
+        KeyCode::Char(c) => text(&mut out, c, mods),
+        KeyCode::Enter => single(&mut out, b'\r', mods),
+        KeyCode::Tab => single(&mut out, b'\t', mods),
+        KeyCode::Esc => single(&mut out, 0x1b, mods),
+        KeyCode::Backspace => single(&mut out, if mods.ctrl { 0x08 } else { 0x7f }, mods),
         KeyCode::BackTab => {
-            meta(out, mods);
+            meta(&mut out, mods);
             out.push(b"\x1b[Z");
         }
-        KeyCode::Up => cursor(out, 'A', mods, modes),
-        KeyCode::Down => cursor(out, 'B', mods, modes),
-        KeyCode::Right => cursor(out, 'C', mods, modes),
-        KeyCode::Left => cursor(out, 'D', mods, modes),
-        KeyCode::Home => cursor(out, 'H', mods, modes),
-        KeyCode::End => cursor(out, 'F', mods, modes),
-        KeyCode::Insert => tilde(out, 2, mods),
-        KeyCode::Delete => tilde(out, 3, mods),
-        KeyCode::PageUp => tilde(out, 5, mods),
-        KeyCode::PageDown => tilde(out, 6, mods),
+        KeyCode::Up => cursor(&mut out, 'A', mods, modes),
+        KeyCode::Down => cursor(&mut out, 'B', mods, modes),
+        KeyCode::Right => cursor(&mut out, 'C', mods, modes),
+        KeyCode::Left => cursor(&mut out, 'D', mods, modes),
+        KeyCode::Home => cursor(&mut out, 'H', mods, modes),
+        KeyCode::End => cursor(&mut out, 'F', mods, modes),
+        KeyCode::Insert => tilde(&mut out, 2, mods),
+        KeyCode::Delete => tilde(&mut out, 3, mods),
+        KeyCode::PageUp => tilde(&mut out, 5, mods),
+        KeyCode::PageDown => tilde(&mut out, 6, mods),
         // terminfo's kf13 to kf24 are Shift with F1 to F12.
-        KeyCode::F(n @ 13..) => function(out, n - 12, Mods { shift: true, ..mods }),
-        KeyCode::F(n) => function(out, n, mods),
+        KeyCode::F(n @ 13..) => function(&mut out, n - 12, Mods { shift: true, ..mods }),
+        KeyCode::F(n) => function(&mut out, n, mods),
     }
+    out
 }
 
 fn meta(out: &mut Encoded, mods: Mods) {
@@ -274,45 +235,6 @@ mod tests {
         }
         assert_eq!(sent("S-F5", &modes), "\\x1b[15;2~");
         assert_eq!(sent("C-F13", &modes), "\\x1b[1;6P");
-    }
-
-    #[test]
-    fn a_host_that_asks_hears_every_key_apart() {
-        let asked =
-            Modes { key_encoding: KeyEncoding::Disambiguated, application_cursor: true, ..Modes::default() };
-        for (key, bytes) in [
-            ("a", "a"),
-            ("A", "A"),
-            ("é", "\\xc3\\xa9"),
-            ("C-a", "\\x1b[97;5u"),
-            ("C-S-a", "\\x1b[97;6u"),
-            ("M-a", "\\x1b[97;3u"),
-            ("M-A", "\\x1b[97;4u"),
-            ("C-M-S-x", "\\x1b[120;8u"),
-            ("C-1", "\\x1b[49;5u"),
-            ("C-é", "\\x1b[233;5u"),
-            ("C-Space", "\\x1b[32;5u"),
-            ("Esc", "\\x1b[27u"),
-            ("M-Esc", "\\x1b[27;3u"),
-            ("Enter", "\\r"),
-            ("S-Enter", "\\x1b[13;2u"),
-            ("Tab", "\\t"),
-            ("C-Tab", "\\x1b[9;5u"),
-            ("S-Tab", "\\x1b[9;2u"),
-            ("Backspace", "\\x7f"),
-            ("C-Backspace", "\\x1b[127;5u"),
-            ("Up", "\\x1b[A"),
-            ("C-Up", "\\x1b[1;5A"),
-            ("Delete", "\\x1b[3~"),
-            ("F1", "\\x1b[P"),
-            ("C-F1", "\\x1b[1;5P"),
-            ("F3", "\\x1b[13~"),
-            ("S-F3", "\\x1b[13;2~"),
-            ("F5", "\\x1b[15~"),
-            ("F13", "\\x1b[57376u"),
-        ] {
-            assert_eq!(sent(key, &asked), bytes, "{key}");
-        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Screen<'_> {
         let Some(n) = line.checked_sub(self.first_line()).and_then(|n| usize::try_from(n).ok()) else {
             return;
         };
-        let history = &self.terminal.history;
+        let history = self.emulator.history();
         match n.checked_sub(history.len()).map(u16::try_from) {
             None => history.text(n, out),
             Some(Ok(row)) if row < self.size().rows => {

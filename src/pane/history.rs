@@ -7,10 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::cell::{Color, Style, StyledLine, Underline};
-use super::grid::Row;
-use super::pen::Pen;
-use super::slot::{Clusters, Slot};
+use super::cell::{Color, Style, StyledLine};
 
 /// Begins a change of style; text never holds it, since a cell shows no control character.
 const MARK: u8 = 0x1b;
@@ -55,8 +52,6 @@ pub(super) struct History {
     start: u32,
     /// Lines dropped since the beginning, so that a reader can tell that its line moved.
     dropped: u64,
-    /// A line on its way in, kept for its memory.
-    line: Vec<u8>,
 }
 
 impl History {
@@ -75,7 +70,7 @@ impl History {
 
     /// Memory held, in bytes, slack included.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<u32>() + self.line.capacity()
+        self.bytes.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 
     pub(super) fn clear(&mut self) {
@@ -85,16 +80,9 @@ impl History {
         self.start = 0;
     }
 
-    /// Appends a row that leaves the screen.
-    pub(super) fn push(&mut self, row: &Row, clusters: &Clusters) {
-        let mut line = std::mem::take(&mut self.line);
-        line.clear();
-        compact(row.slots(), clusters, &mut line);
-        self.push_line(&line);
-        self.line = line;
-    }
-
-    fn push_line(&mut self, line: &[u8]) {
+    /// Appends a line given as text with SGR sequences between its stretches, as the emulator writes rows.
+    pub(super) fn push(&mut self, formatted: &str) {
+        let line = compact(formatted);
         if self.limit.lines == 0 || line.len() > self.limit.bytes {
             self.dropped += 1;
             return;
@@ -108,7 +96,7 @@ impl History {
         if self.ends.capacity() == self.ends.len() {
             self.ends.reserve_exact(GROW_LINES.min(self.limit.lines));
         }
-        self.bytes.extend(line);
+        self.bytes.extend(&line);
         self.ends.push_back(self.start.wrapping_add(self.bytes.len() as u32));
     }
 
@@ -145,45 +133,71 @@ impl History {
     }
 }
 
-/// From cells to text with marks; blanks at the end that look like nothing are left out.
-fn compact(slots: &[Slot], clusters: &Clusters, line: &mut Vec<u8>) {
-    let used = slots.iter().rposition(|slot| !slot.is_bare()).map_or(0, |last| last + 1);
-    let mut pen = Pen::PLAIN;
-    for slot in slots[..used].iter().filter(|slot| !slot.is_continuation()) {
-        if line.len() > LINE_BYTES {
+/// From text with SGR sequences to text with marks.
+fn compact(formatted: &str) -> Vec<u8> {
+    let mut line = Vec::with_capacity(formatted.len());
+    let mut style = Style::default();
+    let mut pieces = formatted.split('\x1b');
+    line.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    for piece in pieces {
+        let Some((parameters, text)) = piece.split_once('m') else { continue };
+        apply(&mut style, parameters.trim_start_matches('['));
+        if text.is_empty() {
+            continue;
+        }
+        if line.len() + text.len() > LINE_BYTES {
             break;
         }
-        if slot.pen().untagged() != pen {
-            pen = slot.pen().untagged();
-            mark(line, pen.style());
+        mark(&mut line, style);
+        line.extend_from_slice(text.as_bytes());
+    }
+    line
+}
+
+/// Applies the SGR parameters that the emulator writes; it writes no others.
+fn apply(style: &mut Style, parameters: &str) {
+    let mut numbers = parameters.split(';').map(|n| n.parse::<u8>().unwrap_or(0));
+    while let Some(n) = numbers.next() {
+        match n {
+            0 => *style = Style::default(),
+            1 => (style.bold, style.dim) = (true, false),
+            2 => (style.bold, style.dim) = (false, true),
+            22 => (style.bold, style.dim) = (false, false),
+            3 | 23 => style.italic = n == 3,
+            4 | 24 => style.underline = n == 4,
+            7 | 27 => style.inverse = n == 7,
+            30..=37 => style.fg = Color::Indexed(n - 30),
+            38 => style.fg = extended(&mut numbers),
+            39 => style.fg = Color::Default,
+            40..=47 => style.bg = Color::Indexed(n - 40),
+            48 => style.bg = extended(&mut numbers),
+            49 => style.bg = Color::Default,
+            90..=97 => style.fg = Color::Indexed(n - 82),
+            100..=107 => style.bg = Color::Indexed(n - 92),
+            _ => {}
         }
-        let text = slot.text(clusters);
-        line.extend_from_slice(if text.is_empty() { b" " } else { text.as_bytes() });
     }
 }
 
-/// Writes a style: the mark, a byte of attributes, a byte with the kinds of the colours and of the underline, then the
-/// colours; that of the underline only where it has one, which the highest bit says.
+fn extended(numbers: &mut impl Iterator<Item = u8>) -> Color {
+    let mut next = || numbers.next().unwrap_or(0);
+    match next() {
+        5 => Color::Indexed(next()),
+        _ => Color::Rgb(next(), next(), next()),
+    }
+}
+
+/// Writes a style: the mark, a byte of attributes, a byte with the kinds of both colours, then the colours.
 fn mark(line: &mut Vec<u8>, style: Style) {
-    let Style { bold, dim, italic, inverse, blink, conceal, strike, overline, .. } = style;
-    let attributes = [bold, dim, italic, inverse, blink, conceal, strike, overline];
+    let attributes = [style.bold, style.dim, style.italic, style.underline, style.inverse];
     let bits = attributes.iter().enumerate().fold(0, |bits, (n, &on)| bits | u8::from(on) << n);
-    let lined = style.underline_color != Color::Default;
-    let kinds = kind(style.fg) | kind(style.bg) << 2 | (style.underline as u8) << 4 | u8::from(lined) << 7;
-    line.extend([MARK, bits, kinds]);
-    push_color(line, style.fg);
-    push_color(line, style.bg);
-    if lined {
-        line.push(kind(style.underline_color));
-        push_color(line, style.underline_color);
-    }
-}
-
-fn push_color(line: &mut Vec<u8>, color: Color) {
-    match color {
-        Color::Default => {}
-        Color::Indexed(n) => line.push(n),
-        Color::Rgb(r, g, b) => line.extend([r, g, b]),
+    line.extend([MARK, bits, kind(style.fg) | kind(style.bg) << 4]);
+    for color in [style.fg, style.bg] {
+        match color {
+            Color::Default => {}
+            Color::Indexed(n) => line.push(n),
+            Color::Rgb(r, g, b) => line.extend([r, g, b]),
+        }
     }
 }
 
@@ -212,19 +226,6 @@ fn expand(mut line: &[u8]) -> StyledLine {
     out
 }
 
-fn next(line: &mut &[u8]) -> u8 {
-    line.split_off_first().copied().unwrap_or(0)
-}
-
-/// A colour whose kind stands in the two lowest bits.
-fn color(line: &mut &[u8], kind: u8) -> Color {
-    match kind & 3 {
-        0 => Color::Default,
-        1 => Color::Indexed(next(line)),
-        _ => Color::Rgb(next(line), next(line), next(line)),
-    }
-}
-
 /// From text with marks to text.
 fn plain(mut line: &[u8], out: &mut String) {
     while !line.is_empty() {
@@ -238,24 +239,22 @@ fn plain(mut line: &[u8], out: &mut String) {
 }
 
 fn unmark(line: &mut &[u8]) -> Style {
-    let (_, bits, kinds) = (next(line), next(line), next(line));
-    let (fg, bg) = (color(line, kinds), color(line, kinds >> 2));
-    let lined = if kinds & 1 << 7 == 0 { 0 } else { next(line) };
-    let underline_color = color(line, lined);
+    let mut next = || line.split_off_first().copied().unwrap_or(0);
+    let (_, bits, kinds) = (next(), next(), next());
+    let mut color = |kind| match kind {
+        0 => Color::Default,
+        1 => Color::Indexed(next()),
+        _ => Color::Rgb(next(), next(), next()),
+    };
     let on = |n: u8| bits & 1 << n != 0;
     Style {
-        fg,
-        bg,
+        fg: color(kinds & 0x0f),
+        bg: color(kinds >> 4),
         bold: on(0),
         dim: on(1),
         italic: on(2),
-        inverse: on(3),
-        blink: on(4),
-        conceal: on(5),
-        strike: on(6),
-        overline: on(7),
-        underline: Underline::ALL[usize::from(kinds >> 4 & 7) % Underline::ALL.len()],
-        underline_color,
+        underline: on(3),
+        inverse: on(4),
     }
 }
 
@@ -263,17 +262,11 @@ fn unmark(line: &mut &[u8]) -> Style {
 mod tests {
     use super::*;
 
-    impl History {
-        fn push_text(&mut self, text: &str) {
-            self.push_line(text.as_bytes());
-        }
-    }
-
     #[test]
     fn a_thousand_lines_of_72_columns_take_at_most_100_kb() {
         let mut history = History::new(HistoryLimit::lines(1000));
         for n in 0..5000 {
-            history.push_text(&format!("{n:>72}"));
+            history.push(&format!("{n:>72}"));
             assert!(history.held_bytes() <= 100_000, "{} after {n}", history.held_bytes());
         }
         assert_eq!(history.len(), 1000);
@@ -288,7 +281,7 @@ mod tests {
         let mut history = History::new(HistoryLimit::lines(10));
         history.start = u32::MAX - 20;
         for n in 0..30 {
-            history.push_text(&format!("line {n}"));
+            history.push(&format!("line {n}"));
             let last = history.len() - 1;
             assert_eq!(history.line(last).map(|l| l.text()), Some(format!("line {n}")));
             assert_eq!(history.line(0).map(|l| l.text()), Some(format!("line {}", n - last)));
@@ -299,41 +292,29 @@ mod tests {
     fn both_bounds_hold() {
         let mut history = History::new(HistoryLimit { lines: 10, bytes: 100 });
         for n in 0..50 {
-            history.push_text(&"x".repeat(n));
+            history.push(&"x".repeat(n));
             assert!(history.len() <= 10 && history.bytes.len() <= 100);
         }
-        history.push_text(&"x".repeat(101));
+        history.push(&"x".repeat(101));
         assert_eq!(history.line(history.len() - 1).map(|l| l.text().len()), Some(49), "too long, not kept");
         history.clear();
         assert_eq!((history.len(), history.held_bytes()), (0, 0));
         let mut none = History::new(HistoryLimit::lines(0));
-        none.push_text("x");
+        none.push("x");
         assert_eq!(none.len(), 0);
     }
 
     #[test]
     fn styles_survive() {
-        let plain = Style::PLAIN;
+        let plain = Style::default();
+        let mut history = History::new(HistoryLimit::default());
+        history.push("a\x1b[31;1mb\x1b[mc\x1b[38;2;27;0;255;48;5;27mé\x1b[7;2;3;4m語\x1b[39;27m.\x1b[m");
         let red = Style { fg: Color::Indexed(1), bold: true, ..plain };
         let mixed = Style { fg: Color::Rgb(27, 0, 255), bg: Color::Indexed(27), ..plain };
-        let more = Style { inverse: true, dim: true, italic: true, underline: Underline::Single, ..mixed };
-        let wave = Style { underline: Underline::Curly, underline_color: Color::Rgb(27, 27, 27), ..plain };
-        let last = Style { conceal: true, blink: true, strike: true, overline: true, ..wave };
-        let spans =
-            [("a", plain), ("b", red), ("c", plain), ("é", mixed), ("語", more), ("~", wave), (".", last)];
-        let mut slots = Vec::new();
-        for (text, style) in spans {
-            let (c, pen) = (text.chars().next().expect("one"), Pen::of(&style));
-            match text {
-                "語" => slots.extend(Slot::wide(c, pen)),
-                _ => slots.push(Slot::narrow(c, pen)),
-            }
-        }
-        slots.extend([Slot::blank(Pen::PLAIN); 20]);
-        let mut line = Vec::new();
-        compact(&slots, &Clusters::default(), &mut line);
-        let line = expand(&line);
-        let found: Vec<_> = line.spans.iter().map(|s| (s.text.as_str(), s.style)).collect();
-        assert_eq!(found, spans);
+        let more = Style { inverse: true, dim: true, italic: true, underline: true, ..mixed };
+        let last = Style { fg: Color::Default, inverse: false, ..more };
+        let line = history.line(0).expect("just pushed");
+        let spans: Vec<_> = line.spans.iter().map(|s| (s.text.as_str(), s.style)).collect();
+        assert_eq!(spans, [("a", plain), ("b", red), ("c", plain), ("é", mixed), ("語", more), (".", last)]);
     }
 }

@@ -1,7 +1,7 @@
 //! What a host shows: a terminal screen with its history, and how keys are encoded for it.
 //!
-//! Bytes of a host go through the parser (`parser`), which no hostile or broken stream gets past, into the terminal
-//! (`terminal`), both behind a panic boundary (`emulator`); rows that leave the screen become compact text (`history`). The way back
+//! Bytes of a host go through the filter (`filter`), which no hostile or broken stream gets past, into the emulator
+//! behind its panic boundary (`emulator`); rows that leave the screen become compact text (`history`). The way back
 //! is narrow: keys, pastes and mouse events encoded under the modes of this one terminal (`encode`, [`paste`],
 //! `mouse`), and the answers of a closed list (`replies`). All of it is pure: time is passed in.
 
@@ -13,42 +13,38 @@ mod clipboard;
 mod digest;
 mod emulator;
 mod encode;
+mod filter;
 mod find;
-mod grid;
 mod history;
 mod key;
-mod keyboard;
 mod modes;
 mod mouse;
-mod parser;
 pub mod paste;
-mod pen;
 mod replies;
 mod screen;
-mod sequence;
-mod sgr;
-mod slot;
-mod tabs;
-mod terminal;
 
 use std::time::Duration;
 
-pub use cell::{Cell, Color, Span, Style, StyledLine, Underline};
+pub use cell::{Cell, Color, Span, Style, StyledLine};
 pub use clipboard::{CLIPBOARD_BYTES, ClipboardWrite};
 pub use emulator::in_boundary;
 pub use encode::{Encoded, encode_key};
 pub use history::HistoryLimit;
 pub use key::{Key, KeyCode, KeyError, LAST_FUNCTION_KEY, Mods};
-pub use modes::{Cursor, CursorShape, KeyEncoding, Modes, MouseEncoding, MouseMode};
+pub use modes::{Cursor, CursorShape, Modes, MouseEncoding, MouseMode};
 pub use mouse::{FocusChange, MouseButton, MouseEvent, MouseKind, encode_focus, encode_mouse};
 pub use paste::{PasteShape, encode_paste};
 pub use replies::{LONGEST as LONGEST_REPLY, PER_SECOND as REPLIES_PER_SECOND};
 pub use screen::{CursorAt, Screen};
 
 use crate::size::Size;
-use digest::Digest;
+use digest::{Digest, Stale};
 use emulator::{Emulator, Kept};
+use filter::Filter;
 use history::History;
+
+/// Input is taken in pieces of this many bytes, so that what is held between filter and emulator stays small.
+const PIECE: usize = 4096;
 
 /// What came of feeding a pane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,8 +68,10 @@ pub struct Fed {
 
 /// A host's terminal.
 pub struct Pane {
+    filter: Filter,
     emulator: Emulator,
     digest: Digest,
+    title: String,
     revision: u64,
 }
 
@@ -81,59 +79,45 @@ impl Pane {
     /// An empty terminal of this size, but at least 10x3 and at most 1024x512 cells.
     pub fn new(size: Size, limit: HistoryLimit) -> Pane {
         let emulator = Emulator::new(size, History::new(limit));
-        Pane { emulator, digest: Digest::new(), revision: 0 }
+        Pane { filter: Filter::new(emulator.size()), emulator, digest: Digest::new(), title: String::new(), revision: 0 }
     }
 
-    /// Takes bytes the host printed; `now` is the time since any fixed moment, for the rate of answers and the length of
-    /// updates.
+    /// Takes bytes the host printed; `now` is the time since any fixed moment, for the rate of answers.
     ///
     /// Takes time in proportion to the bytes, whatever they say: some 10 ms for 4 kB of the worst on a screen of 300x200.
     pub fn feed(&mut self, now: Duration, bytes: &[u8]) -> Fed {
-        let work = self.emulator.terminal().work();
-        let reset = self.emulator.feed(now, bytes) == Kept::Reset;
-        self.note_change(reset, !bytes.is_empty());
-        let terminal = self.emulator.terminal_mut();
-        let (clipboard, clipboard_dropped) = terminal.window.take_clipboard();
-        Fed {
-            replies: terminal.replies.take(),
-            bell: std::mem::take(&mut terminal.bell),
-            reset,
-            title_changed: terminal.window.take_title_changed(),
-            clipboard,
-            clipboard_dropped,
-            work: terminal.work().saturating_sub(work),
+        let mut fed = Fed::default();
+        let work = self.filter.work();
+        let mut passed = Vec::with_capacity(bytes.len().min(PIECE) + 64);
+        for piece in bytes.chunks(PIECE) {
+            passed.clear();
+            self.filter.feed(piece, &mut passed);
+            self.digest.touch(digest::touched(&passed, self.emulator.screen()));
+            if self.emulator.feed(now, &passed) == Kept::Reset {
+                self.start_over();
+                fed.reset = true;
+            }
         }
-    }
-
-    /// When [`Pane::wake`] is to be called if nothing is fed until then: while the host is within an update that it may never
-    /// end (mode 2026). On the clock of [`Pane::feed`].
-    pub fn wake_at(&self) -> Option<Duration> {
-        self.emulator.terminal().wake_at()
-    }
-
-    /// Shows what a host keeps back too long; says whether what is to be seen may have changed.
-    pub fn wake(&mut self, now: Duration) -> bool {
-        let due = self.wake_at().is_some_and(|due| due <= now);
-        if due {
-            self.emulator.terminal_mut().tell_time(now);
-            self.note_change(false, true);
-        }
-        due
+        fed.title_changed = self.take_title();
+        (fed.clipboard, fed.clipboard_dropped) = self.filter.take_clipboard();
+        self.revision += u64::from(!bytes.is_empty());
+        fed.work = self.filter.work().saturating_sub(work);
+        let watch = self.emulator.watch();
+        fed.bell = std::mem::take(&mut watch.bell);
+        fed.replies = watch.replies.take();
+        fed
     }
 
     /// Gives the terminal another size within the bounds of [`Pane::new`]; says whether the emulator had to be replaced.
     pub fn resize(&mut self, size: Size) -> Fed {
         let reset = self.emulator.resize(size) == Kept::Reset;
-        self.note_change(reset, true);
-        Fed { reset, ..Fed::default() }
-    }
-
-    fn note_change(&mut self, reset: bool, changed: bool) {
         if reset {
-            self.digest = Digest::new();
+            self.start_over();
         }
-        self.digest.touch(self.emulator.terminal_mut().take_touched());
-        self.revision += u64::from(reset || changed);
+        self.filter.resize(self.emulator.size());
+        self.digest.touch(Stale::All);
+        self.revision += 1;
+        Fed { reset, ..Fed::default() }
     }
 
     /// The size of the terminal, which the host is told.
@@ -148,12 +132,12 @@ impl Pane {
 
     /// The modes the host has set.
     pub fn modes(&self) -> Modes {
-        *self.emulator.terminal().modes()
+        self.emulator.modes()
     }
 
     /// What is to be seen.
     pub fn screen(&self) -> Screen<'_> {
-        Screen { terminal: self.emulator.terminal() }
+        Screen { emulator: &self.emulator, title: &self.title }
     }
 
     /// A number that is another one whenever what is to be seen may have changed: screen, history, cursor, title.
@@ -163,7 +147,7 @@ impl Pane {
 
     /// A number for each row of the screen that changes when the row does.
     pub fn row_digests(&mut self) -> &[u64] {
-        self.digest.rows(self.emulator.terminal().face())
+        self.digest.rows(self.emulator.screen())
     }
 
     /// One number for the whole screen, the cursor apart.
@@ -193,7 +177,20 @@ impl Pane {
 
     /// Memory held beside the cells of the screen, in bytes: history and unfinished sequences.
     pub fn held_bytes(&self) -> usize {
-        self.emulator.held_bytes()
+        self.emulator.history().held_bytes() + self.filter.held_bytes()
+    }
+
+    fn take_title(&mut self) -> bool {
+        let title = self.filter.take_title().filter(|title| *title != self.title);
+        let changed = title.is_some();
+        self.title = title.unwrap_or_else(|| std::mem::take(&mut self.title));
+        changed
+    }
+
+    /// A fresh emulator begins with a fresh stream of sequences.
+    fn start_over(&mut self) {
+        self.filter = Filter::new(self.emulator.size());
+        self.digest = Digest::new();
     }
 }
 

@@ -52,17 +52,6 @@ pub enum CursorShape {
     Bar,
 }
 
-/// How a terminal writes keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum KeyEncoding {
-    /// As xterm always did: many keys share one encoding.
-    #[default]
-    Legacy,
-    /// As the kitty keyboard protocol does with its first flag ("disambiguate"): keys that would be written like others
-    /// have a form of their own.
-    Disambiguated,
-}
-
 /// A copy of a terminal's modes at one moment; panes with equal modes hear equal bytes for equal keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Modes {
@@ -84,6 +73,42 @@ pub struct Modes {
     pub cursor: Cursor,
     /// The cursor's shape.
     pub cursor_shape: CursorShape,
-    /// How keys are written.
-    pub key_encoding: KeyEncoding,
+}
+
+impl Modes {
+    /// The modes as the emulator holds them, with the one that it does not track.
+    pub(super) fn of(screen: &vt100::Screen, focus_events: bool) -> Modes {
+        use vt100::{MouseProtocolEncoding as E, MouseProtocolMode as M};
+        Modes {
+            application_cursor: screen.application_cursor(),
+            application_keypad: screen.application_keypad(),
+            bracketed_paste: screen.bracketed_paste(),
+            mouse: match screen.mouse_protocol_mode() {
+                M::None => MouseMode::Off,
+                M::Press => MouseMode::Press,
+                M::PressRelease => MouseMode::PressRelease,
+                M::ButtonMotion => MouseMode::Drag,
+                M::AnyMotion => MouseMode::Motion,
+            },
+            mouse_encoding: match screen.mouse_protocol_encoding() {
+                E::Default => MouseEncoding::Default,
+                E::Utf8 => MouseEncoding::Utf8,
+                E::Sgr => MouseEncoding::Sgr,
+            },
+            focus_events,
+            alternate_screen: screen.alternate_screen(),
+            cursor: if screen.hide_cursor() { Cursor::Hidden } else { Cursor::Visible },
+            cursor_shape: shape(screen.cursor_style()),
+        }
+    }
+}
+
+fn shape(style: vt100::CursorStyle) -> CursorShape {
+    use vt100::CursorStyle as S;
+    match style {
+        S::Default => CursorShape::Default,
+        S::BlinkBlock | S::SteadyBlock => CursorShape::Block,
+        S::BlinkUnderline | S::SteadyUnderline => CursorShape::Underline,
+        S::BlinkVerticalBar | S::SteadyVerticalBar => CursorShape::Bar,
+    }
 }

@@ -1,8 +1,8 @@
 //! Reading a pane: its screen, its history, its cursor, its title.
 
 use super::cell::{Cell, StyledLine};
+use super::emulator::Emulator;
 use super::modes::{Cursor, CursorShape};
-use super::terminal::{Place, Terminal};
 use crate::size::Size;
 
 /// Where the cursor stands and how it looks.
@@ -21,28 +21,25 @@ pub struct CursorAt {
 /// A view of a pane as it is now.
 #[derive(Clone, Copy)]
 pub struct Screen<'a> {
-    pub(super) terminal: &'a Terminal,
+    pub(super) emulator: &'a Emulator,
+    pub(super) title: &'a str,
 }
 
 impl<'a> Screen<'a> {
     /// Size of the screen, which is at least 10x3 cells however small the pane is shown.
     pub fn size(self) -> Size {
-        self.terminal.size()
+        self.emulator.size()
     }
 
     /// The cell at a row and column, from 0; blank outside the screen.
     pub fn cell(self, row: u16, col: u16) -> Cell<'a> {
-        let face = self.terminal.face();
-        let slot = face.rows.get(usize::from(row)).and_then(|row| row.slots().get(usize::from(col)));
-        let mut cell = slot.map_or(Cell::BLANK, |slot| slot.cell(face.clusters));
-        cell.style.inverse ^= face.reversed;
-        cell
+        self.emulator.screen().cell(row, col).map_or(Cell::BLANK, Cell::of)
     }
 
     /// The cursor.
     pub fn cursor(self) -> CursorAt {
-        let face = self.terminal.face();
-        let (size, Place { row, col }, modes) = (self.size(), face.cursor, face.modes);
+        let (row, col) = self.emulator.screen().cursor_position();
+        let (size, modes) = (self.size(), self.emulator.modes());
         CursorAt {
             row: row.min(size.rows - 1),
             // After the last column was written the cursor waits beyond it.
@@ -54,7 +51,7 @@ impl<'a> Screen<'a> {
 
     /// The title the host set, fit to be shown: at most 64 characters, nothing that acts.
     pub fn title(self) -> &'a str {
-        self.terminal.window.title()
+        self.title
     }
 
     /// The text of a row, without blanks at its end; empty outside the screen.
@@ -71,12 +68,12 @@ impl<'a> Screen<'a> {
 
     /// Lines in the history.
     pub fn history_len(self) -> usize {
-        self.terminal.history.len()
+        self.emulator.history().len()
     }
 
     /// Lines that the history has lost so far. While this and the length stay, line numbers stay.
     pub fn history_dropped(self) -> u64 {
-        self.terminal.history.dropped()
+        self.emulator.history().dropped()
     }
 
     /// Lines in the history and rows of the screen together.
@@ -86,7 +83,7 @@ impl<'a> Screen<'a> {
 
     /// Line `n` of history and screen together, 0 being the oldest; empty beyond the last.
     pub fn line(self, n: usize) -> StyledLine {
-        let history = &self.terminal.history;
+        let history = self.emulator.history();
         match n.checked_sub(history.len()) {
             None => history.line(n).unwrap_or_default(),
             Some(row) => u16::try_from(row).map(|row| self.row(row)).unwrap_or_default(),
