@@ -16,7 +16,7 @@ impl Screen<'_> {
     }
 
     /// The number of the line with the cursor.
-    pub fn cursor_line(self) -> u64 {
+    pub fn line_of_cursor(self) -> u64 {
         self.first_line() + self.history_len() as u64 + u64::from(self.cursor().row)
     }
 
@@ -60,7 +60,7 @@ mod tests {
                 screen.text_of(line, &mut text);
                 assert_eq!(text, format!("line {line} \u{8a9e} é"));
             }
-            assert_eq!(screen.cursor_line(), n + 1);
+            assert_eq!(screen.line_of_cursor(), n + 1);
             screen.text_of(screen.end_line(), &mut text);
             assert_eq!(text, "");
         }

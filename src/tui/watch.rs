@@ -256,7 +256,7 @@ fn fell_silent(watch: &mut Watch, now: Duration, fired: &mut Vec<Fired>) -> bool
 /// Does a line that was printed since the last look show it? Lines are read up to the one with the cursor, which is read
 /// again until the cursor leaves it; each tells once.
 fn shows(query: &Query, host: &mut Host, screen: Screen<'_>) -> bool {
-    let cursor = screen.cursor_line();
+    let cursor = screen.line_of_cursor();
     let first = host.line.max(screen.first_line()).min(cursor);
     let (mut text, mut found) = (String::new(), false);
     for line in first..=cursor {
@@ -274,7 +274,7 @@ fn shows(query: &Query, host: &mut Host, screen: Screen<'_>) -> bool {
 
 /// The place of a screen's cursor, behind the text that stands before it.
 pub fn place(screen: Screen<'_>) -> At {
-    let line = screen.cursor_line();
+    let line = screen.line_of_cursor();
     let mut text = String::new();
     screen.text_of(line, &mut text);
     At { line, col: screen.cursor().col.max(column_at(&text, text.len())) }

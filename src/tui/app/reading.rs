@@ -121,7 +121,7 @@ fn last_line(screen: Screen<'_>) -> u64 {
         screen.text_of(*line, &mut text);
         !text.is_empty()
     };
-    (screen.cursor_line()..screen.end_line()).rev().find(has_text).unwrap_or(screen.cursor_line())
+    (screen.line_of_cursor()..screen.end_line()).rev().find(has_text).unwrap_or(screen.line_of_cursor())
 }
 
 /// Where the top of a look back is after so many lines, in a tile this high.
@@ -159,8 +159,8 @@ impl App {
         let Some(tile) = self.tiles.get(member) else { return };
         let (screen, window) = (tile.pane.screen(), self.window(tile, inside));
         let last = window.line + u64::from(inside.height.max(1)) - 1;
-        let line = screen.cursor_line().clamp(window.line, last.min(screen.end_line() - 1));
-        let col = if line == screen.cursor_line() { screen.cursor().col } else { 0 };
+        let line = screen.line_of_cursor().clamp(window.line, last.min(screen.end_line() - 1));
+        let col = if line == screen.line_of_cursor() { screen.cursor().col } else { 0 };
         self.reading.look = Some(Look { member, cursor: At { line, col }, selects: None, wanted: col });
         self.keyboard = Keyboard::Scrollback;
         self.freeze(member, window.line);
