@@ -110,6 +110,9 @@ const PURE: &[&str] = &[
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",
+    "src/tui/search.rs",
+    "src/tui/selection.rs",
+    "src/tui/watch.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

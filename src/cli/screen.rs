@@ -20,7 +20,8 @@ use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
 use crate::tui::app::{
-    App, FoldOptions, FoldView, Options, Reconnect, Restored, Retile, ScopeDefault, ViewOptions, ZoomHears,
+    App, FoldOptions, FoldView, HostBell, HostClipboard, Options, Reconnect, Restored, Retile, ScopeDefault,
+    ViewOptions, ZoomHears,
 };
 use crate::tui::asker::asker;
 use crate::tui::event::{Opened, TargetIndex};
@@ -166,6 +167,15 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             },
             lasts: config.fold.lasts.unwrap_or(usual.fold.lasts),
             ..usual.fold
+        },
+        bell: match config.bell {
+            config::Bell::Ring => HostBell::Ring,
+            config::Bell::Mark => HostBell::Mark,
+            config::Bell::Off => HostBell::Off,
+        },
+        clipboard: match config.clipboard {
+            config::Clipboard::Ask => HostClipboard::Ask,
+            config::Clipboard::Never => HostClipboard::Never,
         },
         theme: theme(&config.theme)?,
         prompts: prompts(&config.prompts)?,
@@ -381,6 +391,7 @@ mod tests {
         assert_eq!(patterns.shell.expect("a list"), SHELL_PROMPTS);
         assert_eq!(patterns.secret.expect("a list"), SECRET_PROMPTS);
         assert_eq!(example.view, usual.view);
+        assert_eq!((example.bell, example.clipboard), (usual.bell, usual.clipboard));
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

@@ -54,6 +54,10 @@ pub struct Config {
     pub log: Log,
     /// `[history] keep`.
     pub history: History,
+    /// `[reading] bell`.
+    pub bell: Bell,
+    /// `[reading] clipboard`.
+    pub clipboard: Clipboard,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
@@ -179,6 +183,28 @@ pub enum Reconnect {
     Ask,
     /// It comes back by itself.
     Auto,
+}
+
+/// What becomes of the bells of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bell {
+    /// They are marked, and the terminal rings.
+    #[default]
+    Ring,
+    /// They are marked.
+    Mark,
+    /// Nothing.
+    Off,
+}
+
+/// What becomes of hosts' wishes to set the clipboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clipboard {
+    /// They are refused and marked, until the user allows it for a pane.
+    #[default]
+    Ask,
+    /// They are refused.
+    Never,
 }
 
 /// Who hears a broadcast while there are pages.

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::keeping;
 use super::value::{ConfigError, Item, Source};
 use super::{
-    Color, Config, ControlSocket, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
+    Bell, Clipboard, Color, Config, ControlSocket, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
 };
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
@@ -31,6 +31,7 @@ const TOP: &[&str] = &[
     "control",
     "prompts",
     "guards",
+    "reading",
     "limits",
     "view",
 ];
@@ -125,6 +126,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 }
             }
         }
+        "reading" => {
+            for key in item.table()? {
+                reading(config, &key)?;
+            }
+        }
         "limits" => {
             for key in item.table()? {
                 limit(&mut config.limits, &key)?;
@@ -138,6 +144,19 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
             }
         }
         _ => return Err(item.unknown("", TOP)),
+    }
+    Ok(())
+}
+
+fn reading(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
+    match item.key {
+        "bell" => {
+            config.bell = word(item, &[("ring", Bell::Ring), ("mark", Bell::Mark), ("off", Bell::Off)])?;
+        }
+        "clipboard" => {
+            config.clipboard = word(item, &[("ask", Clipboard::Ask), ("never", Clipboard::Never)])?;
+        }
+        _ => return Err(item.unknown(" in [reading]", &["bell", "clipboard"])),
     }
     Ok(())
 }
@@ -279,6 +298,9 @@ color = "never"
 match_exec = true
 [sessions]
 reconnect = "auto"
+[reading]
+bell = "mark"
+clipboard = "never"
 [limits]
 fanout = 64
 connect_timeout = 2.5
@@ -296,6 +318,7 @@ min_tile = "60x10"
             (Zoom::Alone, Scope::Visible, Color::Never)
         );
         assert_eq!(config.reconnect, Reconnect::Auto);
+        assert_eq!((config.bell, config.clipboard), (Bell::Mark, Clipboard::Never));
         assert_eq!(
             config.keys[0],
             Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
@@ -318,6 +341,7 @@ min_tile = "60x10"
             "fold",
             "ssh",
             "sessions",
+            "reading",
             "prompts",
             "guards",
             "limits",
@@ -327,7 +351,9 @@ min_tile = "60x10"
             "control",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = ") && text.contains("\nsocket = "));
+        for key in ["reconnect", "socket", "bell", "clipboard"] {
+            assert!(text.contains(&format!("\n{key} = ")), "{key}");
+        }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
@@ -346,6 +372,7 @@ min_tile = "60x10"
                 "[sessions]\nreconnect = \"no\"",
                 "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
             ),
+            ("[reading]\nbell = 1", "config.toml:2:8: `bell` is 1; write \"ring\" or \"mark\" or \"off\""),
             ("[theme]\nhears = 1", "config.toml:2:9: `hears` is 1; write a colour such as \"green\""),
             (
                 "keymap = \"vi\"",

@@ -15,6 +15,7 @@ mod emulator;
 mod encode;
 mod face;
 mod filter;
+mod find;
 mod history;
 mod key;
 mod modes;

@@ -8,6 +8,7 @@
 
 mod comparing;
 mod controlled;
+mod clipboard;
 mod dialogs;
 mod folding;
 mod guards;
@@ -20,17 +21,22 @@ mod picking;
 mod pointer;
 mod prompt;
 mod questions;
+mod reading;
 mod recovery;
 mod scope_list;
 mod restoring;
 mod scoping;
+mod searching;
+mod selecting;
 mod sending;
 mod sent;
 mod sessions;
+mod signs;
 mod tiles;
 mod typed;
 mod verbs;
 mod view;
+mod watching;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -45,6 +51,7 @@ use super::action::Place;
 use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Zoom};
 use super::picker::Picker;
+use super::watch::Watches;
 
 pub use comparing::Comparison;
 pub use dialogs::Confirm;
@@ -54,16 +61,23 @@ pub use hostlist::{HostList, Listed};
 pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
 pub use keeping::Keeping;
-pub use options::{HistoryKept, LogStart, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
+pub use options::{
+    HistoryKept, HostBell, HostClipboard, LogStart, Options, Reconnect, Retile, ScopeDefault, ViewOptions,
+    ZoomHears,
+};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
 pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
+pub use searching::SLICE_BYTES;
 pub use sessions::{ending, ending_in_short};
+pub use signs::Sign;
 pub use tiles::{Mark, Tile};
 pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
+pub use watching::{WatchDraft, WatchKind};
 
 use tiles::Tiles;
 
@@ -118,6 +132,12 @@ pub struct App {
     scoping: scoping::Scoping,
     /// Hosts in a mode of their own that the user has let hear the rest of the line.
     allowed: HashSet<(MemberId, guards::Mode)>,
+    reading: reading::Reading,
+    searching: searching::Searching,
+    copying: selecting::Copying,
+    signs: signs::Signs,
+    watches: Watches,
+    clipboard: clipboard::Clipboard,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -157,6 +177,12 @@ impl App {
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
             controlled: controlled::Controlled::default(),
+            reading: reading::Reading::default(),
+            searching: searching::Searching::default(),
+            copying: selecting::Copying::default(),
+            signs: signs::Signs::default(),
+            watches: Watches::default(),
+            clipboard: clipboard::Clipboard::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             sessions: 0,
@@ -200,6 +226,7 @@ impl App {
             Event::Control(id, request) => self.control(id, request),
             Event::ControlGone(id) => self.controlled.forget(id),
             Event::FoundFor(id, found) => self.found_for(id, found),
+            Event::FileWritten { path, result } => self.file_written(&path, result),
             Event::Tick => {}
         }
         self.follow_sight(is_act);
@@ -208,6 +235,8 @@ impl App {
         self.ask_for_motion();
         self.refold(look);
         self.look_for_waits();
+        self.search_on();
+        self.watch_time();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -228,6 +257,8 @@ impl App {
             self.caution_listens_at(),
             self.folds.wake_at(),
             self.controlled.wake_at(),
+            self.search_wakes(),
+            self.watches.wake_at(),
         ]
         .into_iter()
         .flatten()
@@ -296,6 +327,7 @@ impl App {
             _ => Reach::Everyone,
         });
         self.scoping.laid_out();
+        self.see();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

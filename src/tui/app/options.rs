@@ -34,6 +34,10 @@ pub struct Options {
     pub fold: FoldOptions,
     /// The colours of omnes, and what of any colour the terminal can show.
     pub theme: Theme,
+    /// What becomes of the bells of hosts.
+    pub bell: HostBell,
+    /// What becomes of hosts' wishes to set the clipboard.
+    pub clipboard: HostClipboard,
     /// Whether hosts are logged from the beginning.
     pub log: LogStart,
     /// Whether what was sent is remembered.
@@ -115,6 +119,28 @@ pub enum HistoryKept {
     No,
 }
 
+/// What becomes of the bells of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostBell {
+    /// They are marked, and the outer terminal rings.
+    #[default]
+    Ring,
+    /// They are marked.
+    Mark,
+    /// Nothing.
+    Off,
+}
+
+/// What becomes of hosts' wishes to set the clipboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostClipboard {
+    /// They are refused and marked, until the user allows it for a pane.
+    #[default]
+    Ask,
+    /// They are refused.
+    Never,
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -132,6 +158,8 @@ impl Default for Options {
             history: HistoryKept::Yes,
             prompts: Prompts::default(),
             guards: Guards::default(),
+            bell: HostBell::Ring,
+            clipboard: HostClipboard::Ask,
         }
     }
 }

@@ -15,6 +15,12 @@ pub enum Picking {
     Sent,
     /// What the broadcast is limited to.
     Scope,
+    /// Hosts in whose output something was found.
+    Hits,
+    /// Watches: to begin one, or to remove one.
+    Watch,
+    /// May the focused host set the clipboard?
+    Clipboard,
 }
 
 impl Picking {
@@ -24,6 +30,9 @@ impl Picking {
             Picking::Action => "Do what?",
             Picking::Sent => "What was sent",
             Picking::Scope => "Who hears?",
+            Picking::Hits => "Hits",
+            Picking::Watch => "Watch for what?",
+            Picking::Clipboard => "May this host set the clipboard?",
         }
     }
 }
@@ -47,7 +56,12 @@ impl App {
         let picking = *picking;
         match picker.key(key, page) {
             Picked::Open => {}
-            Picked::Left => self.keyboard = Keyboard::Hosts,
+            Picked::Left => {
+                self.keyboard = Keyboard::Hosts;
+                if picking == Picking::Hits {
+                    self.stop_search();
+                }
+            }
             Picked::Chosen(n) => {
                 self.keyboard = Keyboard::Hosts;
                 self.picked(picking, n);
@@ -64,6 +78,9 @@ impl App {
             }
             Picking::Sent => self.chose_sent(n),
             Picking::Scope => self.picked_scope(n),
+            Picking::Hits => self.hit_picked(n),
+            Picking::Watch => self.watch_picked(n),
+            Picking::Clipboard => self.consent_picked(n),
         }
     }
 

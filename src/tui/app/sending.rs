@@ -158,6 +158,7 @@ impl App {
     pub(super) fn deliver<B: Deref<Target = [u8]>>(&mut self, to: &[MemberId], encode: impl Fn(&Modes) -> B) {
         let mut classes: Vec<(Modes, B)> = Vec::new();
         let mut held = Vec::new();
+        self.signs.typed(self.now);
         for member in to {
             let Some(tile) = self.tiles.get_mut(*member) else { continue };
             // Who types wants to see it.

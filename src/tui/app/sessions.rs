@@ -86,6 +86,7 @@ impl App {
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.signs.became_ready(member, self.now);
         self.note_ready(member);
         self.mark_new_session(member);
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
@@ -127,9 +128,6 @@ impl App {
         if std::mem::replace(&mut tile.wants_motion, motion) != motion {
             self.pointer.look_again();
         }
-        if fed.bell {
-            self.effects.push(Effect::Bell);
-        }
         if fed.reset {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
@@ -139,6 +137,7 @@ impl App {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
         }
+        self.noticed(member, &fed);
     }
 
     fn written(&mut self, member: MemberId) {
@@ -180,6 +179,7 @@ impl App {
         self.forget_return(member);
         self.forget_kept(member);
         let Some(tile) = self.tiles.remove(member) else { return };
+        self.unread(member);
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
         }

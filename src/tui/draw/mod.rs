@@ -10,6 +10,7 @@ mod guards;
 mod help;
 mod hostlist;
 mod menu;
+mod marks;
 mod panes;
 mod picker;
 mod rows;
@@ -70,7 +71,8 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
             return at.filter(|(at, _)| !layout.in_list(at.x, at.y));
         }
         Keyboard::HostList => hostlist::cursor(app),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
+        Keyboard::Scrollback => marks::cursor(app, layout),
+        Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),

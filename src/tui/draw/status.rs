@@ -152,6 +152,7 @@ pub(super) fn states(app: &App) -> Vec<String> {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
     facts.extend(fold::way_back(app));
+    facts.extend(super::marks::facts(app));
     if app.keeping().logged() > 0 {
         facts.push(format!("{} logged", app.keeping().logged()));
     }
