@@ -129,6 +129,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
                 false => Palette::Colour,
             },
         },
+        prompts: usual.prompts,
     })
 }
 

@@ -20,6 +20,7 @@ mod mouse;
 pub mod paste;
 mod replies;
 mod screen;
+mod situation;
 
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub use mouse::{FocusChange, MouseButton, MouseEvent, MouseKind, encode_focus, e
 pub use paste::{PasteShape, encode_paste};
 pub use replies::{LONGEST as LONGEST_REPLY, PER_SECOND as REPLIES_PER_SECOND};
 pub use screen::{CursorAt, Screen};
+pub use situation::{
+    CursorLine, EchoSeen, EchoWatch, Prompts, SECRET_PROMPTS, SHELL_PROMPTS, Situation, pattern, situation,
+};
 
 use crate::size::Size;
 use digest::{Digest, Stale};

@@ -35,6 +35,13 @@ impl Scrubbed {
         self.0.extend_from_slice(bytes);
     }
 
+    /// Takes bytes away at the end, so that so many are left.
+    pub(super) fn cut(&mut self, left: usize) {
+        let left = left.min(self.0.len());
+        self.0[left..].zeroize();
+        self.0.truncate(left);
+    }
+
     /// Takes bytes away at the beginning.
     pub(super) fn consume(&mut self, count: usize) {
         let left = self.0.len() - count;
@@ -57,6 +64,10 @@ mod tests {
         assert_eq!(&*bytes, b"and more");
         bytes.consume(8);
         assert!(bytes.is_empty());
+        bytes.extend(b"abc");
+        bytes.cut(1);
+        assert_eq!(&*bytes, b"a");
+        bytes.cut(0);
         // Within the capacity nothing moves: the place where it stood is read again, and is empty.
         bytes.0.resize(16, 0xff);
         bytes.0.truncate(0);

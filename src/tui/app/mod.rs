@@ -17,6 +17,7 @@ mod recovery;
 mod sending;
 mod sessions;
 mod tiles;
+mod typed;
 mod verbs;
 
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
+pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
 
 use tiles::Tiles;
 

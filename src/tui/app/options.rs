@@ -1,5 +1,6 @@
 //! The preferences that the app follows.
 
+use crate::pane::Prompts;
 use crate::size::Size;
 use crate::tui::keymap::Keymap;
 
@@ -20,6 +21,8 @@ pub struct Options {
     pub reconnect: Reconnect,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
+    /// How prompts look at which a command or a secret is awaited.
+    pub prompts: Prompts,
 }
 
 /// Who hears while one tile fills the screen.
@@ -72,6 +75,7 @@ impl Default for Options {
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
             palette: Palette::Colour,
+            prompts: Prompts::default(),
         }
     }
 }

@@ -23,7 +23,9 @@ impl App {
         self.questions.keep_quiet();
         if self.has_receivers() {
             self.broadcast.begin();
-            self.deliver(&self.broadcast.hearing(), |modes| encode_key(key, modes));
+            let to = self.broadcast.hearing();
+            self.note_key(key, &to);
+            self.deliver(&to, |modes| encode_key(key, modes));
         }
     }
 
@@ -67,7 +69,9 @@ impl App {
     pub(super) fn send_paste(&mut self, text: &str) {
         if self.has_receivers() {
             self.broadcast.begin();
-            self.deliver(&self.broadcast.hearing(), |modes| encode_paste(text, modes));
+            let to = self.broadcast.hearing();
+            self.note_paste(text, &to);
+            self.deliver(&to, |modes| encode_paste(text, modes));
         }
     }
 

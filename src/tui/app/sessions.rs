@@ -114,6 +114,7 @@ impl App {
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.heard();
         let fed = tile.pane.feed(self.now, bytes);
+        tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
         if fed.bell {
             self.effects.push(Effect::Bell);
         }
@@ -184,6 +185,7 @@ impl App {
         let (now, size) = (self.now, self.terminal);
         let Some(tile) = self.tiles.get_mut(member) else { return };
         tile.recovery.begin_anew();
+        tile.typing.begin_anew();
         // Answers to this are nobody's: no host asked.
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);

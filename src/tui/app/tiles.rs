@@ -11,6 +11,7 @@ use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::layout;
 
 use super::recovery::Recovery;
+use super::typed::Typing;
 
 /// Longest name of a host in a sentence, in characters.
 const NAME_CHARS: usize = 60;
@@ -38,6 +39,8 @@ pub struct Tile {
     pub top: Option<u64>,
     /// Whether it is stalled, and when it comes back by itself.
     pub recovery: Recovery,
+    /// What was typed for it since the last Enter, and what it waits for.
+    pub typing: Typing,
 }
 
 impl Tile {
@@ -58,6 +61,7 @@ impl Tile {
             pane,
             top: None,
             recovery,
+            typing: Typing::default(),
         }
     }
 
