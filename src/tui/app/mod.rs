@@ -15,6 +15,7 @@ mod prompt;
 mod questions;
 mod recovery;
 mod sending;
+mod sent;
 mod sessions;
 mod tiles;
 mod typed;
@@ -40,6 +41,7 @@ pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
+pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
 pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
@@ -81,6 +83,7 @@ pub struct App {
     prefixed: bool,
     questions: Questions,
     notes: Notes,
+    sent: Sent,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     /// The size of the remote terminals, and when a new one is to be told them.
@@ -118,6 +121,7 @@ impl App {
             prefixed: false,
             questions: Questions::default(),
             notes: Notes::default(),
+            sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
             terminal_due: None,
