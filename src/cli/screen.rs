@@ -10,14 +10,17 @@ use secrecy::SecretString;
 use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
-use crate::hosts::{Facts, Member};
+use crate::escape;
+use crate::hosts::{Facts, Member, Template};
 use crate::outcome::Exit;
 use crate::pane::Key;
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
-use crate::tui::app::{App, Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::action::Place;
+use crate::tui::app::{App, Macro, Options, Palette, PasteConfirm, Reconnect, ScopeDefault, ZoomHears};
 use crate::tui::asker::asker;
+use crate::tui::compose::{Ending, TEXT_BYTES};
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet};
 use crate::tui::keymap::Keymap;
@@ -105,8 +108,14 @@ pub(super) fn logins(asked: Option<std::num::NonZeroUsize>, config: &Config) -> 
 /// The preferences as the TUI takes them; keys that cannot be are an error with their place.
 pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
     let usual = Options::default();
+    let keymap = keymap(config)?;
     Ok(Options {
-        keymap: keymap(config)?,
+        macros: macros(config, &keymap)?,
+        paste_confirm: match config.paste_confirm {
+            config::PasteConfirm::MultiLine => PasteConfirm::MultiLine,
+            config::PasteConfirm::Always => PasteConfirm::Always,
+        },
+        keymap,
         min_tile: config.limits.min_tile.unwrap_or(usual.min_tile),
         scrollback: config.limits.scrollback.unwrap_or(usual.scrollback),
         zoom_hears: match config.zoom {
@@ -131,6 +140,39 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         },
         prompts: usual.prompts,
     })
+}
+
+/// The macros, each a good template with a key of its own.
+fn macros(config: &Config, keymap: &Keymap) -> anyhow::Result<Vec<Macro>> {
+    let mut macros: Vec<Macro> = Vec::new();
+    for config::Macro { name, text, text_at, enter, key } in config.macros.iter().map(|one| &one.value) {
+        let name = escape::text(name, 60);
+        let wrong = |at: &str, why: &str| ConfigError::new(at, &format!("macro `{name}`: {why}"));
+        Template::parse(text).map_err(|error| wrong(text_at, &error.to_string()))?;
+        if text.len() > TEXT_BYTES {
+            bail!(wrong(text_at, "a host takes at most 64 kB at once; make it shorter"));
+        }
+        let key = match key {
+            None => None,
+            Some(key) => {
+                let pressed = key.value.parse::<Key>().map_err(|error| wrong(&key.at, &error.to_string()))?;
+                if let Some(action) = keymap.action(Place::Prefix, pressed) {
+                    bail!(wrong(&key.at, &format!("{pressed} is bound to {action}; choose another key")));
+                }
+                if let Some(other) = macros.iter().find(|other| other.key == Some(pressed)) {
+                    let why = format!("{pressed} is the key of `{}` too; choose another key", other.name);
+                    bail!(wrong(&key.at, &why));
+                }
+                Some(pressed)
+            }
+        };
+        let ending = match enter {
+            config::Enter::Follows => Ending::Enter,
+            config::Enter::Not => Ending::Open,
+        };
+        macros.push(Macro { name, text: text.clone(), ending, key });
+    }
+    Ok(macros)
 }
 
 fn keymap(config: &Config) -> anyhow::Result<Keymap> {
@@ -240,7 +282,7 @@ mod tests {
         let usual = Options::default();
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
-        assert_eq!(example.reconnect, usual.reconnect);
+        assert_eq!((example.reconnect, example.paste_confirm), (usual.reconnect, usual.paste_confirm));
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }
@@ -259,6 +301,15 @@ mod tests {
                 "config.toml:3:1: `detahc` is no action; did you mean `detach`?",
             ),
             ("[keys]\ndetach = \"Nope-x\"", "config.toml:2:1: detach: "),
+            ("[macros]\nx = \"{host\"", "config.toml:2:5: macro `x`: column 1: this { is not closed"),
+            (
+                "[macros]\nx = { text = \"a\", key = \"d\" }",
+                "config.toml:2:26: macro `x`: d is bound to detach; choose another key",
+            ),
+            (
+                "[macros]\nx = { text = \"a\", key = \"F5\" }\ny = { text = \"a\", key = \"F5\" }",
+                "config.toml:3:26: macro `y`: F5 is the key of `x` too; choose another key",
+            ),
         ] {
             let fault = fault(text);
             assert!(fault.starts_with(start), "{text}: {fault}");

@@ -6,10 +6,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod macros;
 mod parse;
 mod read;
 mod value;
 
+pub use macros::{Enter, Macro};
 pub use parse::{duration, parse};
 pub use read::read;
 pub use value::ConfigError;
@@ -36,6 +38,10 @@ pub struct Config {
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
     pub match_exec: MatchExec,
+    /// `[macros]`, in the order of the file.
+    pub macros: Vec<Place<Macro>>,
+    /// `[paste] confirm`.
+    pub paste_confirm: PasteConfirm,
     /// `[limits]`.
     pub limits: Limits,
 }
@@ -96,6 +102,16 @@ pub enum Reconnect {
     Ask,
     /// It comes back by itself.
     Auto,
+}
+
+/// Which pastes wait for the user's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasteConfirm {
+    /// Those with line ends or control characters.
+    #[default]
+    MultiLine,
+    /// All.
+    Always,
 }
 
 /// Who hears a broadcast while there are pages.

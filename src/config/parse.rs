@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::macros;
 use super::value::{ConfigError, Item, Source};
-use super::{Color, Config, Limits, Place, Reconnect, Scope, Zoom};
+use super::{Color, Config, Limits, PasteConfirm, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 9] = ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "limits"];
+const TOP: [&str; 11] =
+    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "macros", "paste", "limits"];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -70,6 +72,23 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                         config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
                     }
                     _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
+                }
+            }
+        }
+        "macros" => {
+            for key in item.table()? {
+                config.macros.push(macros::macro_of(&key)?);
+            }
+        }
+        "paste" => {
+            for key in item.table()? {
+                match key.key {
+                    "confirm" => {
+                        let words =
+                            [("multi-line", PasteConfirm::MultiLine), ("always", PasteConfirm::Always)];
+                        config.paste_confirm = word(&key, &words)?;
+                    }
+                    _ => return Err(key.unknown(" in [paste]", &["confirm"])),
                 }
             }
         }
@@ -218,9 +237,9 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 5] = ["keys", "theme", "ssh", "sessions", "limits"];
+        const TABLES: [&str; 7] = ["keys", "theme", "ssh", "sessions", "macros", "paste", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = "));
+        assert!(text.contains("\nreconnect = ") && text.contains("\nconfirm = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");

@@ -72,6 +72,15 @@ impl fmt::Display for Position {
     }
 }
 
+/// What a piece of a filled-in text was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The same.
+    Text,
+    /// A name in braces.
+    Name,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
@@ -129,6 +138,31 @@ impl Template {
     /// Does it say the same to every host?
     pub fn is_same_for_all(&self) -> bool {
         !self.parts.iter().any(|part| matches!(part, Part::Name(name, _) if *name != Name::Count))
+    }
+
+    /// Does every name in it mean something for this host?
+    pub fn check(&self, place: &Place<'_>) -> Result<(), TemplateError> {
+        let mut unused = String::new();
+        for part in &self.parts {
+            if let Part::Name(name, at) = part {
+                unused.clear();
+                name.render(*at, place, &mut unused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What it says to one host, in pieces, each with whether it is a name filled in.
+    pub fn pieces(&self, place: &Place<'_>) -> Result<Vec<(String, Piece)>, TemplateError> {
+        let piece = |part: &Part| match part {
+            Part::Text(text) => Ok((text.clone(), Piece::Text)),
+            Part::Name(name, at) => {
+                let mut out = String::new();
+                name.render(*at, place, &mut out)?;
+                Ok((out, Piece::Name))
+            }
+        };
+        self.parts.iter().map(piece).collect()
     }
 
     /// What it says to one host.

@@ -358,7 +358,10 @@ mod tests {
         assert_eq!(told("web01$ "), Situation::Other);
         let fault = Prompts::new(&["(", "x"], &[]).expect_err("not closed");
         assert_eq!(fault, "this is no regular expression: unclosed group");
-        assert_eq!(pattern("a{100000}{10000}").expect_err("too large"), "this regular expression is too large");
+        assert_eq!(
+            pattern("a{100000}{10000}").expect_err("too large"),
+            "this regular expression is too large"
+        );
     }
 
     #[test]

@@ -55,6 +55,16 @@ actions! {
         Scrollback "scrollback" Prefix ["["] "look back in this host's output";
         Copy       "copy"       Prefix ["y"] "copy what this tile shows to the clipboard";
     }
+    Send {
+        Compose     "compose"      Prefix ["c"] "write a text of several lines, look at what each host would get, and send it";
+        Macros      "macros"       Prefix ["C"] "choose one of your macros";
+        SendHost    "send-host"    Prefix ["N"] "send each host its own name";
+        SendTarget  "send-target"  Prefix []    "send each host its name as you wrote it, with user and port";
+        SendUser    "send-user"    Prefix []    "send each host the name of the user who logged in there";
+        SendNumber  "send-number"  Prefix []    "send each host its number among those that hear";
+        SendVersion "send-version" Prefix []    "send the version of omnes";
+        SendSecret  "send-secret"  Prefix ["P"] "type a secret, hidden, for the hosts that ask for one";
+    }
     Sessions {
         Answer        "answer"         Prefix ["a"]   "open the questions";
         Add           "add"            Prefix ["+"]   "add hosts";
@@ -93,6 +103,8 @@ pub enum Group {
     View,
     /// Reading what hosts have printed.
     Read,
+    /// What is sent besides single keys.
+    Send,
     /// The life of the sessions.
     Sessions,
     /// omnes itself.
@@ -109,6 +121,7 @@ impl Group {
             Group::Focus => "Focus",
             Group::View => "View",
             Group::Read => "Reading",
+            Group::Send => "Sending",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",
             Group::Scrollback => "While you look back",

@@ -173,6 +173,13 @@ impl Past {
         }
     }
 
+    /// Remembers a text, unless a secret was asked for where it went.
+    pub fn remember_unless(&mut self, text: String, asks_for_secret: bool) {
+        if !asks_for_secret {
+            self.remember(text);
+        }
+    }
+
     /// The text with this number, from 0, the newest first.
     fn newest(&self, n: usize) -> Option<&str> {
         self.texts.iter().rev().nth(n).map(String::as_str)
@@ -189,7 +196,9 @@ mod tests {
         ["one", "two", "two", " "].into_iter().for_each(|text| past.remember(text.to_owned()));
         let mut compose = Compose::holding("draft");
         let mut seen = Vec::new();
-        for step in [Compose::older, Compose::older, Compose::older, Compose::newer, Compose::newer, Compose::newer] {
+        for step in
+            [Compose::older, Compose::older, Compose::older, Compose::newer, Compose::newer, Compose::newer]
+        {
             step(&mut compose, &past);
             seen.push(compose.editor.text());
         }

@@ -8,6 +8,7 @@
 pub mod action;
 pub mod app;
 pub mod asker;
+pub mod compose;
 pub mod draw;
 pub mod event;
 pub mod event_loop;
@@ -18,5 +19,6 @@ mod painter;
 pub mod picker;
 pub mod rehearsal;
 mod scrubbed;
+pub mod stepwise;
 pub mod terminal;
 pub mod translate;

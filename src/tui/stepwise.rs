@@ -138,7 +138,8 @@ impl Stepwise {
                     next.push((walker.member, n));
                     walker.left = Some((seen, false));
                     walker.heard = now;
-                    walker.stage = if n + 1 == self.lines.len() { Stage::Done } else { Stage::Waiting(n + 1) };
+                    walker.stage =
+                        if n + 1 == self.lines.len() { Stage::Done } else { Stage::Waiting(n + 1) };
                 }
                 Some(at) => due = due.min(at),
                 None => {}
@@ -196,14 +197,19 @@ mod tests {
 
     /// What stands before the cursor; a sign at its end is a prompt.
     fn shows(line: u64, before: &str) -> Sight {
-        let prompt = if before.ends_with("$ ") || before.ends_with("> ") { Prompting::Yes } else { Prompting::No };
+        let prompt =
+            if before.ends_with("$ ") || before.ends_with("> ") { Prompting::Yes } else { Prompting::No };
         Sight { prompt, line, before: before.to_owned() }
     }
 
     #[test]
     fn the_next_line_goes_when_the_prompt_stands_again() {
         let mut walk = Stepwise::new(lines("a > b\nlast"), &[A], ms(0));
-        assert_eq!(walk.look(ms(0), |_| shows(4, "web$ ")), [(A, 0)], "a prompt that stands already counts at once");
+        assert_eq!(
+            walk.look(ms(0), |_| shows(4, "web$ ")),
+            [(A, 0)],
+            "a prompt that stands already counts at once"
+        );
         assert_eq!(walk.look(ms(900), |_| shows(4, "web$ ")), [], "nothing came since");
         for (time, sight) in [
             (1000, shows(4, "web$ a > ")),

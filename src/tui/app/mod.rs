@@ -6,14 +6,18 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `dialogs` and
 //! `questions`.
 
+mod composing;
 mod dialogs;
+mod macros;
 mod notes;
 mod options;
+mod pasting;
 mod picking;
 mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod secret;
 mod sending;
 mod sent;
 mod sessions;
@@ -30,17 +34,22 @@ use crate::session::SessionId;
 use crate::size::Size;
 
 use super::action::Place;
+use super::compose::Past;
 use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
+pub use composing::Sending;
 pub use dialogs::Confirm;
+pub use macros::Macro;
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{Options, Palette, PasteConfirm, Reconnect, ScopeDefault, ZoomHears};
+pub use pasting::{Controls, LineByLine, Pasting, pasted_lines};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use recovery::Recovery;
+pub use secret::{Audience, SecretBox};
 pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
 pub use tiles::{Mark, Tile};
@@ -63,6 +72,8 @@ pub enum Keyboard {
     Prompt(Prompt),
     /// A list to choose from.
     Picker(Picking, Picker),
+    /// Something that is being prepared for the hosts.
+    Sending(Sending),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -83,6 +94,8 @@ pub struct App {
     prefixed: bool,
     questions: Questions,
     notes: Notes,
+    /// Texts composed before.
+    past: Past,
     sent: Sent,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
@@ -121,6 +134,7 @@ impl App {
             prefixed: false,
             questions: Questions::default(),
             notes: Notes::default(),
+            past: Past::default(),
             sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
@@ -164,6 +178,7 @@ impl App {
         }
         self.tell_terminal_size();
         self.return_due();
+        self.walk_lines();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -174,10 +189,8 @@ impl App {
     /// When the app wants [`Event::Tick`] next; `None` when nothing on the screen changes by itself.
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
-        [self.terminal_due, self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)];
+        others.into_iter().chain([self.terminal_due, self.lines_due()]).flatten().min()
     }
 
     fn key(&mut self, key: Key) {
@@ -198,6 +211,7 @@ impl App {
             Keyboard::Confirm(_) => self.confirm_key(key),
             Keyboard::Prompt(_) => self.prompt_key(key),
             Keyboard::Picker(..) => self.picker_key(key),
+            Keyboard::Sending(_) => self.sending_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -210,6 +224,7 @@ impl App {
             }
             Some(action) => self.perform(action),
             None if key.code() == crate::pane::KeyCode::Esc => {}
+            None if self.press_macro(key) => {}
             None => {
                 let map = &self.options.keymap;
                 let help = map.hint(super::action::Action::Help);

@@ -4,6 +4,8 @@ use crate::pane::Prompts;
 use crate::size::Size;
 use crate::tui::keymap::Keymap;
 
+use super::macros::Macro;
+
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -21,8 +23,22 @@ pub struct Options {
     pub reconnect: Reconnect,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
+    /// Texts that the user named.
+    pub macros: Vec<Macro>,
+    /// Which pastes wait for the user's word.
+    pub paste_confirm: PasteConfirm,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
+}
+
+/// Which pastes wait for the user's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasteConfirm {
+    /// Those that could execute or act: with line ends or control characters.
+    #[default]
+    MultiLine,
+    /// All.
+    Always,
 }
 
 /// Who hears while one tile fills the screen.
@@ -75,6 +91,8 @@ impl Default for Options {
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
             palette: Palette::Colour,
+            macros: Vec::new(),
+            paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),
         }
     }

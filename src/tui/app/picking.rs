@@ -11,6 +11,8 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// A macro of the user's.
+    Macro,
 }
 
 impl Picking {
@@ -18,6 +20,7 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Macro => "Which macro?",
         }
     }
 }
@@ -56,6 +59,7 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Macro => self.macro_picked(n),
         }
     }
 

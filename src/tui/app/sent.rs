@@ -151,7 +151,8 @@ impl App {
         {
             return folded.clone();
         }
-        let hosts: HostSet = members.iter().filter_map(|id| self.tile(*id)).map(|tile| tile.host.clone()).collect();
+        let hosts: HostSet =
+            members.iter().filter_map(|id| self.tile(*id)).map(|tile| tile.host.clone()).collect();
         let folded: Arc<str> = hosts.to_string().into();
         self.sent.last = Some((members.to_vec(), folded.clone()));
         folded

@@ -126,6 +126,7 @@ impl App {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
         }
+        self.heard_for_lines(member);
     }
 
     fn written(&mut self, member: MemberId) {

@@ -6,6 +6,7 @@
 use tui_input::{Input, InputRequest};
 use unicode_width::UnicodeWidthChar;
 
+use crate::escape;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::line::{Typed, request};
 
@@ -56,12 +57,15 @@ impl Editor {
         self.rows.len() == 1 && self.rows[0].value().is_empty()
     }
 
-    /// Takes pasted text as it is, but for control characters other than tabs and line ends; refuses what is too long.
+    /// Takes pasted text as it is, but for characters that act or cannot be seen, tabs and line ends apart; refuses what is
+    /// too long.
     pub fn paste(&mut self, text: &str) -> Result<(), String> {
         let text = clean(text);
         if self.len() + text.len() > TEXT_BYTES {
             let kb = text.len().div_ceil(1024);
-            return Err(format!("this paste has {kb} kB, and a host takes at most 64 kB at once; it was not taken"));
+            return Err(format!(
+                "this paste has {kb} kB, and a host takes at most 64 kB at once; it was not taken"
+            ));
         }
         let (head, tail) = self.halves();
         let mut lines: Vec<String> = format!("{head}{text}").split('\n').map(str::to_owned).collect();
@@ -101,7 +105,9 @@ impl Editor {
             InputRequest::GoToPrevChar if start && !first => self.go(self.at - 1, InputRequest::GoToEnd),
             InputRequest::GoToNextChar if end && !last => self.go(self.at + 1, InputRequest::GoToStart),
             InputRequest::Yank => self.bring_back(),
-            InputRequest::InsertChar(c) if self.len() + c.len_utf8() > TEXT_BYTES => Typed::Moved,
+            InputRequest::InsertChar(c) if escape::acts(c) || self.len() + c.len_utf8() > TEXT_BYTES => {
+                Typed::Moved
+            }
             request => self.handle(request),
         }
     }
@@ -210,10 +216,10 @@ fn cuts(request: InputRequest) -> bool {
     matches!(request, DeleteFromStart | DeleteTillEnd | DeletePrevWord | DeleteNextWord)
 }
 
-/// Line ends in one form; no control characters but those and tabs.
+/// Line ends in one form; no control characters but those and tabs, and none that cannot be seen or deceive.
 fn clean(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    text.chars().filter(|c| !escape::acts(*c) || matches!(c, '\n' | '\t')).collect()
 }
 
 #[cfg(test)]

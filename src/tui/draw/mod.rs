@@ -3,10 +3,12 @@
 //! Remote text comes here as cells of a pane or through the escaper; every other string passes `text::put`, which
 //! keeps inside its line.
 
+mod compose;
 mod dialogs;
 mod help;
 mod panes;
 mod picker;
+mod sending;
 mod status;
 mod text;
 mod theme;
@@ -35,6 +37,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
+        Keyboard::Sending(sent) => sending::sending(app, sent, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     status::status(app, layout, buf);
@@ -48,6 +51,7 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),
+        Keyboard::Sending(sent) => sending::cursor(app, sent, layout),
     };
     at.filter(|at| layout.area.contains(*at)).map(|at| (at, CursorShape::Default))
 }

@@ -82,9 +82,11 @@ fn audience(app: &App, layout: &Layout) -> String {
             "→ nobody: {}",
             match app.keyboard() {
                 Keyboard::Hosts | Keyboard::Scrollback => "you look back",
-                Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
-                    "keys go to the dialog"
-                }
+                Keyboard::Questions
+                | Keyboard::Confirm(_)
+                | Keyboard::Prompt(_)
+                | Keyboard::Picker(..)
+                | Keyboard::Sending(_) => "keys go to the dialog",
                 Keyboard::Help(_) => "keys go to the help",
             }
         ),
