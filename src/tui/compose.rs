@@ -157,6 +157,8 @@ pub struct Past {
     bytes: usize,
     /// The box as it was left with Esc.
     pub draft: Option<Compose>,
+    /// The box whose text is on its way out, until it is out.
+    pub aside: Option<Compose>,
 }
 
 impl Past {

@@ -15,7 +15,7 @@ use omnes::session::{SessionEvent, SessionId};
 use omnes::size::Size;
 use omnes::tui::app::{App, Options};
 use omnes::tui::draw;
-use omnes::tui::event::{Effect, Event, QuestionId};
+use omnes::tui::event::{Effect, Event, Opened, QuestionId};
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
@@ -161,6 +161,20 @@ impl Ui {
     pub(crate) fn added(&mut self, names: &[&str]) {
         self.targets.extend(names.iter().map(|name| name.to_string()));
         self.step(Event::Added(names.iter().map(|name| host(name).into()).collect()));
+    }
+
+    /// The same, with what is known of them; they are ready.
+    pub(crate) fn opened(&mut self, hosts: Vec<Opened>) {
+        let names: Vec<String> = hosts.iter().map(|opened| opened.host.to_string()).collect();
+        self.targets.extend(names.iter().cloned());
+        self.step(Event::Added(hosts));
+        names.iter().for_each(|name| self.ready(name));
+    }
+
+    /// A paste of the outer terminal.
+    pub(crate) fn paste(&mut self, text: &str) -> &mut Ui {
+        self.step(Event::Paste(text.to_owned()));
+        self
     }
 
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {

@@ -1,5 +1,6 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
+mod compose;
 mod delivery;
 mod harness;
 mod life;
@@ -8,3 +9,4 @@ mod prompts;
 mod receivers;
 mod recovery;
 mod screens;
+mod secret;

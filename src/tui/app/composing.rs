@@ -26,7 +26,7 @@ fn enter() -> Key {
 
 /// A dialog in which something is prepared for the hosts. While it is open, nothing typed reaches one.
 #[derive(Debug)]
-pub enum Sending {
+pub enum Preparing {
     /// The compose box.
     Compose(Box<Compose>),
     /// A paste that waits for the user's word.
@@ -38,8 +38,8 @@ pub enum Sending {
 }
 
 /// Texts that are about to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Parcel {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
     /// How they came about.
     pub(super) how: How,
     /// What the user wrote, before it was filled in for each host.
@@ -48,6 +48,19 @@ pub(super) struct Parcel {
     pub(super) texts: Vec<(MemberId, Arc<str>)>,
     /// Whether Enter follows.
     pub(super) ending: Ending,
+    /// What comes after it was sent.
+    pub(super) then: Then,
+}
+
+/// What comes after something was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing.
+    Nothing,
+    /// The box is done with; this is said.
+    Said(String),
+    /// The box comes back, for those who are left.
+    Back(Canary),
 }
 
 impl App {
@@ -56,7 +69,8 @@ impl App {
         self.leave_scrollback();
         match action {
             Action::Compose => {
-                let compose = self.past.draft.take().unwrap_or_default();
+                let aside = self.past.aside.take();
+                let compose = aside.or_else(|| self.past.draft.take()).unwrap_or_default();
                 self.open_compose(compose);
             }
             Action::Macros => self.open_macros(),
@@ -68,22 +82,22 @@ impl App {
     /// A key in one of the dialogs.
     pub(super) fn sending_key(&mut self, key: Key) {
         match &self.keyboard {
-            Keyboard::Sending(Sending::Compose(_)) => self.compose_key(key),
-            Keyboard::Sending(Sending::Paste(_)) => self.pasting_key(key),
-            Keyboard::Sending(Sending::Lines(_)) => self.lines_key(key),
-            Keyboard::Sending(Sending::Secret(_)) => self.secret_key(key),
+            Keyboard::Preparing(Preparing::Compose(_)) => self.compose_key(key),
+            Keyboard::Preparing(Preparing::Paste(_)) => self.pasting_key(key),
+            Keyboard::Preparing(Preparing::Lines(_)) => self.lines_key(key),
+            Keyboard::Preparing(Preparing::Secret(_)) => self.secret_key(key),
             _ => {}
         }
     }
 
     /// Opens the compose box.
     pub(super) fn open_compose(&mut self, compose: Compose) {
-        self.keyboard = Keyboard::Sending(Sending::Compose(Box::new(compose)));
+        self.keyboard = Keyboard::Preparing(Preparing::Compose(Box::new(compose)));
         self.check_composed();
     }
 
     fn compose_key(&mut self, key: Key) {
-        let Keyboard::Sending(Sending::Compose(compose)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Compose(compose)) = &mut self.keyboard else { return };
         match (key.code(), key.mods()) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => return self.leave_compose(),
             (KeyCode::Char('s'), Mods::CTRL) | (KeyCode::Enter, Mods::ALT) => return self.send_composed(),
@@ -108,7 +122,7 @@ impl App {
 
     /// Takes a paste into the text.
     pub(super) fn paste_into_compose(&mut self, text: &str) {
-        let Keyboard::Sending(Sending::Compose(compose)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Compose(compose)) = &mut self.keyboard else { return };
         match compose.editor.paste(text) {
             Ok(()) => {
                 compose.view = View::Text;
@@ -131,7 +145,7 @@ impl App {
     fn scroll_preview(&mut self, key: Key) {
         let last = self.broadcast.receivers().count().saturating_sub(1);
         let page = usize::from(self.layout.area.height / 2).max(1);
-        let Keyboard::Sending(Sending::Compose(compose)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Compose(compose)) = &mut self.keyboard else { return };
         let View::Preview(top) = &mut compose.view else { return };
         *top = match key.code() {
             KeyCode::Up | KeyCode::Char('k') => top.saturating_sub(1),
@@ -146,20 +160,20 @@ impl App {
 
     /// Says what is wrong with the text for those who would get it, while it is being written.
     fn check_composed(&mut self) {
-        let Keyboard::Sending(Sending::Compose(compose)) = &self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Compose(compose)) = &self.keyboard else { return };
         if compose.editor.is_empty() {
             return;
         }
         let checked = compose.template().map_err(|error| error.to_string());
         let fault = checked.and_then(|template| self.check(&template, &self.broadcast.hearing())).err();
-        if let Keyboard::Sending(Sending::Compose(compose)) = &mut self.keyboard {
+        if let Keyboard::Preparing(Preparing::Compose(compose)) = &mut self.keyboard {
             compose.fault = fault.or(compose.fault.take());
         }
     }
 
     fn take_compose(&mut self) -> Option<Box<Compose>> {
         match std::mem::replace(&mut self.keyboard, Keyboard::Hosts) {
-            Keyboard::Sending(Sending::Compose(compose)) => Some(compose),
+            Keyboard::Preparing(Preparing::Compose(compose)) => Some(compose),
             other => {
                 self.keyboard = other;
                 None
@@ -180,15 +194,12 @@ impl App {
             (Some(first), None) => match self.composed(&compose, &batch, &[first]) {
                 Err(fault) => compose.fault = Some(fault),
                 Ok(parcel) => {
-                    self.past.remember_unless(parcel.source.clone(), self.any_secret(&[first]));
-                    self.dispatch(parcel);
-                    compose.fault = None;
-                    compose.view = View::Text;
-                    compose.canary = Some(Canary { batch, first });
+                    return self
+                        .let_go(compose, Parcel { then: Then::Back(Canary { batch, first }), ..parcel });
                 }
             },
         }
-        self.keyboard = Keyboard::Sending(Sending::Compose(compose));
+        self.keyboard = Keyboard::Preparing(Preparing::Compose(compose));
     }
 
     /// Sends the text to all who hear, or to those who are left after the canary; the box closes.
@@ -207,15 +218,19 @@ impl App {
         match parcel {
             Err(fault) => {
                 compose.fault = Some(fault);
-                self.keyboard = Keyboard::Sending(Sending::Compose(compose));
+                self.keyboard = Keyboard::Preparing(Preparing::Compose(compose));
             }
             Ok(parcel) => {
-                let said = self.account(compose.canary.as_ref(), &hearing, &to);
-                self.notes.say(Tone::Plain, said, self.now);
-                self.past.remember_unless(parcel.source.clone(), self.any_secret(&to));
-                self.dispatch(parcel);
+                let then = Then::Said(self.account(compose.canary.as_ref(), &hearing, &to));
+                self.let_go(compose, Parcel { then, ..parcel });
             }
         }
+    }
+
+    /// Lets go of a text. The box is put aside, so that it is not lost if the user is asked something and says no.
+    fn let_go(&mut self, compose: Box<Compose>, parcel: Parcel) {
+        self.past.aside = Some(*compose);
+        self.dispatch(parcel);
     }
 
     /// Who got the text, and who did not though the user may think so.
@@ -233,10 +248,10 @@ impl App {
         let joined: Vec<MemberId> =
             hearing.iter().copied().filter(|id| canary.batch.binary_search(id).is_err()).collect();
         if !lost.is_empty() {
-            said.push_str(&format!("; not to {}, which do not hear any more", self.named(&lost)));
+            said.push_str(&format!("; not to {}: no longer hearing", self.named(&lost)));
         }
         if !joined.is_empty() {
-            said.push_str(&format!("; not to {}, which joined after the first", self.named(&joined)));
+            said.push_str(&format!("; not to {}: joined after the first", self.named(&joined)));
         }
         said
     }
@@ -250,7 +265,7 @@ impl App {
         let template = compose.template().map_err(|error| error.to_string())?;
         let how = if compose.named.is_some() { How::Macro } else { How::Composed };
         let texts = self.filled_in(&template, batch, to)?;
-        Ok(Parcel { how, source, texts, ending: compose.ending })
+        Ok(Parcel { how, source, texts, ending: compose.ending, then: Then::Nothing })
     }
 }
 
@@ -320,14 +335,16 @@ impl App {
         let Some(first) = errors.next() else { return Ok(()) };
         Err(match errors.count() {
             0 => first.to_string(),
-            more => format!("{first} So for {} of {} hosts", more + 1, to.len()),
+            more => format!("{first} ({} of {} hosts)", more + 1, to.len()),
         })
     }
 
-    /// Sends each host its text.
+    /// Sends each host its text, if it still hears.
     pub(super) fn dispatch(&mut self, parcel: Parcel) {
-        let Parcel { how, source, texts, ending } = parcel;
+        let Parcel { how, source, mut texts, ending, then } = parcel;
+        texts.retain(|(id, _)| self.broadcast.hears(*id));
         let all: Vec<MemberId> = texts.iter().map(|(id, _)| *id).collect();
+        let secret = self.any_secret(&all);
         self.broadcast.begin();
         if ending == Ending::Enter {
             self.record_sent(how, &source, &all);
@@ -338,7 +355,26 @@ impl App {
             let to: Vec<MemberId> = group.iter().map(|(id, _)| *id).collect();
             held.extend(self.hand_over(&group[0].1, ending, &to));
         }
+        match then {
+            Then::Nothing => {}
+            Then::Said(said) => {
+                self.past.aside = None;
+                self.past.remember_unless(source, secret);
+                self.notes.say(Tone::Plain, said, self.now);
+            }
+            Then::Back(canary) => self.come_back(canary, (source, secret)),
+        }
         self.say_held(&held);
+    }
+
+    /// One host has the text: the box comes back for the others.
+    fn come_back(&mut self, canary: Canary, (source, secret): (String, bool)) {
+        let mut compose = self.past.aside.take().unwrap_or_else(|| Compose::holding(&source));
+        self.past.remember_unless(source, secret);
+        compose.fault = None;
+        compose.view = View::Text;
+        compose.canary = Some(canary);
+        self.keyboard = Keyboard::Preparing(Preparing::Compose(Box::new(compose)));
     }
 
     /// Puts one text into the outboxes of these hosts; returns who is held from now on.

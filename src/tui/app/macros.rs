@@ -7,7 +7,7 @@ use crate::tui::action::Action;
 use crate::tui::compose::{Compose, Ending, View};
 use crate::tui::picker::Choice;
 
-use super::composing::Parcel;
+use super::composing::{Parcel, Then};
 use super::picking::Picking;
 use super::sent::How;
 use super::{App, Keyboard, Tone};
@@ -101,7 +101,8 @@ impl App {
         match template.and_then(|template| self.filled_in(&template, &to, &to)) {
             Err(fault) => self.notes.say(Tone::Bad, format!("nothing was sent: {fault}"), self.now),
             Ok(texts) => {
-                self.dispatch(Parcel { how: How::Macro, source: text.to_owned(), texts, ending });
+                let source = text.to_owned();
+                self.dispatch(Parcel { how: How::Macro, source, texts, ending, then: Then::Nothing });
             }
         }
     }

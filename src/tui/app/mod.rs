@@ -39,7 +39,7 @@ use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
-pub use composing::Sending;
+pub use composing::Preparing;
 pub use dialogs::Confirm;
 pub use macros::Macro;
 pub use notes::{Note, Notes, Tone};
@@ -73,7 +73,7 @@ pub enum Keyboard {
     /// A list to choose from.
     Picker(Picking, Picker),
     /// Something that is being prepared for the hosts.
-    Sending(Sending),
+    Preparing(Preparing),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -211,7 +211,7 @@ impl App {
             Keyboard::Confirm(_) => self.confirm_key(key),
             Keyboard::Prompt(_) => self.prompt_key(key),
             Keyboard::Picker(..) => self.picker_key(key),
-            Keyboard::Sending(_) => self.sending_key(key),
+            Keyboard::Preparing(_) => self.sending_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }

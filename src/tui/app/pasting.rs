@@ -10,7 +10,7 @@ use crate::pane::{Key, KeyCode, Mods, PasteShape, Situation, encode_paste, paste
 use crate::tui::compose::Ending;
 use crate::tui::stepwise::{Prompting, Sight, Stage, Stepwise};
 
-use super::composing::Sending;
+use super::composing::Preparing;
 use super::sent::How;
 use super::{App, Keyboard, PasteConfirm, Tone};
 
@@ -78,8 +78,8 @@ impl App {
             Keyboard::Prompt(prompt) => prompt.line.paste(&text),
             Keyboard::Picker(_, picker) => picker.paste(&text),
             Keyboard::Questions => self.questions.paste(&text, self.now),
-            Keyboard::Sending(Sending::Compose(_)) => self.paste_into_compose(&text),
-            Keyboard::Sending(Sending::Secret(_)) => self.paste_into_secret(&text),
+            Keyboard::Preparing(Preparing::Compose(_)) => self.paste_into_compose(&text),
+            Keyboard::Preparing(Preparing::Secret(_)) => self.paste_into_secret(&text),
             _ => {
                 self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
             }
@@ -105,7 +105,7 @@ impl App {
         }
         let asked = self.broadcast.hearing();
         let waits = Pasting { text, shape, asked, controls: Controls::Kept, top: 0, fault: None };
-        self.keyboard = Keyboard::Sending(Sending::Paste(Box::new(waits)));
+        self.keyboard = Keyboard::Preparing(Preparing::Paste(Box::new(waits)));
     }
 
     /// Sends a paste to whoever hears now.
@@ -124,7 +124,7 @@ impl App {
     /// other choices are not bare letters.
     pub(super) fn pasting_key(&mut self, key: Key) {
         let page = usize::from(self.layout.area.height / 2).max(1);
-        let Keyboard::Sending(Sending::Paste(waits)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Paste(waits)) = &mut self.keyboard else { return };
         let last = waits.shape.lines.saturating_sub(1);
         match (key.code(), key.mods()) {
             (KeyCode::Char('y'), Mods::NONE) => self.paste_agreed(Way::Whole),
@@ -150,7 +150,7 @@ impl App {
 
     /// The user's yes holds for the hosts that were named: where another one hears, it is asked again.
     fn paste_agreed(&mut self, way: Way) {
-        let Keyboard::Sending(Sending::Paste(mut waits)) =
+        let Keyboard::Preparing(Preparing::Paste(mut waits)) =
             std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
         else {
             return;
@@ -159,7 +159,7 @@ impl App {
         if hearing.iter().any(|id| waits.asked.binary_search(id).is_err()) {
             waits.asked = hearing;
             waits.fault = Some("more hosts hear than were asked about: look again");
-            self.keyboard = Keyboard::Sending(Sending::Paste(waits));
+            self.keyboard = Keyboard::Preparing(Preparing::Paste(waits));
             return;
         }
         match way {
@@ -187,17 +187,17 @@ impl App {
         let lines = pasted_lines(text).into_iter().map(|line| paste::clean(line)).collect();
         let steps = Stepwise::new(lines, to, self.now);
         let begun = LineByLine { steps, since: self.now };
-        self.keyboard = Keyboard::Sending(Sending::Lines(Box::new(begun)));
+        self.keyboard = Keyboard::Preparing(Preparing::Lines(Box::new(begun)));
         self.walk_lines();
     }
 
     /// Sends the next line to every host whose prompt stands again.
     pub(super) fn walk_lines(&mut self) {
-        let Keyboard::Sending(Sending::Lines(begun)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Lines(begun)) = &mut self.keyboard else { return };
         if begun.steps.due().is_none_or(|due| due > self.now) {
             return;
         }
-        let Keyboard::Sending(Sending::Lines(mut begun)) =
+        let Keyboard::Preparing(Preparing::Lines(mut begun)) =
             std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
         else {
             return;
@@ -209,21 +209,21 @@ impl App {
                 held.extend(self.hand_over(line, Ending::Enter, &[id]));
             }
         }
-        self.keyboard = Keyboard::Sending(Sending::Lines(begun));
+        self.keyboard = Keyboard::Preparing(Preparing::Lines(begun));
         self.say_held(&held);
     }
 
     /// When lines may go on.
     pub(super) fn lines_due(&self) -> Option<Duration> {
         match &self.keyboard {
-            Keyboard::Sending(Sending::Lines(begun)) => begun.steps.due(),
+            Keyboard::Preparing(Preparing::Lines(begun)) => begun.steps.due(),
             _ => None,
         }
     }
 
     /// A host printed something.
     pub(super) fn heard_for_lines(&mut self, id: MemberId) {
-        if let Keyboard::Sending(Sending::Lines(begun)) = &mut self.keyboard {
+        if let Keyboard::Preparing(Preparing::Lines(begun)) = &mut self.keyboard {
             begun.steps.heard(id, self.now);
         }
     }
@@ -246,7 +246,7 @@ impl App {
 
     /// A key while lines are on their way: they can only be stopped, so that nothing comes between them.
     pub(super) fn lines_key(&mut self, key: Key) {
-        let Keyboard::Sending(Sending::Lines(begun)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Lines(begun)) = &mut self.keyboard else { return };
         let leaves = match (key.code(), key.mods()) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => true,
             (KeyCode::Enter, Mods::NONE) => begun.steps.is_over(),

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::broadcast::MemberId;
 use crate::pane::{EchoSeen, Key, KeyCode, Mods, Situation};
 
-use super::composing::Sending;
+use super::composing::Preparing;
 use super::questions::entry::Entry;
 use super::{App, Keyboard, Tone};
 
@@ -52,7 +52,7 @@ impl App {
     pub(super) fn open_secret(&mut self) {
         let mut asked = SecretBox { entry: Entry::default(), listed: Vec::new(), fault: None };
         asked.listed = self.asking();
-        self.keyboard = Keyboard::Sending(Sending::Secret(Box::new(asked)));
+        self.keyboard = Keyboard::Preparing(Preparing::Secret(Box::new(asked)));
     }
 
     /// Who would get what is typed into the box.
@@ -81,7 +81,7 @@ impl App {
             (KeyCode::Char('r'), Mods::CTRL) => Some(self.asking()),
             _ => None,
         };
-        let Keyboard::Sending(Sending::Secret(asked)) = &mut self.keyboard else { return };
+        let Keyboard::Preparing(Preparing::Secret(asked)) = &mut self.keyboard else { return };
         asked.fault = None;
         match (key.code(), key.mods()) {
             (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = Keyboard::Hosts,
@@ -95,13 +95,13 @@ impl App {
 
     /// The first line of a paste is the secret.
     pub(super) fn paste_into_secret(&mut self, text: &str) {
-        if let Keyboard::Sending(Sending::Secret(asked)) = &mut self.keyboard {
+        if let Keyboard::Preparing(Preparing::Secret(asked)) = &mut self.keyboard {
             asked.entry.paste(text);
         }
     }
 
     fn send_secret(&mut self) {
-        let Keyboard::Sending(Sending::Secret(mut asked)) =
+        let Keyboard::Preparing(Preparing::Secret(mut asked)) =
             std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
         else {
             return;
@@ -113,7 +113,7 @@ impl App {
                 false => "nothing was sent: none of the listed hosts asks for a secret now",
             };
             asked.fault = Some(fault.to_owned());
-            self.keyboard = Keyboard::Sending(Sending::Secret(asked));
+            self.keyboard = Keyboard::Preparing(Preparing::Secret(asked));
             return;
         }
         let mut said = match audience.gets.as_slice() {

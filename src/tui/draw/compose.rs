@@ -87,7 +87,10 @@ fn title(app: &App, compose: &Compose) -> String {
         Some(name) => format!("Macro {name}"),
         None => "Compose".to_owned(),
     };
-    format!("{name} → {}", hearers(app))
+    match &compose.canary {
+        Some(canary) => format!("{name} → the other {}", canary.batch.len() - 1),
+        None => format!("{name} → {}", hearers(app)),
+    }
 }
 
 /// Who would get it, as the bottom line says it.

@@ -37,7 +37,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Confirm(confirm) => dialogs::confirm(app, confirm, layout, buf),
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
-        Keyboard::Sending(sent) => sending::sending(app, sent, layout, buf),
+        Keyboard::Preparing(sent) => sending::sending(app, sent, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     status::status(app, layout, buf);
@@ -51,7 +51,7 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),
-        Keyboard::Sending(sent) => sending::cursor(app, sent, layout),
+        Keyboard::Preparing(sent) => sending::cursor(app, sent, layout),
     };
     at.filter(|at| layout.area.contains(*at)).map(|at| (at, CursorShape::Default))
 }

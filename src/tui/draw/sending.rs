@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::Situation;
-use crate::tui::app::{App, Controls, LineByLine, Pasting, SecretBox, Sending, pasted_lines};
+use crate::tui::app::{App, Controls, LineByLine, Pasting, Preparing, SecretBox, pasted_lines};
 use crate::tui::layout::Layout;
 use crate::tui::stepwise::Stage;
 
@@ -25,24 +25,24 @@ const NAMED_ROWS: usize = 8;
 const SECRET_LABEL: &str = "hidden: ";
 
 /// Paints the dialog.
-pub(super) fn sending(app: &App, sending: &Sending, layout: &Layout, buf: &mut Buffer) {
+pub(super) fn sending(app: &App, sending: &Preparing, layout: &Layout, buf: &mut Buffer) {
     match sending {
-        Sending::Compose(compose) => compose::compose(app, compose, layout, buf),
-        Sending::Paste(waits) => drop(panel(&paste(app, waits, layout), layout, buf)),
-        Sending::Lines(begun) => drop(panel(&lines(app, begun), layout, buf)),
-        Sending::Secret(asked) => drop(panel(&secret(app, asked), layout, buf)),
+        Preparing::Compose(compose) => compose::compose(app, compose, layout, buf),
+        Preparing::Paste(waits) => drop(panel(&paste(app, waits, layout), layout, buf)),
+        Preparing::Lines(begun) => drop(panel(&lines(app, begun), layout, buf)),
+        Preparing::Secret(asked) => drop(panel(&secret(app, asked), layout, buf)),
     }
 }
 
 /// The cursor in it.
-pub(super) fn cursor(app: &App, sending: &Sending, layout: &Layout) -> Option<Position> {
+pub(super) fn cursor(app: &App, sending: &Preparing, layout: &Layout) -> Option<Position> {
     match sending {
-        Sending::Compose(compose) => compose::cursor(app, compose, layout),
-        Sending::Secret(asked) => {
+        Preparing::Compose(compose) => compose::cursor(app, compose, layout),
+        Preparing::Secret(asked) => {
             let typed = dots(asked).chars().count() as u16;
             cursor_in(&secret(app, asked), SECRET_LABEL, typed, layout)
         }
-        Sending::Paste(_) | Sending::Lines(_) => None,
+        Preparing::Paste(_) | Preparing::Lines(_) => None,
     }
 }
 

@@ -86,7 +86,7 @@ fn audience(app: &App, layout: &Layout) -> String {
                 | Keyboard::Confirm(_)
                 | Keyboard::Prompt(_)
                 | Keyboard::Picker(..)
-                | Keyboard::Sending(_) => "keys go to the dialog",
+                | Keyboard::Preparing(_) => "keys go to the dialog",
                 Keyboard::Help(_) => "keys go to the help",
             }
         ),
