@@ -250,6 +250,11 @@ impl Broadcast {
         self.reach = reach;
     }
 
+    /// What the broadcast is limited to.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Limits the broadcast.
     pub fn set_scope(&mut self, scope: Scope) {
         self.scope = scope;

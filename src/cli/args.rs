@@ -200,12 +200,26 @@ pub struct OpenArgs {
     /// The login password.
     #[command(flatten)]
     pub secrets: SecretArgs,
+    /// Open a saved set of hosts again, together with the targets; without a name the last one
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "last")]
+    pub restore: Option<String>,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Logins at once
     #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
     /// Typed after `--`, which belongs to `run`.
     #[arg(last = true, hide = true)]
     pub command: Vec<OsString>,
+}
+
+/// What hosts print, in files.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LogArgs {
+    /// Log what every host prints, in files below DIR
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub log: Option<PathBuf>,
 }
 
 /// `omnes run`.
@@ -369,6 +383,9 @@ pub struct DemoArgs {
     /// Let one host be slow, one refuse, one have a changed key [in the terminal: always]
     #[arg(long, global = true)]
     pub faults: bool,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// `omnes demo ...`.

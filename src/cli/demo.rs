@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, preferences, signals, story};
+use super::{OwnFault, headless, keeping, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
 use crate::hosts::{Facts, Inventory, Member};
@@ -34,7 +34,9 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = screen::options(&config)?;
+    let options = keeping::options(screen::options(&config)?, &config, &args.log);
+    // The fleet is gone with the program, so there is nothing to open again.
+    let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     limits::raise_descriptors();
     let runtime = headless::runtime()?;
     let shown = runtime.block_on(async {
@@ -50,6 +52,8 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
             hosts: targets.into_iter().map(reached).collect(),
             find: finder(fleet.clone()),
             options,
+            places,
+            restored: None,
             password: None,
             logins: screen::logins(None, &config),
         };

@@ -17,6 +17,7 @@ mod consent;
 mod demo;
 mod headless;
 mod hosts;
+mod keeping;
 mod keys;
 mod log;
 mod open;

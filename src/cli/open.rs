@@ -1,16 +1,18 @@
 //! `omnes open`: a terminal for every host.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::bail;
 
 use super::args::OpenArgs;
+use super::keeping;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};
 use super::secrets;
 use super::select::{self, Wanted};
-use crate::hosts::{Inventory, Member};
+use crate::hosts::{Host, Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::limits;
 use crate::ssh::{ConnectError, HostKeyPolicy, Resolved, Tcp, UserEnvironment};
@@ -30,16 +32,25 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
     }
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = screen::options(&config)?;
+    let options = keeping::options(screen::options(&config)?, &config, &args.log);
+    let places = keeping::places(&config, &environment, &args.log)?;
     let wanted = Wanted::new(&args.targets)?;
     let inventory = select::inventory(&args.targets.files)?;
+    let restored =
+        args.restore.as_deref().map(|name| keeping::restored(&places, name, &inventory)).transpose()?;
+    let (mut members, restored) = restored.map_or((Vec::new(), None), |(members, set)| (members, Some(set)));
     let wanted = match (wanted.is_nothing(), inventory.has_cluster(DEFAULT)) {
+        _ if restored.is_some() => wanted,
         (true, false) => bail!(NO_TARGET),
         (true, true) => wanted.with("@default"),
         _ => wanted,
     };
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Ask)?;
-    let members = wanted.select(&inventory)?;
+    if restored.is_none() || !wanted.is_nothing() {
+        let again: HashSet<Host> = members.iter().map(|member| member.host.clone()).collect();
+        let others = wanted.select(&inventory)?.into_iter();
+        members.extend(others.filter(|member| !again.contains(&member.host)));
+    }
     if !screen::is_there() {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
@@ -51,6 +62,8 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
         hosts: with_ways(members, resolved),
         find: finder(inventory, reach),
         options,
+        places,
+        restored,
         password: secrets::password(&args.secrets, &args.targets)?,
         logins: screen::logins(args.fanout, &config),
     };

@@ -18,11 +18,14 @@ use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
-use crate::tui::app::{App, Macro, Options, Palette, PasteConfirm, Reconnect, ScopeDefault, ZoomHears};
+use crate::tui::app::{
+    App, Macro, Options, Palette, PasteConfirm, Reconnect, Restored, ScopeDefault, ZoomHears,
+};
 use crate::tui::asker::asker;
 use crate::tui::compose::{Ending, TEXT_BYTES};
 use crate::tui::event::{Opened, TargetIndex};
-use crate::tui::event_loop::{self, Ended, Fleet};
+use crate::tui::event_loop::{self, Ended, Fleet, Surroundings};
+use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::Keymap;
 
 /// Logins at once where nobody says otherwise: enough to be quick, few enough not to look like an attack.
@@ -56,6 +59,10 @@ pub(super) struct Screen {
     pub(super) find: Find,
     /// How the preferences make it look and act.
     pub(super) options: Options,
+    /// Where logs and the like go.
+    pub(super) places: Places,
+    /// The saved set that the first of the hosts are of.
+    pub(super) restored: Option<Restored>,
     /// The login password, if it was given beforehand.
     pub(super) password: Option<SecretString>,
     /// Logins at once.
@@ -83,8 +90,13 @@ impl Screen {
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
         let panes = Panes::new(connector, self.logins, targets, self.find);
-        let app = App::new(self.options, Size::DEFAULT);
-        let ended = event_loop::run(app, hosts, panes, questions).await;
+        let mut app = App::new(self.options, Size::DEFAULT);
+        if let Some(restored) = self.restored {
+            app.restore(restored);
+        }
+        let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
+        let surroundings = Surroundings { questions, keeper };
+        let ended = event_loop::run(app, hosts, panes, surroundings).await;
         match ended.context(OwnFault("the terminal cannot be used".into()))? {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),
@@ -130,6 +142,8 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             config::Reconnect::Ask => Reconnect::Ask,
             config::Reconnect::Auto => Reconnect::Auto,
         },
+        log: usual.log,
+        history: usual.history,
         palette: match config.color {
             Color::Always => Palette::Colour,
             Color::Never => Palette::Plain,

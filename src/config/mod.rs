@@ -6,11 +6,13 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod keeping;
 mod macros;
 mod parse;
 mod read;
 mod value;
 
+pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use macros::{Enter, Macro};
 pub use parse::{duration, parse};
 pub use read::read;
@@ -34,6 +36,12 @@ pub struct Config {
     pub scope: Scope,
     /// `[sessions] reconnect`.
     pub reconnect: Reconnect,
+    /// `[sessions] save`.
+    pub save: Save,
+    /// `[log]`.
+    pub log: Log,
+    /// `[history] keep`.
+    pub history: History,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.

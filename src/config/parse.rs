@@ -5,14 +5,28 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::keeping;
 use super::macros;
 use super::value::{ConfigError, Item, Source};
 use super::{Color, Config, Limits, PasteConfirm, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 11] =
-    ["prefix", "host_keys", "zoom", "scope", "keys", "theme", "ssh", "sessions", "macros", "paste", "limits"];
+const TOP: [&str; 13] = [
+    "prefix",
+    "host_keys",
+    "zoom",
+    "scope",
+    "keys",
+    "theme",
+    "ssh",
+    "sessions",
+    "macros",
+    "paste",
+    "log",
+    "history",
+    "limits",
+];
 const LIMITS: [&str; 6] =
     ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
 
@@ -71,7 +85,21 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                     "reconnect" => {
                         config.reconnect = word(&key, &[("ask", Reconnect::Ask), ("auto", Reconnect::Auto)])?;
                     }
-                    _ => return Err(key.unknown(" in [sessions]", &["reconnect"])),
+                    "save" => config.save = keeping::save(&key)?,
+                    _ => return Err(key.unknown(" in [sessions]", &["reconnect", "save"])),
+                }
+            }
+        }
+        "log" => {
+            for key in item.table()? {
+                keeping::log(&mut config.log, &key)?;
+            }
+        }
+        "history" => {
+            for key in item.table()? {
+                match key.key {
+                    "keep" => config.history = keeping::history(&key)?,
+                    _ => return Err(key.unknown(" in [history]", &["keep"])),
                 }
             }
         }
@@ -149,7 +177,7 @@ fn color(item: &Item) -> Result<Color, ConfigError> {
     word(item, &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])
 }
 
-fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
+pub(super) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let wanted = list.join(" or ");
     let text = item.text(&wanted)?;
@@ -237,11 +265,12 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 7] = ["keys", "theme", "ssh", "sessions", "macros", "paste", "limits"];
+        const TABLES: [&str; 9] =
+            ["keys", "theme", "ssh", "sessions", "macros", "paste", "log", "history", "limits"];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = ") && text.contains("\nconfirm = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).filter(|key| !TABLES.contains(key)) {
+        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }

@@ -65,6 +65,14 @@ actions! {
         SendVersion "send-version" Prefix []    "send the version of omnes";
         SendSecret  "send-secret"  Prefix ["P"] "type a secret, hidden, for the hosts that ask for one";
     }
+    Keeping {
+        Log          "log"           Prefix ["L"]   "log this host, or no longer";
+        LogAll       "log-all"       Prefix ["M-l"] "log every host, or none";
+        Record       "record"        Prefix ["E"]   "record this host's terminal, or end the recording";
+        RecordScreen "record-screen" Prefix ["M-e"] "record the whole screen, or end the recording";
+        History      "history"       Prefix ["I"]   "show what was sent to whom";
+        SaveSet      "save-set"      Prefix ["K"]   "save the open set of hosts under a name";
+    }
     Sessions {
         Answer        "answer"         Prefix ["a"]   "open the questions";
         Add           "add"            Prefix ["+"]   "add hosts";
@@ -105,6 +113,8 @@ pub enum Group {
     Read,
     /// What is sent besides single keys.
     Send,
+    /// What outlives the screen.
+    Keeping,
     /// The life of the sessions.
     Sessions,
     /// omnes itself.
@@ -122,6 +132,7 @@ impl Group {
             Group::View => "View",
             Group::Read => "Reading",
             Group::Send => "Sending",
+            Group::Keeping => "Keeping",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",
             Group::Scrollback => "While you look back",

@@ -10,6 +10,8 @@ use crate::pane::{FocusChange, Key, MouseEvent};
 use crate::session::{SessionEvent, SessionId};
 use crate::size::Size;
 
+use super::keep::words::{Keep, Told};
+
 /// Which question; given out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuestionId(pub u64);
@@ -63,6 +65,8 @@ pub enum Event {
     Added(Vec<Opened>),
     /// Nothing was added; why.
     AddFailed(String),
+    /// What became of something that was to be kept.
+    Kept(Told),
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.
     Tick,
     /// The program is in the foreground again.
@@ -104,6 +108,8 @@ pub enum Effect {
     Answer(QuestionId, Answer),
     /// Find out which hosts are meant, and answer with [`Event::Added`] or [`Event::AddFailed`].
     AddHosts(String),
+    /// Write something down, or no longer.
+    Keep(Keep),
     /// Put a text on the clipboard (OSC 52).
     Copy(String),
     /// Ring.

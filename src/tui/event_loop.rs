@@ -23,7 +23,9 @@ use crate::size::Size;
 use super::app::App;
 use super::asker::{Asked, Questions};
 use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
-use super::painter::Painter;
+use super::keep::words::Told;
+use super::keep::{Framed, Keeper};
+use super::painter::{Copies, Painter};
 use super::terminal::{self, Terminal, TerminalError};
 use super::translate::{Decoder, Input};
 
@@ -70,6 +72,14 @@ pub trait Fleet {
     fn keep(&mut self, found: Self::Found) -> Vec<Opened>;
 }
 
+/// What stands around the app besides the terminal and the sessions.
+pub struct Surroundings {
+    /// What only the user can answer.
+    pub questions: Questions,
+    /// Where things are written down.
+    pub keeper: Keeper,
+}
+
 /// How the loop came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -87,10 +97,11 @@ pub async fn run<F: Fleet>(
     app: App,
     hosts: Vec<Opened>,
     fleet: F,
-    questions: Questions,
+    surroundings: Surroundings,
 ) -> Result<Ended, TerminalError> {
     let terminal = Terminal::enter()?;
-    let looped = Loop::new(app, fleet, &terminal)?.turn(hosts, questions).await;
+    let Surroundings { questions, keeper } = surroundings;
+    let looped = Loop::new(app, fleet, (&terminal, keeper))?.turn(hosts, questions).await;
     terminal.give_back();
     looped
 }
@@ -101,6 +112,7 @@ struct Loop<'a, F: Fleet> {
     listener: Arc<Listener>,
     terminal: &'a Terminal,
     painter: Painter,
+    keeper: Keeper,
     began: Instant,
     /// When the last frame was made, and since when it is out of date.
     framed: Instant,
@@ -136,12 +148,17 @@ enum Next {
     Tick,
     Asked(Asked),
     Withdrawn,
+    Kept(Told),
     Nothing,
     Heard(Vec<(SessionId, SessionEvent)>),
 }
 
 impl<'a, F: Fleet> Loop<'a, F> {
-    fn new(app: App, fleet: F, terminal: &'a Terminal) -> Result<Loop<'a, F>, TerminalError> {
+    fn new(
+        app: App,
+        fleet: F,
+        (terminal, keeper): (&'a Terminal, Keeper),
+    ) -> Result<Loop<'a, F>, TerminalError> {
         let now = Instant::now();
         Ok(Loop {
             app,
@@ -149,6 +166,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             fleet,
             terminal,
             painter: Painter::new()?,
+            keeper,
             began: now,
             framed: now - FRAME,
             dirty: Some(now),
@@ -181,6 +199,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 () = idle.notified() => Next::Nothing,
                 asked = questions.next() => Next::Asked(asked),
                 () = withdrawn.notified() => Next::Withdrawn,
+                told = self.keeper.told() => Next::Kept(told),
                 Some(found) = self.searches.join_next() => {
                     self.found(found.unwrap_or_else(|_| Err("adding hosts failed inside omnes".to_owned())));
                     Next::Nothing
@@ -192,6 +211,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.suspend(stop, &mut signals).await?;
             }
         }
+        let set = self.app.open_set();
+        self.keeper.finish(set).await;
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
@@ -225,6 +246,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.step(Event::Question(asked.id, asked.question));
             }
             Next::Withdrawn => self.withdraw(),
+            Next::Kept(told) => {
+                self.step(Event::Kept(told));
+                self.copy_frames();
+            }
             Next::Nothing => {}
             Next::Heard(heard) => self.hear(heard),
         }
@@ -269,6 +294,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
 
     fn hear(&mut self, heard: Vec<(SessionId, SessionEvent)>) {
         for (session, event) in heard {
+            self.keeper.hear(session, &event);
             let ends = matches!(event, SessionEvent::Closed(_));
             self.step(Event::Session(session, event));
             if ends {
@@ -289,7 +315,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 Effect::Open { session, target, size } => self.fleet.open(session, target, size),
                 Effect::Pardon => self.fleet.pardon(),
                 Effect::Input { session, bytes } => self.fleet.input(session, bytes),
-                Effect::Resize { session, size } => self.fleet.resize(session, size),
+                Effect::Resize { session, size } => {
+                    self.keeper.resized(session, size);
+                    self.fleet.resize(session, size);
+                }
                 Effect::Close(session) => self.fleet.close(session),
                 Effect::Answer(id, answer) => {
                     if let Some(reply) = self.answers.remove(&id) {
@@ -299,6 +328,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 }
                 Effect::AddHosts(expression) => {
                     self.searches.spawn(self.fleet.find(expression));
+                }
+                Effect::Keep(keep) => {
+                    self.keeper.keep(keep);
+                    self.copy_frames();
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Bell => self.painter.ring(),
@@ -347,7 +380,20 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.dirty = None;
         self.framed = Instant::now();
         self.painter.paint(&self.app)?;
+        if let Some(frame) = self.painter.take_frame()
+            && self.keeper.frame(frame) == Framed::LeftOut
+        {
+            self.painter.forget();
+        }
         Ok(())
+    }
+
+    /// Frames are copied while they are recorded.
+    fn copy_frames(&mut self) {
+        self.painter.copies(match self.keeper.records_screen() {
+            true => Copies::Wanted,
+            false => Copies::None,
+        });
     }
 
     /// Gives the terminal back, stops, and goes on after `fg`. TSTP itself is ours to hear, so this process stops by TTOU:

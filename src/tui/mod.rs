@@ -3,7 +3,8 @@
 //! [`app::App`] is the whole behaviour as a pure state machine: [`event::Event`] in, [`event::Effect`] out.
 //! [`layout::Layout`] is the geometry, [`draw`] paints it and changes nothing. Every verb of the user is an
 //! [`action::Action`]; [`keymap::Keymap`] binds keys to them. Around it stand the io files: [`terminal`] takes the user's
-//! terminal over and gives it back, `painter` sends frames, [`asker`] carries questions, [`event_loop`] turns it all.
+//! terminal over and gives it back, `painter` sends frames, [`asker`] carries questions, [`keep`] writes logs, recordings
+//! and what was sent, [`event_loop`] turns it all.
 
 pub mod action;
 pub mod app;
@@ -12,6 +13,7 @@ pub mod compose;
 pub mod draw;
 pub mod event;
 pub mod event_loop;
+pub mod keep;
 pub mod keymap;
 pub mod layout;
 pub mod line;

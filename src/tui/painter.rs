@@ -32,9 +32,21 @@ pub(super) struct Painter {
     /// What goes out with the next frame: the bell, a text for the clipboard.
     extra: Vec<u8>,
     rings: bool,
+    /// A copy of each frame is wanted, and the last one.
+    copies: Copies,
+    frame: Option<Vec<u8>>,
     /// The shape the cursor was given last; `None` where that is not known.
     shape: Option<CursorShape>,
     pipe: Pipe,
+}
+
+/// Whether frames are wanted by somebody besides the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// No.
+    None,
+    /// Yes, without the bell and what goes to the clipboard.
+    Wanted,
 }
 
 /// The writing thread, seen from outside.
@@ -50,7 +62,25 @@ struct Pipe {
 impl Painter {
     /// A painter whose thread waits for the first frame.
     pub(super) fn new() -> io::Result<Painter> {
-        Ok(Painter { shown: None, extra: Vec::new(), rings: false, shape: None, pipe: Pipe::new()? })
+        Ok(Painter {
+            shown: None,
+            extra: Vec::new(),
+            rings: false,
+            copies: Copies::None,
+            frame: None,
+            shape: None,
+            pipe: Pipe::new()?,
+        })
+    }
+
+    /// Whether a copy of each frame is to be made.
+    pub(super) fn copies(&mut self, copies: Copies) {
+        self.copies = copies;
+    }
+
+    /// The copy of the last frame.
+    pub(super) fn take_frame(&mut self) -> Option<Vec<u8>> {
+        self.frame.take()
     }
 
     /// Can a frame be made now?
@@ -108,9 +138,10 @@ impl Painter {
             out.show_cursor()?;
         }
         out.write_all(END)?;
-        out.write_all(&std::mem::take(&mut self.extra))?;
+        self.frame = (self.copies == Copies::Wanted).then(|| bytes.clone());
+        bytes.append(&mut self.extra);
         if std::mem::take(&mut self.rings) {
-            out.write_all(b"\x07")?;
+            bytes.push(0x07);
         }
         self.shown = Some(next);
         self.pipe.send(bytes);

@@ -115,6 +115,7 @@ impl<F: Fleet> Rehearsal<F> {
                 Effect::Quit => self.over = true,
                 Effect::Answer(..)
                 | Effect::AddHosts(_)
+                | Effect::Keep(_)
                 | Effect::Copy(_)
                 | Effect::Bell
                 | Effect::Redraw

@@ -3,6 +3,7 @@
 mod compose;
 mod delivery;
 mod harness;
+mod keeping;
 mod life;
 mod model;
 mod prompts;

@@ -39,7 +39,7 @@ pub enum Preparing {
 
 /// Texts that are about to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
+pub(super) struct Parcel {
     /// How they came about.
     pub(super) how: How,
     /// What the user wrote, before it was filled in for each host.

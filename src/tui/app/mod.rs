@@ -8,6 +8,7 @@
 
 mod composing;
 mod dialogs;
+mod keeping;
 mod macros;
 mod notes;
 mod options;
@@ -41,9 +42,12 @@ use super::picker::Picker;
 
 pub use composing::Preparing;
 pub use dialogs::Confirm;
+pub use keeping::{Keeping, Restored};
 pub use macros::Macro;
 pub use notes::{Note, Notes, Tone};
-pub use options::{Options, Palette, PasteConfirm, Reconnect, ScopeDefault, ZoomHears};
+pub use options::{
+    HistoryKept, LogStart, Options, Palette, PasteConfirm, Reconnect, ScopeDefault, ZoomHears,
+};
 pub use pasting::{Controls, LineByLine, Pasting, pasted_lines};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
@@ -97,6 +101,7 @@ pub struct App {
     /// Texts composed before.
     past: Past,
     sent: Sent,
+    keeping: Keeping,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     /// The size of the remote terminals, and when a new one is to be told them.
@@ -121,6 +126,7 @@ impl App {
             min_tile: options.min_tile,
         });
         App {
+            keeping: Keeping::new(options.log),
             options,
             now: Duration::ZERO,
             screen,
@@ -174,6 +180,7 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::Kept(told) => self.kept(told),
             Event::Tick => {}
         }
         self.tell_terminal_size();

@@ -21,6 +21,10 @@ pub struct Options {
     pub scope: ScopeDefault,
     /// What becomes of a lost session.
     pub reconnect: Reconnect,
+    /// Whether hosts are logged from the beginning.
+    pub log: LogStart,
+    /// Whether what was sent is remembered.
+    pub history: HistoryKept,
     /// Colours of the frames and lines of omnes itself.
     pub palette: Palette,
     /// Texts that the user named.
@@ -71,6 +75,26 @@ pub enum Reconnect {
     Auto,
 }
 
+/// Whether hosts that come are logged unasked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogStart {
+    /// The user says which.
+    #[default]
+    Off,
+    /// Every one.
+    Every,
+}
+
+/// Whether what was sent is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryKept {
+    /// Yes.
+    #[default]
+    Yes,
+    /// No.
+    No,
+}
+
 /// Colours of omnes itself; what hosts print keeps its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Palette {
@@ -90,6 +114,8 @@ impl Default for Options {
             zoom_hears: ZoomHears::All,
             scope: ScopeDefault::All,
             reconnect: Reconnect::Ask,
+            log: LogStart::Off,
+            history: HistoryKept::Yes,
             palette: Palette::Colour,
             macros: Vec::new(),
             paste_confirm: PasteConfirm::MultiLine,

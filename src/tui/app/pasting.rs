@@ -113,7 +113,7 @@ impl App {
         if self.has_receivers() {
             self.broadcast.begin();
             let to = self.broadcast.hearing();
-            self.record_sent(How::Pasted, text, &to);
+            self.record_paste(text, &to);
             self.note_paste(text, &to);
             let held = self.put(&to, |modes| encode_paste(text, modes));
             self.say_held(&held);

@@ -13,6 +13,8 @@ pub enum Picking {
     Action,
     /// A macro of the user's.
     Macro,
+    /// What was sent to whom.
+    Sent,
 }
 
 impl Picking {
@@ -21,6 +23,7 @@ impl Picking {
         match self {
             Picking::Action => "Do what?",
             Picking::Macro => "Which macro?",
+            Picking::Sent => "What was sent",
         }
     }
 }
@@ -60,6 +63,7 @@ impl App {
                 }
             }
             Picking::Macro => self.macro_picked(n),
+            Picking::Sent => self.chose_sent(n),
         }
     }
 

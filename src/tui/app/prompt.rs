@@ -12,6 +12,8 @@ use super::{App, Keyboard, Tone};
 pub enum Purpose {
     /// Open more hosts.
     AddHosts,
+    /// Save the open set.
+    SaveSet,
 }
 
 impl Purpose {
@@ -19,6 +21,7 @@ impl Purpose {
     pub fn title(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Add hosts",
+            Purpose::SaveSet => "Save the open set",
         }
     }
 
@@ -26,6 +29,7 @@ impl Purpose {
     pub fn label(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "hosts: ",
+            Purpose::SaveSet => "name: ",
         }
     }
 
@@ -33,6 +37,7 @@ impl Purpose {
     pub fn hint(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
+            Purpose::SaveSet => "`omnes open --restore NAME` opens these hosts again",
         }
     }
 
@@ -40,6 +45,7 @@ impl Purpose {
     pub fn keys(&self) -> &'static str {
         match self {
             Purpose::AddHosts => "Enter opens them · Esc does not",
+            Purpose::SaveSet => "Enter saves · Esc does not",
         }
     }
 }
@@ -97,6 +103,7 @@ impl App {
     fn take_line(&mut self, purpose: &Purpose, text: &str) -> Result<(), String> {
         match purpose {
             Purpose::AddHosts => self.find_hosts(text),
+            Purpose::SaveSet => self.save_set(text)?,
         }
         Ok(())
     }

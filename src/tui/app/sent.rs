@@ -12,10 +12,13 @@ use std::time::Duration;
 use crate::broadcast::MemberId;
 use crate::hosts::HostSet;
 
-use super::App;
+use crate::tui::event::Effect;
+use crate::tui::keep::words::Keep;
+
+use super::{App, HistoryKept};
 
 /// Entries kept in memory; the oldest goes.
-pub const ENTRIES: usize = 1_000;
+const ENTRIES: usize = 1_000;
 
 /// Text kept of all entries together, in bytes; the oldest entry goes.
 const TEXT_BYTES: usize = 1 << 20;
@@ -53,16 +56,22 @@ impl How {
 pub enum Text {
     /// The text itself.
     Kept(Arc<str>),
+    /// What was typed; the host alone knows what became of it (it came from its history, or was completed or edited).
+    Begun(Arc<str>),
     /// A receiver asked for a secret; the text is nowhere.
     Secret,
+    /// It was not seen that the hosts show what they are sent, so it may have been a secret; the text is nowhere.
+    Unseen,
 }
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Text::Kept(text) => text,
-            Text::Secret => "(not kept: secret prompt)",
-        })
+        match self {
+            Text::Kept(text) => f.write_str(text),
+            Text::Begun(text) => write!(f, "{text}… (finished on the host)"),
+            Text::Secret => f.write_str("(not kept: secret prompt)"),
+            Text::Unseen => f.write_str("(not kept: its echo was not seen)"),
+        }
     }
 }
 
@@ -77,6 +86,16 @@ pub struct Entry {
     pub hosts: Arc<str>,
     /// What.
     pub text: Text,
+}
+
+impl Entry {
+    /// The text, where it was kept.
+    pub fn known(&self) -> Option<&str> {
+        match &self.text {
+            Text::Kept(text) | Text::Begun(text) => Some(text),
+            Text::Secret | Text::Unseen => None,
+        }
+    }
 }
 
 /// The newest entries.
@@ -105,14 +124,11 @@ impl Sent {
 }
 
 fn size(entry: &Entry) -> usize {
-    match &entry.text {
-        Text::Kept(text) => text.len() + entry.hosts.len(),
-        Text::Secret => entry.hosts.len(),
-    }
+    entry.known().map_or(0, str::len) + entry.hosts.len()
 }
 
 /// What is kept of a text; nothing of one that is empty or begins with a blank.
-fn kept(text: &str) -> Option<Text> {
+pub(super) fn kept(text: &str) -> Option<Arc<str>> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.trim().is_empty() || text.starts_with([' ', '\t']) {
         return None;
@@ -121,28 +137,33 @@ fn kept(text: &str) -> Option<Text> {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let cut = match text.len() - end {
-        0 => text.to_owned(),
-        more => format!("{} … ({more} more bytes)", &text[..end]),
-    };
-    Some(Text::Kept(cut.into()))
+    Some(match text.len() - end {
+        0 => text.into(),
+        more => format!("{} … ({more} more bytes)", &text[..end]).into(),
+    })
 }
 
 impl App {
     /// Notes that a text was sent to these members. To be called before the text is delivered: whether a receiver asks for a
     /// secret is looked up now.
     pub fn record_sent(&mut self, how: How, text: &str, to: &[MemberId]) {
-        let Some(text) = kept(text) else { return };
-        if to.is_empty() {
-            return;
+        if let Some(text) = kept(text) {
+            let text = if self.any_secret(to) { Text::Secret } else { Text::Kept(text) };
+            self.push_sent(how, text, to);
         }
-        let hosts = self.folded(to);
-        self.sent.push(Entry { at: self.now, how, hosts, text });
     }
 
     /// What was sent so far.
     pub fn sent(&self) -> &Sent {
         &self.sent
+    }
+
+    pub(super) fn push_sent(&mut self, how: How, text: Text, to: &[MemberId]) {
+        if !to.is_empty() && self.options.history == HistoryKept::Yes {
+            let entry = Entry { at: self.now, how, hosts: self.folded(to), text };
+            self.effects.push(Effect::Keep(Keep::Sent(entry.clone())));
+            self.sent.push(entry);
+        }
     }
 
     fn folded(&mut self, members: &[MemberId]) -> Arc<str> {
@@ -179,7 +200,7 @@ mod tests {
             ("  ", None),
             ("\r\n", None),
         ] {
-            assert_eq!(kept(text), expected.map(|text| Text::Kept(text.into())), "{text:?}");
+            assert_eq!(kept(text).as_deref(), expected, "{text:?}");
         }
         let long = "é".repeat(ENTRY_BYTES);
         let cut = kept(&long).expect("it is kept").to_string();

@@ -47,7 +47,9 @@ impl App {
             let (member, session) = (self.broadcast.add(), self.next_session());
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
             self.tiles.push(Tile::new(Opened { host, facts }, (member, session, target), pane));
+            self.log_new_session(member);
         }
+        self.restore_now();
         self.relayout();
         self.set_terminal_size();
         self.effects.push(Effect::Pardon);
@@ -141,6 +143,7 @@ impl App {
     }
 
     fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
+        self.record_over(member);
         let mut unsent = self.broadcast.closed(member);
         if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
             // What a host was given and never answered may have died with the link.
@@ -164,6 +167,7 @@ impl App {
     pub(super) fn close(&mut self, member: MemberId) {
         self.resumed(member);
         self.forget_return(member);
+        self.forget_kept(member);
         let Some(tile) = self.tiles.remove(member) else { return };
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
@@ -191,12 +195,14 @@ impl App {
         tile.pane.resize(size);
         tile.pane.feed(now, START_AFRESH);
         let target = tile.target;
+        self.log_new_session(member);
         self.effects.push(Effect::Open { session, target, size });
     }
 
     /// The outer terminal has another size.
     pub(super) fn resize(&mut self, screen: Size) {
         self.screen = screen;
+        self.record_size();
         self.relayout();
         let changes = Pane::fitting(self.layout.terminal) != self.terminal;
         self.terminal_due = changes.then(|| (self.now + SETTLES).max(self.terminal_told + TELLS));

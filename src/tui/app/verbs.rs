@@ -49,6 +49,12 @@ impl App {
             Action::ReconnectAll => self.reconnect_all(),
             Action::AutoReconnect => self.toggle_reconnect(),
             Action::FocusInNeed => self.focus_next_in_need(),
+            Action::Log
+            | Action::LogAll
+            | Action::Record
+            | Action::RecordScreen
+            | Action::History
+            | Action::SaveSet => self.keep_action(action),
             Action::SendPrefix => self.send_prefix(),
             Action::Help => self.keyboard = Keyboard::Help(0),
             Action::Redraw => self.effects.push(Effect::Redraw),

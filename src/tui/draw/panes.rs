@@ -81,6 +81,12 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     if tile.top.is_some() {
         text.push_str(" · looking back");
     }
+    if app.keeping().records(tile.member) {
+        text.push_str(" · ● rec");
+    }
+    if app.keeping().logs(tile.member) {
+        text.push_str(" · log");
+    }
     text
 }
 

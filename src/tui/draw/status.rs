@@ -120,6 +120,9 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
+    if app.keeping().logged() > 0 {
+        facts.push(format!("{} logged", app.keeping().logged()));
+    }
     if layout.pages > 1 {
         facts.push(format!("page {} of {}", layout.page + 1, layout.pages));
     }
@@ -175,12 +178,13 @@ fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
     }
 }
 
-/// The prefix while it waits for its key; otherwise where the help is.
+/// What is recorded, always; the prefix while it waits for its key; otherwise where the help is.
 fn right(app: &App) -> String {
     let map = &app.options().keymap;
+    let recorded = if app.keeping().is_recording() { "● rec " } else { "" };
     if app.is_prefixed() {
-        format!(" {} … ", map.prefix())
+        format!("{recorded} {} … ", map.prefix())
     } else {
-        format!("{} help ", map.hint(Action::Help))
+        format!("{recorded}{} help ", map.hint(Action::Help))
     }
 }

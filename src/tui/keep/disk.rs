@@ -1,0 +1,203 @@
+//! Files that only their owner may read: appended to, rotated, replaced as a whole.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+/// How often writing begins again because somebody else rotated the file.
+const TRIES: usize = 8;
+
+/// How many files of one name are tried before there is none.
+const NAMES: usize = 1_000;
+
+/// When a file is put aside, and how many of those are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The largest file, in bytes.
+    pub max: u64,
+    /// Files kept besides the present one: `NAME.1` is the newest of them.
+    pub keep: usize,
+}
+
+/// Makes a directory, and those above it, for this user alone. One that exists stays as it is.
+pub fn private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Puts bytes at the end of a file by one write, so that nothing of another process comes between. The file is opened for
+/// each piece: a thousand hosts need no thousand descriptors, and whoever else rotates the file is followed.
+pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    for _ in 0..TRIES {
+        let mut file = open(path)?;
+        let size = file.metadata()?.len();
+        if size == 0 || size + bytes.len() as u64 <= rotation.max {
+            return file.write_all(bytes);
+        }
+        rotate(path, &file, rotation.keep)?;
+    }
+    open(path)?.write_all(bytes)
+}
+
+/// A link is not followed, and a FIFO is not waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let flags = i32::try_from(flags).expect("open's flags are an int");
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a plain file")),
+    }
+}
+
+/// Puts a full file aside, unless another process has done it meanwhile.
+fn rotate(path: &Path, file: &File, keep: usize) -> io::Result<()> {
+    flock(file, FlockOperation::LockExclusive)?;
+    let (ours, present) = (file.metadata()?, fs::symlink_metadata(path));
+    if !present.is_ok_and(|present| (present.dev(), present.ino()) == (ours.dev(), ours.ino())) {
+        return Ok(());
+    }
+    if keep == 0 {
+        return gone(fs::remove_file(path));
+    }
+    for n in (1..keep).rev() {
+        gone(fs::rename(numbered(path, n), numbered(path, n + 1)))?;
+    }
+    gone(fs::rename(path, numbered(path, 1)))
+}
+
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The file that was put aside as the `n`th.
+pub fn numbered(path: &Path, n: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    PathBuf::from(name)
+}
+
+/// A file that did not exist: `STEM.EXTENSION`, else `STEM-2.EXTENSION` and so on.
+pub fn create_new(directory: &Path, stem: &str, extension: &str) -> io::Result<(File, PathBuf)> {
+    for n in 1..=NAMES {
+        let name = match n {
+            1 => format!("{stem}.{extension}"),
+            n => format!("{stem}-{n}.{extension}"),
+        };
+        let path = directory.join(name);
+        match OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("there are {NAMES} files of this name")))
+}
+
+/// Puts a file in the place of another, as a whole or not at all.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().ok_or_else(|| io::Error::other("it stands in no directory"))?;
+    private_directory(directory)?;
+    let mut file = tempfile::Builder::new().prefix(".omnes-").tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const SMALL: Rotation = Rotation { max: 10, keep: 2 };
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_full_file_is_put_aside_and_the_oldest_goes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("log");
+        for text in ["11111\n", "22\n", "33333333\n", "4444444444444\n", "5\n"] {
+            append(&path, text.as_bytes(), SMALL).expect("it is written");
+        }
+        let read = |path: PathBuf| fs::read_to_string(path).expect("it is there");
+        assert_eq!(read(path.clone()), "5\n");
+        assert_eq!(read(numbered(&path, 1)), "4444444444444\n", "a piece is never cut");
+        assert_eq!(read(numbered(&path, 2)), "33333333\n");
+        assert!(!numbered(&path, 3).exists());
+        assert_eq!(mode(&path), 0o600);
+        append(&path, b"0123456789", Rotation { max: 10, keep: 0 }).expect("it is written");
+        assert_eq!(read(path.clone()), "0123456789");
+        assert_eq!(read(numbered(&path, 1)), "4444444444444\n");
+    }
+
+    #[test]
+    fn nothing_is_lost_while_two_rotate() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("log");
+        let rotation = Rotation { max: 200, keep: 1_000 };
+        std::thread::scope(|scope| {
+            for name in ["a", "b", "c"] {
+                let path = &path;
+                scope.spawn(move || {
+                    for n in 0..200 {
+                        append(path, format!("{name} {n:03}\n").as_bytes(), rotation).expect("it is written");
+                    }
+                });
+            }
+        });
+        let mut lines: Vec<String> = fs::read_dir(dir.path())
+            .expect("it is there")
+            .flat_map(|entry| {
+                let text = fs::read_to_string(entry.expect("an entry").path()).expect("a file");
+                text.lines().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        lines.sort();
+        let expected =
+            ["a", "b", "c"].into_iter().flat_map(|name| (0..200).map(move |n| format!("{name} {n:03}")));
+        assert_eq!(lines, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn links_and_devices_are_not_written_to() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, victim) = (dir.path().join("log"), dir.path().join("victim"));
+        fs::write(&victim, "mine").expect("a file");
+        std::os::unix::fs::symlink(&victim, &path).expect("a link");
+        append(&path, b"x", SMALL).expect_err("a link is not followed");
+        assert_eq!(fs::read_to_string(&victim).expect("it is there"), "mine");
+        let error = append(Path::new("/dev/full"), b"x", SMALL).expect_err("no file");
+        assert_eq!(error.to_string(), "it is not a plain file");
+    }
+
+    #[test]
+    fn new_files_never_take_the_place_of_others() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let names = (0..3).map(|_| create_new(dir.path(), "a", "cast").expect("a file").1);
+        let names: Vec<_> = names.map(|path| path.file_name().expect("a name").to_owned()).collect();
+        assert_eq!(names, ["a.cast", "a-2.cast", "a-3.cast"]);
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_is_private() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("sets/last.toml");
+        replace(&path, b"one").expect("it is written");
+        replace(&path, b"two").expect("it is written");
+        assert_eq!(fs::read(&path).expect("it is there"), b"two");
+        assert_eq!((mode(&path), mode(path.parent().expect("a directory"))), (0o600, 0o700));
+        assert_eq!(fs::read_dir(dir.path().join("sets")).expect("it is there").count(), 1);
+    }
+}
