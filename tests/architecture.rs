@@ -50,6 +50,7 @@ const CROSSTERM_FILES: &[&str] = &["src/tui/terminal.rs", "src/tui/event_loop.rs
 const PURE: &[&str] = &[
     "src/ask/",
     "src/broadcast.rs",
+    "src/config/macros.rs",
     "src/config/mod.rs",
     "src/config/parse.rs",
     "src/config/value.rs",
@@ -88,10 +89,13 @@ const PURE: &[&str] = &[
     "src/ssh/target.rs",
     "src/tui/action.rs",
     "src/tui/app/",
+    "src/tui/compose.rs",
+    "src/tui/compose/",
     "src/tui/draw/",
     "src/tui/event.rs",
     "src/tui/keymap.rs",
     "src/tui/layout.rs",
+    "src/tui/stepwise.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

@@ -33,7 +33,28 @@ fn composing(ui: &Ui) -> bool {
 fn the_box() {
     let mut ui = three();
     ui.keys("C-a c").text("cd /srv").keys("Enter").text("ls {role} {hots}");
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌▶· web01◀─────────────────────────────┐┌ · web02 ─────────────────────────────┐
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    └──────────────────────────────────────┘└──────────────────────────────────────┘
+    ┏━ Compose → 3 hosts ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃cd /srv                                                                       ┃
+    ┃ls {role} {hots}                                                              ┃
+    ┃                                                                              ┃
+    ┃line 2, column 11: {hots} is nothing known of web01; did you mean {host}, or  ┃
+    ┃{{ for a brace? (3 of 3 hosts)                                                ┃
+    ┃{host}, {n}, {dc}… are filled in, {{ is a brace · Enter follows · 2 lines     ┃
+    ┃C-s sends it to 3 hosts · M-c to one first · Tab shows what each host gets ·  ┃
+    ┃M-t literally · M-e without Enter · C-p older · Esc leaves                    ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+     → nobody: keys go to the dialog                                     C-a ? help
+    ");
     let at = omnes::tui::draw::cursor(&ui.app, ui.app.layout()).map(|(at, _)| (at.x, at.y));
     assert_eq!(at, Some((17, 13)));
 }
@@ -42,7 +63,28 @@ fn the_box() {
 fn what_each_host_would_get() {
     let mut ui = three();
     ui.keys("C-a c").text("cd /{role}").keys("Enter").text("echo {host} {n}/{count}").keys("Tab");
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌▶· web01◀─────────────────────────────┐┌ · web02 ─────────────────────────────┐
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    ┏━ Compose → 3 hosts ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃web01:                                                                        ┃
+    ┃│ cd /front                                                                   ┃
+    ┃│ echo web01 1/3                                                              ┃
+    ┃web02:                                                                        ┃
+    ┃│ cd /front                                                                   ┃
+    ┃│ echo web02 2/3                                                              ┃
+    ┃db01:                                                                         ┃
+    ┃│ cd /main                                                                    ┃
+    ┃│ echo db01 3/3                                                               ┃
+    ┃{host}, {n}, {dc}… are filled in, {{ is a brace · Enter follows · 2 lines     ┃
+    ┃C-s sends it to 3 hosts · M-c to one first · Tab the text · M-t literally ·   ┃
+    ┃M-e without Enter · C-p older · Esc leaves                                    ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+     → nobody: keys go to the dialog                                     C-a ? help
+    ");
     ui.keys("Down Down Down");
     assert!(ui.screen().contains("│ echo db01 3/3") && !ui.screen().contains("web02:"), "{}", ui.screen());
     ui.keys("Tab C-a C-k").text("uptime").keys("Up C-a C-k").keys("Tab");
@@ -125,7 +167,28 @@ fn one_host_first_and_then_those_that_are_left() {
     ui.keys("C-a o C-a c").text("echo {host} {n}").keys("M-c");
     assert_eq!((ui.got("web02").as_str(), ui.got("web01").as_str()), ("echo web02 2\\r", ""));
     ui.output("web02", "web02 2\r\nweb02$ ");
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌ · web01 ─────────────────────────────┐┌▶· web02◀─────────────────────────────┐
+    │                                      ││web02 2                               │
+    │                                      ││web02$                                │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    └──────────────────────────────────────┘└──────────────────────────────────────┘
+    ┌ · db01 ──────────────────────────────┐
+    │                                      │
+    ┏━ Compose → the other 2 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃sent to web02, which shows:                                                   ┃
+    ┃│ web02 2                                                                     ┃
+    ┃│ web02$                                                                      ┃
+    ┃{host}, {n}, {dc}… are filled in, {{ is a brace · Enter follows · 1 line      ┃
+    ┃C-s sends it to the other 2 · Tab shows what each host gets · Esc leaves it at┃
+    ┃that                                                                          ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+     → nobody: keys go to the dialog                                     C-a ? help
+    ");
     ui.keys("M-c");
     assert!(ui.screen().contains("one host has it already"), "{}", ui.screen());
     ui.dies("db01");
@@ -202,7 +265,22 @@ fn a_paste_can_be_read_through_and_cleaned_before_it_is_sent() {
     let mut ui = Ui::with(Options::default(), Size::new(14, 80), &["a", "b"]);
     let lines: Vec<String> = (1..=20).map(|n| format!("line {n}\x07")).collect();
     ui.paste(&lines.join("\n")).keys("M-c PageDown");
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┏━ Paste? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+    ┃20 lines × 2 hosts, 170 bytes                                                 ┃
+    ┃without its 20 control bytes                                                  ┃
+    ┃│ … 7 lines above                                                             ┃
+    ┃│ line 8                                                                      ┃
+    ┃│ line 9                                                                      ┃
+    ┃│ line 10                                                                     ┃
+    ┃│ line 11                                                                     ┃
+    ┃│ line 12                                                                     ┃
+    ┃│ … 8 more                                                                    ┃
+    ┃y sends it · M-c with control bytes · M-l line by line, each at a prompt · n  ┃
+    ┃does not                                                                      ┃
+    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+     → nobody: keys go to the dialog                                     C-a ? help
+    ");
     ui.keys("End");
     assert!(ui.screen().contains("│ line 20"), "{}", ui.screen());
     ui.keys("y");
@@ -236,7 +314,33 @@ fn line_by_line_each_host_gets_the_next_line_at_its_own_prompt() {
     assert_eq!(ui.all_got(), ["one\\rtwo\\r", "one\\r"]);
     ui.output("a", "two\r\na$ ");
     ui.wait(MOMENT);
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌▶· a◀─────────────────────────────────────────────────────────────────────────┐
+    │a$ one                                                                        │
+    │out                                                                           │
+    │a$ two                                                                        │
+    │a$                                                                            │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │              ┏━ Line by line ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓               │
+    │              ┃3 lines to 2 hosts, each at a prompt, since 0 s┃               │
+    └──────────────┃✓ 1 host got every line                        ┃───────────────┘
+    ┌ · b ─────────┃… b: 1 of 3 sent, at a password prompt         ┃───────────────┐
+    │b$ one        ┃Esc stops the rest                             ┃               │
+    │Password:     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛               │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    └──────────────────────────────────────────────────────────────────────────────┘
+     → nobody: keys go to the dialog                                     C-a ? help
+    ");
     ui.text("x").keys("Enter");
     assert_eq!(ui.all_got(), ["one\\rtwo\\rthree\\r", "one\\r"], "nothing comes between");
     ui.keys("Esc");

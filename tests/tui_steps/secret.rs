@@ -26,7 +26,24 @@ fn fleet(asking: usize, others: usize) -> Ui {
 fn it_goes_to_the_eighteen_that_ask_and_the_two_at_a_shell_are_named_and_skipped() {
     let mut ui = fleet(18, 2);
     ui.keys("C-a P").text("hunter2");
-    assert_snapshot!(ui.screen(), @"");
+    assert_snapshot!(ui.screen(), @r"
+    ┌▶· web01◀─────────────────────────────┐┌ · web02 ─────────────────────────────┐
+    │$ sudo -k id                          ││$ sudo -k id                          │
+    │[sudo] password for ann:              ││[sudo] password for ann:              │
+    │                                      ││                                      │
+    │   ┏━ Secret ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓   │
+    │   ┃goes to 18 hosts: web[01-18]                                          ┃   │
+    │   ┃skips 2 at a shell prompt: web[19-20]                                 ┃   │
+    │   ┃hidden: •••••••                                                       ┃   │
+    │   ┃A host that fakes such a prompt gets it too.                          ┃   │
+    │   ┃Enter sends it, with Enter · C-u clears · C-r looks again · Esc leaves┃   │
+    │   ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛   │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    │                                      ││                                      │
+    └──────────────────────────────────────┘└──────────────────────────────────────┘
+     → nobody: keys go to the dialog  page 1 of 10                       C-a ? help
+    ");
     assert!(!format!("{:?}", ui.app.keyboard()).contains("hunter2"));
     ui.keys("Enter");
     let got = ui.all_got();
