@@ -144,6 +144,11 @@ impl Member {
         self.entry
     }
 
+    /// Whether the scope holds it.
+    pub fn in_scope(&self) -> bool {
+        self.in_scope
+    }
+
     /// Whether input is kept back from it.
     pub fn is_held(&self) -> bool {
         self.outbox.is_held()

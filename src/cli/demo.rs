@@ -75,8 +75,32 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
 
 fn reached(target: Target) -> Reached {
     let (user, port, address) = (target.user.clone(), target.port, target.address.clone());
-    let facts = Facts { user: Some(user), port: Some(port), address: Some(address), ..Facts::default() };
+    let (clusters, tags) = roles(target.host.name());
+    let facts = Facts {
+        clusters,
+        tags,
+        user: Some(user),
+        port: Some(port),
+        address: Some(address),
+        ..Facts::default()
+    };
     (Opened { host: target.host.clone(), facts }, Ok(target))
+}
+
+/// What the hosts of the demo are for, so that there is something to choose from: of each five the first three are `web`,
+/// the others `db`; the first of all web hosts is the canary, and every second host is in production.
+fn roles(name: &str) -> (Vec<Arc<str>>, Vec<String>) {
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number = digits.parse::<usize>().unwrap_or(1).max(1) - 1;
+    let cluster = if number % 5 < 3 { "web" } else { "db" };
+    let mut tags = Vec::new();
+    if number == 0 {
+        tags.push("canary".to_owned());
+    }
+    if number % 2 == 1 {
+        tags.push("prod".to_owned());
+    }
+    (vec![Arc::from(cluster)], tags)
 }
 
 /// Only hosts of the fleet can be added to it.

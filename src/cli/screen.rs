@@ -13,7 +13,7 @@ use crate::config::{self, Color, Config, ConfigError, Scope, Zoom};
 use crate::escape;
 use crate::hosts::{Facts, Member, Template};
 use crate::outcome::Exit;
-use crate::pane::Key;
+use crate::pane::{Key, Prompts, SECRET_PROMPTS, SHELL_PROMPTS};
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
@@ -25,6 +25,7 @@ use crate::tui::asker::asker;
 use crate::tui::compose::{Ending, TEXT_BYTES};
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet, Surroundings};
+use crate::tui::guard::{Guards, Mixed, Tint};
 use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::Keymap;
 
@@ -152,7 +153,8 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
                 false => Palette::Colour,
             },
         },
-        prompts: usual.prompts,
+        prompts: prompts(&config.prompts)?,
+        guards: guards(&config.guards)?,
     })
 }
 
@@ -187,6 +189,40 @@ fn macros(config: &Config, keymap: &Keymap) -> anyhow::Result<Vec<Macro>> {
         macros.push(Macro { name, text: text.clone(), ending, key });
     }
     Ok(macros)
+}
+
+/// The patterns of prompts. Each has been tried with the file; only all of them together can still be too many.
+fn prompts(config: &config::Prompts) -> anyhow::Result<Prompts> {
+    let usual = |patterns: &[&str]| patterns.iter().map(|text| text.to_string()).collect::<Vec<_>>();
+    let shell = config.shell.clone().unwrap_or_else(|| usual(SHELL_PROMPTS));
+    let secret = config.secret.clone().unwrap_or_else(|| usual(SECRET_PROMPTS));
+    Prompts::new(&shell, &secret).map_err(|why| anyhow!("[prompts] of config.toml: {why}"))
+}
+
+/// The guards as the TUI takes them.
+fn guards(config: &config::Guards) -> anyhow::Result<Guards> {
+    let mixed = match config.mixed {
+        config::Mixed::Ask => Mixed::Ask,
+        config::Mixed::Tell => Mixed::Tell,
+        config::Mixed::Off => Mixed::Off,
+    };
+    let guard = |guarded: &config::GuardedTag| {
+        let made = Guards::guard(&guarded.tag, tint(guarded.color), &guarded.patterns, guarded.confirm);
+        made.map_err(|why| anyhow!("[guards.{}] of config.toml: {why}", escape::text(&guarded.tag, 40)))
+    };
+    Ok(Guards::new(mixed, config.tags.iter().map(guard).collect::<Result<_, _>>()?))
+}
+
+fn tint(color: config::GuardColor) -> Tint {
+    use config::GuardColor::*;
+    match color {
+        Red => Tint::Red,
+        Yellow => Tint::Yellow,
+        Green => Tint::Green,
+        Blue => Tint::Blue,
+        Magenta => Tint::Magenta,
+        Cyan => Tint::Cyan,
+    }
 }
 
 fn keymap(config: &Config) -> anyhow::Result<Keymap> {
@@ -297,6 +333,11 @@ mod tests {
         assert_eq!((example.min_tile, example.scrollback), (usual.min_tile, usual.scrollback));
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!((example.reconnect, example.paste_confirm), (usual.reconnect, usual.paste_confirm));
+        assert_eq!(example.guards.mixed, usual.guards.mixed);
+        assert_eq!(example.guards.iter().count(), 0, "nothing is guarded unless the user says so");
+        let patterns = parse("docs/config.toml", text).expect("a good file").prompts;
+        assert_eq!(patterns.shell.expect("a list"), SHELL_PROMPTS);
+        assert_eq!(patterns.secret.expect("a list"), SECRET_PROMPTS);
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }

@@ -6,15 +6,19 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+mod guards;
 mod keeping;
 mod macros;
 mod parse;
+mod prompts;
 mod read;
 mod value;
 
+pub use guards::{GuardColor, GuardedTag, Guards, Mixed};
 pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use macros::{Enter, Macro};
 pub use parse::{duration, parse};
+pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
 
@@ -50,6 +54,10 @@ pub struct Config {
     pub macros: Vec<Place<Macro>>,
     /// `[paste] confirm`.
     pub paste_confirm: PasteConfirm,
+    /// `[prompts]`.
+    pub prompts: Prompts,
+    /// `[guards]`.
+    pub guards: Guards,
     /// `[limits]`.
     pub limits: Limits,
 }

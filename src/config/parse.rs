@@ -12,7 +12,7 @@ use super::{Color, Config, Limits, PasteConfirm, Place, Reconnect, Scope, Zoom};
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
 
-const TOP: [&str; 13] = [
+const TOP: [&str; 15] = [
     "prefix",
     "host_keys",
     "zoom",
@@ -25,6 +25,8 @@ const TOP: [&str; 13] = [
     "paste",
     "log",
     "history",
+    "prompts",
+    "guards",
     "limits",
 ];
 const LIMITS: [&str; 6] =
@@ -125,10 +127,8 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 limit(&mut config.limits, &key)?;
             }
         }
-        "guards" => {
-            let fault = "`guards` is reserved: this version does not ask before it starts; leave it out";
-            return Err(item.source.error(item.key_span.clone(), fault));
-        }
+        "prompts" => config.prompts = super::prompts::prompts(item)?,
+        "guards" => config.guards = super::guards::guards(item)?,
         _ => return Err(item.unknown("", &TOP)),
     }
     Ok(())
@@ -265,8 +265,10 @@ min_tile = "60x10"
     #[test]
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
-        const TABLES: [&str; 9] =
-            ["keys", "theme", "ssh", "sessions", "macros", "paste", "log", "history", "limits"];
+        const TABLES: [&str; 11] = [
+            "keys", "theme", "ssh", "sessions", "macros", "paste", "log", "history", "prompts", "guards",
+            "limits",
+        ];
         let config = parse("docs/config.toml", text).expect("a good file");
         assert!(text.contains("\nreconnect = ") && text.contains("\nconfirm = "));
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
@@ -306,10 +308,6 @@ min_tile = "60x10"
             (
                 "[keys]\nx = [1]",
                 "config.toml:2:5: `x` is an array; write a key such as \"d\", or a list of keys",
-            ),
-            (
-                "[guards]\n",
-                "config.toml:1:2: `guards` is reserved: this version does not ask before it starts; leave it out",
             ),
         ] {
             assert_eq!(fault(text), expected, "{text}");

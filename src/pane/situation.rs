@@ -140,25 +140,39 @@ impl CursorLine {
 }
 
 impl Screen<'_> {
-    /// The line with the cursor.
+    /// The line with the cursor. A row that is full to its last column is taken to run on in the next one.
     pub fn cursor_line(self) -> CursorLine {
-        let screen = self.emulator.screen();
-        let (row, col) = screen.cursor_position();
+        let (row, col) = (self.cursor().row, self.cursor().col);
         let (rows, cols) = (self.size().rows, self.size().cols);
-        let row = row.min(rows - 1);
+        let runs_on = |row: &u16| self.runs_on(*row);
+        let first = (row.saturating_sub(LINE_ROWS)..row).rev().take_while(runs_on).last();
         let mut line = CursorLine::default();
-        let first = (row.saturating_sub(LINE_ROWS)..row).rev().take_while(|n| screen.row_wrapped(*n)).last();
         for above in first.unwrap_or(row)..row {
             self.cells(above, 0..cols, &mut line.before);
         }
-        self.cells(row, 0..col.min(cols), &mut line.before);
-        self.cells(row, col.min(cols)..cols, &mut line.behind);
-        let more = (row..rows - 1).take(usize::from(LINE_ROWS)).take_while(|n| screen.row_wrapped(*n));
-        for below in more {
-            self.cells(below + 1, 0..cols, &mut line.behind);
+        self.cells(row, 0..col, &mut line.before);
+        self.cells(row, col..cols, &mut line.behind);
+        for above in (row..rows - 1).take(usize::from(LINE_ROWS)).take_while(runs_on) {
+            self.cells(above + 1, 0..cols, &mut line.behind);
         }
         line.behind.truncate(line.behind.trim_end().len());
         line
+    }
+
+    /// What stands before the cursor in its row, and in the row above where that one runs on: where a prompt stands.
+    fn before_cursor(self) -> String {
+        let (row, col) = (self.cursor().row, self.cursor().col);
+        let mut before = String::new();
+        if let Some(above) = row.checked_sub(1).filter(|above| self.runs_on(*above)) {
+            self.cells(above, 0..self.size().cols, &mut before);
+        }
+        self.cells(row, 0..col, &mut before);
+        before
+    }
+
+    /// Is this row full to its last column?
+    fn runs_on(self, row: u16) -> bool {
+        !matches!(self.cell(row, self.size().cols - 1).text, "" | " ")
     }
 
     fn cells(self, row: u16, cols: std::ops::Range<u16>, text: &mut String) {
@@ -173,7 +187,7 @@ pub fn situation(screen: Screen<'_>, modes: &Modes, prompts: &Prompts) -> Situat
     if is_full_screen(modes) {
         return Situation::FullScreen;
     }
-    of_line(&screen.cursor_line().before, prompts)
+    of_line(&screen.before_cursor(), prompts)
 }
 
 /// Does the program take the keys and the screen for itself? A shell may want the arrows as applications do (zsh and fish

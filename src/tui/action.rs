@@ -48,6 +48,30 @@ actions! {
         PageNext     "page-next"     Prefix ["n", "PageDown"] "show the next page";
         PagePrevious "page-previous" Prefix ["p", "PageUp"]   "show the page before";
     }
+    Scopes {
+        ScopeList       "scopes"           Prefix ["s"]   "choose who hears from a list of scopes";
+        ScopeExpression "scope-expression" Prefix ["e"]   "limit the broadcast to the hosts of an expression";
+        ScopeAll        "scope-all"        Prefix ["0"]   "back to all hosts";
+        Scope1          "scope-1"          Prefix ["1"]   "the first scope with a name";
+        Scope2          "scope-2"          Prefix ["2"]   "the second scope with a name";
+        Scope3          "scope-3"          Prefix ["3"]   "the third scope with a name";
+        Scope4          "scope-4"          Prefix ["4"]   "the fourth scope with a name";
+        Scope5          "scope-5"          Prefix ["5"]   "the fifth scope with a name";
+        Scope6          "scope-6"          Prefix ["6"]   "the sixth scope with a name";
+        Scope7          "scope-7"          Prefix ["7"]   "the seventh scope with a name";
+        Scope8          "scope-8"          Prefix ["8"]   "the eighth scope with a name";
+        Scope9          "scope-9"          Prefix ["9"]   "the ninth scope with a name";
+        ScopeName       "name-scope"       Prefix ["S"]   "give the present scope a name and a number";
+        ScopeRefresh    "refresh-scope"    Prefix ["M-s"] "ask the rule of the scope again: who is in that state now";
+        ScopeVisible    "scope-visible"    Prefix ["v"]   "only the hosts on the screen hear";
+        ScopeInvert     "scope-invert"     Prefix ["V"]   "all but those who are in scope now";
+        ScopeHalf       "scope-half"       Prefix ["H"]   "the first half of the scope; again, the other half";
+        Mark            "mark"             Prefix ["m"]   "mark this host, or take its mark away";
+        ScopeMarked     "scope-marked"     Prefix ["M"]   "only the marked hosts hear";
+        UnmarkAll       "unmark-all"       Prefix []      "take every mark away";
+        ScopeMatching   "scope-matching"   Prefix []      "only hosts whose screen matches a regular expression hear";
+        FocusInScope    "focus-in-scope"   Prefix ["M-o"] "move the focus to the next host that is in scope";
+    }
     View {
         Zoom "zoom" Prefix ["z"] "let this host fill the screen, or give it back";
     }
@@ -107,6 +131,8 @@ pub enum Group {
     Hearers,
     /// Where the cursor is.
     Focus,
+    /// What the broadcast is limited to.
+    Scopes,
     /// What is shown, and how large.
     View,
     /// Reading what hosts have printed.
@@ -129,6 +155,7 @@ impl Group {
         match self {
             Group::Hearers => "Who takes part",
             Group::Focus => "Focus",
+            Group::Scopes => "Scopes",
             Group::View => "View",
             Group::Read => "Reading",
             Group::Send => "Sending",

@@ -8,7 +8,7 @@ use omnes::ask::{
     Answer, Before, Echo, HostPrompt, KeyOrigin, Question, SecretKind, SecretRequest, UnknownKey,
 };
 use omnes::broadcast::MemberId;
-use omnes::hosts::Host;
+use omnes::hosts::{Facts, Host};
 use omnes::outcome::{Outcome, Unknown};
 use omnes::pane::{Key, Mods, MouseButton, MouseEvent, MouseKind};
 use omnes::session::{SessionEvent, SessionId};
@@ -53,6 +53,25 @@ impl Ui {
         };
         let effects = ui.app.start(names.iter().map(|name| host(name)));
         ui.take(effects);
+        ui
+    }
+
+    /// Ready hosts, each with its clusters and its tags, in words.
+    pub(crate) fn tagged(options: Options, size: Size, hosts: &[(&str, &str, &str)]) -> Ui {
+        let mut ui = Ui::connecting(options, size, &[]);
+        ui.targets = hosts.iter().map(|(name, ..)| name.to_string()).collect();
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let opened = hosts.iter().map(|(name, clusters, tags)| Opened {
+            host: host(name),
+            facts: Facts {
+                clusters: words(clusters).iter().map(|name| name.as_str().into()).collect(),
+                tags: words(tags),
+                ..Facts::default()
+            },
+        });
+        let effects = ui.app.start(opened.collect::<Vec<_>>());
+        ui.take(effects);
+        hosts.iter().for_each(|(name, ..)| ui.ready(name));
         ui
     }
 

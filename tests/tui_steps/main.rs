@@ -2,6 +2,7 @@
 
 mod compose;
 mod delivery;
+mod guards;
 mod harness;
 mod keeping;
 mod life;
@@ -9,5 +10,6 @@ mod model;
 mod prompts;
 mod receivers;
 mod recovery;
+mod scopes;
 mod screens;
 mod secret;

@@ -11,6 +11,7 @@ use crate::tui::action::Action;
 use crate::tui::compose::{Canary, Compose, Ending, View};
 use crate::tui::line::Typed;
 
+use super::guards::Sending;
 use super::pasting::Pasting;
 use super::secret::SecretBox;
 use super::sent::How;
@@ -39,7 +40,7 @@ pub enum Preparing {
 
 /// Texts that are about to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parcel {
+pub struct Parcel {
     /// How they came about.
     pub(super) how: How,
     /// What the user wrote, before it was filled in for each host.
@@ -61,6 +62,13 @@ pub(super) enum Then {
     Said(String),
     /// The box comes back, for those who are left.
     Back(Canary),
+}
+
+impl Parcel {
+    /// Would a shell execute a line of it?
+    pub(super) fn executes(&self) -> bool {
+        self.ending == Ending::Enter || self.texts.iter().any(|(_, text)| text.contains(['\n', '\r']))
+    }
 }
 
 impl App {
@@ -339,8 +347,15 @@ impl App {
         })
     }
 
-    /// Sends each host its text, if it still hears.
+    /// Sends each host its text, unless the user is to be asked first.
     pub(super) fn dispatch(&mut self, parcel: Parcel) {
+        if !self.holds_back(Sending::Prepared(parcel.clone())) {
+            self.transmit_parcel(parcel);
+        }
+    }
+
+    /// Sends each host its text, if it still hears; nothing is left to be asked.
+    pub(super) fn transmit_parcel(&mut self, parcel: Parcel) {
         let Parcel { how, source, mut texts, ending, then } = parcel;
         texts.retain(|(id, _)| self.broadcast.hears(*id));
         let all: Vec<MemberId> = texts.iter().map(|(id, _)| *id).collect();

@@ -5,7 +5,7 @@ use crate::pane::{Key, KeyCode};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
-use super::{App, Keyboard};
+use super::{App, Caution, Keyboard};
 
 /// Columns that the keys take in the list of keys, about.
 const KEYS_COLUMNS: usize = 16;
@@ -17,6 +17,8 @@ const MARK_COLUMNS: usize = 60;
 /// A question of omnes. Only `y` says yes; Enter never does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirm {
+    /// Send what is guarded, or to hosts in different modes?
+    Send(Caution),
     /// Close a session that lives?
     Close(MemberId),
     /// Leave while sessions live?
@@ -35,6 +37,9 @@ impl App {
 
     /// A key where omnes asks for a yes.
     pub(super) fn confirm_key(&mut self, key: Key) {
+        if self.is_too_early() {
+            return;
+        }
         let says_yes = key == Key::char('y');
         let says_no = key == Key::char('n') || key.code() == KeyCode::Esc;
         let Keyboard::Confirm(confirm) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts) else {
@@ -49,6 +54,7 @@ impl App {
 
     fn confirmed(&mut self, confirm: Confirm) {
         match confirm {
+            Confirm::Send(caution) => self.send_after_all(caution),
             Confirm::Close(member) => self.close(member),
             Confirm::Quit => self.effects.push(Effect::Quit),
         }

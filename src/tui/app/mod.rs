@@ -8,6 +8,7 @@
 
 mod composing;
 mod dialogs;
+mod guards;
 mod keeping;
 mod macros;
 mod notes;
@@ -18,6 +19,7 @@ mod pointer;
 mod prompt;
 mod questions;
 mod recovery;
+mod scoping;
 mod secret;
 mod sending;
 mod sent;
@@ -26,9 +28,10 @@ mod tiles;
 mod typed;
 mod verbs;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::broadcast::{Broadcast, MemberId, Reach, Receivers, Scope};
+use crate::broadcast::{Broadcast, MemberId, Reach, Receivers};
 use crate::escape;
 use crate::pane::Key;
 use crate::session::SessionId;
@@ -40,8 +43,9 @@ use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Scene, Zoom};
 use super::picker::Picker;
 
-pub use composing::Preparing;
+pub use composing::{Parcel, Preparing};
 pub use dialogs::Confirm;
+pub use guards::{Caution, Mix, Sending};
 pub use keeping::{Keeping, Restored};
 pub use macros::Macro;
 pub use notes::{Note, Notes, Tone};
@@ -104,6 +108,9 @@ pub struct App {
     keeping: Keeping,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
+    scoping: scoping::Scoping,
+    /// Hosts in a mode of their own that the user has let hear the rest of the line.
+    allowed: HashSet<(MemberId, guards::Mode)>,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -127,6 +134,8 @@ impl App {
         });
         App {
             keeping: Keeping::new(options.log),
+            scoping: scoping::Scoping::of(options.scope),
+            allowed: HashSet::new(),
             options,
             now: Duration::ZERO,
             screen,
@@ -155,6 +164,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
 
@@ -162,6 +172,7 @@ impl App {
     pub fn step(&mut self, now: Duration, event: Event) -> Vec<Effect> {
         self.now = now;
         let before = self.broadcast.receivers().count();
+        let is_act = scoping::is_act(&event);
         match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => self.paste(text),
@@ -183,6 +194,7 @@ impl App {
             Event::Kept(told) => self.kept(told),
             Event::Tick => {}
         }
+        self.follow_sight(is_act);
         self.tell_terminal_size();
         self.return_due();
         self.walk_lines();
@@ -197,7 +209,8 @@ impl App {
     pub fn wake_at(&self) -> Option<Duration> {
         let now = self.now;
         let others = [self.notes.wake_at(now), self.questions.wake_at(now), self.returns.wake_at(now)];
-        others.into_iter().chain([self.terminal_due, self.lines_due()]).flatten().min()
+        let own = [self.terminal_due, self.lines_due(), self.caution_listens_at()];
+        others.into_iter().chain(own).flatten().min()
     }
 
     fn key(&mut self, key: Key) {
@@ -259,10 +272,7 @@ impl App {
             (Zoom::Focus, ZoomHears::Alone) => Reach::FocusOnly,
             _ => Reach::Everyone,
         });
-        if self.options.scope == ScopeDefault::Visible {
-            let visible = self.layout.tiles.iter().map(|(id, _)| *id).collect();
-            self.broadcast.set_scope(Scope::Only(visible));
-        }
+        self.scoping.laid_out();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

@@ -2,6 +2,7 @@
 
 use crate::pane::Prompts;
 use crate::size::Size;
+use crate::tui::guard::Guards;
 use crate::tui::keymap::Keymap;
 
 use super::macros::Macro;
@@ -33,6 +34,8 @@ pub struct Options {
     pub paste_confirm: PasteConfirm,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
+    /// The guarded tags, and what is done about receivers in different modes.
+    pub guards: Guards,
 }
 
 /// Which pastes wait for the user's word.
@@ -120,6 +123,7 @@ impl Default for Options {
             macros: Vec::new(),
             paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),
+            guards: Guards::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::tui::compose::Ending;
 use crate::tui::stepwise::{Prompting, Sight, Stage, Stepwise};
 
 use super::composing::Preparing;
+use super::guards::Sending as Outgoing;
 use super::sent::How;
 use super::{App, Keyboard, PasteConfirm, Tone};
 
@@ -110,6 +111,13 @@ impl App {
 
     /// Sends a paste to whoever hears now.
     fn send_paste(&mut self, text: &str) {
+        if self.has_receivers() && !self.holds_back_paste(text) {
+            self.transmit_paste(text);
+        }
+    }
+
+    /// Sends a paste of which nothing is left to be asked.
+    pub(super) fn transmit_paste(&mut self, text: &str) {
         if self.has_receivers() {
             self.broadcast.begin();
             let to = self.broadcast.hearing();
@@ -164,7 +172,7 @@ impl App {
         }
         match way {
             Way::Whole => self.send_paste(&waits.text()),
-            Way::LineByLine => self.begin_lines(&waits.text(), &hearing),
+            Way::LineByLine => self.begin_lines(&waits.text()),
         }
     }
 }
@@ -178,14 +186,22 @@ enum Way {
 
 /// Line by line.
 impl App {
-    fn begin_lines(&mut self, text: &str, to: &[MemberId]) {
+    fn begin_lines(&mut self, text: &str) {
+        if self.has_receivers() && !self.holds_back(Outgoing::Lines(text.to_owned())) {
+            self.transmit_lines(text);
+        }
+    }
+
+    /// Begins with lines of which nothing is left to be asked.
+    pub(super) fn transmit_lines(&mut self, text: &str) {
         if !self.has_receivers() {
             return;
         }
+        let to = self.broadcast.hearing();
         self.broadcast.begin();
-        self.record_sent(How::Pasted, text, to);
+        self.record_sent(How::Pasted, text, &to);
         let lines = pasted_lines(text).into_iter().map(|line| paste::clean(line)).collect();
-        let steps = Stepwise::new(lines, to, self.now);
+        let steps = Stepwise::new(lines, &to, self.now);
         let begun = LineByLine { steps, since: self.now };
         self.keyboard = Keyboard::Preparing(Preparing::Lines(Box::new(begun)));
         self.walk_lines();

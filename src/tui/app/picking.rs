@@ -15,6 +15,8 @@ pub enum Picking {
     Macro,
     /// What was sent to whom.
     Sent,
+    /// What the broadcast is limited to.
+    Scope,
 }
 
 impl Picking {
@@ -24,6 +26,7 @@ impl Picking {
             Picking::Action => "Do what?",
             Picking::Macro => "Which macro?",
             Picking::Sent => "What was sent",
+            Picking::Scope => "Who hears?",
         }
     }
 }
@@ -64,6 +67,7 @@ impl App {
             }
             Picking::Macro => self.macro_picked(n),
             Picking::Sent => self.chose_sent(n),
+            Picking::Scope => self.picked_scope(n),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::escape;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::Effect;
 use crate::tui::line::{Line, Typed};
+use crate::tui::scopes::Choice;
 
 use super::{App, Keyboard, Tone};
 
@@ -14,6 +15,12 @@ pub enum Purpose {
     AddHosts,
     /// Save the open set.
     SaveSet,
+    /// Limit the broadcast to the hosts of an expression.
+    ScopeExpression,
+    /// Limit the broadcast to the hosts whose screen matches.
+    ScopeMatching,
+    /// Give the present scope a name.
+    ScopeName,
 }
 
 impl Purpose {
@@ -22,14 +29,18 @@ impl Purpose {
         match self {
             Purpose::AddHosts => "Add hosts",
             Purpose::SaveSet => "Save the open set",
+            Purpose::ScopeExpression => "Scope: which of the open hosts?",
+            Purpose::ScopeMatching => "Scope: whose screen matches?",
+            Purpose::ScopeName => "Name this scope",
         }
     }
 
     /// What stands before the line.
     pub fn label(&self) -> &'static str {
         match self {
-            Purpose::AddHosts => "hosts: ",
-            Purpose::SaveSet => "name: ",
+            Purpose::AddHosts | Purpose::ScopeExpression => "hosts: ",
+            Purpose::ScopeMatching => "regex: ",
+            Purpose::SaveSet | Purpose::ScopeName => "name: ",
         }
     }
 
@@ -38,6 +49,9 @@ impl Purpose {
         match self {
             Purpose::AddHosts => "names, clusters, ranges: web[01-12] @db user@host:port",
             Purpose::SaveSet => "`omnes open --restore NAME` opens these hosts again",
+            Purpose::ScopeExpression => "among the open hosts: web[01-12] web* @cluster @tag, with , ! & ^",
+            Purpose::ScopeMatching => "a regular expression, held against each line of each screen",
+            Purpose::ScopeName => "the hosts stay the ones that are in it now",
         }
     }
 
@@ -46,6 +60,8 @@ impl Purpose {
         match self {
             Purpose::AddHosts => "Enter opens them · Esc does not",
             Purpose::SaveSet => "Enter saves · Esc does not",
+            Purpose::ScopeExpression | Purpose::ScopeMatching => "Enter limits who hears · Esc does not",
+            Purpose::ScopeName => "Enter keeps it · Esc does not",
         }
     }
 }
@@ -104,6 +120,9 @@ impl App {
         match purpose {
             Purpose::AddHosts => self.find_hosts(text),
             Purpose::SaveSet => self.save_set(text)?,
+            Purpose::ScopeExpression => self.limit_to(Choice::expression(text))?,
+            Purpose::ScopeMatching => self.limit_to(Choice::matching(text))?,
+            Purpose::ScopeName => self.name_scope(text)?,
         }
         Ok(())
     }

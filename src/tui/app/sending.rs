@@ -16,6 +16,13 @@ impl App {
     /// Sends a key to whoever hears now.
     pub(super) fn send_key(&mut self, key: Key) {
         self.questions.keep_quiet();
+        if self.has_receivers() && !self.holds_back_key(key) {
+            self.transmit_key(key);
+        }
+    }
+
+    /// Sends a key of which nothing is left to be asked.
+    pub(super) fn transmit_key(&mut self, key: Key) {
         if self.has_receivers() {
             self.broadcast.begin();
             let to = self.broadcast.hearing();
@@ -52,7 +59,11 @@ impl App {
                 let (send, discard) = (hint(Action::SendKept), hint(Action::DiscardKept));
                 format!("{} is held; {send} sends what was kept, {discard} discards it", self.name(id))
             }
-            Why::FocusOutOfScope(id) => format!("{} is outside the scope", self.name(id)),
+            Why::FocusOutOfScope(id) => {
+                let (goes, all) = (hint(Action::FocusInScope), hint(Action::ScopeAll));
+                let (name, scope) = (self.name(id), &self.scopes().current.choice.name);
+                format!("{name} is outside the scope {scope}; {goes} goes in, {all} lets all hear")
+            }
             Why::NoneReceiving => self.explain_none(),
         }
     }
@@ -60,7 +71,8 @@ impl App {
     /// Why none of the hosts hears, though no single one was meant.
     fn explain_none(&self) -> String {
         let hint = |action| self.options.keymap.hint(action);
-        let any = |is: fn(&Member) -> bool| self.broadcast.members().any(is);
+        // Whoever is outside the scope is no reason that nobody in it hears.
+        let any = |is: fn(&Member) -> bool| self.broadcast.members().any(|m| m.in_scope() && is(m));
         if any(|member| member.life() == Life::Open && member.entry() == Entry::Waiting) {
             format!("no host is let in; {} lets in those that wait", hint(Action::AttachAll))
         } else if any(Member::is_held) {
@@ -69,6 +81,9 @@ impl App {
             "no host is ready yet".to_owned()
         } else if any(|member| member.life() == Life::Open) {
             format!("no host is attached; {} attaches all", hint(Action::AttachAll))
+        } else if self.broadcast.members().any(|member| !member.in_scope()) {
+            let scope = &self.scopes().current.choice.name;
+            format!("no host in {scope} can hear; {} lets all hear", hint(Action::ScopeAll))
         } else {
             let (again, quit) = (hint(Action::ReconnectAll), hint(Action::Quit));
             format!("all sessions are closed; {again} reconnects, {quit} leaves")

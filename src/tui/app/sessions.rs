@@ -46,11 +46,14 @@ impl App {
             }
             let (member, session) = (self.broadcast.add(), self.next_session());
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
-            self.tiles.push(Tile::new(Opened { host, facts }, (member, session, target), pane));
+            let guards = self.options.guards.of(&facts.tags);
+            let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
+            self.tiles.push(Tile { guards, ..tile });
             self.log_new_session(member);
         }
         self.restore_now();
         self.relayout();
+        self.apply_scope();
         self.set_terminal_size();
         self.effects.push(Effect::Pardon);
         for tile in self.tiles.iter().skip(first) {

@@ -8,6 +8,7 @@ use crate::hosts::{Facts, Host};
 use crate::pane::{Pane, Screen};
 use crate::session::{SessionId, SessionState};
 use crate::tui::event::{Opened, TargetIndex};
+use crate::tui::guard::Guarding;
 use crate::tui::layout;
 
 use super::recovery::Recovery;
@@ -41,6 +42,8 @@ pub struct Tile {
     pub recovery: Recovery,
     /// What was typed for it since the last Enter, and what it waits for.
     pub typing: Typing,
+    /// The guards of its tags.
+    pub guards: Guarding,
 }
 
 impl Tile {
@@ -62,6 +65,7 @@ impl Tile {
             top: None,
             recovery,
             typing: Typing::default(),
+            guards: Guarding::default(),
         }
     }
 
@@ -98,6 +102,8 @@ pub enum Mark {
     Hears,
     /// It takes part, but keys go elsewhere now.
     Silent,
+    /// The broadcast is limited to others.
+    OutOfScope,
     /// The user took it out.
     Detached,
     /// It came after the broadcast began and was not let in yet.
@@ -118,6 +124,7 @@ impl Mark {
             (Life::Opening, ..) => Mark::Opening,
             _ if member.is_held() => Mark::Held,
             _ if hears => Mark::Hears,
+            _ if !member.in_scope() => Mark::OutOfScope,
             (_, Entry::Waiting, _) => Mark::Waiting,
             (_, _, Part::Detached) => Mark::Detached,
             _ => Mark::Silent,
@@ -129,6 +136,7 @@ impl Mark {
         match self {
             Mark::Hears => '●',
             Mark::Silent => '·',
+            Mark::OutOfScope => '⊘',
             Mark::Detached => '○',
             Mark::Waiting => '…',
             Mark::Held => '■',
@@ -141,6 +149,7 @@ impl Mark {
     pub fn word(self) -> &'static str {
         match self {
             Mark::Hears | Mark::Silent => "",
+            Mark::OutOfScope => "out of scope",
             Mark::Detached => "detached",
             Mark::Waiting => "waiting",
             Mark::Held => "held",

@@ -185,6 +185,14 @@ impl Typing {
         }
     }
 
+    /// The line was sent or given up. What it shows now is the past; what the host waits for next it has not printed yet.
+    fn ended(&mut self) {
+        self.echo.forget();
+        if self.situation != Situation::FullScreen {
+            self.situation = Situation::Other;
+        }
+    }
+
     /// Another session: nothing is known of it.
     pub(super) fn begin_anew(&mut self) {
         *self = Typing::default();
@@ -247,8 +255,7 @@ impl App {
             }
             typing.line.key(key);
             if ends_line(key) || gives_up {
-                typing.echo.forget();
-                typing.heard(self.now, &tile.pane, &self.options.prompts);
+                typing.ended();
             } else if is_letter {
                 typing.echo.typed(self.now, tile.pane.screen());
             }

@@ -39,6 +39,28 @@ impl App {
             Action::DiscardKept => self.release_focused(Kept::Discard),
             Action::SendAllKept => self.release_all(Kept::Send),
             Action::DiscardAllKept => self.release_all(Kept::Discard),
+            Action::ScopeList
+            | Action::ScopeExpression
+            | Action::ScopeAll
+            | Action::Scope1
+            | Action::Scope2
+            | Action::Scope3
+            | Action::Scope4
+            | Action::Scope5
+            | Action::Scope6
+            | Action::Scope7
+            | Action::Scope8
+            | Action::Scope9
+            | Action::ScopeName
+            | Action::ScopeRefresh
+            | Action::ScopeVisible
+            | Action::ScopeInvert
+            | Action::ScopeHalf
+            | Action::Mark
+            | Action::ScopeMarked
+            | Action::UnmarkAll
+            | Action::ScopeMatching
+            | Action::FocusInScope => self.scope_action(action),
             Action::Scrollback => self.enter_scrollback(),
             Action::Copy => self.copy(),
             Action::Answer => self.open_questions(),

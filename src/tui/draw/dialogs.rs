@@ -11,6 +11,7 @@ use crate::tui::app::{App, Confirm, Dialog, Topic};
 use crate::tui::event::QuestionId;
 use crate::tui::layout::Layout;
 
+use super::guards;
 use super::text::{behind, put, row, width, wrap};
 use super::theme;
 
@@ -304,6 +305,7 @@ pub(super) fn questions_cursor(app: &App, layout: &Layout) -> Option<Position> {
 /// Paints a question of omnes.
 pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut Buffer) {
     let (title, text, keys) = match confirm {
+        Confirm::Send(caution) => ("Send it?", guards::question(app, caution), guards::keys(app, caution)),
         Confirm::Close(id) => {
             let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
             let text = format!("Close the session of {name}, which lives, and take its tile away?");

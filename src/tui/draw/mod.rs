@@ -5,6 +5,7 @@
 
 mod compose;
 mod dialogs;
+mod guards;
 mod help;
 mod panes;
 mod picker;

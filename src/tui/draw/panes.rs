@@ -16,6 +16,7 @@ use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 
+use super::guards;
 use super::text::{age, behind, bytes, fitting, put, row, wrap};
 use super::theme;
 
@@ -28,7 +29,7 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
     Clear.render(rect.intersection(buf.area), buf);
     if layout::has_frame(rect) {
         let kind = if mark == Mark::Hears { BorderType::Double } else { BorderType::Plain };
-        let block = Block::bordered().border_type(kind).border_style(theme::frame(app, mark));
+        let block = Block::bordered().border_type(kind).border_style(guards::frame(app, tile, mark));
         block.render(rect, buf);
         let line = Rect::new(rect.x + 1, rect.y, rect.width - 2, 1);
         title(app, tile, mark, line, buf);
@@ -48,9 +49,11 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
 /// `● web04`, what is special about it, and for the focus arrows around it.
 fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let focused = app.broadcast().focus() == Some(tile.member);
-    let style = if focused { theme::attention() } else { theme::frame(app, mark) };
+    let frame = guards::frame(app, tile, mark);
+    let style = if focused { frame.patch(theme::attention()) } else { frame };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let text = format!("{open}{} {}{}{close}", mark.glyph(), tile.name, remarks(app, tile, mark));
+    let (guards, remarks) = (guards::words(app, tile), remarks(app, tile, mark));
+    let text = format!("{open}{} {}{guards}{remarks}{close}", mark.glyph(), tile.name);
     put(buf, line, &text, style);
 }
 
@@ -71,6 +74,9 @@ fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
         SessionState::Ready if mark.word().is_empty() => String::new(),
         SessionState::Ready => format!(" · {}", mark.word()),
     };
+    if app.scopes().marked.contains(&tile.host) {
+        text.push_str(" · marked");
+    }
     if let Some(since) = tile.recovery.silent_since() {
         text.push_str(&stalled(app, tile, since));
     }

@@ -9,7 +9,9 @@ use crate::broadcast::{Broadcast, Entry, Life, Part, Receivers};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Keyboard};
 use crate::tui::layout::Layout;
+use crate::tui::scopes::Rule;
 
+use super::guards;
 use super::text::{behind, bytes, count, put, row, width, wrap};
 use super::theme;
 
@@ -26,6 +28,12 @@ pub(super) fn status(app: &App, layout: &Layout, buf: &mut Buffer) {
     let hears = app.audience().is_some_and(|receivers| receivers.count() > 0);
     let used = put(buf, line, &format!(" {} ", audience(app, layout)), theme::audience(app, hears));
     line = behind(line, used);
+    for (text, style) in guards::audience(app) {
+        line = behind(line, put(buf, line, &text, style));
+    }
+    if let Some(text) = guards::mixed(app) {
+        line = behind(line, put(buf, line, &text, theme::attention()));
+    }
     if !app.questions().is_empty() && !matches!(app.keyboard(), Keyboard::Questions) {
         let text = format!(
             " {}: {} ",
@@ -62,7 +70,7 @@ fn audience(app: &App, layout: &Layout) -> String {
             let who =
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
             let shown = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id)).count();
-            let mut text = format!("→ {who}");
+            let mut text = format!("→ {who}{}", in_scope(app));
             if hear > shown {
                 text.push_str(&format!(", {} not shown", hear - shown));
             }
@@ -93,6 +101,16 @@ fn audience(app: &App, layout: &Layout) -> String {
     }
 }
 
+/// The scope, where there is a limit, with its number: ` in web (2)`.
+fn in_scope(app: &App) -> String {
+    let scopes = app.scopes();
+    let number = scopes.number().map_or(String::new(), |number| format!(" ({number})"));
+    match scopes.current.choice.rule {
+        Rule::All => String::new(),
+        _ => format!(" in {}{number}", scopes.current.choice.name),
+    }
+}
+
 /// What is not as usual, the most important first.
 fn facts(app: &App, layout: &Layout) -> Vec<String> {
     let counts = Counts::of(app.broadcast());
@@ -107,6 +125,9 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
     .filter(|(n, _)| *n > 0)
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
+    if !matches!(app.audience(), Some(Receivers::All(_))) && app.scopes().current.choice.rule != Rule::All {
+        facts.insert(0, format!("scope{}", in_scope(app)));
+    }
     // Those that do not come back by themselves.
     match counts.closed - app.returning().min(counts.closed) {
         0 => {}

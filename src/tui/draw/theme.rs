@@ -11,7 +11,7 @@ pub(super) fn frame(app: &App, mark: Mark) -> Style {
         Mark::Waiting | Mark::Held => Color::Yellow,
         Mark::Detached => Color::Cyan,
         Mark::Closed => Color::Red,
-        Mark::Silent | Mark::Opening => Color::DarkGray,
+        Mark::Silent | Mark::Opening | Mark::OutOfScope => Color::DarkGray,
     };
     let style = colored(app, color);
     if mark == Mark::Hears { style.add_modifier(Modifier::BOLD) } else { style }
