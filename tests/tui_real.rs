@@ -3,6 +3,8 @@
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "tui_real/secret.rs"]
+mod secret;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]

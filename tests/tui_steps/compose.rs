@@ -9,6 +9,7 @@ use omnes::size::Size;
 use omnes::tui::app::{Keyboard, Macro, Options, PasteConfirm, Preparing};
 use omnes::tui::compose::{Ending, TEXT_BYTES};
 use omnes::tui::event::{Event, Opened};
+use omnes::tui::guard::{Guards, Mixed, Tint};
 
 use crate::harness::{SMALL, Ui};
 
@@ -56,7 +57,7 @@ fn the_box() {
      → nobody: keys go to the dialog                                     C-a ? help
     ");
     let at = omnes::tui::draw::cursor(&ui.app, ui.app.layout()).map(|(at, _)| (at.x, at.y));
-    assert_eq!(at, Some((17, 13)));
+    assert_eq!(at, Some((17, 11)));
 }
 
 #[test]
@@ -373,4 +374,63 @@ fn while_something_is_prepared_no_key_reaches_a_host() {
         ui.keys(open).text("hello").keys("Enter F5 C-z Up").step(Event::Tick);
         assert_eq!(ui.got("a"), "", "{open}");
     }
+}
+
+/// Two hosts, of which the first is guarded against `reboot`, and asks when modes differ.
+fn guarded() -> Ui {
+    let prod = Guards::guard("prod", Tint::Red, &["reboot".to_owned()], 1).expect("a good pattern");
+    let guards = Guards::new(Mixed::Ask, vec![prod]);
+    let mut ui = Ui::with(Options { guards, ..Options::default() }, SMALL, &[]);
+    let mut web = opened("web01", "front");
+    web.facts.tags = vec!["prod".to_owned()];
+    ui.opened(vec![web, opened("db01", "reboot")]);
+    ["web01", "db01"].iter().for_each(|name| ui.output(name, "$ "));
+    ui
+}
+
+/// The time after which the question listens.
+const QUIET: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_guarded_text_asks_first_and_a_no_loses_nothing() {
+    let mut ui = guarded();
+    ui.keys("C-a c").text("echo {n}; reboot").keys("C-s");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), "{}", ui.screen());
+    ui.wait(QUIET).keys("n");
+    assert_eq!(ui.all_got(), ["", ""]);
+    ui.keys("C-a c");
+    assert!(ui.screen().contains("echo {n}; reboot"), "{}", ui.screen());
+    ui.keys("C-s").wait(QUIET).keys("y");
+    assert_eq!(ui.all_got(), ["echo 2; reboot\\r", "echo 1; reboot\\r"]);
+    assert!(ui.status().contains("sent to 2 hosts"), "{}", ui.status());
+}
+
+#[test]
+fn after_the_yes_for_the_first_host_the_box_comes_back_for_the_others() {
+    let mut ui = guarded();
+    ui.keys("C-a c").text("reboot").keys("M-c").wait(QUIET).keys("y");
+    assert_eq!((ui.got("web01").as_str(), ui.got("db01").as_str()), ("reboot\\r", ""));
+    assert!(composing(&ui) && ui.screen().contains("Compose → the other 1"), "{}", ui.screen());
+    ui.keys("C-s");
+    assert_eq!(ui.got("db01"), "reboot\\r", "db01 is not guarded");
+}
+
+#[test]
+fn what_a_template_makes_of_a_guarded_word_is_asked_about_where_it_is_guarded() {
+    let mut ui = guarded();
+    ui.keys("C-a c").text("{role}").keys("C-s");
+    assert_eq!(ui.all_got(), ["reboot\\r", "front\\r"], "it says `reboot` to db01 alone, which has no guard");
+}
+
+#[test]
+fn receivers_in_different_modes_are_asked_about_before_a_text_and_before_lines() {
+    let mut ui = guarded();
+    ui.output("db01", "\x1b[?1049hvi");
+    ui.keys("C-a c").text("uptime").keys("C-s");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), "{}", ui.screen());
+    ui.wait(QUIET).keys("n").paste("one\ntwo").keys("M-l");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), "{}", ui.screen());
+    assert_eq!(ui.all_got(), ["", ""]);
+    ui.wait(QUIET).keys("y");
+    assert_eq!(ui.all_got(), ["", "one\\r"], "and still each at a prompt");
 }
