@@ -149,6 +149,17 @@ impl Stepwise {
         next
     }
 
+    /// The line that it was to be sent was not taken: it gets no more.
+    pub fn refused(&mut self, member: MemberId) {
+        let Ok(at) = self.walkers.binary_search_by_key(&member, |walker| walker.member) else { return };
+        let walker = &mut self.walkers[at];
+        walker.stage = match walker.stage {
+            Stage::Waiting(n) => Stage::Stopped(n.saturating_sub(1)),
+            Stage::Done => Stage::Stopped(self.lines.len().saturating_sub(1)),
+            Stage::Stopped(n) => Stage::Stopped(n),
+        };
+    }
+
     /// Whoever waits gets no more.
     pub fn stop(&mut self) {
         for walker in &mut self.walkers {
@@ -252,8 +263,18 @@ mod tests {
         walk.stop();
         assert!(walk.is_over());
         assert_eq!(walk.stages().next(), Some((A, Stage::Stopped(2))));
+        walk.refused(A);
+        assert_eq!(walk.stages().next(), Some((A, Stage::Stopped(2))), "it is over for it already");
         walk.heard(A, ms(80));
         assert_eq!((walk.look(ms(900), |_| shows(9, "$ ")), walk.due()), (vec![], None));
+    }
+
+    #[test]
+    fn a_line_that_was_not_taken_is_not_counted() {
+        let mut walk = Stepwise::new(lines("1\n2"), &[A, B], ms(0));
+        assert_eq!(walk.look(ms(0), |_| shows(0, "$ ")).len(), 2);
+        walk.refused(B);
+        assert_eq!(walk.stages().collect::<Vec<_>>(), [(A, Stage::Waiting(1)), (B, Stage::Stopped(0))]);
     }
 
     #[test]

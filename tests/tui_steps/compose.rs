@@ -368,6 +368,18 @@ fn a_host_that_dies_on_its_way_is_named_and_keeps_nobody() {
 }
 
 #[test]
+fn what_one_host_has_is_no_draft() {
+    let mut ui = three();
+    ui.keys("C-a c").text("one").keys("M-c Esc C-a c");
+    assert!(!ui.screen().contains("one"), "{}", ui.screen());
+    assert_eq!(ui.got("web02"), "");
+    let mut ui = Ui::of(&["a"]);
+    ui.keys("C-a c").text("one").keys("M-c");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Hosts), "there is nobody left");
+    assert_eq!(ui.got("a"), "one\\r");
+}
+
+#[test]
 fn while_something_is_prepared_no_key_reaches_a_host() {
     for open in ["C-a c", "C-a P", "C-a ?"] {
         let mut ui = Ui::of(&["a"]);

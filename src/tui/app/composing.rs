@@ -20,6 +20,9 @@ use super::{App, Keyboard, LineByLine, Tone};
 /// Longest list of hosts in a sentence, in characters.
 const LIST_CHARS: usize = 120;
 
+/// Hosts that are looked at for such a list.
+const MOST_NAMED: usize = 64;
+
 /// The key that executes.
 fn enter() -> Key {
     Key::new(KeyCode::Enter, Mods::NONE)
@@ -141,13 +144,14 @@ impl App {
         }
     }
 
-    /// What was written is still there when the box is opened again.
+    /// What was written is still there when the box is opened again; but not what one host has already, since it would get it
+    /// twice.
     fn leave_compose(&mut self) {
-        if let Some(mut compose) = self.take_compose() {
-            compose.changed();
-            compose.view = View::Text;
-            self.past.draft = (!compose.editor.is_empty() && compose.named.is_none()).then_some(*compose);
-        }
+        let Some(mut compose) = self.take_compose() else { return };
+        let is_draft = !compose.editor.is_empty() && compose.named.is_none() && compose.canary.is_none();
+        compose.changed();
+        compose.view = View::Text;
+        self.past.draft = is_draft.then_some(*compose);
     }
 
     fn scroll_preview(&mut self, key: Key) {
@@ -202,8 +206,11 @@ impl App {
             (Some(first), None) => match self.composed(&compose, &batch, &[first]) {
                 Err(fault) => compose.fault = Some(fault),
                 Ok(parcel) => {
-                    return self
-                        .let_go(compose, Parcel { then: Then::Back(Canary { batch, first }), ..parcel });
+                    let then = match batch.as_slice() {
+                        [one] => Then::Said(format!("sent to {}", self.name(*one))),
+                        _ => Then::Back(Canary { batch, first }),
+                    };
+                    return self.let_go(compose, Parcel { then, ..parcel });
                 }
             },
         }
@@ -409,11 +416,17 @@ impl App {
         }
     }
 
-    /// Hosts by name, folded where they are many, for a sentence.
+    /// Hosts by name, folded where they are many, for a sentence. It is drawn with every frame, so of very many only the first
+    /// are looked at.
     pub fn named(&self, members: &[MemberId]) -> String {
+        let (named, others) = members.split_at(members.len().min(MOST_NAMED));
         let hosts: HostSet =
-            members.iter().filter_map(|id| self.tiles.get(*id)).map(|tile| tile.host.clone()).collect();
-        escape::text(&hosts.to_string(), LIST_CHARS)
+            named.iter().filter_map(|id| self.tiles.get(*id)).map(|tile| tile.host.clone()).collect();
+        let text = escape::text(&hosts.to_string(), LIST_CHARS);
+        match others.len() {
+            0 => text,
+            more => format!("{text} and {more} more"),
+        }
     }
 }
 

@@ -225,6 +225,7 @@ impl App {
                 held.extend(self.hand_over(line, Ending::Enter, &[id]));
             }
         }
+        held.iter().for_each(|id| begun.steps.refused(*id));
         self.keyboard = Keyboard::Preparing(Preparing::Lines(begun));
         self.say_held(&held);
     }
@@ -237,7 +238,7 @@ impl App {
         }
     }
 
-    /// A host printed something.
+    /// A host printed something, or is gone.
     pub(super) fn heard_for_lines(&mut self, id: MemberId) {
         if let Keyboard::Preparing(Preparing::Lines(begun)) = &mut self.keyboard {
             begun.steps.heard(id, self.now);
