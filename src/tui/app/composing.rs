@@ -356,7 +356,7 @@ impl App {
 
     /// Sends each host its text, unless the user is to be asked first.
     pub(super) fn dispatch(&mut self, parcel: Parcel) {
-        if !self.holds_back(Sending::Prepared(parcel.clone())) {
+        if !self.holds_back(Sending::Prepared(Box::new(parcel.clone()))) {
             self.transmit_parcel(parcel);
         }
     }

@@ -28,7 +28,7 @@ pub enum Sending {
     /// A paste that goes line by line.
     Lines(String),
     /// Texts for hosts that are settled.
-    Prepared(Parcel),
+    Prepared(Box<Parcel>),
 }
 
 impl std::fmt::Debug for Sending {
@@ -296,7 +296,7 @@ impl App {
             Sending::Key(key) => self.transmit_key(key),
             Sending::Paste(text) => self.transmit_paste(&text),
             Sending::Lines(text) => self.transmit_lines(&text),
-            Sending::Prepared(parcel) => self.transmit_parcel(parcel),
+            Sending::Prepared(parcel) => self.transmit_parcel(*parcel),
         }
     }
 

@@ -200,7 +200,7 @@ impl App {
         let to = self.broadcast.hearing();
         self.broadcast.begin();
         self.record_sent(How::Pasted, text, &to);
-        let lines = pasted_lines(text).into_iter().map(|line| paste::clean(line)).collect();
+        let lines = pasted_lines(text).into_iter().map(paste::clean).collect();
         let steps = Stepwise::new(lines, &to, self.now);
         let begun = LineByLine { steps, since: self.now };
         self.keyboard = Keyboard::Preparing(Preparing::Lines(Box::new(begun)));
