@@ -359,11 +359,11 @@ mod tests {
             ("[macros]\nx = \"{host\"", "config.toml:2:5: macro `x`: column 1: this { is not closed"),
             (
                 "[macros]\nx = { text = \"a\", key = \"d\" }",
-                "config.toml:2:26: macro `x`: d is bound to detach; choose another key",
+                "config.toml:2:25: macro `x`: d is bound to detach; choose another key",
             ),
             (
                 "[macros]\nx = { text = \"a\", key = \"F5\" }\ny = { text = \"a\", key = \"F5\" }",
-                "config.toml:3:26: macro `y`: F5 is the key of `x` too; choose another key",
+                "config.toml:3:25: macro `y`: F5 is the key of `x` too; choose another key",
             ),
         ] {
             let fault = fault(text);

@@ -82,7 +82,7 @@ mod tests {
         );
         assert_eq!((who.value.text.as_str(), who.value.enter), ("echo {host}", Enter::Not));
         let key = who.value.key.as_ref().map(|key| (key.value.as_str(), key.at.as_str()));
-        assert_eq!((key, who.value.text_at.as_str()), (Some(("M-x", "c.toml:3:54")), "c.toml:3:16"));
+        assert_eq!((key, who.value.text_at.as_str()), (Some(("M-x", "c.toml:3:52")), "c.toml:3:16"));
     }
 
     #[test]

@@ -246,7 +246,7 @@ mod tests {
             ("one\ntwo", "Up End Right x", "one\nxtwo", (1, 1)),
             ("one\n\nthree", "Up Up", "one\n\nthree", (0, 3)),
             ("語語\nab", "Up x", "語x語\nab", (0, 3)),
-            ("one\ntwo", "C-u Up C-y", "onetwo\n", (0, 6)),
+            ("one\ntwo", "C-u Up C-y", "twoone\n", (0, 3)),
             ("one two", "C-w C-a C-y", "twoone ", (0, 3)),
             ("one", "Up Down F5 Tab", "one", (0, 3)),
         ] {
