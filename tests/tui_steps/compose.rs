@@ -370,8 +370,8 @@ fn a_host_that_dies_on_its_way_is_named_and_keeps_nobody() {
 #[test]
 fn what_one_host_has_is_no_draft() {
     let mut ui = three();
-    ui.keys("C-a c").text("one").keys("M-c Esc C-a c");
-    assert!(!ui.screen().contains("one"), "{}", ui.screen());
+    ui.keys("C-a c").text("xyzzy").keys("M-c Esc C-a c");
+    assert!(!ui.screen().contains("xyzzy"), "{}", ui.screen());
     assert_eq!(ui.got("web02"), "");
     let mut ui = Ui::of(&["a"]);
     ui.keys("C-a c").text("one").keys("M-c");
