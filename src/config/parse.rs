@@ -6,9 +6,11 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::keeping;
+use super::macros;
 use super::value::{ConfigError, Item, Source};
 use super::{
-    Bell, Clipboard, Color, Config, ControlSocket, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
+    Bell, Binding, Clipboard, Color, Config, ControlSocket, Keymap, Limits, PasteConfirm, Place, Reconnect,
+    Scope, Theme, ThemePreset, Zoom,
 };
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
@@ -29,6 +31,8 @@ const TOP: &[&str] = &[
     "log",
     "history",
     "control",
+    "macros",
+    "paste",
     "prompts",
     "guards",
     "reading",
@@ -131,6 +135,23 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 reading(config, &key)?;
             }
         }
+        "macros" => {
+            for key in item.table()? {
+                config.macros.push(macros::macro_of(&key)?);
+            }
+        }
+        "paste" => {
+            for key in item.table()? {
+                match key.key {
+                    "confirm" => {
+                        let words =
+                            [("multi-line", PasteConfirm::MultiLine), ("always", PasteConfirm::Always)];
+                        config.paste_confirm = word(&key, &words)?;
+                    }
+                    _ => return Err(key.unknown(" in [paste]", &["confirm"])),
+                }
+            }
+        }
         "limits" => {
             for key in item.table()? {
                 limit(&mut config.limits, &key)?;
@@ -162,7 +183,7 @@ fn reading(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
 }
 
 /// Actions with their keys, for the keymap to judge.
-fn bindings(item: &Item) -> Result<Vec<Place<(String, Vec<String>)>>, ConfigError> {
+fn bindings(item: &Item) -> Result<Vec<Place<Binding>>, ConfigError> {
     let binding = |key: Item| {
         let value = (key.key.to_owned(), key.texts("a key such as \"d\", or a list of keys")?);
         Ok(Place { value, at: key.source.place(key.key_span.start) })
@@ -335,23 +356,11 @@ min_tile = "60x10"
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
         const TABLES: &[&str] = &[
-            "keys",
-            "direct",
-            "theme",
-            "fold",
-            "ssh",
-            "sessions",
-            "reading",
-            "prompts",
-            "guards",
-            "limits",
-            "view",
-            "log",
-            "history",
-            "control",
+            "keys", "direct", "theme", "fold", "ssh", "sessions", "reading", "prompts", "guards", "limits",
+            "view", "log", "history", "control", "macros", "paste",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
-        for key in ["reconnect", "socket", "bell", "clipboard"] {
+        for key in ["reconnect", "socket", "bell", "clipboard", "confirm"] {
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
         }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));

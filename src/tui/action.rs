@@ -110,6 +110,16 @@ actions! {
         Watch          "watch"           Prefix ["W"]   "be told when hosts show a text or fall silent; list such watches";
         AllowClipboard "allow-clipboard" Prefix []      "decide whether this host may set the clipboard";
     }
+    Send {
+        Compose     "compose"      Prefix ["c"] "write a text of several lines, look at what each host would get, and send it";
+        Macros      "macros"       Prefix ["C"] "choose one of your macros";
+        SendHost    "send-host"    Prefix ["N"] "send each host its own name";
+        SendTarget  "send-target"  Prefix []    "send each host its name as you wrote it, with user and port";
+        SendUser    "send-user"    Prefix []    "send each host the name of the user who logged in there";
+        SendNumber  "send-number"  Prefix []    "send each host its number among those that hear";
+        SendVersion "send-version" Prefix []    "send the version of omnes";
+        SendSecret  "send-secret"  Prefix ["P"] "type a secret, hidden, for the hosts that ask for one";
+    }
     Keeping {
         Log          "log"           Prefix ["L"]   "log this host, or no longer";
         LogAll       "log-all"       Prefix ["M-l"] "log every host, or none";
@@ -183,6 +193,8 @@ pub enum Group {
     Fold,
     /// Reading what hosts have printed.
     Read,
+    /// What is sent besides single keys.
+    Send,
     /// What outlives the screen.
     Keeping,
     /// The life of the sessions.
@@ -224,6 +236,7 @@ impl Group {
             Group::View => "View",
             Group::Fold => "Folding",
             Group::Read => "Reading",
+            Group::Send => "Sending",
             Group::Keeping => "Keeping",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",

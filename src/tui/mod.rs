@@ -10,6 +10,7 @@
 pub mod action;
 pub mod app;
 pub mod asker;
+pub mod compose;
 pub mod control;
 pub mod draw;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod scopes;
 mod scrubbed;
 pub mod search;
 pub mod selection;
+pub mod stepwise;
 pub mod terminal;
 pub mod theme;
 pub mod tiling;

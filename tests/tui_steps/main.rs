@@ -1,5 +1,6 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
+mod compose;
 mod control;
 mod delivery;
 mod fold;
@@ -16,5 +17,6 @@ mod receivers;
 mod recovery;
 mod scopes;
 mod screens;
-mod views;
 mod search;
+mod secret;
+mod views;

@@ -6,27 +6,31 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `view`
 //! (densities, sizes), `controlled` (what scripts ask for), `hostlist`, `menu`, `dialogs` and `questions`.
 
-mod comparing;
-mod controlled;
 mod clipboard;
+mod comparing;
+mod composing;
+mod controlled;
 mod dialogs;
 mod folding;
 mod guards;
 mod hostlist;
-mod menu;
 mod keeping;
+mod macros;
+mod menu;
 mod notes;
 mod options;
+mod pasting;
 mod picking;
 mod pointer;
 mod prompt;
 mod questions;
 mod reading;
 mod recovery;
-mod scope_list;
 mod restoring;
+mod scope_list;
 mod scoping;
 mod searching;
+mod secret;
 mod selecting;
 mod sending;
 mod sent;
@@ -48,31 +52,36 @@ use crate::session::SessionId;
 use crate::size::Size;
 
 use super::action::Place;
+use super::compose::Past;
 use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Zoom};
 use super::picker::Picker;
 use super::watch::Watches;
 
 pub use comparing::Comparison;
+pub use composing::{Parcel, Preparing};
 pub use dialogs::Confirm;
 pub use folding::{FoldOptions, FoldView};
 pub use guards::{Caution, Mix, Sending};
 pub use hostlist::{HostList, Listed};
+pub use keeping::Keeping;
+pub use macros::Macro;
 pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
-pub use keeping::Keeping;
 pub use options::{
-    HistoryKept, HostBell, HostClipboard, LogStart, Options, Reconnect, Retile, ScopeDefault, ViewOptions,
-    ZoomHears,
+    HistoryKept, HostBell, HostClipboard, LogStart, Options, PasteConfirm, Reconnect, Retile, ScopeDefault,
+    ViewOptions, ZoomHears,
 };
+pub use pasting::{Controls, LineByLine, Pasting, pasted_lines};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
 pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
-pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use searching::SLICE_BYTES;
+pub use secret::{Audience, SecretBox};
+pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
 pub use signs::Sign;
 pub use tiles::{Mark, Tile};
@@ -102,6 +111,8 @@ pub enum Keyboard {
     Menu(Menu),
     /// Two screens side by side.
     Compare(Comparison),
+    /// Something that is being prepared for the hosts.
+    Preparing(Preparing),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -123,6 +134,8 @@ pub struct App {
     prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
+    /// Texts composed before.
+    past: Past,
     sent: Sent,
     keeping: Keeping,
     pointer: pointer::Pointer,
@@ -173,6 +186,7 @@ impl App {
             prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
+            past: Past::default(),
             sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
@@ -237,6 +251,7 @@ impl App {
         self.look_for_waits();
         self.search_on();
         self.watch_time();
+        self.walk_lines();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -259,6 +274,7 @@ impl App {
             self.controlled.wake_at(),
             self.search_wakes(),
             self.watches.wake_at(),
+            self.lines_due(),
         ]
         .into_iter()
         .flatten()
@@ -292,6 +308,7 @@ impl App {
             Keyboard::HostList => self.list_key(key),
             Keyboard::Menu(_) => self.menu_key(key),
             Keyboard::Compare(_) => self.compare_key(key),
+            Keyboard::Preparing(_) => self.sending_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -304,6 +321,7 @@ impl App {
             }
             Some(action) => self.perform(action),
             None if key.code() == crate::pane::KeyCode::Esc => self.follow_cursor(),
+            None if self.press_macro(key) => {}
             None => {
                 let map = &self.options.keymap;
                 let help = map.hint(super::action::Action::Help);

@@ -11,6 +11,8 @@ use crate::tui::tiling::{Density, Shape};
 
 use super::folding::FoldOptions;
 
+use super::macros::Macro;
+
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -42,6 +44,10 @@ pub struct Options {
     pub log: LogStart,
     /// Whether what was sent is remembered.
     pub history: HistoryKept,
+    /// Texts that the user named.
+    pub macros: Vec<Macro>,
+    /// Which pastes wait for the user's word.
+    pub paste_confirm: PasteConfirm,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
@@ -67,6 +73,16 @@ pub enum Retile {
     Auto,
     /// Never.
     ByHand,
+}
+
+/// Which pastes wait for the user's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasteConfirm {
+    /// Those that could execute or act: with line ends or control characters.
+    #[default]
+    MultiLine,
+    /// All.
+    Always,
 }
 
 /// Who hears while one tile fills the screen.
@@ -156,6 +172,8 @@ impl Default for Options {
             theme: Theme::default(),
             log: LogStart::Off,
             history: HistoryKept::Yes,
+            macros: Vec::new(),
+            paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),
             guards: Guards::default(),
             bell: HostBell::Ring,

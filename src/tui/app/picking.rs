@@ -11,6 +11,8 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// A macro of the user's.
+    Macro,
     /// What was sent to whom.
     Sent,
     /// What the broadcast is limited to.
@@ -28,6 +30,7 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Macro => "Which macro?",
             Picking::Sent => "What was sent",
             Picking::Scope => "Who hears?",
             Picking::Hits => "Hits",
@@ -76,6 +79,7 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Macro => self.macro_picked(n),
             Picking::Sent => self.chose_sent(n),
             Picking::Scope => self.picked_scope(n),
             Picking::Hits => self.hit_picked(n),

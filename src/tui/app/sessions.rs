@@ -138,6 +138,7 @@ impl App {
             self.flush(member);
         }
         self.noticed(member, &fed);
+        self.heard_for_lines(member);
     }
 
     fn written(&mut self, member: MemberId) {
@@ -154,6 +155,7 @@ impl App {
     fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
         self.record_over(member);
         let mut unsent = self.broadcast.closed(member);
+        self.heard_for_lines(member);
         if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
             // What a host was given and never answered may have died with the link.
             unsent += tile.recovery.unanswered();

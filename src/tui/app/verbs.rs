@@ -110,6 +110,14 @@ impl App {
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.ask_quit(),
+            Action::Compose
+            | Action::Macros
+            | Action::SendHost
+            | Action::SendTarget
+            | Action::SendUser
+            | Action::SendNumber
+            | Action::SendVersion
+            | Action::SendSecret => self.sending_action(action),
             Action::LineUp
             | Action::LineDown
             | Action::CursorLeft

@@ -91,9 +91,11 @@ fn audience(app: &App, layout: &Layout) -> String {
             match app.keyboard() {
                 Keyboard::Compare(_) => "you compare",
                 Keyboard::Hosts | Keyboard::Scrollback => "you look back",
-                Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
-                    "keys go to the dialog"
-                }
+                Keyboard::Questions
+                | Keyboard::Confirm(_)
+                | Keyboard::Prompt(_)
+                | Keyboard::Picker(..)
+                | Keyboard::Preparing(_) => "keys go to the dialog",
                 Keyboard::HostList => "keys go to the list of hosts",
                 Keyboard::Menu(_) => "keys go to the menu",
                 Keyboard::Help(_) => "keys go to the help",

@@ -15,15 +15,15 @@ use crate::pane::{Key, KeyCode, Mods};
 use crate::session::{Listener, SessionEvent, SessionId};
 use crate::tui::app::{App, Keyboard};
 use crate::tui::asker::Asked;
+use crate::tui::asker::Questions;
 use crate::tui::control::protocol::Response;
+use crate::tui::control::socket::Door;
 use crate::tui::control::{ControlId, socket, text};
 use crate::tui::event::{Effect, Event, Opened, QuestionId};
 use crate::tui::event_loop::{Ended, Fleet, Inlets, Search, knocked};
-use crate::tui::asker::Questions;
-use crate::tui::control::socket::Door;
-use crate::tui::new_file;
 use crate::tui::keep::Keeper;
 use crate::tui::keep::words::Told;
+use crate::tui::new_file;
 use crate::tui::terminal::TerminalError;
 
 use super::input::{Echoes, Typed, lines};
