@@ -9,7 +9,7 @@ use omnes::size::Size;
 use omnes::tui::app::{Keyboard, Macro, Options, PasteConfirm, Preparing};
 use omnes::tui::compose::{Ending, TEXT_BYTES};
 use omnes::tui::event::{Event, Opened};
-use omnes::tui::guard::{Guards, Mixed, Tint};
+use omnes::tui::guard::{Guards, Mixed};
 
 use crate::harness::{SMALL, Ui};
 
@@ -390,7 +390,8 @@ fn while_something_is_prepared_no_key_reaches_a_host() {
 
 /// Two hosts, of which the first is guarded against `reboot`, and asks when modes differ.
 fn guarded() -> Ui {
-    let prod = Guards::guard("prod", Tint::Red, &["reboot".to_owned()], 1).expect("a good pattern");
+    let prod = Guards::guard("prod", omnes::pane::Color::Indexed(1), &["reboot".to_owned()], 1)
+        .expect("a good pattern");
     let guards = Guards::new(Mixed::Ask, vec![prod]);
     let mut ui = Ui::with(Options { guards, ..Options::default() }, SMALL, &[]);
     let mut web = opened("web01", "front");
