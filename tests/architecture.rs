@@ -52,6 +52,7 @@ const PURE: &[&str] = &[
     "src/broadcast.rs",
     "src/config/guards.rs",
     "src/config/keeping.rs",
+    "src/config/macros.rs",
     "src/config/mod.rs",
     "src/config/parse.rs",
     "src/config/prompts.rs",
@@ -93,6 +94,8 @@ const PURE: &[&str] = &[
     "src/tui/app/",
     "src/tui/control/protocol.rs",
     "src/tui/control/text.rs",
+    "src/tui/compose.rs",
+    "src/tui/compose/",
     "src/tui/draw/",
     "src/tui/event.rs",
     "src/tui/guard.rs",
@@ -110,6 +113,10 @@ const PURE: &[&str] = &[
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",
+    "src/tui/search.rs",
+    "src/tui/selection.rs",
+    "src/tui/watch.rs",
+    "src/tui/stepwise.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.

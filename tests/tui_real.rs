@@ -5,6 +5,8 @@ mod keeping;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "tui_real/secret.rs"]
+mod secret;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]

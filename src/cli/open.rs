@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::args::OpenArgs;
-use super::keeping;
 use super::front::Front;
+use super::keeping;
 use super::preferences;
 use super::reach::{self, Reach};
 use super::screen::{self, Find, Reached, Screen};

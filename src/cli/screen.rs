@@ -12,7 +12,7 @@ use super::{OwnFault, headless, secrets};
 use crate::ask::BoxFuture;
 use crate::config::{self, Color, Config, ConfigError, FoldStart, Scope, Zoom};
 use crate::escape;
-use crate::hosts::{Facts, Member};
+use crate::hosts::{Facts, Member, Template};
 use crate::outcome::Exit;
 use crate::pane::{self, Key, Prompts, SECRET_PROMPTS, SHELL_PROMPTS};
 use crate::session::{Hub, Listener, SessionId};
@@ -20,9 +20,11 @@ use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
 use crate::tui::action::Place;
 use crate::tui::app::{
-    App, FoldOptions, FoldView, Options, Reconnect, Restored, Retile, ScopeDefault, ViewOptions, ZoomHears,
+    App, FoldOptions, FoldView, HostBell, HostClipboard, Macro, Options, PasteConfirm, Reconnect, Restored,
+    Retile, ScopeDefault, ViewOptions, ZoomHears,
 };
 use crate::tui::asker::asker;
+use crate::tui::compose::{Ending, TEXT_BYTES};
 use crate::tui::event::{Opened, TargetIndex};
 use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
 use crate::tui::guard::{Guard, Guards, Mixed};
@@ -136,8 +138,14 @@ pub(super) fn logins(asked: Option<std::num::NonZeroUsize>, config: &Config) -> 
 /// The preferences as the TUI takes them; keys that cannot be are an error with their place.
 pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
     let usual = Options::default();
+    let keymap = keymap(config)?;
     Ok(Options {
-        keymap: keymap(config)?,
+        macros: macros(config, &keymap)?,
+        paste_confirm: match config.paste_confirm {
+            config::PasteConfirm::MultiLine => PasteConfirm::MultiLine,
+            config::PasteConfirm::Always => PasteConfirm::Always,
+        },
+        keymap,
         which_key: match config.which_key {
             None => usual.which_key,
             Some(after) => Some(after).filter(|after| !after.is_zero()),
@@ -167,10 +175,52 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
             lasts: config.fold.lasts.unwrap_or(usual.fold.lasts),
             ..usual.fold
         },
+        bell: match config.bell {
+            config::Bell::Ring => HostBell::Ring,
+            config::Bell::Mark => HostBell::Mark,
+            config::Bell::Off => HostBell::Off,
+        },
+        clipboard: match config.clipboard {
+            config::Clipboard::Ask => HostClipboard::Ask,
+            config::Clipboard::Never => HostClipboard::Never,
+        },
         theme: theme(&config.theme)?,
         prompts: prompts(&config.prompts)?,
         guards: guards(&config.guards)?,
     })
+}
+
+/// The macros, each a good template with a key of its own.
+fn macros(config: &Config, keymap: &Keymap) -> anyhow::Result<Vec<Macro>> {
+    let mut macros: Vec<Macro> = Vec::new();
+    for config::Macro { name, text, text_at, enter, key } in config.macros.iter().map(|one| &one.value) {
+        let name = escape::text(name, 60);
+        let wrong = |at: &str, why: &str| ConfigError::new(at, &format!("macro `{name}`: {why}"));
+        Template::parse(text).map_err(|error| wrong(text_at, &error.to_string()))?;
+        if text.len() > TEXT_BYTES {
+            bail!(wrong(text_at, "a host takes at most 64 kB at once; make it shorter"));
+        }
+        let key = match key {
+            None => None,
+            Some(key) => {
+                let pressed = key.value.parse::<Key>().map_err(|error| wrong(&key.at, &error.to_string()))?;
+                if let Some(action) = keymap.action(Place::Prefix, pressed) {
+                    bail!(wrong(&key.at, &format!("{pressed} is bound to {action}; choose another key")));
+                }
+                if let Some(other) = macros.iter().find(|other| other.key == Some(pressed)) {
+                    let why = format!("{pressed} is the key of `{}` too; choose another key", other.name);
+                    bail!(wrong(&key.at, &why));
+                }
+                Some(pressed)
+            }
+        };
+        let ending = match enter {
+            config::Enter::Follows => Ending::Enter,
+            config::Enter::Not => Ending::Open,
+        };
+        macros.push(Macro { name, text: text.clone(), ending, key });
+    }
+    Ok(macros)
 }
 
 /// The patterns of prompts. Each has been tried with the file; only all of them together can still be too many.
@@ -375,12 +425,14 @@ mod tests {
         assert_eq!((example.zoom_hears, example.scope), (usual.zoom_hears, usual.scope));
         assert_eq!(example.reconnect, usual.reconnect);
         assert_eq!((example.fold.view, example.fold.lasts), (usual.fold.view, usual.fold.lasts));
+        assert_eq!(example.paste_confirm, usual.paste_confirm);
         assert_eq!(example.guards.mixed, usual.guards.mixed);
         assert_eq!(example.guards.iter().count(), 0, "nothing is guarded unless the user says so");
         let patterns = parse("docs/config.toml", text).expect("a good file").prompts;
         assert_eq!(patterns.shell.expect("a list"), SHELL_PROMPTS);
         assert_eq!(patterns.secret.expect("a list"), SECRET_PROMPTS);
         assert_eq!(example.view, usual.view);
+        assert_eq!((example.bell, example.clipboard), (usual.bell, usual.clipboard));
         for action in crate::tui::action::Action::all() {
             assert_eq!(example.keymap.keys(action), usual.keymap.keys(action), "{action}");
         }
@@ -409,6 +461,15 @@ mod tests {
                 "config.toml:2:1: unknown key `heras` in [theme]; known here: color",
             ),
             ("[theme]\nhears = \"grean\"", "config.toml:2:1: `hears`: `grean` is no colour; write a name"),
+            ("[macros]\nx = \"{host\"", "config.toml:2:5: macro `x`: column 1: this { is not closed"),
+            (
+                "[macros]\nx = { text = \"a\", key = \"d\" }",
+                "config.toml:2:25: macro `x`: d is bound to detach; choose another key",
+            ),
+            (
+                "[macros]\nx = { text = \"a\", key = \"F5\" }\ny = { text = \"a\", key = \"F5\" }",
+                "config.toml:3:25: macro `y`: F5 is the key of `x` too; choose another key",
+            ),
         ] {
             let fault = fault(text);
             assert!(fault.starts_with(start), "{text}: {fault}");

@@ -9,6 +9,7 @@ use std::time::Duration;
 mod fold;
 mod guards;
 mod keeping;
+mod macros;
 mod parse;
 mod prompts;
 mod read;
@@ -18,6 +19,7 @@ mod view;
 pub use fold::{Fold, FoldStart};
 pub use guards::{GuardedTag, Guards, Mixed};
 pub use keeping::{History, Log, LogForm, LogStart, Save};
+pub use macros::{Enter, Macro};
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
 pub use read::read;
@@ -33,9 +35,9 @@ pub struct Config {
     /// The prefix key, in key notation (`C-a`); the keymap knows which exist.
     pub prefix: Option<Place<String>>,
     /// `[keys]`: an action and all of its keys, as written and in the order of the file; the keymap knows which exist.
-    pub keys: Vec<Place<(String, Vec<String>)>>,
+    pub keys: Vec<Place<Binding>>,
     /// `[direct]`: likewise, keys that act without the prefix.
-    pub direct: Vec<Place<(String, Vec<String>)>>,
+    pub direct: Vec<Place<Binding>>,
     /// `keymap`: what the bindings are a change of.
     pub keymap: Keymap,
     /// `which_key`: after the prefix the keys that may follow are shown after this long; zero is never.
@@ -54,6 +56,10 @@ pub struct Config {
     pub log: Log,
     /// `[history] keep`.
     pub history: History,
+    /// `[reading] bell`.
+    pub bell: Bell,
+    /// `[reading] clipboard`.
+    pub clipboard: Clipboard,
     /// `host_keys`.
     pub host_keys: Option<HostKeyPolicy>,
     /// `[ssh] match_exec`.
@@ -62,6 +68,10 @@ pub struct Config {
     pub fold: Fold,
     /// `[control] socket`.
     pub control: ControlSocket,
+    /// `[macros]`, in the order of the file.
+    pub macros: Vec<Place<Macro>>,
+    /// `[paste] confirm`.
+    pub paste_confirm: PasteConfirm,
     /// `[prompts]`.
     pub prompts: Prompts,
     /// `[guards]`.
@@ -71,6 +81,9 @@ pub struct Config {
     /// `[view]`.
     pub view: View,
 }
+
+/// An action and all of its keys, as written.
+pub type Binding = (String, Vec<String>);
 
 /// A value and where it stands (`config.toml:3:7`), for whoever can judge it later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +192,38 @@ pub enum Reconnect {
     Ask,
     /// It comes back by itself.
     Auto,
+}
+
+/// What becomes of the bells of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bell {
+    /// They are marked, and the terminal rings.
+    #[default]
+    Ring,
+    /// They are marked.
+    Mark,
+    /// Nothing.
+    Off,
+}
+
+/// What becomes of hosts' wishes to set the clipboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clipboard {
+    /// They are refused and marked, until the user allows it for a pane.
+    #[default]
+    Ask,
+    /// They are refused.
+    Never,
+}
+
+/// Which pastes wait for the user's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasteConfirm {
+    /// Those with line ends or control characters.
+    #[default]
+    MultiLine,
+    /// All.
+    Always,
 }
 
 /// Who hears a broadcast while there are pages.

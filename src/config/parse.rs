@@ -6,9 +6,11 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::keeping;
+use super::macros;
 use super::value::{ConfigError, Item, Source};
 use super::{
-    Color, Config, ControlSocket, Keymap, Limits, Place, Reconnect, Scope, Theme, ThemePreset, Zoom,
+    Bell, Binding, Clipboard, Color, Config, ControlSocket, Keymap, Limits, PasteConfirm, Place, Reconnect,
+    Scope, Theme, ThemePreset, Zoom,
 };
 use crate::size::Size;
 use crate::ssh::{HostKeyPolicy, MatchExec};
@@ -29,8 +31,11 @@ const TOP: &[&str] = &[
     "log",
     "history",
     "control",
+    "macros",
+    "paste",
     "prompts",
     "guards",
+    "reading",
     "limits",
     "view",
 ];
@@ -125,6 +130,28 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
                 }
             }
         }
+        "reading" => {
+            for key in item.table()? {
+                reading(config, &key)?;
+            }
+        }
+        "macros" => {
+            for key in item.table()? {
+                config.macros.push(macros::macro_of(&key)?);
+            }
+        }
+        "paste" => {
+            for key in item.table()? {
+                match key.key {
+                    "confirm" => {
+                        let words =
+                            [("multi-line", PasteConfirm::MultiLine), ("always", PasteConfirm::Always)];
+                        config.paste_confirm = word(&key, &words)?;
+                    }
+                    _ => return Err(key.unknown(" in [paste]", &["confirm"])),
+                }
+            }
+        }
         "limits" => {
             for key in item.table()? {
                 limit(&mut config.limits, &key)?;
@@ -142,8 +169,21 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn reading(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
+    match item.key {
+        "bell" => {
+            config.bell = word(item, &[("ring", Bell::Ring), ("mark", Bell::Mark), ("off", Bell::Off)])?;
+        }
+        "clipboard" => {
+            config.clipboard = word(item, &[("ask", Clipboard::Ask), ("never", Clipboard::Never)])?;
+        }
+        _ => return Err(item.unknown(" in [reading]", &["bell", "clipboard"])),
+    }
+    Ok(())
+}
+
 /// Actions with their keys, for the keymap to judge.
-fn bindings(item: &Item) -> Result<Vec<Place<(String, Vec<String>)>>, ConfigError> {
+fn bindings(item: &Item) -> Result<Vec<Place<Binding>>, ConfigError> {
     let binding = |key: Item| {
         let value = (key.key.to_owned(), key.texts("a key such as \"d\", or a list of keys")?);
         Ok(Place { value, at: key.source.place(key.key_span.start) })
@@ -279,6 +319,9 @@ color = "never"
 match_exec = true
 [sessions]
 reconnect = "auto"
+[reading]
+bell = "mark"
+clipboard = "never"
 [limits]
 fanout = 64
 connect_timeout = 2.5
@@ -296,6 +339,7 @@ min_tile = "60x10"
             (Zoom::Alone, Scope::Visible, Color::Never)
         );
         assert_eq!(config.reconnect, Reconnect::Auto);
+        assert_eq!((config.bell, config.clipboard), (Bell::Mark, Clipboard::Never));
         assert_eq!(
             config.keys[0],
             Place { value: ("detach".into(), vec!["M-x".into()]), at: "config.toml:7:1".into() }
@@ -312,22 +356,13 @@ min_tile = "60x10"
     fn the_example_names_every_key_and_parses() {
         let text = include_str!("../../docs/config.toml");
         const TABLES: &[&str] = &[
-            "keys",
-            "direct",
-            "theme",
-            "fold",
-            "ssh",
-            "sessions",
-            "prompts",
-            "guards",
-            "limits",
-            "view",
-            "log",
-            "history",
-            "control",
+            "keys", "direct", "theme", "fold", "ssh", "sessions", "reading", "prompts", "guards", "limits",
+            "view", "log", "history", "control", "macros", "paste",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
-        assert!(text.contains("\nreconnect = ") && text.contains("\nsocket = "));
+        for key in ["reconnect", "socket", "bell", "clipboard", "confirm"] {
+            assert!(text.contains(&format!("\n{key} = ")), "{key}");
+        }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
         for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
@@ -346,6 +381,7 @@ min_tile = "60x10"
                 "[sessions]\nreconnect = \"no\"",
                 "config.toml:2:13: `reconnect` is \"no\"; write \"ask\" or \"auto\"",
             ),
+            ("[reading]\nbell = 1", "config.toml:2:8: `bell` is 1; write \"ring\" or \"mark\" or \"off\""),
             ("[theme]\nhears = 1", "config.toml:2:9: `hears` is 1; write a colour such as \"green\""),
             (
                 "keymap = \"vi\"",

@@ -19,6 +19,7 @@ mod place;
 mod range;
 mod set;
 mod sources;
+pub mod template;
 
 pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
 pub use error::{Disagreement, ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
@@ -30,3 +31,4 @@ pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;
 pub use sources::Sources;
+pub use template::{Template, TemplateError};

@@ -5,6 +5,7 @@
 //! line ends: a thousand lines of 72 columns stay under 100 kB.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::cell::{Color, Style, StyledLine, Underline};
 use super::pens::Pens;
@@ -111,11 +112,26 @@ impl History {
 
     /// Line `n`, 0 being the oldest kept.
     pub(super) fn line(&self, n: usize) -> Option<StyledLine> {
+        let line: Vec<u8> = self.bytes.range(self.place(n)?).copied().collect();
+        Some(expand(&line))
+    }
+
+    /// Appends the text of line `n` without its styles; nothing beyond the last line.
+    pub(super) fn text(&self, n: usize, out: &mut String) {
+        let Some(Range { start, end }) = self.place(n) else { return };
+        let (front, back) = self.bytes.as_slices();
+        match front.len() {
+            held if end <= held => plain(&front[start..end], out),
+            held if start >= held => plain(&back[start - held..end - held], out),
+            _ => plain(&self.bytes.range(start..end).copied().collect::<Vec<u8>>(), out),
+        }
+    }
+
+    /// Where line `n` stands in the ring.
+    fn place(&self, n: usize) -> Option<Range<usize>> {
         let offset = |end: u32| end.wrapping_sub(self.start) as usize;
         let end = offset(*self.ends.get(n)?);
-        let start = n.checked_sub(1).map_or(0, |before| offset(self.ends[before]));
-        let line: Vec<u8> = self.bytes.range(start..end).copied().collect();
-        Some(expand(&line))
+        Some(n.checked_sub(1).map_or(0, |before| offset(self.ends[before]))..end)
     }
 }
 
@@ -222,6 +238,18 @@ fn expand(mut line: &[u8]) -> StyledLine {
         }
     }
     out
+}
+
+/// From text with marks to text.
+fn plain(mut line: &[u8], out: &mut String) {
+    while !line.is_empty() {
+        let end = memchr::memchr(MARK, line).unwrap_or(line.len());
+        out.push_str(&String::from_utf8_lossy(&line[..end]));
+        line = &line[end..];
+        if !line.is_empty() {
+            unmark(&mut line);
+        }
+    }
 }
 
 fn next(line: &mut &[u8]) -> u8 {

@@ -14,6 +14,7 @@ mod digest;
 mod emulator;
 mod encode;
 mod face;
+mod find;
 mod history;
 mod key;
 mod keyboard;

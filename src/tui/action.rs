@@ -98,8 +98,27 @@ actions! {
         Compare     "compare"      Prefix ["M-d"]   "compare this screen with what most hosts show";
     }
     Read {
-        Scrollback "scrollback" Prefix ["["] "look back in this host's output";
-        Copy       "copy"       Prefix ["y"] "copy what this tile shows to the clipboard";
+        Scrollback     "scrollback"      Prefix ["["]   "look back in this host's output";
+        Search         "search"          Prefix ["/"]   "search this host's output, from the newest line";
+        SearchAll      "search-all"      Prefix ["M-/"] "search the output of every host";
+        SearchHits     "search-hits"     Prefix []      "list the hits of the last search over every host";
+        ScrollTogether "scroll-together" Prefix ["b"]   "let the tiles on the screen scroll together, or not";
+        Copy           "copy"            Prefix ["y"]   "copy what is selected, or what this tile shows, to the clipboard";
+        CopyAll        "copy-all"        Prefix ["Y"]   "copy the same region of every host, equal ones once";
+        CopyToFile     "copy-to-file"    Prefix []      "write what was copied last to a file";
+        NextMark       "next-mark"       Prefix ["A"]   "go to the next host that rang, or printed out of sight";
+        Watch          "watch"           Prefix ["W"]   "be told when hosts show a text or fall silent; list such watches";
+        AllowClipboard "allow-clipboard" Prefix []      "decide whether this host may set the clipboard";
+    }
+    Send {
+        Compose     "compose"      Prefix ["c"] "write a text of several lines, look at what each host would get, and send it";
+        Macros      "macros"       Prefix ["C"] "choose one of your macros";
+        SendHost    "send-host"    Prefix ["N"] "send each host its own name";
+        SendTarget  "send-target"  Prefix []    "send each host its name as you wrote it, with user and port";
+        SendUser    "send-user"    Prefix []    "send each host the name of the user who logged in there";
+        SendNumber  "send-number"  Prefix []    "send each host its number among those that hear";
+        SendVersion "send-version" Prefix []    "send the version of omnes";
+        SendSecret  "send-secret"  Prefix ["P"] "type a secret, hidden, for the hosts that ask for one";
     }
     Keeping {
         Log          "log"           Prefix ["L"]   "log this host, or no longer";
@@ -126,13 +145,36 @@ actions! {
         Quit       "quit"        Prefix ["q"]   "leave omnes";
     }
     Scrollback {
-        LineUp   "line-up"   Scrollback ["Up", "k"]                  "one line back";
-        LineDown "line-down" Scrollback ["Down", "j"]                "one line on";
-        HalfUp   "half-up"   Scrollback ["PageUp", "C-u", "C-b"]     "half a tile back";
-        HalfDown "half-down" Scrollback ["PageDown", "C-d", "C-f"]   "half a tile on";
-        Top      "top"       Scrollback ["g", "Home"]                "to the oldest line";
-        Bottom   "bottom"    Scrollback ["G", "End"]                 "to the newest line, and leave";
-        Leave    "leave"     Scrollback ["q", "Esc", "Enter", "C-c"] "leave the scrollback";
+        LineUp         "line-up"          Scrollback ["Up", "k"]         "the cursor one line up";
+        LineDown       "line-down"        Scrollback ["Down", "j"]       "the cursor one line down";
+        CursorLeft     "cursor-left"      Scrollback ["Left", "h"]       "the cursor one character to the left";
+        CursorRight    "cursor-right"     Scrollback ["Right", "l"]      "the cursor one character to the right";
+        WordNext       "word-next"        Scrollback ["w"]               "to the beginning of the next word";
+        WordEnd        "word-end"         Scrollback ["e"]               "to the end of the word";
+        WordBack       "word-back"        Scrollback ["b"]               "to the beginning of the word before";
+        LineStart      "line-start"       Scrollback ["0"]               "to the beginning of the line";
+        LineText       "line-text"        Scrollback ["^"]               "to the first word of the line";
+        LineEnd        "line-end"         Scrollback ["$"]               "to the end of the line";
+        ScrollUp       "scroll-up"        Scrollback ["C-y", "K"]        "scroll one line back";
+        ScrollDown     "scroll-down"      Scrollback ["C-e", "J"]        "scroll one line on";
+        HalfUp         "half-up"          Scrollback ["C-u"]             "half a tile back";
+        HalfDown       "half-down"        Scrollback ["C-d"]             "half a tile on";
+        FullUp         "full-up"          Scrollback ["PageUp", "C-b"]   "a tile back";
+        FullDown       "full-down"        Scrollback ["PageDown", "C-f"] "a tile on";
+        Top            "top"              Scrollback ["g", "Home"]       "to the oldest line";
+        Bottom         "bottom"           Scrollback ["G", "End"]        "to the newest line";
+        SearchNewer    "search-newer"     Scrollback ["/"]               "search towards the newest line";
+        SearchOlder    "search-older"     Scrollback ["?"]               "search towards the oldest line";
+        HitNext        "hit-next"         Scrollback ["n"]               "to the next hit, on to the next host after a search of all";
+        HitPrevious    "hit-previous"     Scrollback ["N"]               "to the hit before";
+        SelectBegin    "select"           Scrollback ["v", "Space"]      "begin to select, or stop";
+        SelectLines    "select-lines"     Scrollback ["V"]               "select whole lines";
+        SelectBlock    "select-block"     Scrollback ["C-v"]             "select a rectangle";
+        SelectOtherEnd "select-other-end" Scrollback ["o"]               "the cursor to the other end of the selection";
+        CopySelection  "copy-selection"   Scrollback ["y", "Enter"]      "copy the selection, and leave";
+        CopyRegion     "copy-region"      Scrollback ["Y"]               "copy the selected region of every host, and leave";
+        Leave          "leave"            Scrollback ["Esc"]             "drop the selection, else leave";
+        LeaveAtOnce    "leave-at-once"    Scrollback ["q", "C-c"]        "leave the scrollback";
     }
 }
 
@@ -151,6 +193,8 @@ pub enum Group {
     Fold,
     /// Reading what hosts have printed.
     Read,
+    /// What is sent besides single keys.
+    Send,
     /// What outlives the screen.
     Keeping,
     /// The life of the sessions.
@@ -192,6 +236,7 @@ impl Group {
             Group::View => "View",
             Group::Fold => "Folding",
             Group::Read => "Reading",
+            Group::Send => "Sending",
             Group::Keeping => "Keeping",
             Group::Sessions => "Sessions",
             Group::Program => "omnes",

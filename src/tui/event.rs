@@ -74,6 +74,13 @@ pub enum Event {
     ControlGone(ControlId),
     /// What [`Effect::FindFor`] asked for; their targets stand at the end of the list.
     FoundFor(ControlId, Result<Vec<Opened>, String>),
+    /// A file was written, or why not.
+    FileWritten {
+        /// As the user typed it.
+        path: String,
+        /// The error is a sentence.
+        result: Result<(), String>,
+    },
     /// Time passed, as [`App::wake_at`](super::app::App::wake_at) asked for.
     Tick,
     /// The program is in the foreground again.
@@ -136,6 +143,13 @@ pub enum Effect {
     Copy(String),
     /// Ask the outer terminal for the mouse's motion without a button, or not.
     Motion(Motion),
+    /// Write a text to a file that does not exist yet, and answer with [`Event::FileWritten`].
+    WriteFile {
+        /// Which, as the user typed it; `~/` is the home directory.
+        path: String,
+        /// What.
+        text: String,
+    },
     /// Ring.
     Bell,
     /// Draw every cell anew.

@@ -27,6 +27,7 @@ use super::control::{ControlId, Response};
 use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
 use super::keep::words::Told;
 use super::keep::{Framed, Keeper};
+use super::new_file;
 use super::painter::{Copies, Painter};
 use super::terminal::{self, Terminal, TerminalError};
 use super::translate::{Decoder, Input};
@@ -132,6 +133,8 @@ struct Loop<'a, F: Fleet> {
     searches: JoinSet<Search<F::Found>>,
     /// Who waits for the answer to a request; one for each client at most.
     replies: HashMap<ControlId, oneshot::Sender<Response>>,
+    /// Files that are being written, each on the user's word, with their names.
+    files: JoinSet<(String, Result<(), String>)>,
     ended: Option<Ended>,
     suspends: Option<Stop>,
 }
@@ -185,6 +188,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             answers: HashMap::new(),
             searches: JoinSet::new(),
             replies: HashMap::new(),
+            files: JoinSet::new(),
             ended: None,
             suspends: None,
         })
@@ -220,6 +224,10 @@ impl<'a, F: Fleet> Loop<'a, F> {
                     let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
                     let (id, found) = found.unwrap_or_else(failed);
                     self.found(id, found);
+                    Next::Nothing
+                }
+                Some(Ok((path, result))) = self.files.join_next() => {
+                    self.step(Event::FileWritten { path, result });
                     Next::Nothing
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
@@ -368,6 +376,12 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 }
                 Effect::Copy(text) => self.painter.copy(&text),
                 Effect::Motion(motion) => self.painter.report_motion(motion),
+                Effect::WriteFile { path, text } => {
+                    self.files.spawn_blocking(move || {
+                        let result = new_file::write(&path, &text);
+                        (path, result)
+                    });
+                }
                 Effect::Bell => self.painter.ring(),
                 Effect::Redraw => self.painter.forget(),
                 Effect::Suspend => self.suspends = Some(Stop::Group),

@@ -51,27 +51,13 @@ impl Line {
 
     /// Takes a key.
     pub fn key(&mut self, key: Key) -> Typed {
-        use InputRequest::*;
-        let request = match (key.code(), key.mods()) {
-            (KeyCode::Char(c), Mods::NONE) => return self.insert(c),
-            (KeyCode::Backspace, Mods::NONE) | (KeyCode::Char('h'), Mods::CTRL) => DeletePrevChar,
-            (KeyCode::Delete, Mods::NONE) | (KeyCode::Char('d'), Mods::CTRL) => DeleteNextChar,
-            (KeyCode::Left, Mods::NONE) | (KeyCode::Char('b'), Mods::CTRL) => GoToPrevChar,
-            (KeyCode::Right, Mods::NONE) | (KeyCode::Char('f'), Mods::CTRL) => GoToNextChar,
-            (KeyCode::Left, Mods::CTRL) | (KeyCode::Char('b'), Mods::ALT) => GoToPrevWord,
-            (KeyCode::Right, Mods::CTRL) | (KeyCode::Char('f'), Mods::ALT) => GoToNextWord,
-            (KeyCode::Home, Mods::NONE) | (KeyCode::Char('a'), Mods::CTRL) => GoToStart,
-            (KeyCode::End, Mods::NONE) | (KeyCode::Char('e'), Mods::CTRL) => GoToEnd,
-            (KeyCode::Char('u'), Mods::CTRL) => DeleteFromStart,
-            (KeyCode::Char('k'), Mods::CTRL) => DeleteTillEnd,
-            (KeyCode::Char('w'), Mods::CTRL) | (KeyCode::Backspace, Mods::ALT) => DeletePrevWord,
-            (KeyCode::Char('d'), Mods::ALT) => DeleteNextWord,
-            (KeyCode::Char('y'), Mods::CTRL) => Yank,
-            _ => return Typed::Not,
-        };
-        match self.input.handle(request) {
-            Some(changed) if changed.value => Typed::Changed,
-            _ => Typed::Moved,
+        match request(key) {
+            None => Typed::Not,
+            Some(InputRequest::InsertChar(c)) => self.insert(c),
+            Some(request) => match self.input.handle(request) {
+                Some(changed) if changed.value => Typed::Changed,
+                _ => Typed::Moved,
+            },
         }
     }
 
@@ -82,6 +68,28 @@ impl Line {
         self.input.handle(InputRequest::InsertChar(c));
         Typed::Changed
     }
+}
+
+/// What a key asks of a line, the same in every line of omnes.
+pub(super) fn request(key: Key) -> Option<InputRequest> {
+    use InputRequest::*;
+    Some(match (key.code(), key.mods()) {
+        (KeyCode::Char(c), Mods::NONE) => InsertChar(c),
+        (KeyCode::Backspace, Mods::NONE) | (KeyCode::Char('h'), Mods::CTRL) => DeletePrevChar,
+        (KeyCode::Delete, Mods::NONE) | (KeyCode::Char('d'), Mods::CTRL) => DeleteNextChar,
+        (KeyCode::Left, Mods::NONE) | (KeyCode::Char('b'), Mods::CTRL) => GoToPrevChar,
+        (KeyCode::Right, Mods::NONE) | (KeyCode::Char('f'), Mods::CTRL) => GoToNextChar,
+        (KeyCode::Left, Mods::CTRL) | (KeyCode::Char('b'), Mods::ALT) => GoToPrevWord,
+        (KeyCode::Right, Mods::CTRL) | (KeyCode::Char('f'), Mods::ALT) => GoToNextWord,
+        (KeyCode::Home, Mods::NONE) | (KeyCode::Char('a'), Mods::CTRL) => GoToStart,
+        (KeyCode::End, Mods::NONE) | (KeyCode::Char('e'), Mods::CTRL) => GoToEnd,
+        (KeyCode::Char('u'), Mods::CTRL) => DeleteFromStart,
+        (KeyCode::Char('k'), Mods::CTRL) => DeleteTillEnd,
+        (KeyCode::Char('w'), Mods::CTRL) | (KeyCode::Backspace, Mods::ALT) => DeletePrevWord,
+        (KeyCode::Char('d'), Mods::ALT) => DeleteNextWord,
+        (KeyCode::Char('y'), Mods::CTRL) => Yank,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

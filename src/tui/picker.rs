@@ -48,6 +48,14 @@ impl Picker {
         Picker { line: Line::default(), choices, matching, marked: 0 }
     }
 
+    /// Puts other choices in place; those that were there keep their places, and the mark stays where it is.
+    pub fn renew(&mut self, choices: Vec<Choice>) {
+        let marked = self.matching.get(self.marked).copied();
+        self.choices = choices;
+        self.sift();
+        self.marked = self.matching.iter().position(|n| Some(*n) == marked).unwrap_or(0);
+    }
+
     /// The letters.
     pub fn line(&self) -> &Line {
         &self.line

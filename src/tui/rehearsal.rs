@@ -120,6 +120,7 @@ impl<F: Fleet> Rehearsal<F> {
                 | Effect::FindFor(..)
                 | Effect::Copy(_)
                 | Effect::Motion(_)
+                | Effect::WriteFile { .. }
                 | Effect::Bell
                 | Effect::Redraw
                 | Effect::Suspend => {}

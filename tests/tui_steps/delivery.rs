@@ -167,7 +167,7 @@ fn one_clean_line_is_pasted_and_everything_else_waits_for_the_users_word() {
     ] {
         let mut ui = Ui::of(&["a"]);
         ui.step(Event::Paste(paste.to_owned()));
-        assert_eq!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), waits, "{paste:?}");
+        assert_eq!(matches!(ui.app.keyboard(), Keyboard::Preparing(_)), waits, "{paste:?}");
         assert_eq!(ui.got("a").is_empty(), waits, "{paste:?}");
     }
 }

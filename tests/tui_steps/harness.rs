@@ -195,6 +195,20 @@ impl Ui {
         self.step(Event::FoundFor(omnes::tui::control::ControlId(id), Ok(found)));
     }
 
+    /// The same, with what is known of them; they are ready.
+    pub(crate) fn opened(&mut self, hosts: Vec<Opened>) {
+        let names: Vec<String> = hosts.iter().map(|opened| opened.host.to_string()).collect();
+        self.targets.extend(names.iter().cloned());
+        self.step(Event::Added(hosts));
+        names.iter().for_each(|name| self.ready(name));
+    }
+
+    /// A paste of the outer terminal.
+    pub(crate) fn paste(&mut self, text: &str) -> &mut Ui {
+        self.step(Event::Paste(text.to_owned()));
+        self
+    }
+
     pub(crate) fn ask(&mut self, question: Question) -> QuestionId {
         let id = QuestionId(self.questions);
         self.questions += 1;

@@ -212,7 +212,7 @@ fn help_names_every_action_and_the_keys_that_work() {
     use omnes::tui::keymap::{Keymap, Wishes};
     let keys = vec![("detach".to_owned(), vec!["F5".to_owned()])];
     let keymap = Keymap::of(&Wishes { keys, ..Wishes::default() }).expect("good bindings");
-    let mut ui = Ui::with(Options { keymap, ..Options::default() }, Size::new(80, 100), &["a"]);
+    let mut ui = Ui::with(Options { keymap, ..Options::default() }, Size::new(200, 100), &["a"]);
     ui.keys("C-a ?");
     let screen = ui.screen();
     for action in Action::all() {

@@ -1,5 +1,6 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
+mod compose;
 mod control;
 mod delivery;
 mod fold;
@@ -11,9 +12,12 @@ mod keeping;
 mod life;
 mod model;
 mod prompts;
+mod reading;
 mod receivers;
 mod recovery;
 mod scopes;
 mod screens;
+mod search;
+mod secret;
 mod terminal;
 mod views;

@@ -1,11 +1,11 @@
 //! What omnes itself asks. While it asks, nothing typed reaches a host.
 
 use crate::broadcast::MemberId;
-use crate::pane::{Key, KeyCode, PasteShape};
+use crate::pane::{Key, KeyCode};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
-use super::{App, Caution, Keyboard, Tone};
+use super::{App, Caution, Keyboard};
 
 /// Columns that the keys take in the list of keys, about.
 const KEYS_COLUMNS: usize = 16;
@@ -17,15 +17,6 @@ const MARK_COLUMNS: usize = 60;
 /// A question of omnes. Only `y` says yes; Enter never does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirm {
-    /// Send a paste that could execute or act?
-    Paste {
-        /// As the user pasted it.
-        text: String,
-        /// What it holds.
-        shape: PasteShape,
-        /// How many hosts the question named.
-        hosts: usize,
-    },
     /// Send what is guarded, or to hosts in different modes?
     Send(Caution),
     /// Close a session that lives?
@@ -63,15 +54,6 @@ impl App {
 
     fn confirmed(&mut self, confirm: Confirm) {
         match confirm {
-            Confirm::Paste { text, shape, hosts } => {
-                let now = self.broadcast.receivers().count();
-                if now > hosts {
-                    self.notes.say(Tone::Bad, "more hosts hear than were asked about: look again", self.now);
-                    self.keyboard = Keyboard::Confirm(Confirm::Paste { text, shape, hosts: now });
-                } else {
-                    self.send_paste(&text);
-                }
-            }
             Confirm::Send(caution) => self.send_after_all(caution),
             Confirm::Close(member) => self.close(member),
             Confirm::Quit => self.effects.push(Effect::Quit),

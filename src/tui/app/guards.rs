@@ -14,6 +14,7 @@ use crate::escape;
 use crate::pane::{Key, KeyCode, Situation};
 use crate::tui::guard::{Guard, Guarded, Mixed};
 
+use super::composing::Parcel;
 use super::typed::ends_line;
 use super::{App, Certainty, Confirm, Keyboard, QUIET, Tone};
 
@@ -27,6 +28,10 @@ pub enum Sending {
     Key(Key),
     /// A paste.
     Paste(String),
+    /// A paste that goes line by line.
+    Lines(String),
+    /// Texts for hosts that are settled.
+    Prepared(Box<Parcel>),
 }
 
 impl std::fmt::Debug for Sending {
@@ -34,6 +39,8 @@ impl std::fmt::Debug for Sending {
         match self {
             Sending::Key(key) => write!(f, "Key({key})"),
             Sending::Paste(text) => write!(f, "Paste([{} bytes])", text.len()),
+            Sending::Lines(text) => write!(f, "Lines([{} bytes])", text.len()),
+            Sending::Prepared(parcel) => write!(f, "Prepared([for {} hosts])", parcel.texts.len()),
         }
     }
 }
@@ -116,8 +123,10 @@ impl App {
         self.holds_back(Sending::Paste(text.to_owned()))
     }
 
-    fn holds_back(&mut self, what: Sending) -> bool {
-        let caution = self.caution(what, &self.broadcast.hearing());
+    /// The same of anything.
+    pub(super) fn holds_back(&mut self, what: Sending) -> bool {
+        let to = self.meant(&what);
+        let caution = self.caution(what, &to);
         let held = caution.is_some();
         if let Some(caution) = caution {
             self.keyboard = Keyboard::Confirm(Confirm::Send(caution));
@@ -125,9 +134,23 @@ impl App {
         held
     }
 
+    /// Who would get it.
+    fn meant(&self, what: &Sending) -> Vec<MemberId> {
+        match what {
+            Sending::Prepared(parcel) => {
+                let members = parcel.texts.iter().map(|(id, _)| *id);
+                members.filter(|id| self.broadcast.hears(*id)).collect()
+            }
+            Sending::Key(_) | Sending::Paste(_) | Sending::Lines(_) => self.broadcast.hearing(),
+        }
+    }
+
     fn caution(&mut self, what: Sending, to: &[MemberId]) -> Option<Caution> {
         let guarded = match &what {
             Sending::Key(_) => self.guarded_line(to),
+            Sending::Prepared(parcel) if !parcel.executes() => return None,
+            Sending::Prepared(parcel) => self.guarded_parcel(parcel, to),
+            Sending::Lines(text) => self.guarded_paste(text, to),
             Sending::Paste(text) if text.contains(EXECUTES) => self.guarded_paste(text, to),
             Sending::Paste(_) => None,
         };
@@ -170,6 +193,20 @@ impl App {
         self.guarded_by(to, |guard, of_guard| {
             let typed = of_guard.iter().find_map(|id| self.typed_for(*id)).unwrap_or_default();
             guard.matches(text).or_else(|| guard.matches(&format!("{typed}{text}")))
+        })
+    }
+
+    /// What each of these hosts would get, together with what was typed there before it.
+    fn guarded_parcel(&self, parcel: &Parcel, to: &[MemberId]) -> Option<Guarded> {
+        self.guarded_by(to, |guard, of_guard| {
+            let meant = |id: &MemberId| of_guard.binary_search(id).is_ok();
+            // Equal texts stand together and are looked at once.
+            let groups = parcel.texts.chunk_by(|(_, one), (_, other)| one == other);
+            groups.filter(|group| group.iter().any(|(id, _)| meant(id))).find_map(|group| {
+                let typed = group.iter().find_map(|(id, _)| self.typed_for(*id)).unwrap_or_default();
+                let text = &group[0].1;
+                guard.matches(text).or_else(|| guard.matches(&format!("{typed}{text}")))
+            })
         })
     }
 
@@ -246,7 +283,7 @@ impl App {
 
     /// The user said yes. Where more hosts would hear than were named, it is asked again.
     pub(super) fn send_after_all(&mut self, caution: Caution) {
-        let to = self.broadcast.hearing();
+        let to = self.meant(&caution.what);
         let guarded = |caution: &Caution| caution.guarded.as_ref().map_or(0, |guarded| guarded.guarded);
         if let Some(again) = self.caution(caution.what.clone(), &to)
             && (again.hosts > caution.hosts || guarded(&again) > guarded(&caution))
@@ -261,6 +298,8 @@ impl App {
         match caution.what {
             Sending::Key(key) => self.transmit_key(key),
             Sending::Paste(text) => self.transmit_paste(&text),
+            Sending::Lines(text) => self.transmit_lines(&text),
+            Sending::Prepared(parcel) => self.transmit_parcel(*parcel),
         }
     }
 
@@ -301,6 +340,8 @@ impl App {
             Sending::Key(key) if key.code() == KeyCode::Enter => "Enter".to_owned(),
             Sending::Key(key) => format!("{key}, which ends the line as Enter does,"),
             Sending::Paste(text) => format!("a paste of {} bytes", text.len()),
+            Sending::Lines(text) => format!("a paste of {} bytes, line by line,", text.len()),
+            Sending::Prepared(_) => "the text".to_owned(),
         }
     }
 

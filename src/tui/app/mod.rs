@@ -6,32 +6,42 @@
 //! a tile), `recovery` (links that stall, are lost and come back), `verbs` (what each action does), `view`
 //! (densities, sizes), `controlled` (what scripts ask for), `hostlist`, `menu`, `dialogs` and `questions`.
 
+mod clipboard;
 mod comparing;
+mod composing;
 mod controlled;
 mod dialogs;
 mod folding;
 mod guards;
 mod hostlist;
-mod menu;
 mod keeping;
+mod macros;
+mod menu;
 mod notes;
 mod options;
+mod pasting;
 mod picking;
 mod pointer;
 mod prompt;
 mod questions;
+mod reading;
 mod recovery;
-mod scope_list;
 mod restoring;
+mod scope_list;
 mod scoping;
+mod searching;
+mod secret;
+mod selecting;
 mod sending;
 mod sent;
 mod sessions;
+mod signs;
 mod tiles;
 mod typed;
 mod updates;
 mod verbs;
 mod view;
+mod watching;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -43,28 +53,41 @@ use crate::session::SessionId;
 use crate::size::Size;
 
 use super::action::Place;
+use super::compose::Past;
 use super::event::{Effect, Event, Opened};
 use super::layout::{Layout, Zoom};
 use super::picker::Picker;
+use super::watch::Watches;
 
 pub use comparing::Comparison;
+pub use composing::{Parcel, Preparing};
 pub use dialogs::Confirm;
 pub use folding::{FoldOptions, FoldView};
 pub use guards::{Caution, Mix, Sending};
 pub use hostlist::{HostList, Listed};
+pub use keeping::Keeping;
+pub use macros::Macro;
 pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
-pub use keeping::Keeping;
-pub use options::{HistoryKept, LogStart, Options, Reconnect, Retile, ScopeDefault, ViewOptions, ZoomHears};
+pub use options::{
+    HistoryKept, HostBell, HostClipboard, LogStart, Options, PasteConfirm, Reconnect, Retile, ScopeDefault,
+    ViewOptions, ZoomHears,
+};
+pub use pasting::{Controls, LineByLine, Pasting, pasted_lines};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
 pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
+pub use searching::SLICE_BYTES;
+pub use secret::{Audience, SecretBox};
 pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
 pub use sessions::{ending, ending_in_short};
+pub use signs::Sign;
 pub use tiles::{Mark, Tile};
 pub use typed::{Certainty, Typed, TypedLine, Typing, ends_line};
+pub use watching::{WatchDraft, WatchKind};
 
 use tiles::Tiles;
 
@@ -89,6 +112,8 @@ pub enum Keyboard {
     Menu(Menu),
     /// Two screens side by side.
     Compare(Comparison),
+    /// Something that is being prepared for the hosts.
+    Preparing(Preparing),
     /// The list of keys, scrolled down by so many lines.
     Help(usize),
 }
@@ -110,6 +135,8 @@ pub struct App {
     prefixed: Option<Duration>,
     questions: Questions,
     notes: Notes,
+    /// Texts composed before.
+    past: Past,
     sent: Sent,
     keeping: Keeping,
     pointer: pointer::Pointer,
@@ -119,6 +146,12 @@ pub struct App {
     scoping: scoping::Scoping,
     /// Hosts in a mode of their own that the user has let hear the rest of the line.
     allowed: HashSet<(MemberId, guards::Mode)>,
+    reading: reading::Reading,
+    searching: searching::Searching,
+    copying: selecting::Copying,
+    signs: signs::Signs,
+    watches: Watches,
+    clipboard: clipboard::Clipboard,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -155,10 +188,17 @@ impl App {
             prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
+            past: Past::default(),
             sent: Sent::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
             controlled: controlled::Controlled::default(),
+            reading: reading::Reading::default(),
+            searching: searching::Searching::default(),
+            copying: selecting::Copying::default(),
+            signs: signs::Signs::default(),
+            watches: Watches::default(),
+            clipboard: clipboard::Clipboard::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             updates: updates::Updates::default(),
@@ -203,6 +243,7 @@ impl App {
             Event::Control(id, request) => self.control(id, request),
             Event::ControlGone(id) => self.controlled.forget(id),
             Event::FoundFor(id, found) => self.found_for(id, found),
+            Event::FileWritten { path, result } => self.file_written(&path, result),
             Event::Tick => {}
         }
         self.follow_sight(is_act);
@@ -212,6 +253,9 @@ impl App {
         self.ask_for_motion();
         self.refold(look);
         self.look_for_waits();
+        self.search_on();
+        self.watch_time();
+        self.walk_lines();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
@@ -233,6 +277,9 @@ impl App {
             self.caution_listens_at(),
             self.folds.wake_at(),
             self.controlled.wake_at(),
+            self.search_wakes(),
+            self.watches.wake_at(),
+            self.lines_due(),
         ]
         .into_iter()
         .flatten()
@@ -266,6 +313,7 @@ impl App {
             Keyboard::HostList => self.list_key(key),
             Keyboard::Menu(_) => self.menu_key(key),
             Keyboard::Compare(_) => self.compare_key(key),
+            Keyboard::Preparing(_) => self.sending_key(key),
             Keyboard::Help(_) => self.help_key(key),
         }
     }
@@ -278,6 +326,7 @@ impl App {
             }
             Some(action) => self.perform(action),
             None if key.code() == crate::pane::KeyCode::Esc => self.follow_cursor(),
+            None if self.press_macro(key) => {}
             None => {
                 let map = &self.options.keymap;
                 let help = map.hint(super::action::Action::Help);
@@ -301,6 +350,7 @@ impl App {
             _ => Reach::Everyone,
         });
         self.scoping.laid_out();
+        self.see();
     }
 
     /// Opens the dialog of questions, if it may open by itself now.

@@ -11,6 +11,8 @@ use crate::tui::tiling::{Density, Shape};
 
 use super::folding::FoldOptions;
 
+use super::macros::Macro;
+
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -34,10 +36,18 @@ pub struct Options {
     pub fold: FoldOptions,
     /// The colours of omnes, and what of any colour the terminal can show.
     pub theme: Theme,
+    /// What becomes of the bells of hosts.
+    pub bell: HostBell,
+    /// What becomes of hosts' wishes to set the clipboard.
+    pub clipboard: HostClipboard,
     /// Whether hosts are logged from the beginning.
     pub log: LogStart,
     /// Whether what was sent is remembered.
     pub history: HistoryKept,
+    /// Texts that the user named.
+    pub macros: Vec<Macro>,
+    /// Which pastes wait for the user's word.
+    pub paste_confirm: PasteConfirm,
     /// How prompts look at which a command or a secret is awaited.
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
@@ -63,6 +73,16 @@ pub enum Retile {
     Auto,
     /// Never.
     ByHand,
+}
+
+/// Which pastes wait for the user's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasteConfirm {
+    /// Those that could execute or act: with line ends or control characters.
+    #[default]
+    MultiLine,
+    /// All.
+    Always,
 }
 
 /// Who hears while one tile fills the screen.
@@ -115,6 +135,28 @@ pub enum HistoryKept {
     No,
 }
 
+/// What becomes of the bells of hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostBell {
+    /// They are marked, and the outer terminal rings.
+    #[default]
+    Ring,
+    /// They are marked.
+    Mark,
+    /// Nothing.
+    Off,
+}
+
+/// What becomes of hosts' wishes to set the clipboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostClipboard {
+    /// They are refused and marked, until the user allows it for a pane.
+    #[default]
+    Ask,
+    /// They are refused.
+    Never,
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {
@@ -130,8 +172,12 @@ impl Default for Options {
             theme: Theme::default(),
             log: LogStart::Off,
             history: HistoryKept::Yes,
+            macros: Vec::new(),
+            paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),
             guards: Guards::default(),
+            bell: HostBell::Ring,
+            clipboard: HostClipboard::Ask,
         }
     }
 }

@@ -11,10 +11,18 @@ use super::{App, Keyboard};
 pub enum Picking {
     /// The palette: every action that does something outside of a mode of its own.
     Action,
+    /// A macro of the user's.
+    Macro,
     /// What was sent to whom.
     Sent,
     /// What the broadcast is limited to.
     Scope,
+    /// Hosts in whose output something was found.
+    Hits,
+    /// Watches: to begin one, or to remove one.
+    Watch,
+    /// May the focused host set the clipboard?
+    Clipboard,
 }
 
 impl Picking {
@@ -22,8 +30,12 @@ impl Picking {
     pub fn title(self) -> &'static str {
         match self {
             Picking::Action => "Do what?",
+            Picking::Macro => "Which macro?",
             Picking::Sent => "What was sent",
             Picking::Scope => "Who hears?",
+            Picking::Hits => "Hits",
+            Picking::Watch => "Watch for what?",
+            Picking::Clipboard => "May this host set the clipboard?",
         }
     }
 }
@@ -47,7 +59,12 @@ impl App {
         let picking = *picking;
         match picker.key(key, page) {
             Picked::Open => {}
-            Picked::Left => self.keyboard = Keyboard::Hosts,
+            Picked::Left => {
+                self.keyboard = Keyboard::Hosts;
+                if picking == Picking::Hits {
+                    self.stop_search();
+                }
+            }
             Picked::Chosen(n) => {
                 self.keyboard = Keyboard::Hosts;
                 self.picked(picking, n);
@@ -62,8 +79,12 @@ impl App {
                     self.perform(action);
                 }
             }
+            Picking::Macro => self.macro_picked(n),
             Picking::Sent => self.chose_sent(n),
             Picking::Scope => self.picked_scope(n),
+            Picking::Hits => self.hit_picked(n),
+            Picking::Watch => self.watch_picked(n),
+            Picking::Clipboard => self.consent_picked(n),
         }
     }
 

@@ -67,6 +67,9 @@ impl App {
             self.claim(event);
             return self.list_mouse(event);
         }
+        if self.select_by_mouse(event) {
+            return;
+        }
         if let Some((member, inside)) = self.layout.hit(event.col, event.row) {
             self.mouse_on_tile(member, inside, event);
         }
@@ -117,10 +120,11 @@ impl App {
         if self.forward(member, inside, event) || self.layout.form == Form::Line {
             return;
         }
-        let height = self.height(member);
         let lines = if event.kind == MouseKind::WheelUp { -WHEEL_LINES } else { WHEEL_LINES };
-        if let Some(tile) = self.tiles.get_mut(member) {
-            tile.look(lines, height);
+        // Where the user looks back the cursor goes along.
+        match self.look().is_some_and(|look| look.member == member) {
+            true => self.scroll_by(lines),
+            false => self.scroll_tile(member, lines),
         }
     }
 

@@ -5,8 +5,9 @@ use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::Effect;
 use crate::tui::line::{Line, Typed};
 use crate::tui::scopes::Choice;
+use crate::tui::search::Way;
 
-use super::{App, Keyboard, Tone};
+use super::{App, Keyboard, Tone, WatchDraft, WatchKind};
 
 /// What a line is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,14 @@ pub enum Purpose {
     ScopeMatching,
     /// Give the present scope a name.
     ScopeName,
+    /// Search the focused tile, this way.
+    Search(Way),
+    /// Search every host.
+    SearchAll,
+    /// Begin a watch.
+    Watch(WatchDraft),
+    /// Write what was copied to a file.
+    CopyToFile,
 }
 
 impl Purpose {
@@ -32,6 +41,12 @@ impl Purpose {
             Purpose::ScopeExpression => "Scope: which of the open hosts?",
             Purpose::ScopeMatching => "Scope: whose screen matches?",
             Purpose::ScopeName => "Name this scope",
+            Purpose::Search(Way::Older) => "Search towards the oldest line",
+            Purpose::Search(Way::Newer) => "Search towards the newest line",
+            Purpose::SearchAll => "Search every host",
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => "Watch for silence",
+            Purpose::Watch(_) => "Watch for a text",
+            Purpose::CopyToFile => "Write what was copied to a file",
         }
     }
 
@@ -41,6 +56,10 @@ impl Purpose {
             Purpose::AddHosts | Purpose::ScopeExpression => "hosts: ",
             Purpose::ScopeMatching => "regex: ",
             Purpose::SaveSet | Purpose::ScopeName => "name: ",
+            Purpose::Search(_) | Purpose::SearchAll => "search: ",
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => "silent for: ",
+            Purpose::Watch(_) => "text: ",
+            Purpose::CopyToFile => "file: ",
         }
     }
 
@@ -52,6 +71,14 @@ impl Purpose {
             Purpose::ScopeExpression => "among the open hosts: web[01-12] web* @cluster @tag, with , ! & ^",
             Purpose::ScopeMatching => "a regular expression, held against each line of each screen",
             Purpose::ScopeName => "the hosts stay the ones that are in it now",
+            Purpose::Search(_) | Purpose::SearchAll => {
+                "text as it stands, either case without a capital; re:PATTERN; empty for the last one"
+            }
+            Purpose::Watch(draft) if draft.kind == WatchKind::Silence => {
+                "seconds, or a time such as 5m or 1h"
+            }
+            Purpose::Watch(_) => "text as it stands, either case without a capital; re:PATTERN",
+            Purpose::CopyToFile => "a new file; ~/ is your home directory, no file is overwritten",
         }
     }
 
@@ -62,6 +89,9 @@ impl Purpose {
             Purpose::SaveSet => "Enter saves · Esc does not",
             Purpose::ScopeExpression | Purpose::ScopeMatching => "Enter limits who hears · Esc does not",
             Purpose::ScopeName => "Enter keeps it · Esc does not",
+            Purpose::Search(_) | Purpose::SearchAll => "Enter searches · Esc does not",
+            Purpose::Watch(_) => "Enter begins · Esc does not",
+            Purpose::CopyToFile => "Enter writes it · Esc does not",
         }
     }
 }
@@ -95,10 +125,10 @@ impl App {
     pub(super) fn prompt_key(&mut self, key: Key) {
         let Keyboard::Prompt(prompt) = &mut self.keyboard else { return };
         match (key.code(), key.mods()) {
-            (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = Keyboard::Hosts,
+            (KeyCode::Esc, _) | (KeyCode::Char('c'), Mods::CTRL) => self.keyboard = self.keyboard_behind(),
             (KeyCode::Enter, Mods::NONE) => {
-                let Keyboard::Prompt(mut prompt) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts)
-                else {
+                let behind = self.keyboard_behind();
+                let Keyboard::Prompt(mut prompt) = std::mem::replace(&mut self.keyboard, behind) else {
                     return;
                 };
                 let text = prompt.line.text().trim().to_owned();
@@ -123,6 +153,10 @@ impl App {
             Purpose::ScopeExpression => self.limit_to(Choice::expression(text))?,
             Purpose::ScopeMatching => self.limit_to(Choice::matching(text))?,
             Purpose::ScopeName => self.name_scope(text)?,
+            Purpose::Search(way) => return self.search_tile(*way, text),
+            Purpose::SearchAll => return self.search_all(text),
+            Purpose::Watch(draft) => return self.begin_watch(*draft, text),
+            Purpose::CopyToFile => return self.write_copy(text),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! closes only by the user's key, even when the last question was withdrawn, so that the rest of a password does not go
 //! to the hosts.
 
-mod entry;
+pub(super) mod entry;
 
 use std::time::Duration;
 

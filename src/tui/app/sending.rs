@@ -6,16 +6,11 @@
 use std::ops::Deref;
 
 use crate::broadcast::{Entry, Life, Member, MemberId, Push, Why};
-use zeroize::Zeroizing;
-
-use crate::pane::{FocusChange, Key, Modes, PasteShape, encode_key, encode_paste, paste};
+use crate::pane::{FocusChange, Key, Modes, encode_key};
 use crate::tui::action::Action;
 use crate::tui::event::Effect;
 
-use super::{App, Confirm, Keyboard, Tone};
-
-/// Longest paste, in bytes: with its brackets it must fit into an empty outbox as a whole.
-const PASTE_BYTES: usize = crate::broadcast::OUTBOX_BYTES - 12;
+use super::{App, Tone};
 
 impl App {
     /// Sends a key to whoever hears now.
@@ -37,67 +32,8 @@ impl App {
         }
     }
 
-    /// Takes a paste: into the line or the secret that is being typed, or to the hosts.
-    pub(super) fn paste(&mut self, text: String) {
-        self.prefixed = None;
-        match &mut self.keyboard {
-            Keyboard::Hosts => self.paste_to_hosts(text),
-            Keyboard::Prompt(prompt) => prompt.line.paste(&text),
-            Keyboard::Picker(_, picker) => picker.paste(&text),
-            Keyboard::HostList => self.paste_to_list(&text),
-            // It may be a secret, so no copy of it stays behind.
-            Keyboard::Questions => self.questions.paste(&Zeroizing::new(text), self.now),
-            Keyboard::Scrollback
-            | Keyboard::Confirm(_)
-            | Keyboard::Menu(_)
-            | Keyboard::Compare(_)
-            | Keyboard::Help(_) => {
-                self.notes.say(Tone::Bad, "nothing was pasted: the keyboard is not with the hosts", self.now);
-            }
-        }
-    }
-
-    /// One clean line goes through; anything that could execute or act waits for the user's word.
-    fn paste_to_hosts(&mut self, text: String) {
-        self.questions.keep_quiet();
-        if text.is_empty() || !self.has_receivers() {
-            return;
-        }
-        if text.len() > PASTE_BYTES {
-            let kb = text.len() / 1024;
-            let text = format!(
-                "this paste has {kb} kB, and a host takes at most 64 kB at once; send it as a file instead"
-            );
-            return self.notes.say(Tone::Bad, text, self.now);
-        }
-        let shape = paste::inspect(&text);
-        if is_plain(&text, shape) {
-            return self.send_paste(&text);
-        }
-        let hosts = self.broadcast.receivers().count();
-        self.keyboard = Keyboard::Confirm(Confirm::Paste { text, shape, hosts });
-    }
-
-    /// Sends a paste to whoever hears now.
-    pub(super) fn send_paste(&mut self, text: &str) {
-        if self.has_receivers() && !self.holds_back_paste(text) {
-            self.transmit_paste(text);
-        }
-    }
-
-    /// Sends a paste of which nothing is left to be asked.
-    pub(super) fn transmit_paste(&mut self, text: &str) {
-        if self.has_receivers() {
-            self.broadcast.begin();
-            let to = self.broadcast.hearing();
-            self.record_paste(text, &to);
-            self.note_paste(text, &to);
-            self.deliver(&to, |modes| encode_paste(text, modes));
-        }
-    }
-
     /// Does anybody hear? If not, says so; why stands at the beginning of the line all the time.
-    fn has_receivers(&mut self) -> bool {
+    pub(super) fn has_receivers(&mut self) -> bool {
         let hears = self.broadcast.receivers().count() > 0;
         if !hears {
             self.notes.say(Tone::Bad, "nothing was sent", self.now);
@@ -156,8 +92,19 @@ impl App {
 
     /// Puts input into the outboxes of these members, each under its own modes, and names those that it holds back.
     pub(super) fn deliver<B: Deref<Target = [u8]>>(&mut self, to: &[MemberId], encode: impl Fn(&Modes) -> B) {
+        let held = self.put(to, encode);
+        self.say_held(&held);
+    }
+
+    /// The same without a word: returns who is held from now on.
+    pub(super) fn put<B: Deref<Target = [u8]>>(
+        &mut self,
+        to: &[MemberId],
+        encode: impl Fn(&Modes) -> B,
+    ) -> Vec<MemberId> {
         let mut classes: Vec<(Modes, B)> = Vec::new();
         let mut held = Vec::new();
+        self.signs.typed(self.now);
         for member in to {
             let Some(tile) = self.tiles.get_mut(*member) else { continue };
             // Who types wants to see it.
@@ -173,7 +120,7 @@ impl App {
             }
             self.flush(*member);
         }
-        self.say_held(&held);
+        held
     }
 
     /// Says which hosts are held from now on, and what can be done.
@@ -211,9 +158,4 @@ impl App {
             self.flush(member);
         }
     }
-}
-
-/// Can this paste neither execute nor act? A line end would execute what stands before it.
-fn is_plain(text: &str, shape: PasteShape) -> bool {
-    shape.control_bytes == 0 && !text.contains(['\n', '\r'])
 }

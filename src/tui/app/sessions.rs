@@ -86,6 +86,7 @@ impl App {
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.signs.became_ready(member, self.now);
         self.note_ready(member);
         self.mark_new_session(member);
         if self.broadcast.member(member).map(Member::entry) == Some(Entry::Waiting) {
@@ -128,9 +129,6 @@ impl App {
         if std::mem::replace(&mut tile.wants_motion, motion) != motion {
             self.pointer.look_again();
         }
-        if fed.bell {
-            self.effects.push(Effect::Bell);
-        }
         if fed.reset {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
@@ -140,6 +138,8 @@ impl App {
             self.broadcast.push_reply(member, &fed.replies);
             self.flush(member);
         }
+        self.noticed(member, &fed);
+        self.heard_for_lines(member);
     }
 
     fn written(&mut self, member: MemberId) {
@@ -156,6 +156,7 @@ impl App {
     fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
         self.record_over(member);
         let mut unsent = self.broadcast.closed(member);
+        self.heard_for_lines(member);
         if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
             // What a host was given and never answered may have died with the link.
             unsent += tile.recovery.unanswered();
@@ -181,6 +182,7 @@ impl App {
         self.forget_return(member);
         self.forget_kept(member);
         let Some(tile) = self.tiles.remove(member) else { return };
+        self.unread(member);
         if !tile.state.is_closed() {
             self.effects.push(Effect::Close(tile.session));
         }

@@ -32,7 +32,7 @@ impl App {
         for tile in self.tiles.iter_mut() {
             if tile.pane.wake(self.now) {
                 tile.typing.heard(self.now, &tile.pane, &self.options.prompts);
-                shown.push(tile.id);
+                shown.push(tile.member);
             }
             self.updates.expect(tile.pane.wake_at());
         }

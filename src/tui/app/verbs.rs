@@ -1,16 +1,13 @@
 //! What each action does.
 
 use crate::broadcast::{Entry, MemberId, Part};
-use crate::pane::{FocusChange, Key};
-use crate::tui::action::{Action, Place};
+use crate::pane::FocusChange;
+use crate::tui::action::Action;
 use crate::tui::event::Effect;
 use crate::tui::layout::Zoom;
 use crate::tui::tiling::Toward;
 
 use super::{App, Confirm, Keyboard, Purpose, Tone};
-
-/// Longest text for the clipboard, in bytes; terminals refuse more (OSC 52).
-const CLIPBOARD_BYTES: usize = 74_000;
 
 /// What becomes of the input that was kept for a held host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +80,17 @@ impl App {
             | Action::UnmarkAll
             | Action::ScopeMatching
             | Action::FocusInScope => self.scope_action(action),
-            Action::Scrollback => {
-                self.zoom_from_line();
-                self.enter_scrollback();
-            }
-            Action::Copy => self.copy(),
+            Action::Scrollback
+            | Action::Search
+            | Action::SearchAll
+            | Action::SearchHits
+            | Action::ScrollTogether
+            | Action::Copy
+            | Action::CopyAll
+            | Action::CopyToFile
+            | Action::NextMark
+            | Action::Watch
+            | Action::AllowClipboard => self.reading_action(action),
             Action::Answer => self.open_questions(),
             Action::Add => self.ask_for(Purpose::AddHosts),
             Action::Palette => self.open_palette(),
@@ -107,13 +110,44 @@ impl App {
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Quit => self.ask_quit(),
+            Action::Compose
+            | Action::Macros
+            | Action::SendHost
+            | Action::SendTarget
+            | Action::SendUser
+            | Action::SendNumber
+            | Action::SendVersion
+            | Action::SendSecret => self.sending_action(action),
             Action::LineUp
             | Action::LineDown
+            | Action::CursorLeft
+            | Action::CursorRight
+            | Action::WordNext
+            | Action::WordEnd
+            | Action::WordBack
+            | Action::LineStart
+            | Action::LineText
+            | Action::LineEnd
+            | Action::ScrollUp
+            | Action::ScrollDown
             | Action::HalfUp
             | Action::HalfDown
+            | Action::FullUp
+            | Action::FullDown
             | Action::Top
             | Action::Bottom
-            | Action::Leave => self.scroll(action),
+            | Action::SearchNewer
+            | Action::SearchOlder
+            | Action::HitNext
+            | Action::HitPrevious
+            | Action::SelectBegin
+            | Action::SelectLines
+            | Action::SelectBlock
+            | Action::SelectOtherEnd
+            | Action::CopySelection
+            | Action::CopyRegion
+            | Action::Leave
+            | Action::LeaveAtOnce => self.reading_action(action),
         }
     }
 
@@ -323,75 +357,6 @@ impl App {
         let prefix = self.options.keymap.prefix();
         if matches!(self.keyboard, Keyboard::Hosts) {
             self.send_key(prefix);
-        }
-    }
-
-    fn copy(&mut self) {
-        let Some(tile) = self.focused() else { return };
-        let height = self.height(tile.member);
-        let screen = tile.pane.screen();
-        let text = match tile.top_line(height) {
-            None => screen.text(),
-            Some(top) => (top..top + usize::from(height)).map(|n| screen.line(n).text() + "\n").collect(),
-        };
-        let text = text.trim_end().to_owned() + "\n";
-        if text.len() > CLIPBOARD_BYTES {
-            let text = format!("{} is too large for a terminal's clipboard", tile.name);
-            return self.notes.say(Tone::Bad, text, self.now);
-        }
-        let said = format!("copied {} lines of {}", text.lines().count(), tile.name);
-        self.notes.say(Tone::Plain, said, self.now);
-        self.effects.push(Effect::Copy(text));
-    }
-}
-
-/// Looking back.
-impl App {
-    /// The scrollback has the keyboard until the user leaves it.
-    fn enter_scrollback(&mut self) {
-        if self.broadcast.focus().is_some() {
-            self.keyboard = Keyboard::Scrollback;
-        }
-    }
-
-    /// A key in the scrollback.
-    pub(super) fn scrollback_key(&mut self, key: Key) {
-        if let Some(action) = self.options.keymap.action(Place::Scrollback, key) {
-            self.scroll(action);
-        } else {
-            let map = &self.options.keymap;
-            let text = format!("{key} does nothing here; {} leaves the scrollback", map.hint(Action::Leave));
-            self.notes.say(Tone::Plain, text, self.now);
-        }
-    }
-
-    fn scroll(&mut self, action: Action) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let height = self.height(focus);
-        let half = i64::from(height / 2).max(1);
-        let lines = match action {
-            Action::LineUp => -1,
-            Action::LineDown => 1,
-            Action::HalfUp => -half,
-            Action::HalfDown => half,
-            Action::Top => i64::MIN,
-            _ => return self.leave_scrollback(),
-        };
-        if let Some(tile) = self.tiles.get_mut(focus) {
-            tile.look(lines, height);
-        }
-    }
-
-    /// Back to the newest line, and the keyboard to the hosts.
-    pub(super) fn leave_scrollback(&mut self) {
-        if !matches!(self.keyboard, Keyboard::Scrollback) {
-            return;
-        }
-        self.keyboard = Keyboard::Hosts;
-        self.notes.turn();
-        let focus = self.broadcast.focus();
-        if let Some(tile) = focus.and_then(|id| self.tiles.get_mut(id)) {
-            tile.top = None;
         }
     }
 }

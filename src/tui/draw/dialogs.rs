@@ -12,7 +12,7 @@ use crate::tui::event::QuestionId;
 use crate::tui::layout::Layout;
 
 use super::guards;
-use super::text::{behind, count, put, row, width, wrap};
+use super::text::{behind, put, row, width, wrap};
 use super::theme;
 
 /// Widest box, in columns: one host key with its fingerprint, and lines that are still easy to read.
@@ -305,20 +305,6 @@ pub(super) fn questions_cursor(app: &App, layout: &Layout) -> Option<Position> {
 /// Paints a question of omnes.
 pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut Buffer) {
     let (title, text, keys) = match confirm {
-        Confirm::Paste { text, shape, .. } => {
-            let (lines, hosts) =
-                (count(shape.lines, "line"), count(app.broadcast().receivers().count(), "host"));
-            let mut rows =
-                vec![Row::new(format!("{lines} × {hosts}, {} bytes", shape.bytes), theme::strong())];
-            if shape.control_bytes > 0 {
-                rows.push(Row::new(
-                    format!("with {}", count(shape.control_bytes, "control byte")),
-                    theme::strong(),
-                ));
-            }
-            rows.extend(excerpt(text, layout));
-            ("Paste?", rows, "y sends it · n does not")
-        }
         Confirm::Send(caution) => ("Send it?", guards::question(app, caution), guards::keys(app, caution)),
         Confirm::Close(id) => {
             let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
@@ -342,30 +328,6 @@ pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut B
     panel(&Panel { title, rows }, layout, buf);
 }
 
-/// The first lines of a paste, control characters made visible.
-fn excerpt(text: &str, layout: &Layout) -> Vec<Row> {
-    let room = most_rows(layout).saturating_sub(4).clamp(1, 12);
-    let columns = usize::from(layout.area.width.saturating_sub(8)).clamp(1, 90);
-    let lines = pasted_lines(text);
-    let mut rows: Vec<Row> = lines
-        .iter()
-        .take(room)
-        .map(|line| Row::new(format!("│ {}", escape::text(line, columns)), Style::new()))
-        .collect();
-    if lines.len() > room {
-        rows.push(Row::new(format!("│ … {} more", lines.len() - room), theme::quiet()));
-    }
-    rows
-}
-
-/// The lines of a paste, which a terminal sends as the Enter key would: each ended by a carriage return.
-fn pasted_lines(text: &str) -> Vec<&str> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    // What stands between the two halves of a line end is no line.
-    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r')).collect()
-}
-
 /// The place behind the text of the line that begins with a label.
 fn cursor_behind(panel: &Panel<'_>, label: &str, layout: &Layout) -> Option<Position> {
     let lines = visible(panel, inside(panel, layout));
@@ -381,24 +343,4 @@ pub(super) fn cursor_in(panel: &Panel<'_>, label: &str, columns: u16, layout: &L
     let column = (width(label) + columns).min(inside.width.saturating_sub(1));
     let at = Position::new(inside.x + column, inside.y + at as u16);
     inside.contains(at).then_some(at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_paste_has_as_many_lines_as_it_says() {
-        for (text, lines) in [
-            ("one", vec!["one"]),
-            ("one\ntwo\n", vec!["one", "two"]),
-            ("one\rtwo\r", vec!["one", "two"]),
-            ("one\r\ntwo\r\n", vec!["one", "two"]),
-            ("one\r\rthree", vec!["one", "", "three"]),
-            ("\n", vec![""]),
-        ] {
-            assert_eq!(pasted_lines(text), lines, "{text:?}");
-            assert_eq!(crate::pane::paste::inspect(text).lines, lines.len(), "{text:?}");
-        }
-    }
 }

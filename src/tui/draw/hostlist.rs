@@ -8,8 +8,8 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use crate::tui::app::{App, HostList, Keyboard, Listed};
 use crate::tui::layout;
 
-use super::rows::{self, Front, Row, Whose};
 use super::guards;
+use super::rows::{self, Front, Row, Whose};
 use super::text::{behind, count, fitting, put, row, width};
 use super::theme;
 

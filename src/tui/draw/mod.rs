@@ -4,15 +4,18 @@
 //! keeps inside its line.
 
 mod compare;
+mod compose;
 mod dialogs;
 mod fold;
 mod guards;
 mod help;
 mod hostlist;
+mod marks;
 mod menu;
 mod panes;
 mod picker;
 mod rows;
+mod sending;
 mod status;
 mod text;
 mod theme;
@@ -50,6 +53,7 @@ pub fn draw(app: &App, layout: &Layout, buf: &mut Buffer) {
         Keyboard::Prompt(prompt) => picker::prompt(prompt, layout, buf),
         Keyboard::Picker(picking, list) => picker::picker(*picking, list, layout, buf),
         Keyboard::Compare(comparison) => compare::compare(app, comparison, layout, buf),
+        Keyboard::Preparing(sent) => sending::sending(app, sent, layout, buf),
         Keyboard::Help(top) => help::help(app, *top, layout, buf),
     }
     if app.hints_at().is_some_and(|at| at <= app.now()) {
@@ -70,10 +74,12 @@ pub fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShape)> {
             return at.filter(|(at, _)| !layout.in_list(at.x, at.y));
         }
         Keyboard::HostList => hostlist::cursor(app),
-        Keyboard::Scrollback | Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
+        Keyboard::Scrollback => marks::cursor(app, layout),
+        Keyboard::Confirm(_) | Keyboard::Menu(_) | Keyboard::Compare(_) | Keyboard::Help(_) => None,
         Keyboard::Questions => dialogs::questions_cursor(app, layout),
         Keyboard::Prompt(prompt) => picker::prompt_cursor(prompt, layout),
         Keyboard::Picker(picking, list) => picker::picker_cursor(*picking, list, layout),
+        Keyboard::Preparing(sent) => sending::cursor(app, sent, layout),
     };
     at.filter(|at| layout.area.contains(*at)).map(|at| (at, CursorShape::Default))
 }

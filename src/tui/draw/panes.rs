@@ -13,11 +13,12 @@ use crate::outcome::Outcome;
 use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile, ending, ending_in_short};
+use crate::tui::app::{App, Mark, Tile, Window, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
+use crate::tui::selection;
 
 use super::text::{age, behind, bytes, fitting, put, row, width, wrap};
-use super::{fold, guards, theme};
+use super::{fold, guards, marks, theme};
 
 /// A backlog below this is what a key or two leave behind for a moment, and would only flicker.
 const BACKLOG_SHOWN: usize = 64;
@@ -39,10 +40,11 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
         title(app, tile, mark, row(rect, 0), buf);
     }
     let inner = layout::inner(rect);
-    match tile.top_line(inner.height.max(1)) {
-        Some(top) => history(tile, top, inner, buf),
-        None => screen(tile, inner, buf),
+    match app.looks_back(tile, inner) {
+        true => history(tile, app.window(tile, inner), inner, buf),
+        false => screen(tile, inner, buf),
     }
+    marks::lines(app, tile, inner, buf);
     if let SessionState::Closed(outcome) = &tile.state {
         end(app, tile, outcome, inner, buf);
     }
@@ -89,9 +91,8 @@ pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
     }
-    if tile.top.is_some() {
-        text.push_str(" · looking back");
-    } else if tile.pan.is_some() {
+    text.push_str(&marks::remarks(app, tile));
+    if tile.pan.is_some() {
         text.push_str(" · panned");
     }
     if app.keeping().records(tile.member) {
@@ -154,13 +155,20 @@ pub(super) fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
     target.set_symbol(text).set_style(style(cell.style));
 }
 
-/// Lines of the history, from `top` on.
-fn history(tile: &Tile, top: usize, area: Rect, buf: &mut Buffer) {
+/// Lines of the history and the screen. What stands to the left of the window is passed over.
+fn history(tile: &Tile, window: Window, area: Rect, buf: &mut Buffer) {
+    let screen = tile.pane.screen();
+    let top = window.line.saturating_sub(screen.first_line()) as usize;
     for n in 0..area.height {
-        let StyledLine { spans } = tile.pane.screen().line(top + usize::from(n));
-        let mut left = row(area, n);
+        let StyledLine { spans } = screen.line(top + usize::from(n));
+        let (mut left, mut passed) = (row(area, n), 0);
         for span in spans {
-            let used = put(buf, left, &span.text, style(span.style));
+            let shown = match window.col - passed.min(window.col) {
+                0 => span.text.as_str(),
+                hidden => selection::part(&span.text, hidden..u16::MAX),
+            };
+            passed = passed.saturating_add(width(&span.text));
+            let used = put(buf, left, shown, style(span.style));
             left = behind(left, used);
         }
     }

@@ -99,7 +99,7 @@ fn skipped(line: &Line, room: u16) -> u16 {
 }
 
 /// What is left of a text without its first columns; a wide character that is half among them goes with them.
-fn behind_columns(text: &str, columns: u16) -> &str {
+pub(super) fn behind_columns(text: &str, columns: u16) -> &str {
     let head = fitting(text, columns);
     let cut =
         if width(head) < columns { text[head.len()..].chars().next().map_or(0, char::len_utf8) } else { 0 };

@@ -10,9 +10,9 @@ use crate::tui::app::{App, Mark, Tile};
 use crate::tui::layout::Layout;
 
 use super::panes::{self, remarks};
-use super::{fold, guards};
 use super::text::{behind, fitting, put, width};
 use super::theme;
+use super::{fold, guards};
 
 /// Columns before the name: the mark of the focus, the glyph, a blank.
 const LEAD: u16 = 3;
@@ -72,7 +72,8 @@ fn name(app: &App, tile: &Tile, whose: Whose, room: u16) -> String {
 
 /// How wide the column of names is for these hosts.
 pub(super) fn names<'a>(app: &App, tiles: impl Iterator<Item = (&'a Tile, Rect)>, whose: Whose) -> u16 {
-    let most = |(tile, rect): (&Tile, Rect)| width(&name(app, tile, whose, rect.width / 3)).min(rect.width / 3);
+    let most =
+        |(tile, rect): (&Tile, Rect)| width(&name(app, tile, whose, rect.width / 3)).min(rect.width / 3);
     tiles.map(most).max().unwrap_or(0).clamp(*NAMES.start(), *NAMES.end())
 }
 
@@ -95,7 +96,10 @@ pub(super) fn line(app: &App, tile: &Tile, front: Front, row: Row, buf: &mut Buf
 fn special(app: &App, tile: &Tile) -> String {
     let remarks = format!("{}{}", guards::words(app, tile), remarks(app, tile, app.mark(tile.member)));
     let remarks = remarks.trim_start();
-    remarks.strip_prefix("· ").or(Some(remarks).filter(|remarks| !remarks.is_empty())).map_or(String::new(), |remarks| format!("{remarks} "))
+    remarks
+        .strip_prefix("· ")
+        .or(Some(remarks).filter(|remarks| !remarks.is_empty()))
+        .map_or(String::new(), |remarks| format!("{remarks} "))
 }
 
 /// The parts of a line behind the glyph.
@@ -144,7 +148,8 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
         return None;
     }
     let tiles = layout.tiles.iter().filter_map(|(id, rect)| Some((app.tile(*id)?, *rect)));
-    let text = Parts::of(app, tile, Row { area, names: names(app, tiles, Whose::Tile), whose: Whose::Tile }).text;
+    let text =
+        Parts::of(app, tile, Row { area, names: names(app, tiles, Whose::Tile), whose: Whose::Tile }).text;
     let (row, first) = shown(tile, text);
     let col = cursor.col.checked_sub(first).filter(|_| row == cursor.row)?;
     let at = Position::new(text.x.saturating_add(col), text.y);

@@ -91,9 +91,11 @@ fn audience(app: &App, layout: &Layout) -> String {
             match app.keyboard() {
                 Keyboard::Compare(_) => "you compare",
                 Keyboard::Hosts | Keyboard::Scrollback => "you look back",
-                Keyboard::Questions | Keyboard::Confirm(_) | Keyboard::Prompt(_) | Keyboard::Picker(..) => {
-                    "keys go to the dialog"
-                }
+                Keyboard::Questions
+                | Keyboard::Confirm(_)
+                | Keyboard::Prompt(_)
+                | Keyboard::Picker(..)
+                | Keyboard::Preparing(_) => "keys go to the dialog",
                 Keyboard::HostList => "keys go to the list of hosts",
                 Keyboard::Menu(_) => "keys go to the menu",
                 Keyboard::Help(_) => "keys go to the help",
@@ -152,6 +154,7 @@ pub(super) fn states(app: &App) -> Vec<String> {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
     facts.extend(fold::way_back(app));
+    facts.extend(super::marks::facts(app));
     if app.keeping().logged() > 0 {
         facts.push(format!("{} logged", app.keeping().logged()));
     }

@@ -210,7 +210,8 @@ mod tests {
         let (left, right) = (pane("web1", "web1 up 3 days"), pane("web22", "web22 up 4 days"));
         let side = |pane| Side { screen: Pane::screen(pane), names: Pane::names(pane) };
         let lines = compare(side(&left), side(&right));
-        assert_eq!((&lines[0].left_differs, &lines[0].right_differs), (&vec![8..9], &vec![9..10]));
+        let differ = format!("{:?} {:?}", lines[0].left_differs, lines[0].right_differs);
+        assert_eq!(differ, "[8..9] [9..10]");
         assert_eq!(lines.len(), 1, "what is empty on both is left out");
     }
 }

@@ -15,14 +15,15 @@ use crate::pane::{Key, KeyCode, Mods};
 use crate::session::{Listener, SessionEvent, SessionId};
 use crate::tui::app::{App, Keyboard};
 use crate::tui::asker::Asked;
+use crate::tui::asker::Questions;
 use crate::tui::control::protocol::Response;
+use crate::tui::control::socket::Door;
 use crate::tui::control::{ControlId, socket, text};
 use crate::tui::event::{Effect, Event, Opened, QuestionId};
 use crate::tui::event_loop::{Ended, Fleet, Inlets, Search, knocked};
-use crate::tui::asker::Questions;
-use crate::tui::control::socket::Door;
 use crate::tui::keep::Keeper;
 use crate::tui::keep::words::Told;
+use crate::tui::new_file;
 use crate::tui::terminal::TerminalError;
 
 use super::input::{Echoes, Typed, lines};
@@ -73,6 +74,8 @@ struct Front<F: Fleet> {
     replies: HashMap<ControlId, oneshot::Sender<Response>>,
     /// What is being found out for the user; a few at most.
     searches: JoinSet<Search<F::Found>>,
+    /// Files that are being written, each on the user's word, with their names.
+    files: JoinSet<(String, Result<(), String>)>,
     /// The last interrupts, at most two.
     interrupts: Vec<Instant>,
     ended: Option<Ended>,
@@ -110,6 +113,7 @@ impl<F: Fleet> Front<F> {
             answers: HashMap::new(),
             replies: HashMap::new(),
             searches: JoinSet::new(),
+            files: JoinSet::new(),
             interrupts: Vec::new(),
             ended: None,
         })
@@ -143,6 +147,12 @@ impl<F: Fleet> Front<F> {
                     let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
                     let (id, found) = found.unwrap_or_else(failed);
                     self.found(id, found);
+                    Next::Nothing
+                }
+                Some(written) = self.files.join_next() => {
+                    if let Ok((path, result)) = written {
+                        self.step(Event::FileWritten { path, result });
+                    }
                     Next::Nothing
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
@@ -291,6 +301,12 @@ impl<F: Fleet> Front<F> {
                         // Who asked may have gone away this moment.
                         let _ = reply.send(response);
                     }
+                }
+                Effect::WriteFile { path, text } => {
+                    self.files.spawn_blocking(move || {
+                        let result = new_file::write(&path, &text);
+                        (path, result)
+                    });
                 }
                 Effect::Keep(keep) => {
                     if let Some(told) = self.keeper.keep(keep) {

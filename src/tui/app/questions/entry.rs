@@ -11,7 +11,7 @@ use crate::pane::{Key, KeyCode, Mods};
 const BYTES: usize = 1024;
 
 /// What was typed so far.
-pub(super) struct Entry(Zeroizing<String>);
+pub(in crate::tui::app) struct Entry(Zeroizing<String>);
 
 impl Default for Entry {
     fn default() -> Entry {
@@ -26,20 +26,20 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::tui::app) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::tui::app) fn count(&self) -> usize {
         self.0.chars().count()
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::tui::app) fn text(&self) -> &str {
         &self.0
     }
 
     /// A key that edits the line; others have no meaning here.
-    pub(super) fn key(&mut self, key: Key) {
+    pub(in crate::tui::app) fn key(&mut self, key: Key) {
         match (key.code(), key.mods()) {
             (KeyCode::Char(c), Mods::NONE) => self.push(c),
             (KeyCode::Backspace, _) => drop(self.0.pop()),
@@ -49,13 +49,13 @@ impl Entry {
     }
 
     /// The first line of a paste.
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(in crate::tui::app) fn paste(&mut self, text: &str) {
         let line = text.lines().next().unwrap_or_default();
         line.chars().filter(|c| !c.is_control()).for_each(|c| self.push(c));
     }
 
     /// It as an answer: a copy of exactly its length, since boxing a longer buffer would leave an unwiped one behind.
-    pub(super) fn secret(&self) -> SecretString {
+    pub(in crate::tui::app) fn secret(&self) -> SecretString {
         SecretString::from(self.0.as_str().to_owned())
     }
 
