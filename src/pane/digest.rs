@@ -156,6 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_the_same_has_the_same_number_whatever_was_shown_before() {
+        let (mut one, mut other) = (Watched::new(), Watched::new());
+        one.feed(b"\x1b[38;2;1;1;1mx\x1b[9;31my\x1b[m\x1b[2J\x1b[H");
+        for watched in [&mut one, &mut other] {
+            watched.feed(b"\x1b[38;2;7;8;9;4:3mwave\x1b[m \x1b[1;2mboth\x1b[m");
+        }
+        assert_eq!(one.rows(), other.rows());
+        other.feed(b"\x1b[H\x1b[38;2;7;8;8;4:3mw");
+        assert_ne!(one.rows()[0], other.rows()[0]);
+    }
+
+    #[test]
     fn lazy_numbers_equal_fresh_ones() {
         let mut watched = Watched::new();
         let mut seed = 3u64;

@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_what_does_not_fit_is_drawn_as_near_as_can_be() {
         let mut pens = Pens::default();
-        let gray = |n: u32| Style { bg: Color::Rgb(0, (n >> 8) as u8, n as u8), strike: true, ..Style::PLAIN };
+        let gray =
+            |n: u32| Style { bg: Color::Rgb(0, (n >> 8) as u8, n as u8), strike: true, ..Style::PLAIN };
         let mut vt = vt100::Parser::default();
         for n in 0..40_000 {
             let drawn = pens.drawn(gray(n));

@@ -352,5 +352,8 @@ pub(crate) fn replay(recorder: &Recorder) {
     }
     assert!(cells > 1000, "{cells} cells are too few to tell");
     assert!(wrong * 1000 <= cells * 5, "{wrong} of {cells} cells are wrong\n{shown}");
-    println!("{wrong} of {cells} cells differ");
+    println!(
+        "{wrong} of {cells} cells differ{}",
+        if wrong > 0 { format!("\n{shown}") } else { String::new() }
+    );
 }

@@ -70,6 +70,7 @@ fn sequences_draw_what_an_xterm_draws() {
         ("RI at the top scrolls down", "ab\x1bMc", "  c|ab||"),
         ("a region scrolls alone", "1\r\n2\r\n3\r\n4\x1b[2;3r\x1b[3;1H\n5", "1|3|5|4"),
         ("DECSTBM goes home", "\x1b[3;4H\x1b[2;3rx", "x|||"),
+        ("RI above a region scrolls nothing", "1\r\n2\r\n3\x1b[2;3r\x1bMx", "x|2|3|"),
         ("a region of one row is refused", "\x1b[3;4H\x1b[2;2rx", "||   x|"),
         ("origin mode", "\x1b[2;3r\x1b[?6hx\x1b[2;2Hy\x1b[9;1Hz\x1b[?6l", "|x|zy|"),
         ("IL and DL", "1\r\n2\r\n3\r\n4\x1b[2;1H\x1b[L\x1b[3;1H\x1b[M", "1||3|"),
@@ -135,6 +136,44 @@ fn erasing_and_scrolling_fill_with_the_background_alone() {
     assert_eq!((fed.cell(3, 5).style.bg, fed.cell(2, 5).style.bg), (blue, Color::Default));
     fed.feed("\x1b[m\x1b[1;1Habc\x1b[44m\x1b[1;1H\x1b[P");
     assert_eq!((fed.cell(0, 11).style.bg, fed.cell(0, 10).style.bg), (blue, Color::Default));
+}
+
+#[test]
+fn a_row_that_text_scrolls_in_has_the_background() {
+    let blue = Color::Indexed(4);
+    for what in
+        ["123456789012x", "1\n2", "12345678901語x", "\x1b[20h\nx", "\x1bD", "\x1bE", "\x1b[4h123456789012x"]
+    {
+        let mut fed = Fed::new(4, 12);
+        fed.feed("top\x1b[4;1H\x1b[44;1m").feed(what);
+        let last: Vec<Style> = (0..12).map(|col| fed.cell(3, col).style).collect();
+        assert!(last.iter().all(|style| style.bg == blue), "{what:?}: {last:?}");
+        assert_eq!(
+            (last[11], fed.cell(1, 3).style),
+            (Style { bg: blue, ..Style::PLAIN }, Style::PLAIN),
+            "{what:?}"
+        );
+        assert_eq!(fed.terminal.history().len(), 1, "{what:?}");
+    }
+}
+
+#[test]
+fn pens_in_use_survive_when_others_are_freed() {
+    let mut fed = Fed::new(4, 12);
+    fed.feed("\x1b[9;38;2;1;2;3mmain\x1b[m\x1b[?47h\x1b[H\x1b[4:3malternate\x1b[m\x1b[2;1H\x1b7");
+    fed.feed("\x1b[?2026h\x1b[2J\x1b[1;2m\x1b[2;2Hx\x1b[2;1H");
+    for n in 0..10_000 {
+        fed.feed(&format!("\x1b[38;2;9;{};{}m.\r", n / 256, n % 256));
+    }
+    assert!(fed.terminal.held_bytes() < 150_000, "{}", fed.terminal.held_bytes());
+    let wave = Style { underline: Underline::Curly, ..Style::PLAIN };
+    assert_eq!((fed.cell(0, 0).text, fed.cell(0, 0).style), ("a", wave), "the copy that is shown");
+    fed.feed("\x1b[?2026l");
+    assert_eq!(fed.cell(1, 1).style, Style { bold: true, dim: true, ..Style::PLAIN });
+    assert_eq!(fed.cell(1, 0).style.fg, Color::Rgb(9, 39, 15));
+    fed.feed("\x1b[?47l");
+    let struck = Style { strike: true, fg: Color::Rgb(1, 2, 3), ..Style::PLAIN };
+    assert_eq!((fed.cell(0, 3).text, fed.cell(0, 3).style), ("n", struck));
 }
 
 #[test]

@@ -131,9 +131,9 @@ impl Terminal {
                 self.insert_cells(width);
             }
             self.pass(c.encode_utf8(&mut [0; 4]));
-        }
-        if !self.ways.autowrap && self.screens.cursor().col == cols {
-            self.screens.order(format_args!("\x1b[{cols}G"));
+            if !self.ways.autowrap && self.screens.cursor().col == cols {
+                self.screens.order(format_args!("\x1b[{cols}G"));
+            }
         }
     }
 

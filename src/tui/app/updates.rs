@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::App;
+use crate::pane::Fed;
 
 /// When the first of the panes that hide an update shows it, ready or not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +40,8 @@ impl App {
         for member in shown {
             self.controlled.heard(member);
             self.shows_another(member);
+            self.noticed(member, &Fed::default());
+            self.heard_for_lines(member);
         }
     }
 }
