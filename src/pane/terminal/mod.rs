@@ -90,10 +90,14 @@ pub(super) struct Face<'a> {
 impl<'a> Face<'a> {
     /// The cell at a row and column, from 0; blank outside the screen.
     pub(super) fn cell(self, row: u16, col: u16) -> Cell<'a> {
-        let cell = self.screen.cell(row, col);
-        let mut cell = cell.map_or(Cell::BLANK, |cell| Cell::of(cell, self.pens));
-        cell.style.inverse ^= self.reversed;
-        cell
+        let cell = |col| self.screen.cell(row, col).map_or(Cell::BLANK, |cell| Cell::of(cell, self.pens));
+        let mut seen = cell(col);
+        if seen.continuation {
+            // `vt100` gives the second half of a wide character no style.
+            seen.style = cell(col.saturating_sub(1)).style;
+        }
+        seen.style.inverse ^= self.reversed;
+        seen
     }
 
     pub(super) fn cursor(self) -> Place {

@@ -87,6 +87,7 @@ fn sequences_draw_what_an_xterm_draws() {
         ("REP of nothing", "\x1b[3bx", "x|||"),
         ("tab stops", "\ta\r\x1b[3g\x1b[4G\x1bH\r\tb\tc", "   b    a  c|||"),
         ("one tab stop less", "\x1b[9G\x1b[g\r\tx", "           x|||"),
+        ("CBT from behind a stop in the last column", "\x1b[12G\x1bHx\x1b[Zy", "        y  x|||"),
         ("CHT and CBT", "\x1b[Ia\x1b[2Zb", "b       a|||"),
         ("CUP, HVP, CHA, HPA, VPA", "\x1b[2;3Ha\x1b[3;4fb\x1b[9Gc\x1b[`d\x1b[4de", "|  a|d  b    c| e"),
         ("CUU and the others", "\x1b[2;2H\x1b[Aa\x1b[2Bb\x1b[3Dc\x1b[Cd\x1b[Ee\x1b[Ff", " a||f d|e"),

@@ -166,6 +166,7 @@ impl Terminal {
 
     fn go_by_tabs(&mut self, count: u16, next: impl Fn(&Terminal, u16) -> u16) {
         let mut place = self.screens.cursor();
+        place.col = place.col.min(self.size().cols - 1);
         for _ in 0..count.min(self.size().cols) {
             place.col = next(self, place.col);
         }
