@@ -116,6 +116,7 @@ const PURE: &[&str] = &[
     "src/tui/line.rs",
     "src/tui/picker.rs",
     "src/tui/scopes.rs",
+    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",
