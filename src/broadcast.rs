@@ -251,6 +251,11 @@ impl Broadcast {
         self.begun
     }
 
+    /// How far a broadcast reaches.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
     /// Sets how far a broadcast reaches.
     pub fn set_reach(&mut self, reach: Reach) {
         self.reach = reach;

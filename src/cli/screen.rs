@@ -25,8 +25,9 @@ use crate::tui::app::{
 };
 use crate::tui::asker::asker;
 use crate::tui::compose::{Ending, TEXT_BYTES};
+use crate::tui::desk::{Fleet, Inlets};
 use crate::tui::event::{Opened, TargetIndex};
-use crate::tui::event_loop::{self, Ended, Fleet, Inlets};
+use crate::tui::event_loop::{self, Ended};
 use crate::tui::guard::{Guard, Guards, Mixed};
 use crate::tui::keep::{Keeper, Places};
 use crate::tui::keymap::{Keymap, Preset, Wishes};

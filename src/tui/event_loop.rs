@@ -1,34 +1,23 @@
-//! The loop around the app: events in, effects out, frames when something changed.
+//! The loop of the screen: keys in, frames out when something changed.
 //!
-//! One `select!` in this order: signals, the keyboard, frames and timers, and only then what hosts say, in shares. So a key
-//! never waits behind a flood, and a flood never keeps the picture from being drawn, at most 60 times a second.
+//! One `select!` in this order: signals, the keyboard, frames and timers, and only then what the [desk](super::desk) hears,
+//! of which what hosts say comes last and in shares. So a key never waits behind a flood, and a flood never keeps the
+//! picture from being drawn, at most 60 times a second.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
-use crate::ask::{Answer, BoxFuture};
 use crate::pane::FocusChange;
-use crate::session::{Listener, SessionEvent, SessionId};
-use crate::size::Size;
 
 use super::app::App;
-use super::asker::{Asked, Questions};
-use super::control::socket::{self, Door};
-use super::control::{ControlId, Response};
-use super::event::{Effect, Event, Opened, QuestionId, TargetIndex};
-use super::keep::words::Told;
-use super::keep::{Framed, Keeper};
-use super::new_file;
+use super::desk::{Desk, Fleet, FrontEffect, Inlets};
+use super::event::{Event, Opened};
+use super::keep::Framed;
 use super::painter::{Copies, Painter};
+use super::signals::Endings;
 use super::terminal::{self, Terminal, TerminalError};
 use super::translate::{Decoder, Input};
 
@@ -38,9 +27,6 @@ const FRAME: Duration = Duration::from_micros(16_667);
 /// A frame waits this long for what belongs to it: a key's echo comes back a moment after the key.
 const GATHERS: Duration = Duration::from_millis(2);
 
-/// Output taken from the hosts before keys and frames are looked at again: a few milliseconds of emulation.
-const SHARE_BYTES: usize = 64 * 1024;
-
 /// After this long an ESC was the Escape key, and not the beginning of something.
 const ESCAPE_ENDS: Duration = Duration::from_millis(40);
 
@@ -49,31 +35,6 @@ const PASTE_ENDS: Duration = Duration::from_secs(1);
 
 /// How long a stop is waited for after it was asked for. A process group without a job control is never stopped.
 const STOPS: Duration = Duration::from_millis(300);
-
-/// Sessions and their targets, which the app knows by number only.
-pub trait Fleet {
-    /// Targets that were found, before they are kept.
-    type Found: Send + 'static;
-
-    /// The user tries again: refusals that were remembered for all hosts are forgotten.
-    fn pardon(&mut self);
-    /// Opens a session to a target of the list.
-    fn open(&mut self, session: SessionId, target: TargetIndex, size: Size);
-    /// Hands input to a session.
-    fn input(&mut self, session: SessionId, bytes: Bytes);
-    /// Changes the size of a session's terminal.
-    fn resize(&mut self, session: SessionId, size: Size);
-    /// Ends a session; it still reports its end.
-    fn close(&mut self, session: SessionId);
-    /// A session has reported its end.
-    fn forget(&mut self, session: SessionId);
-    /// Where sessions report.
-    fn listener(&self) -> Arc<Listener>;
-    /// Finds out which hosts an expression means; an error is a sentence. It may take its time.
-    fn find(&self, expression: String) -> BoxFuture<'static, Result<Self::Found, String>>;
-    /// Puts what was found at the end of the list, in the order of the hosts it returns.
-    fn keep(&mut self, found: Self::Found) -> Vec<Opened>;
-}
 
 /// How the loop came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,19 +47,6 @@ pub enum Ended {
     TerminalGone,
 }
 
-/// What was found, and the request that asked for it, if it was one.
-pub(super) type Search<T> = (Option<ControlId>, Result<T, String>);
-
-/// What the app has to do with besides the keyboard and the sessions.
-pub struct Inlets {
-    /// What sessions ask.
-    pub questions: Questions,
-    /// Where scripts knock, if they may.
-    pub door: Option<Door>,
-    /// Where things are written down.
-    pub keeper: Keeper,
-}
-
 /// Runs the TUI over these hosts, whose targets are the first of the fleet's list, until it ends; the terminal is as it
 /// was then.
 pub async fn run<F: Fleet>(
@@ -108,33 +56,21 @@ pub async fn run<F: Fleet>(
     inlets: Inlets,
 ) -> Result<Ended, TerminalError> {
     let terminal = Terminal::enter()?;
-    let Inlets { questions, door, keeper } = inlets;
-    let looped = Loop::new(app, fleet, (&terminal, keeper))?.turn(hosts, (questions, door)).await;
+    let looped = Loop::new(Desk::new(app, fleet, inlets), &terminal)?.turn(hosts).await;
     terminal.give_back();
     looped
 }
 
 struct Loop<'a, F: Fleet> {
-    app: App,
-    fleet: F,
-    listener: Arc<Listener>,
+    desk: Desk<F>,
     terminal: &'a Terminal,
     painter: Painter,
-    keeper: Keeper,
-    began: Instant,
     /// When the last frame was made, and since when it is out of date.
     framed: Instant,
     dirty: Option<Instant>,
     decoder: Decoder,
     /// When the last byte of the keyboard came.
     typed: Instant,
-    answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
-    /// What is being found out for the user; a few at most, each started by a line the user typed.
-    searches: JoinSet<Search<F::Found>>,
-    /// Who waits for the answer to a request; one for each client at most.
-    replies: HashMap<ControlId, oneshot::Sender<Response>>,
-    /// Files that are being written, each on the user's word, with their names.
-    files: JoinSet<(String, Result<(), String>)>,
     ended: Option<Ended>,
     suspends: Option<Stop>,
 }
@@ -148,7 +84,7 @@ enum Stop {
     Alone,
 }
 
-/// What the loop waits for besides the hosts.
+/// What the loop waits for.
 enum Next {
     Ended(Ended),
     Typed(Zeroizing<Vec<u8>>),
@@ -158,56 +94,35 @@ enum Next {
     Frame,
     Flush,
     Tick,
-    Asked(Asked),
-    Withdrawn,
-    Kept(Told),
-    Control(socket::Asked),
     Nothing,
-    Heard(Vec<(SessionId, SessionEvent)>),
+    News(Vec<Event>),
 }
 
 impl<'a, F: Fleet> Loop<'a, F> {
-    fn new(
-        app: App,
-        fleet: F,
-        (terminal, keeper): (&'a Terminal, Keeper),
-    ) -> Result<Loop<'a, F>, TerminalError> {
+    fn new(desk: Desk<F>, terminal: &'a Terminal) -> Result<Loop<'a, F>, TerminalError> {
         let now = Instant::now();
         Ok(Loop {
-            app,
-            listener: fleet.listener(),
-            fleet,
+            desk,
             terminal,
             painter: Painter::new()?,
-            keeper,
-            began: now,
             framed: now - FRAME,
             dirty: Some(now),
             decoder: Decoder::default(),
             typed: now,
-            answers: HashMap::new(),
-            searches: JoinSet::new(),
-            replies: HashMap::new(),
-            files: JoinSet::new(),
             ended: None,
             suspends: None,
         })
     }
 
-    async fn turn(
-        mut self,
-        hosts: Vec<Opened>,
-        (mut questions, mut door): (Questions, Option<Door>),
-    ) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
-        let listener = self.listener.clone();
-        let (idle, withdrawn) = (self.painter.idle(), questions.withdrawn());
+        let idle = self.painter.idle();
         self.step(Event::Resize(self.terminal.size()));
-        let effects = self.app.start(hosts);
-        self.carry_out(effects);
+        let left = self.desk.start(hosts);
+        self.act(left);
         while self.ended.is_none() {
-            let (frame, flush, tick) = (self.frame_at(), self.flush_at(), self.tick_at());
+            let (frame, flush, tick) = (self.frame_at(), self.flush_at(), self.desk.tick_at());
             let next = tokio::select! {
                 biased;
                 signalled = signals.next() => signalled,
@@ -216,29 +131,14 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 () = at(flush) => Next::Flush,
                 () = at(tick) => Next::Tick,
                 () = idle.notified() => Next::Nothing,
-                asked = questions.next() => Next::Asked(asked),
-                () = withdrawn.notified() => Next::Withdrawn,
-                told = self.keeper.told() => Next::Kept(told),
-                asked = knocked(&mut door) => Next::Control(asked),
-                Some(found) = self.searches.join_next() => {
-                    let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
-                    let (id, found) = found.unwrap_or_else(failed);
-                    self.found(id, found);
-                    Next::Nothing
-                }
-                Some(Ok((path, result))) = self.files.join_next() => {
-                    self.step(Event::FileWritten { path, result });
-                    Next::Nothing
-                }
-                heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
+                news = self.desk.news() => Next::News(news),
             };
             self.take(next)?;
             if let Some(stop) = self.suspends.take() {
                 self.suspend(stop, &mut signals).await?;
             }
         }
-        let set = self.app.open_set();
-        self.keeper.finish(set).await;
+        self.desk.finish().await;
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
@@ -267,18 +167,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 self.take_inputs(inputs)?;
             }
             Next::Tick => self.step(Event::Tick),
-            Next::Asked(asked) => {
-                self.answers.insert(asked.id, asked.reply);
-                self.step(Event::Question(asked.id, asked.question));
-            }
-            Next::Withdrawn => self.withdraw(),
-            Next::Kept(told) => {
-                self.step(Event::Kept(told));
-                self.copy_frames();
-            }
-            Next::Control(asked) => self.asked_for(asked),
             Next::Nothing => {}
-            Next::Heard(heard) => self.hear(heard),
+            Next::News(news) => self.hear(news),
         }
         if self.painter.is_broken() {
             self.ended = Some(Ended::TerminalGone);
@@ -289,8 +179,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
     /// Between two pieces of a long input: hosts say that they took what was typed before, and the picture goes on.
     /// Otherwise a paste without brackets would hold every host at its bound.
     fn breathe(&mut self) -> Result<(), TerminalError> {
-        let heard = self.listener.clone().next(SHARE_BYTES).now_or_never();
-        self.hear(heard.unwrap_or_default());
+        let said = self.desk.said();
+        self.hear(said.unwrap_or_default());
         if self.frame_at().is_some_and(|due| due <= Instant::now()) {
             self.paint()?;
         }
@@ -319,107 +209,29 @@ impl<'a, F: Fleet> Loop<'a, F> {
         Ok(())
     }
 
-    fn hear(&mut self, heard: Vec<(SessionId, SessionEvent)>) {
-        for (session, event) in heard {
-            self.keeper.hear(session, &event);
-            let ends = matches!(event, SessionEvent::Closed(_));
-            self.step(Event::Session(session, event));
-            if ends {
-                self.fleet.forget(session);
-            }
-        }
+    fn hear(&mut self, news: Vec<Event>) {
+        news.into_iter().for_each(|event| self.step(event));
     }
 
     fn step(&mut self, event: Event) {
-        let effects = self.app.step(self.began.elapsed(), event);
-        self.carry_out(effects);
+        let left = self.desk.step(event);
+        self.act(left);
         self.dirty.get_or_insert_with(Instant::now);
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) {
+    /// Does what the desk leaves to the screen.
+    fn act(&mut self, effects: Vec<FrontEffect>) {
         for effect in effects {
             match effect {
-                Effect::Open { session, target, size } => self.fleet.open(session, target, size),
-                Effect::Pardon => self.fleet.pardon(),
-                Effect::Input { session, bytes } => self.fleet.input(session, bytes),
-                Effect::Resize { session, size } => {
-                    self.keeper.resized(session, size);
-                    self.fleet.resize(session, size);
-                }
-                Effect::Close(session) => self.fleet.close(session),
-                Effect::Answer(id, answer) => {
-                    if let Some(reply) = self.answers.remove(&id) {
-                        // Who asked may have gone away this moment; then the answer is nobody's.
-                        let _ = reply.send(answer);
-                    }
-                }
-                Effect::AddHosts(expression) => {
-                    let finding = self.fleet.find(expression);
-                    self.searches.spawn(async move { (None, finding.await) });
-                }
-                Effect::FindFor(id, expression) => {
-                    let finding = self.fleet.find(expression);
-                    self.searches.spawn(async move { (Some(id), finding.await) });
-                }
-                Effect::Reply(id, response) => {
-                    if let Some(reply) = self.replies.remove(&id) {
-                        // Who asked may have gone away this moment.
-                        let _ = reply.send(response);
-                    }
-                }
-                Effect::Keep(keep) => {
-                    let refused = self.keeper.keep(keep);
-                    self.copy_frames();
-                    if let Some(told) = refused {
-                        self.step(Event::Kept(told));
-                    }
-                }
-                Effect::Copy(text) => self.painter.copy(&text),
-                Effect::Motion(motion) => self.painter.report_motion(motion),
-                Effect::WriteFile { path, text } => {
-                    self.files.spawn_blocking(move || {
-                        let result = new_file::write(&path, &text);
-                        (path, result)
-                    });
-                }
-                Effect::Bell => self.painter.ring(),
-                Effect::Redraw => self.painter.forget(),
-                Effect::Suspend => self.suspends = Some(Stop::Group),
-                Effect::Quit => self.ended = Some(Ended::ByUser),
+                FrontEffect::Copy(text) => self.painter.copy(&text),
+                FrontEffect::Motion(motion) => self.painter.report_motion(motion),
+                FrontEffect::Bell => self.painter.ring(),
+                FrontEffect::Redraw => self.painter.forget(),
+                FrontEffect::Suspend => self.suspends = Some(Stop::Group),
+                FrontEffect::Quit => self.ended = Some(Ended::ByUser),
+                // All requests come through the socket here; whose client is gone waits for nothing.
+                FrontEffect::Reply(..) => {}
             }
-        }
-    }
-
-    fn found(&mut self, id: Option<ControlId>, found: Result<F::Found, String>) {
-        let found = found.map(|found| self.fleet.keep(found));
-        self.step(match (id, found) {
-            (Some(id), found) => Event::FoundFor(id, found),
-            (None, Ok(hosts)) => Event::Added(hosts),
-            (None, Err(why)) => Event::AddFailed(why),
-        });
-    }
-
-    /// A client of the control socket asks for something, or has gone.
-    fn asked_for(&mut self, asked: socket::Asked) {
-        match asked {
-            socket::Asked::Request(id, request, reply) => {
-                self.replies.insert(id, reply);
-                self.step(Event::Control(id, request));
-            }
-            socket::Asked::Gone(id) => {
-                self.replies.remove(&id);
-                self.step(Event::ControlGone(id));
-            }
-        }
-    }
-
-    /// Finds the questions whose askers are gone.
-    fn withdraw(&mut self) {
-        let gone: Vec<QuestionId> =
-            self.answers.iter().filter(|(_, reply)| reply.is_closed()).map(|(id, _)| *id).collect();
-        for id in gone {
-            self.answers.remove(&id);
-            self.step(Event::QuestionWithdrawn(id));
         }
     }
 
@@ -435,28 +247,21 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.decoder.is_waiting().then(|| self.typed + ends)
     }
 
-    fn tick_at(&self) -> Option<Instant> {
-        self.app.wake_at().map(|at| self.began + at)
-    }
-
     fn paint(&mut self) -> Result<(), TerminalError> {
         self.dirty = None;
         self.framed = Instant::now();
-        self.painter.paint(&self.app)?;
+        // Frames are copied while they are recorded.
+        self.painter.copies(match self.desk.keeper().records_screen() {
+            true => Copies::Wanted,
+            false => Copies::None,
+        });
+        self.painter.paint(self.desk.app())?;
         if let Some(frame) = self.painter.take_frame()
-            && self.keeper.frame(frame) == Framed::LeftOut
+            && self.desk.keeper().frame(frame) == Framed::LeftOut
         {
             self.painter.forget();
         }
         Ok(())
-    }
-
-    /// Frames are copied while they are recorded.
-    fn copy_frames(&mut self) {
-        self.painter.copies(match self.keeper.records_screen() {
-            true => Copies::Wanted,
-            false => Copies::None,
-        });
     }
 
     /// Gives the terminal back, stops, and goes on after `fg`. TSTP itself is ours to hear, so this process stops by TTOU:
@@ -482,16 +287,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
     }
 }
 
-/// What comes next through the control socket; nothing where there is none.
-pub(super) async fn knocked(door: &mut Option<Door>) -> socket::Asked {
-    match door {
-        Some(door) => door.next().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Waits until a moment; for ever where there is none.
-async fn at(moment: Option<Instant>) {
+pub(super) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
@@ -499,10 +296,8 @@ async fn at(moment: Option<Instant>) {
 }
 
 struct Signals {
-    terminate: Signal,
-    hangup: Signal,
+    endings: Endings,
     interrupt: Signal,
-    quit: Signal,
     resized: Signal,
     stopped: Signal,
     continued: Signal,
@@ -511,10 +306,8 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Signals, TerminalError> {
         Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            endings: Endings::listen()?,
             interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
             resized: signal(SignalKind::window_change())?,
             stopped: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
             continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
@@ -524,10 +317,8 @@ impl Signals {
     async fn next(&mut self) -> Next {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => Next::Ended(Ended::BySignal),
-            _ = self.hangup.recv() => Next::Ended(Ended::BySignal),
+            () = self.endings.next() => Next::Ended(Ended::BySignal),
             _ = self.interrupt.recv() => Next::Ended(Ended::BySignal),
-            _ = self.quit.recv() => Next::Ended(Ended::BySignal),
             _ = self.resized.recv() => Next::Resized,
             _ = self.stopped.recv() => Next::Stopped,
             _ = self.continued.recv() => Next::Continued,

@@ -9,8 +9,8 @@ use omnes::hosts::Host;
 use omnes::session::{Hub, Listener, SessionId};
 use omnes::size::Size;
 use omnes::ssh::{Connector, KnownHosts, Target};
+use omnes::tui::desk;
 use omnes::tui::event::{Opened, TargetIndex};
-use omnes::tui::event_loop;
 
 /// The targets of a demo fleet and a hub that reaches them.
 pub(crate) struct DemoDesk {
@@ -29,7 +29,7 @@ impl DemoDesk {
     }
 }
 
-impl event_loop::Fleet for DemoDesk {
+impl desk::Fleet for DemoDesk {
     type Found = ();
 
     fn pardon(&mut self) {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use omnes::broadcast::MemberId;
 use omnes::size::Size;
-use omnes::tui::app::{FoldOptions, FoldView, Options};
+use omnes::tui::app::{FoldOptions, FoldView, Mark, Options, Sign, ZoomHears};
 use omnes::tui::event::Event;
 use ratatui::style::Modifier;
 
@@ -408,4 +408,130 @@ fn the_view_resizes_no_remote_terminal() {
     assert_eq!((tiles(&ui).len(), ui.app.layout().terminal), (1, before));
     let resized = ui.did(|effect| matches!(effect, omnes::tui::event::Effect::Resize { .. }));
     assert_eq!(resized, 0);
+}
+
+#[test]
+fn the_first_echo_after_a_pause_splits_nothing() {
+    let mut ui = at_prompts(&WEB);
+    ui.wait(Duration::from_secs(60));
+    ui.output("web1", "x");
+    ui.wait(Duration::from_millis(50));
+    assert_eq!(tiles(&ui).len(), 1, "the other echoes are still on their way");
+    WEB[1..].iter().for_each(|name| ui.output(name, "x"));
+    settle(&mut ui);
+    assert_eq!(tiles(&ui), ["web[1-3,10-11] · 5"]);
+}
+
+#[test]
+fn every_host_is_shown_from_the_beginning_also_before_it_is_heard_of() {
+    let ui = Ui::connecting(folded(), SCREEN, &WEB);
+    assert_eq!(tiles(&ui), ["web[1-3,10-11] · 5"]);
+    assert!(ui.screen().contains("waits for its turn"), "{}", ui.screen());
+}
+
+#[test]
+fn a_zoomed_host_that_hears_alone_stands_for_itself_alone() {
+    let options = Options { zoom_hears: ZoomHears::Alone, ..folded() };
+    let mut ui = Ui::with(options, SCREEN, &WEB);
+    settle(&mut ui);
+    ui.keys("C-a z");
+    assert_eq!(tiles(&ui), ["web1"]);
+    assert!(ui.status().starts_with("→ web1 alone"), "{}", ui.status());
+    ui.keys("C-a z");
+    assert_eq!(tiles(&ui), ["web[1-3,10-11] · 5"]);
+}
+
+#[test]
+fn every_host_of_a_fold_of_detached_ones_is_reached_by_the_focus() {
+    let mut ui = at_prompts(&WEB);
+    for _ in 0..4 {
+        ui.keys("C-a d");
+        let next = ui.app.tiles().find(|tile| ui.app.mark(tile.member) == Mark::Silent);
+        let name = next.expect("an attached one").name.clone();
+        ui.keys("C-a w");
+        ui.text(&name).keys("Enter C-a w C-a w");
+    }
+    assert_eq!(tiles(&ui), ["web[1-3,10] · 4", "web11"]);
+    let mut been: Vec<MemberId> = Vec::new();
+    for _ in 0..12 {
+        ui.keys("C-a o");
+        been.extend(ui.app.broadcast().focus());
+    }
+    been.sort_unstable();
+    been.dedup();
+    assert_eq!(been.len(), 5);
+}
+
+#[test]
+fn switching_the_view_on_reads_a_thousand_screens_piece_by_piece() {
+    let names: Vec<String> = (1..=1000).map(|n| format!("web{n:04}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut ui = Ui::with(Options::default(), Size::new(50, 160), &refs);
+    refs.iter().for_each(|name| ui.output(name, &format!("{name}:~$ ")));
+    let shown = tiles(&ui);
+    ui.keys("C-a");
+    let rows = ui.app.rows_read();
+    ui.keys("f");
+    assert!(ui.app.rows_read() - rows <= 65 * 24, "{} rows in one step", ui.app.rows_read() - rows);
+    assert_eq!(tiles(&ui), shown, "nothing is folded before everything was read");
+    assert!(ui.status().starts_with("→ 1000 hosts, "), "{}", ui.status());
+    // Whatever is done meanwhile reads no more at once.
+    ui.keys("C-a o C-a d C-a D C-a z C-a z");
+    let (mut steps, focus) = (0, ui.app.broadcast().focus());
+    while ui.app.wake_at().is_some_and(|at| at <= ui.now) {
+        let rows = ui.app.rows_read();
+        ui.step(Event::Tick);
+        assert!(ui.app.rows_read() - rows <= 65 * 24, "{} rows in one step", ui.app.rows_read() - rows);
+        steps += 1;
+        assert!(steps < 40, "it comes to an end");
+    }
+    assert_eq!(tiles(&ui), ["web[0001-1000] · 1000"]);
+    assert_eq!(ui.app.broadcast().focus(), focus);
+}
+
+#[test]
+fn output_of_one_host_of_a_thousand_looks_through_nobody_else() {
+    let names: Vec<String> = (1..=1000).map(|n| format!("web{n:04}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut ui = Ui::with(folded(), Size::new(50, 160), &refs);
+    settle(&mut ui);
+    // One differs, so that its tile is one of those that are looked through when it is time.
+    ui.output("web0500", "x");
+    ui.wait(Duration::from_millis(50));
+    let before = ui.app.members_judged();
+    for _ in 0..50 {
+        ui.output("web0007", "");
+        ui.output("web0009", "y");
+    }
+    assert_eq!(ui.app.members_judged(), before);
+    settle(&mut ui);
+    assert!(ui.app.members_judged() > before, "when it is time they are");
+    assert_eq!(tiles(&ui).len(), 3);
+}
+
+#[test]
+fn hosts_behind_a_tile_on_the_screen_are_in_sight() {
+    let mut ui = at_prompts(&WEB);
+    ui.wait(Duration::from_secs(60));
+    WEB.iter().for_each(|name| ui.output(name, "line\r\n"));
+    assert_eq!(ui.app.signs(Sign::Output), 0, "the tile shows what they printed");
+    ui.output("web11", "\x07");
+    assert!(ui.screen().lines().next().is_some_and(|line| line.contains("♪ bell")), "{}", ui.screen());
+}
+
+#[test]
+fn a_line_of_the_host_list_tells_of_its_host_alone() {
+    let mut ui = at_prompts(&WEB);
+    for name in ["web2", "web3"] {
+        ui.stick(name);
+    }
+    for _ in 0..20 {
+        ui.step(Event::Paste("x".repeat(100)));
+    }
+    settle(&mut ui);
+    ui.keys("C-a w");
+    let screen = ui.screen();
+    let behind: Vec<&str> = screen.lines().filter(|line| line.contains(" behind")).collect();
+    let of = |name: &str| behind.iter().any(|line| line.contains(&format!("· {name} ")));
+    assert!(of("web2") && of("web3") && !of("web10"), "{screen}");
 }

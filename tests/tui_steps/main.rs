@@ -1,5 +1,6 @@
 //! The TUI by values: start, keys, screen. No terminal, no clock, no hosts; every rule of who hears what.
 
+mod colours;
 mod compose;
 mod control;
 mod delivery;
@@ -10,6 +11,7 @@ mod harness;
 mod hostlist;
 mod keeping;
 mod life;
+mod merged;
 mod model;
 mod prompts;
 mod reading;

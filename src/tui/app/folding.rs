@@ -2,8 +2,9 @@
 //!
 //! The model is `tui::fold`; here is what feeds it. A pane that printed something is noted, and what it shows is read a
 //! moment later, for all that were noted, so that a line from each of a thousand hosts is read once; not more than
-//! [`AT_ONCE`] panes in one step, between which keys and frames have their turn. Who may share a tile is looked at after
-//! every event: of one host where a session reported, of all where the user did something.
+//! [`AT_ONCE`] panes in one step, between which keys and frames have their turn. So it is too when the view is switched
+//! on: the tiles stay as they are until every pane was read. Who may share a tile is looked at after every event: of one
+//! host where a session reported, of all where the user did something; what those show was read before.
 //!
 //! The view changes nobody's part in the broadcast, and no remote terminal's size.
 
@@ -16,14 +17,13 @@ use crate::escape;
 use crate::hosts::{Host, HostSet};
 use crate::pane::{FaceReader, Names, names};
 use crate::session::{SessionState, Wait};
-use crate::tui::action::Action;
 use crate::tui::event::Event;
 use crate::tui::fold::{Calm, Class, Folding, GroupId, Standing};
 use crate::tui::guard::Guarding;
-use crate::tui::scopes::{Choice, Rule};
+use crate::tui::layout::Zoom;
 
 use super::sessions::ending_in_short;
-use super::{App, Keyboard, Tone};
+use super::{App, ZoomHears};
 
 /// What a host printed is read so long after the first note of it.
 const GATHERS: Duration = Duration::from_millis(50);
@@ -45,6 +45,24 @@ pub enum FoldView {
     Off,
     /// Hosts that show the same are one tile.
     On,
+}
+
+/// Whether every pane was read since the view was switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CaughtUp {
+    /// It was.
+    Yes,
+    /// Some are still to be read; nothing is folded yet.
+    NotYet,
+}
+
+/// Whether hosts that show the same stand apart all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apart {
+    /// None does.
+    Nobody,
+    /// All do: a host fills the screen and hears alone, so that it stands for no other.
+    All,
 }
 
 /// Preferences of the fold view.
@@ -74,20 +92,26 @@ pub(super) enum Look {
 
 /// The view and what it is made from.
 pub(super) struct Folds {
-    view: FoldView,
+    pub(super) view: FoldView,
     calm: Calm,
-    folding: Folding,
+    pub(super) folding: Folding,
     reader: FaceReader,
     /// Panes that printed something since they were read; each once, so never more than there are.
     noted: Vec<MemberId>,
     is_noted: HashSet<MemberId>,
     due: Option<Duration>,
+    /// Whether every pane was read since the view was switched on.
+    pub(super) caught_up: CaughtUp,
+    /// Whether hosts stand each for itself for now.
+    apart: Apart,
+    /// The detached host that had the focus last.
+    visited: Option<MemberId>,
     /// The revision of the groups that the layout shows.
     laid: u64,
     /// What a tile is called, for groups on the screen, and for which members.
     labels: HashMap<GroupId, (usize, u64, String)>,
     /// The hosts of one fold, while they are shown instead of the folds.
-    opened: Option<Vec<MemberId>>,
+    pub(super) opened: Option<Vec<MemberId>>,
     /// The names of all hosts opened so far, in lower case: no host may take another's for its own.
     taken: HashSet<String>,
     /// Hosts whose own name was not seen yet, and in how many more pieces of output it is looked for.
@@ -105,6 +129,9 @@ impl Folds {
             noted: Vec::new(),
             is_noted: HashSet::new(),
             due: None,
+            caught_up: CaughtUp::Yes,
+            apart: Apart::Nobody,
+            visited: None,
             laid: 0,
             labels: HashMap::new(),
             opened: None,
@@ -125,7 +152,20 @@ impl Folds {
         self.is_noted.remove(&member);
     }
 
-    fn clear(&mut self) {
+    /// Notes that a pane is to be read, at the latest then.
+    pub(super) fn note(&mut self, member: MemberId, at: Duration) {
+        if self.is_noted.insert(member) {
+            self.noted.push(member);
+        }
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Are tiles folded now?
+    pub(super) fn folds(&self) -> bool {
+        self.view == FoldView::On && self.caught_up == CaughtUp::Yes && self.apart == Apart::Nobody
+    }
+
+    pub(super) fn clear(&mut self) {
         self.folding = Folding::new(self.calm);
         self.noted.clear();
         self.is_noted.clear();
@@ -149,9 +189,8 @@ impl App {
     /// A pane printed something: it is read in a moment.
     pub(super) fn shows_another(&mut self, member: MemberId) {
         self.learn_name(member);
-        if self.folds.view == FoldView::On && self.folds.is_noted.insert(member) {
-            self.folds.noted.push(member);
-            self.folds.due.get_or_insert(self.now + GATHERS);
+        if self.folds.view == FoldView::On {
+            self.folds.note(member, self.now + GATHERS);
         }
     }
 
@@ -163,7 +202,6 @@ impl App {
         match look {
             Look::Nobody => {}
             Look::One(member) => self.look_at_class(member),
-            // Also the first look after the view was switched on, at every pane.
             Look::All => {
                 for member in self.tiles.ids().to_vec() {
                     self.look_at_class(member);
@@ -173,16 +211,40 @@ impl App {
         if self.folds.due.is_some_and(|due| due <= self.now) {
             self.read_noted();
         }
+        if self.folds.folding.count() == self.tiles.ids().len() {
+            self.catch_up();
+        }
         self.folds.folding.settle(self.now);
         if self.folds.laid != self.folds.folding.revision() {
             self.relayout();
         }
     }
 
+    /// Every pane was read: what shows the same is one tile from now on.
+    fn catch_up(&mut self) {
+        if std::mem::replace(&mut self.folds.caught_up, CaughtUp::Yes) == CaughtUp::NotYet {
+            self.folds.folding.settle(self.now);
+            self.relayout();
+        }
+    }
+
+    /// Who hears has changed for these hosts by an event of another one.
+    pub(super) fn reclass(&mut self, members: &[MemberId]) {
+        if self.folds.view == FoldView::On {
+            members.iter().for_each(|member| self.look_at_class(*member));
+        }
+    }
+
     fn look_at_class(&mut self, member: MemberId) {
         let Some(class) = self.class(member) else { return };
-        if self.folds.folding.class(member) != Some(&class) {
-            self.read(member, &class);
+        let folding = &mut self.folds.folding;
+        let face = folding.shown(member);
+        match folding.class(member) {
+            Some(before) if *before == class => {}
+            None if self.folds.caught_up == CaughtUp::NotYet => {}
+            // Who hears has changed, not what is seen: what that is was read, or is to be read soon.
+            Some(_) if face.is_some() => folding.observe(member, &class, face.unwrap_or_default(), self.now),
+            _ => self.read(member, &class),
         }
     }
 
@@ -190,9 +252,8 @@ impl App {
     fn read_noted(&mut self) {
         let rest = self.folds.noted.len().saturating_sub(AT_ONCE);
         for member in self.folds.noted.split_off(rest) {
-            if self.folds.is_noted.remove(&member)
-                && let Some(class) = self.folds.folding.class(member).cloned()
-            {
+            let class = self.folds.folding.class(member).cloned().or_else(|| self.class(member));
+            if let (true, Some(class)) = (self.folds.is_noted.remove(&member), class) {
                 self.read(member, &class);
             }
         }
@@ -201,7 +262,7 @@ impl App {
 
     fn read(&mut self, member: MemberId, class: &Class) {
         let Some(tile) = self.tiles.get_mut(member) else { return };
-        let face = tile.pane.face(&mut self.folds.reader);
+        let face = if class.is_live() { tile.pane.face(&mut self.folds.reader) } else { 0 };
         self.folds.folding.observe(member, class, face, self.now);
     }
 
@@ -230,16 +291,17 @@ impl App {
         } else {
             Standing::Takes
         };
+        let focused = self.broadcast.focus() == Some(id);
         Some(match member.part() {
             Part::Attached => Class::Attached(standing, tile.guards),
-            Part::Detached if self.broadcast.focus() == Some(id) => Class::Alone(id),
+            Part::Detached if focused => Class::Alone(id),
             Part::Detached => Class::Detached(standing, tile.guards),
         })
     }
 
     /// All hosts in groups by what they show at this moment, whether or not the view is on. Who receives does not matter
     /// here. Every screen is read anew, which is for what the user asks once.
-    fn grouped(&self) -> Folding {
+    pub(super) fn grouped(&self) -> Folding {
         let mut folding = Folding::new(self.folds.calm);
         let mut reader = FaceReader::new(self.options.fold.key.clone());
         for tile in self.tiles.iter() {
@@ -324,11 +386,20 @@ impl App {
 impl App {
     /// The tiles in their order, where the view leaves some out.
     pub(super) fn fold_order(&mut self) -> Option<Vec<MemberId>> {
-        if self.folds.view == FoldView::Off {
+        self.folds.laid = self.folds.folding.revision();
+        self.folds.apart = match (self.zoom, self.options.zoom_hears) {
+            (Zoom::Focus, ZoomHears::Alone) => Apart::All,
+            _ => Apart::Nobody,
+        };
+        if !self.folds.folds() {
             return None;
         }
         let focus = self.broadcast.focus();
-        self.folds.laid = self.folds.folding.revision();
+        let is_detached =
+            |id: &MemberId| self.broadcast.member(*id).is_some_and(|m| m.part() == Part::Detached);
+        if let Some(alone) = focus.filter(is_detached) {
+            self.folds.visited = Some(alone);
+        }
         let tiles = &self.tiles;
         if let Some(opened) = &mut self.folds.opened {
             opened.retain(|member| tiles.get(*member).is_some());
@@ -339,8 +410,21 @@ impl App {
         }
         let order = self.folds.folding.order();
         self.label(&order);
-        let face = |id: GroupId| self.folds.folding.face_of(id, focus);
-        Some(order.into_iter().filter_map(face).collect())
+        Some(order.into_iter().filter_map(|id| self.face_of(id)).collect())
+    }
+
+    /// The host whose screen stands for a group. A detached host leaves its group when the focus comes to it, and comes
+    /// back when the focus goes, so there it is always the turn of the one behind the last: else the focus would go to
+    /// and fro between two of them.
+    fn face_of(&self, id: GroupId) -> Option<MemberId> {
+        let (folding, focus) = (&self.folds.folding, self.broadcast.focus());
+        let first = folding.face_of(id, focus)?;
+        match folding.class(first) {
+            Some(Class::Detached(..)) if Some(first) != focus => {
+                self.folds.visited.and_then(|last| folding.member_after(id, last)).or(Some(first))
+            }
+            _ => Some(first),
+        }
     }
 
     /// Names the groups, those anew whose members are others than before.
@@ -381,7 +465,7 @@ impl App {
 
     /// The group that a tile stands for, where it stands for more than itself.
     fn fold_of(&self, id: MemberId) -> Option<GroupId> {
-        let folded = self.folds.view == FoldView::On && self.folds.opened.is_none();
+        let folded = self.folds.folds() && self.folds.opened.is_none();
         let group = self.folds.folding.group_of(id).filter(|_| folded)?;
         self.folds.labels.contains_key(&group).then_some(group)
     }
@@ -398,7 +482,12 @@ impl App {
 
     /// How many hosts a tile stands for; 1 where it is not folded.
     pub fn stands_for(&self, id: MemberId) -> usize {
-        self.fold_of(id).map_or(1, |group| self.folds.folding.members(group).len())
+        self.fold_of(id).map_or(1, |group| self.folds.folding.size(group))
+    }
+
+    /// The tile that stands for a host now; its own where it is not folded.
+    pub(super) fn tile_of(&self, id: MemberId) -> MemberId {
+        self.fold_of(id).and_then(|group| self.face_of(group)).unwrap_or(id)
     }
 
     /// The hosts that a folded tile stands for, as a set such as `web[001-997]`; `None` for a tile of one host.
@@ -418,13 +507,18 @@ impl App {
             let first = self.folds.folding.face_of(*id, None);
             first.is_some_and(|first| self.broadcast.hears(first))
         };
-        let shown = self.folds.view == FoldView::On && self.folds.opened.is_none();
+        let shown = self.folds.folds() && self.folds.opened.is_none();
         shown.then(|| self.folds.folding.groups().filter(hears).count())
     }
 
     /// Rows read for the fold view since the beginning.
     pub fn rows_read(&self) -> u64 {
         self.folds.reader.rows()
+    }
+
+    /// Members looked through for the fold view since it was switched on.
+    pub fn members_judged(&self) -> u64 {
+        self.folds.folding.judged()
     }
 
     /// The open hosts that show something else than most do, at this moment; nobody where no two show the same.
@@ -438,118 +532,12 @@ impl App {
 }
 
 /// Are the members of a group open?
-fn is_live(folding: &Folding, id: GroupId) -> bool {
+pub(super) fn is_live(folding: &Folding, id: GroupId) -> bool {
     folding.members(id).next().and_then(|member| folding.class(member)).is_some_and(Class::is_live)
 }
 
 /// The largest group of open hosts.
-fn crowd_of_live(folding: &Folding) -> Option<GroupId> {
+pub(super) fn crowd_of_live(folding: &Folding) -> Option<GroupId> {
     let live = folding.order().into_iter().filter(|id| is_live(folding, *id));
     live.reduce(|most, id| if folding.members(id).len() > folding.members(most).len() { id } else { most })
-}
-
-/// What the user does with it.
-impl App {
-    /// Does what the user said.
-    pub(super) fn fold_action(&mut self, action: Action) {
-        self.leave_scrollback();
-        match action {
-            Action::FoldMembers => self.open_fold(),
-            Action::FoldScope => self.scope_here(),
-            Action::OddNext => self.next_odd(),
-            Action::Compare => self.compare(),
-            _ => self.toggle_fold(),
-        }
-    }
-
-    fn toggle_fold(&mut self) {
-        self.folds.clear();
-        match self.folds.view {
-            FoldView::On => self.folds.view = FoldView::Off,
-            FoldView::Off => {
-                self.folds.view = FoldView::On;
-                self.refold(Look::All);
-            }
-        }
-        self.relayout();
-    }
-
-    fn open_fold(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        if self.folds.opened.take().is_none() {
-            if self.stands_for(focus) < 2 {
-                let fold = self.options.keymap.hint(Action::FoldView);
-                let text = match self.folds.view {
-                    FoldView::On => format!("{} is alone in its tile", self.name(focus)),
-                    FoldView::Off => format!("nothing is folded; {fold} folds"),
-                };
-                return self.notes.say(Tone::Plain, text, self.now);
-            }
-            let members = self.members_of_tile(focus);
-            let back = self.options.keymap.hint(Action::FoldMembers);
-            let text = format!("the {} hosts of this fold; {back} goes back", members.len());
-            self.notes.say(Tone::Plain, text, self.now);
-            self.folds.opened = Some(members);
-        }
-        self.relayout();
-    }
-
-    /// Limits the broadcast to the hosts of the focused tile, as they are at this moment.
-    fn scope_here(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let members = self.members_of_tile(focus);
-        let name = self.folded_name(&members);
-        let host = |id: &MemberId| self.tiles.get(*id).map(|tile| tile.host.clone());
-        let hosts = members.iter().filter_map(host).collect();
-        if let Err(why) = self.limit_to(Choice { name, rule: Rule::These(hosts) }) {
-            self.notes.say(Tone::Bad, why, self.now);
-        }
-    }
-
-    /// To the next group that is not the largest; the groups stand in the order of their tiles.
-    fn next_odd(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let grouped;
-        let folding = match self.folds.view {
-            FoldView::On => &self.folds.folding,
-            FoldView::Off => {
-                grouped = self.grouped();
-                &grouped
-            }
-        };
-        let crowd = crowd_of_live(folding);
-        let is_odd = |id: &GroupId| Some(*id) != crowd && is_live(folding, *id);
-        let odd: Vec<GroupId> = folding.order().into_iter().filter(is_odd).collect();
-        let here = folding.group_of(focus).and_then(|id| odd.iter().position(|odd| *odd == id));
-        let next = odd.get(here.map_or(0, |here| here + 1)).or(odd.first());
-        let Some(face) = next.and_then(|id| folding.face_of(*id, None)) else {
-            return self.notes.say(Tone::Plain, "every host shows the same", self.now);
-        };
-        self.folds.opened = None;
-        let at = here.map_or(1, |here| (here + 1) % odd.len() + 1);
-        self.set_focus(face);
-        let text = format!("odd one {at} of {}: {}", odd.len(), self.name(face));
-        self.notes.say(Tone::Plain, text, self.now);
-    }
-
-    /// The focused screen beside that of the largest group, or beside the first odd one if it is in the largest.
-    fn compare(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
-        let folding = self.grouped();
-        let (own, crowd) = (folding.group_of(focus), crowd_of_live(&folding));
-        let mut others: Vec<GroupId> =
-            folding.order().into_iter().filter(|id| Some(*id) != own && is_live(&folding, *id)).collect();
-        others.sort_by_key(|id| Some(*id) != crowd);
-        let described = |id: GroupId, focus| {
-            let members: Vec<MemberId> = folding.members(id).collect();
-            let count = if members.len() > 1 { format!(" · {}", members.len()) } else { String::new() };
-            Some((folding.face_of(id, focus)?, format!("{}{count}", self.folded_name(&members))))
-        };
-        let left = own.and_then(|id| described(id, Some(focus)));
-        let others: Vec<_> = others.into_iter().filter_map(|id| described(id, None)).collect();
-        match left.filter(|_| !others.is_empty()) {
-            Some(left) => self.keyboard = Keyboard::Compare(super::Comparison::new(left, others)),
-            None => self.notes.say(Tone::Plain, "every host shows the same", self.now),
-        }
-    }
 }

@@ -11,6 +11,7 @@ mod comparing;
 mod composing;
 mod controlled;
 mod dialogs;
+mod fold_acts;
 mod folding;
 mod guards;
 mod hostlist;
@@ -211,6 +212,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.refold(folding::Look::All);
         self.follow_sight(true);
         std::mem::take(&mut self.effects)
     }
@@ -251,11 +253,11 @@ impl App {
         self.return_due();
         self.show_updates();
         self.ask_for_motion();
+        self.walk_lines();
         self.refold(look);
         self.look_for_waits();
         self.search_on();
         self.watch_time();
-        self.walk_lines();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);

@@ -126,6 +126,7 @@ impl App {
     /// Says which hosts are held from now on, and what can be done.
     pub(super) fn say_held(&mut self, held: &[MemberId]) {
         let Some(first) = held.first() else { return };
+        self.reclass(held);
         let others = match held.len() {
             1 => " is held: it does".to_owned(),
             n => format!(" and {} more are held: they do", n - 1),

@@ -100,6 +100,14 @@ impl App {
         Sign::ALL.into_iter().find(|sign| self.signs.of[*sign as usize].contains(&member))
     }
 
+    /// The most important sign of the hosts that a tile stands for.
+    pub fn sign_of_tile(&self, id: MemberId) -> Option<Sign> {
+        if Sign::ALL.into_iter().all(|sign| self.signs(sign) == 0) {
+            return None;
+        }
+        self.members_of_tile(id).into_iter().filter_map(|member| self.sign(member)).min()
+    }
+
     /// How many hosts have a sign.
     pub fn signs(&self, sign: Sign) -> usize {
         self.signs.of[sign as usize].len()
@@ -148,7 +156,7 @@ impl App {
     /// A host printed something.
     fn printed(&mut self, member: MemberId) {
         let known = self.signs.of[Sign::Output as usize].contains(&member);
-        if known || self.broadcast.focus() == Some(member) || self.layout.shows(member) {
+        if known || self.broadcast.focus() == Some(member) || self.layout.shows(self.tile_of(member)) {
             return;
         }
         if let Some(ready) = self.signs.greets.get(&member) {
@@ -165,8 +173,10 @@ impl App {
 
     /// What is on the screen is seen, and the focused host above all.
     pub(super) fn see(&mut self) {
-        for (member, _) in &self.layout.tiles {
-            self.signs.of[Sign::Output as usize].remove(member);
+        if !self.signs.of[Sign::Output as usize].is_empty() {
+            for member in self.shown_members() {
+                self.signs.take(Sign::Output, member);
+            }
         }
         if let Some(focus) = self.broadcast.focus() {
             [Sign::Watch, Sign::Bell, Sign::Output].into_iter().for_each(|sign| self.signs.take(sign, focus));

@@ -10,8 +10,9 @@ use crate::tui::app::{App, Comparison};
 use crate::tui::fold::compare::Line;
 use crate::tui::layout::Layout;
 
+use super::ink::Ink;
 use super::text::{behind, count, fitting, put, row};
-use super::{panes, theme};
+use super::theme;
 
 /// Columns between both screens.
 const GUTTER: u16 = 3;
@@ -64,10 +65,10 @@ fn heading(comparison: &Comparison, (left, right): (Rect, Rect), buf: &mut Buffe
 /// One row of a screen, from a column on.
 fn screen_row(app: &App, (member, from, first): (MemberId, u16, u16), area: Rect, buf: &mut Buffer) {
     let Some(tile) = app.tile(member) else { return };
-    let screen = tile.pane.screen();
+    let (screen, ink) = (tile.pane.screen(), Ink::of(app));
     for (n, x) in (area.left()..area.right()).enumerate() {
         let cell = screen.cell(from, first + n as u16);
-        panes::paint(cell, area.right() - x, buf, Position::new(x, area.y));
+        ink.paint(cell, area.right() - x, Position::new(x, area.y), buf);
     }
 }
 

@@ -4,6 +4,7 @@ use crate::broadcast::MemberId;
 use crate::tui::action::Action;
 use crate::tui::app::{App, Tile};
 
+use super::rows::Whose;
 use super::text::{count, fitting, width};
 
 /// The name of a tile: the host's, or the set that the tile stands for with its number, which is in sight however little
@@ -18,9 +19,12 @@ pub(super) fn name(app: &App, tile: &Tile, room: u16) -> String {
     }
 }
 
-/// Input kept for the hosts of a tile, in bytes.
-pub(super) fn backlog(app: &App, member: MemberId) -> usize {
-    app.backlog_of_tile(member)
+/// Input kept for a host, or for all hosts of its tile, in bytes.
+pub(super) fn backlog(app: &App, member: MemberId, whose: Whose) -> usize {
+    match whose {
+        Whose::Tile => app.backlog_of_tile(member),
+        Whose::Host => app.broadcast().member(member).map_or(0, |member| member.backlog()),
+    }
 }
 
 /// In how many tiles those are who hear: ` in 3 folds`; nothing while the view is off.

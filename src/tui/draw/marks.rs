@@ -11,6 +11,7 @@ use ratatui::style::{Modifier, Style};
 use crate::tui::app::{App, Scrolling, Sign, Tile, Window};
 use crate::tui::layout::{self, Layout};
 
+use super::rows::Whose;
 use super::text::{count, row};
 
 /// Paints over the lines of a tile.
@@ -59,10 +60,14 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<Position> {
 }
 
 /// What a tile's title says of reading.
-pub(super) fn remarks(app: &App, tile: &Tile) -> String {
+pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
     let inside = app.layout().rect(tile.member).map_or(Rect::new(0, 0, 1, 1), layout::inner);
     let mut text = String::new();
-    if let Some(sign) = app.sign(tile.member) {
+    let sign = match whose {
+        Whose::Tile => app.sign_of_tile(tile.member),
+        Whose::Host => app.sign(tile.member),
+    };
+    if let Some(sign) = sign {
         text.push_str(&format!(" · {} {}", sign.glyph(), sign.word()));
     }
     let screen = tile.pane.screen();

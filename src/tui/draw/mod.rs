@@ -10,6 +10,7 @@ mod fold;
 mod guards;
 mod help;
 mod hostlist;
+mod ink;
 mod marks;
 mod menu;
 mod panes;

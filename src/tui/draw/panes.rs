@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
-use unicode_width::UnicodeWidthStr;
 
 use crate::broadcast::Receivers;
 use crate::outcome::Outcome;
-use crate::pane::{self, Cell, Cursor, CursorShape, StyledLine};
+use crate::pane::{Cursor, CursorShape, StyledLine};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, Window, ending, ending_in_short};
 use crate::tui::layout::{self, Layout};
 use crate::tui::selection;
 
+use super::ink::Ink;
+use super::rows::Whose;
 use super::text::{age, behind, bytes, fitting, put, row, width, wrap};
 use super::{fold, guards, marks, theme};
 
@@ -41,8 +41,8 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
     }
     let inner = layout::inner(rect);
     match app.looks_back(tile, inner) {
-        true => history(tile, app.window(tile, inner), inner, buf),
-        false => screen(tile, inner, buf),
+        true => history(app, tile, inner, buf),
+        false => screen(&Ink::of(app), tile, (tile.view(inner), inner), buf),
     }
     marks::lines(app, tile, inner, buf);
     if let SessionState::Closed(outcome) = &tile.state {
@@ -56,19 +56,21 @@ fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
     let frame = guards::frame(app, tile, mark);
     let style = if focused { frame.patch(theme::attention()) } else { frame };
     let (open, close) = if focused { ("▶", "◀") } else { (" ", " ") };
-    let said = format!("{}{}", guards::words(app, tile), remarks(app, tile, mark));
+    let said = format!("{}{}", guards::words(app, tile), remarks(app, tile, Whose::Tile));
     let name = fold::name(app, tile, line.width.saturating_sub(width(&said) + BESIDE_NAME));
     let text = format!("{open}{} {name}{said}{close}", mark.glyph());
     put(buf, line, &text, style);
 }
 
-/// What is special about a host; each remark begins with ` · `.
-pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
+/// What is special about a host, or about all hosts of its tile; each remark begins with ` · `.
+pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
+    let mark = app.mark(tile.member);
+    let is_fold = whose == Whose::Tile && app.stands_for(tile.member) > 1;
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Throttled(why)) => format!(" · waits to be let in: {why}"),
-        SessionState::Connecting(_) if app.stands_for(tile.member) > 1 => " · connecting".to_owned(),
+        SessionState::Connecting(_) if is_fold => " · connecting".to_owned(),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
         SessionState::Closed(outcome) => {
@@ -87,11 +89,11 @@ pub(super) fn remarks(app: &App, tile: &Tile, mark: Mark) -> String {
     if let Some(since) = tile.recovery.silent_since() {
         text.push_str(&stalled(app, tile, since));
     }
-    let backlog = fold::backlog(app, tile.member);
+    let backlog = fold::backlog(app, tile.member, whose);
     if backlog >= BACKLOG_SHOWN {
         text.push_str(&format!(" · {} behind", bytes(backlog)));
     }
-    text.push_str(&marks::remarks(app, tile));
+    text.push_str(&marks::remarks(app, tile, whose));
     if tile.pan.is_some() {
         text.push_str(" · panned");
     }
@@ -119,45 +121,23 @@ fn returns(app: &App, tile: &Tile) -> Option<String> {
     Some(format!("reconnects in {}", age(left + Duration::from_millis(999))))
 }
 
-/// The part of the terminal around the cursor.
-fn screen(tile: &Tile, area: Rect, buf: &mut Buffer) {
-    part(tile, tile.view(area), area, buf);
-}
-
-/// The part of a terminal that begins at this row and column.
-pub(super) fn part(tile: &Tile, (first_row, first_col): (u16, u16), area: Rect, buf: &mut Buffer) {
+/// The part of a terminal that begins at this row and column, in an area.
+pub(super) fn screen(ink: &Ink<'_>, tile: &Tile, part: ((u16, u16), Rect), buf: &mut Buffer) {
+    let ((first_row, first_col), area) = part;
     let screen = tile.pane.screen();
     for (r, y) in (area.top()..area.bottom()).enumerate() {
         for (c, x) in (area.left()..area.right()).enumerate() {
             let (r, c) = (first_row + r as u16, first_col + c as u16);
-            let cell = screen.cell(r, c);
             let room = area.right() - x;
-            paint(cell, room, buf, Position::new(x, y));
+            ink.paint(screen.cell(r, c), room, Position::new(x, y), buf);
         }
     }
 }
 
-/// Paints one cell. Half of a wide character is never painted: neither over the frame nor without its first half.
-pub(super) fn paint(cell: Cell<'_>, room: u16, buf: &mut Buffer, at: Position) {
-    let Some(target) = buf.cell_mut(at) else { return };
-    if cell.continuation {
-        // The first half stands to the left and has taken this cell, unless it is out of sight.
-        target.set_style(style(cell.style));
-        return;
-    }
-    let text = match cell.text {
-        "" => " ",
-        _ if cell.wide && room < 2 => " ",
-        // The emulator and the screen must agree on every width, or the rest of the row is out of place.
-        text if text.len() > 1 && text.width() != 1 + usize::from(cell.wide) => "\u{fffd}",
-        text => text,
-    };
-    target.set_symbol(text).set_style(style(cell.style));
-}
-
 /// Lines of the history and the screen. What stands to the left of the window is passed over.
-fn history(tile: &Tile, window: Window, area: Rect, buf: &mut Buffer) {
-    let screen = tile.pane.screen();
+fn history(app: &App, tile: &Tile, area: Rect, buf: &mut Buffer) {
+    let (screen, ink) = (tile.pane.screen(), Ink::of(app));
+    let window: Window = app.window(tile, area);
     let top = window.line.saturating_sub(screen.first_line()) as usize;
     for n in 0..area.height {
         let StyledLine { spans } = screen.line(top + usize::from(n));
@@ -168,7 +148,7 @@ fn history(tile: &Tile, window: Window, area: Rect, buf: &mut Buffer) {
                 hidden => selection::part(&span.text, hidden..u16::MAX),
             };
             passed = passed.saturating_add(width(&span.text));
-            let used = put(buf, left, shown, style(span.style));
+            let used = put(buf, left, shown, ink.style(span.style));
             left = behind(left, used);
         }
     }
@@ -239,35 +219,4 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
     let (row, col) = (cursor.row.checked_sub(first_row)?, cursor.col.checked_sub(first_col)?);
     let at = Position::new(area.x.saturating_add(col), area.y.saturating_add(row));
     area.contains(at).then_some((at, cursor.shape))
-}
-
-pub(super) fn style(style: pane::Style) -> Style {
-    let mut out = Style::new().fg(color(style.fg)).bg(color(style.bg));
-    if style.underline.is_some() {
-        out = out.underline_color(color(style.underline_color));
-    }
-    for (set, modifier) in [
-        (style.bold, Modifier::BOLD),
-        (style.dim, Modifier::DIM),
-        (style.italic, Modifier::ITALIC),
-        // A wave, dots and dashes cannot be told to the screen, so every kind of line is drawn as one.
-        (style.underline.is_some(), Modifier::UNDERLINED),
-        (style.inverse, Modifier::REVERSED),
-        (style.blink, Modifier::SLOW_BLINK),
-        (style.conceal, Modifier::HIDDEN),
-        (style.strike, Modifier::CROSSED_OUT),
-    ] {
-        if set {
-            out = out.add_modifier(modifier);
-        }
-    }
-    out
-}
-
-fn color(color: pane::Color) -> Color {
-    match color {
-        pane::Color::Default => Color::Reset,
-        pane::Color::Indexed(n) => Color::Indexed(n),
-        pane::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
-    }
 }

@@ -9,6 +9,7 @@ use crate::pane::{Cursor, CursorShape};
 use crate::tui::app::{App, Mark, Tile};
 use crate::tui::layout::Layout;
 
+use super::ink::Ink;
 use super::panes::{self, remarks};
 use super::text::{behind, fitting, put, width};
 use super::theme;
@@ -84,17 +85,17 @@ pub(super) fn line(app: &App, tile: &Tile, front: Front, row: Row, buf: &mut Buf
     put(buf, row.area, &format!("{}{} ", front.pointer, mark.glyph()), front.style);
     let Parts { name: line, remark, bar, text } = Parts::of(app, tile, row);
     put(buf, line, fitting(&name(app, tile, row.whose, line.width), line.width), front.style);
-    put(buf, remark, &special(app, tile), theme::frame(app, mark));
+    put(buf, remark, &special(app, tile, row.whose), theme::frame(app, mark));
     put(buf, bar, if mark == Mark::Hears { "║" } else { "│" }, theme::frame(app, mark));
     if text.is_empty() {
         return;
     }
-    panes::part(tile, shown(tile, text), text, buf);
+    panes::screen(&Ink::of(app), tile, (shown(tile, text), text), buf);
 }
 
 /// What is special about a host, for the middle of a line.
-fn special(app: &App, tile: &Tile) -> String {
-    let remarks = format!("{}{}", guards::words(app, tile), remarks(app, tile, app.mark(tile.member)));
+fn special(app: &App, tile: &Tile, whose: Whose) -> String {
+    let remarks = format!("{}{}", guards::words(app, tile), remarks(app, tile, whose));
     let remarks = remarks.trim_start();
     remarks
         .strip_prefix("· ")
@@ -117,7 +118,7 @@ impl Parts {
         let rest = behind(row.area, LEAD);
         let name = cut(rest, row.names);
         let rest = behind(rest, row.names + 1);
-        let remark = cut(rest, width(&special(app, tile)));
+        let remark = cut(rest, width(&special(app, tile, row.whose)));
         let rest = behind(rest, remark.width);
         Parts { name, remark, bar: cut(rest, 1), text: behind(rest, 2) }
     }

@@ -105,6 +105,11 @@ impl Group {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
+    /// Is something in it due now, or is it not known when?
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.due.is_none_or(|due| due <= now)
+    }
+
     pub(super) fn due(&self) -> Option<Duration> {
         self.due
     }

@@ -17,6 +17,7 @@ mod group;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use crate::broadcast::MemberId;
@@ -109,13 +110,21 @@ pub struct Folding {
     groups: BTreeMap<GroupId, Group>,
     /// The group that shows this, in this class.
     showing: HashMap<(Class, u64), GroupId>,
-    /// Groups with something that may be due.
+    /// Groups of which a member changed since they were settled.
+    touched: BTreeSet<GroupId>,
+    /// Groups with something that will be due.
     restless: BTreeSet<GroupId>,
+    /// When the first of it is.
+    wakes: Option<Duration>,
+    /// The revision that was settled last.
+    settled: u64,
     /// The largest group, which keeps that place until another is larger.
     crowd: Option<GroupId>,
     next: u32,
     /// A number that is another one whenever some member is in another group.
     revision: u64,
+    /// Members looked through in groups since the beginning.
+    judged: u64,
 }
 
 impl Folding {
@@ -135,9 +144,13 @@ impl Folding {
                 let (group, before) = (seen.group, seen.face);
                 (seen.face, seen.changed) = (face, now);
                 if let Some(group) = self.groups.get_mut(&group) {
+                    // A group in which nobody differs is not looked at: it has shown the same as this member until now.
+                    if group.showed(before, now, self.calm.lasts) {
+                        seen.tuned = now;
+                    }
                     group.shows_instead(before, face);
                 }
-                self.restless.insert(group);
+                self.touched.insert(group);
             }
             Some(_) => {
                 self.remove(member);
@@ -159,11 +172,25 @@ impl Folding {
     }
 
     /// Takes those out of their groups whose difference has lasted, and joins groups that have come to show the same.
+    ///
+    /// Costs nothing where no member changed and nothing is due, and else as much as those groups have members.
     pub fn settle(&mut self, now: Duration) {
-        let due = std::mem::take(&mut self.restless);
+        let wakes = self.wakes.is_some_and(|at| at <= now);
+        if self.touched.is_empty() && !wakes && self.settled == self.revision {
+            return;
+        }
+        let mut due = std::mem::take(&mut self.touched);
+        let is_due = |id: &&GroupId| self.groups.get(id).is_none_or(|group| group.is_due(now));
+        due.extend(self.restless.iter().filter(is_due));
         for id in due {
             self.settle_group(id, now);
         }
+        self.find_crowd();
+        self.wakes = self.restless.iter().filter_map(|id| self.groups.get(id)?.due()).min();
+        self.settled = self.revision;
+    }
+
+    fn find_crowd(&mut self) {
         let largest = self.groups.iter().max_by_key(|(id, group)| (group.len(), Reverse(**id)));
         let size = |id: GroupId| self.groups.get(&id).map_or(0, Group::len);
         if let Some((largest, _)) = largest
@@ -178,12 +205,17 @@ impl Folding {
 
     /// When [`settle`](Folding::settle) may change something though nothing was observed.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.restless.iter().filter_map(|id| self.groups.get(id)?.due()).min()
+        self.wakes
     }
 
     /// A number that is another one whenever some member is in another group.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Members looked through in groups since the beginning: the work that settling took.
+    pub fn judged(&self) -> u64 {
+        self.judged
     }
 
     /// The groups in the order they are shown: the largest, then the others by their first member. So tiles stand still
@@ -217,9 +249,30 @@ impl Folding {
         members.unwrap_or_default().into_iter()
     }
 
+    /// How many members a group has.
+    pub fn size(&self, id: GroupId) -> usize {
+        self.groups.get(&id).map_or(0, Group::len)
+    }
+
+    /// What a member showed when last observed, if it is one of an open host.
+    pub fn shown(&self, member: MemberId) -> Option<u64> {
+        self.seen.get(&member).filter(|seen| seen.class.is_live()).map(|seen| seen.face)
+    }
+
+    /// How many members were observed.
+    pub fn count(&self) -> usize {
+        self.seen.len()
+    }
+
     /// The member whose pane stands for a group: the one with the focus if it is in it, else the first.
     pub fn face_of(&self, id: GroupId, focus: Option<MemberId>) -> Option<MemberId> {
         focus.filter(|focus| self.group_of(*focus) == Some(id)).or_else(|| self.groups.get(&id)?.first())
+    }
+
+    /// The first member of a group that comes after this one, which need not be in it.
+    pub fn member_after(&self, id: GroupId, member: MemberId) -> Option<MemberId> {
+        let after = (Bound::Excluded(member), Bound::Unbounded);
+        self.groups.get(&id)?.members().range(after).next().copied()
     }
 
     /// Puts a member that is in no group into the one that shows the same, or into one of its own.
@@ -237,7 +290,7 @@ impl Folding {
             of.add(member, face);
         }
         self.seen.insert(member, Seen { class, face, changed: now, tuned: now, group });
-        self.restless.insert(group);
+        self.touched.insert(group);
         self.revision += 1;
     }
 
@@ -245,10 +298,11 @@ impl Folding {
         self.revision += 1;
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.take(member, face);
-        self.restless.insert(id);
+        self.touched.insert(id);
         if group.len() == 0 {
             let (class, shows) = (group.class.clone(), group.shows);
             self.groups.remove(&id);
+            self.touched.remove(&id);
             self.restless.remove(&id);
             self.forget_showing(&(class, shows), id);
             if self.crowd == Some(id) {
@@ -270,9 +324,10 @@ impl Folding {
         }
         self.follow(id, now);
         self.join(id, now);
-        if self.groups.get(&id).is_some_and(|group| group.due().is_some()) {
-            self.restless.insert(id);
-        }
+        match self.groups.get(&id).is_some_and(|group| group.due().is_some()) {
+            true => self.restless.insert(id),
+            false => self.restless.remove(&id),
+        };
     }
 
     /// What a group stands for becomes what most of its members show.
@@ -294,6 +349,7 @@ impl Folding {
         if !group.is_mixed() {
             return Vec::new();
         }
+        self.judged += group.len() as u64;
         let mut still: BTreeMap<u64, (usize, MemberId)> = BTreeMap::new();
         for member in group.members() {
             let Some(seen) = self.seen.get(member) else { continue };
@@ -361,6 +417,7 @@ impl Folding {
     fn pour(&mut self, from: GroupId, into: GroupId, now: Duration) {
         let Some(emptied) = self.groups.remove(&from) else { return };
         self.restless.remove(&from);
+        self.touched.remove(&from);
         let Some(group) = self.groups.get_mut(&into) else { return };
         for member in emptied.members() {
             if let Some(seen) = self.seen.get_mut(member) {
@@ -372,7 +429,7 @@ impl Folding {
         if self.crowd == Some(from) {
             self.crowd = Some(into);
         }
-        self.restless.insert(into);
+        self.touched.insert(into);
         self.revision += 1;
     }
 }

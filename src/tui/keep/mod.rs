@@ -165,6 +165,14 @@ impl Keeper {
         Ok(Keeper { jobs: Some(jobs), taps, screen: None, waits, told, over, save_last })
     }
 
+    /// A keeper without a thread, which keeps nothing and tells nothing.
+    pub fn of_nothing() -> Keeper {
+        let (_, told) = mpsc::channel(1);
+        let (_, over) = oneshot::channel();
+        let (taps, waits) = (HashMap::new(), Arc::default());
+        Keeper { jobs: None, taps, screen: None, waits, told, over, save_last: SaveLast::No }
+    }
+
     /// Does what the app wants kept. What needs room in the queue and finds none is refused, and what is returned says so.
     pub fn keep(&mut self, keep: Keep) -> Option<Told> {
         let cost = match &keep {
@@ -298,12 +306,11 @@ impl Keeper {
 
     /// The thread is gone only if it panicked; then nothing is kept any more.
     fn send(&self, job: Job, cost: usize, rooms: Rooms) {
+        let Some(jobs) = &self.jobs else { return };
         for room in &rooms.0 {
             room.fetch_add(cost, Ordering::AcqRel);
         }
-        if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Queued { job, cost, rooms });
-        }
+        let _ = jobs.send(Queued { job, cost, rooms });
     }
 }
 

@@ -294,3 +294,17 @@ async fn the_last_set_is_saved_on_the_way_out_unless_it_is_not_wanted() {
         assert_eq!(saved::read(&places, set::LAST).map_err(drop), saved);
     }
 }
+
+#[tokio::test]
+async fn a_keeper_of_nothing_never_has_too_much() {
+    let mut keeper = Keeper::of_nothing();
+    let text = "x".repeat(ALL_BYTES / 4);
+    for _ in 0..8 {
+        let text = SentText::Kept(text.as_str().into());
+        keep(
+            &mut keeper,
+            Keep::Sent(SentEntry { at: Duration::ZERO, how: How::Typed, hosts: "a".into(), text }),
+        );
+    }
+    keeper.finish(OpenSet::of(Vec::new())).await;
+}

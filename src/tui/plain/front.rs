@@ -1,29 +1,19 @@
 //! The loop of the plain mode: lines in, lines out, the same app and the same sessions as behind the screen.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::ask::Answer;
 use crate::pane::{Key, KeyCode, Mods};
-use crate::session::{Listener, SessionEvent, SessionId};
 use crate::tui::app::{App, Keyboard};
-use crate::tui::asker::Asked;
-use crate::tui::asker::Questions;
 use crate::tui::control::protocol::Response;
-use crate::tui::control::socket::Door;
-use crate::tui::control::{ControlId, socket, text};
-use crate::tui::event::{Effect, Event, Opened, QuestionId};
-use crate::tui::event_loop::{Ended, Fleet, Inlets, Search, knocked};
-use crate::tui::keep::Keeper;
-use crate::tui::keep::words::Told;
-use crate::tui::new_file;
+use crate::tui::control::{ControlId, text};
+use crate::tui::desk::{Desk, Fleet, FrontEffect, Inlets};
+use crate::tui::event::{Event, Opened};
+use crate::tui::event_loop::{Ended, at};
+use crate::tui::signals::Endings;
 use crate::tui::terminal::TerminalError;
 
 use super::input::{Echoes, Typed, lines};
@@ -33,9 +23,6 @@ use super::words::{self, Said};
 
 /// Lines are told this long after the first of them, so that equal lines of many hosts meet.
 const GATHERS: Duration = Duration::from_millis(150);
-
-/// Output taken from the hosts before lines of the user are looked at again.
-const SHARE_BYTES: usize = 64 * 1024;
 
 /// Two C-c within this ask whether to leave, three leave.
 const TWICE: Duration = Duration::from_secs(1);
@@ -48,34 +35,25 @@ const OWN: ControlId = ControlId(0);
 
 /// Runs the plain mode over these hosts, whose targets are the first of the fleet's list, until it ends.
 pub async fn run<F: Fleet>(
-    app: App,
+    mut app: App,
     hosts: Vec<Opened>,
     fleet: F,
     (inlets, charset): (Inlets, Charset),
 ) -> Result<Ended, TerminalError> {
-    let Inlets { questions, door, keeper } = inlets;
-    Front::new(app, fleet, (charset, keeper))?.turn(hosts, (questions, door)).await
+    // A question is told, and opened by the user's word alone.
+    app.ask_only_when_told();
+    Front::new(Desk::new(app, fleet, inlets), charset)?.turn(hosts).await
 }
 
 struct Front<F: Fleet> {
-    app: App,
-    fleet: F,
-    keeper: Keeper,
-    listener: Arc<Listener>,
+    desk: Desk<F>,
     teller: Teller,
     output: Output,
     echoes: Echoes,
-    began: Instant,
     /// Since when there is something to tell.
     dirty: Option<Instant>,
     /// What is to be told besides what the app shows; at most [`MOST_WAITING`].
     waiting: Vec<String>,
-    answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
-    replies: HashMap<ControlId, oneshot::Sender<Response>>,
-    /// What is being found out for the user; a few at most.
-    searches: JoinSet<Search<F::Found>>,
-    /// Files that are being written, each on the user's word, with their names.
-    files: JoinSet<(String, Result<(), String>)>,
     /// The last interrupts, at most two.
     interrupts: Vec<Instant>,
     ended: Option<Ended>,
@@ -87,51 +65,32 @@ enum Next {
     Typed(Typed),
     Tell,
     Tick,
-    Asked(Asked),
-    Withdrawn,
-    Control(socket::Asked),
-    Kept(Told),
     Nothing,
-    Heard(Vec<(SessionId, SessionEvent)>),
+    News(Vec<Event>),
 }
 
 impl<F: Fleet> Front<F> {
-    fn new(mut app: App, fleet: F, (charset, keeper): (Charset, Keeper)) -> Result<Front<F>, TerminalError> {
-        // A question is told, and opened by the user's word alone.
-        app.ask_only_when_told();
+    fn new(desk: Desk<F>, charset: Charset) -> Result<Front<F>, TerminalError> {
         Ok(Front {
-            app,
-            listener: fleet.listener(),
-            fleet,
-            keeper,
+            desk,
             teller: Teller::new(charset),
             output: Output::new()?,
             echoes: Echoes::new()?,
-            began: Instant::now(),
             dirty: Some(Instant::now()),
             waiting: vec!["omnes: one line for each event; :help shows what can be typed".to_owned()],
-            answers: HashMap::new(),
-            replies: HashMap::new(),
-            searches: JoinSet::new(),
-            files: JoinSet::new(),
             interrupts: Vec::new(),
             ended: None,
         })
     }
 
-    async fn turn(
-        mut self,
-        hosts: Vec<Opened>,
-        (mut questions, mut door): (Questions, Option<Door>),
-    ) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Ended, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = lines()?;
-        let listener = self.listener.clone();
-        let (idle, withdrawn) = (self.output.idle(), questions.withdrawn());
-        let effects = self.app.start(hosts);
-        self.carry_out(effects);
+        let idle = self.output.idle();
+        let left = self.desk.start(hosts);
+        self.act(left);
         while self.ended.is_none() {
-            let (tell, tick) = (self.tell_at(), self.tick_at());
+            let (tell, tick) = (self.tell_at(), self.desk.tick_at());
             let next = tokio::select! {
                 biased;
                 signalled = signals.next() => signalled,
@@ -139,29 +98,12 @@ impl<F: Fleet> Front<F> {
                 () = at(tell) => Next::Tell,
                 () = at(tick) => Next::Tick,
                 () = idle.notified() => Next::Nothing,
-                asked = questions.next() => Next::Asked(asked),
-                () = withdrawn.notified() => Next::Withdrawn,
-                told = self.keeper.told() => Next::Kept(told),
-                asked = knocked(&mut door) => Next::Control(asked),
-                Some(found) = self.searches.join_next() => {
-                    let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
-                    let (id, found) = found.unwrap_or_else(failed);
-                    self.found(id, found);
-                    Next::Nothing
-                }
-                Some(written) = self.files.join_next() => {
-                    if let Ok((path, result)) = written {
-                        self.step(Event::FileWritten { path, result });
-                    }
-                    Next::Nothing
-                }
-                heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
+                news = self.desk.news() => Next::News(news),
             };
             self.take(next);
         }
         self.tell();
-        let set = self.app.open_set();
-        self.keeper.finish(set).await;
+        self.desk.finish().await;
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
@@ -173,18 +115,10 @@ impl<F: Fleet> Front<F> {
             Next::Typed(Typed::End) => self.say("omnes: :quit leaves, `:keys C-d` sends C-d to the hosts"),
             Next::Tell => self.tell(),
             Next::Tick => self.step(Event::Tick),
-            Next::Asked(asked) => {
-                self.say(&format!("omnes: {} asks; `:answer` opens the questions", asked.question.host()));
-                self.answers.insert(asked.id, asked.reply);
-                self.step(Event::Question(asked.id, asked.question));
-            }
-            Next::Withdrawn => self.withdraw(),
-            Next::Control(asked) => self.asked_for(asked),
-            Next::Kept(told) => self.step(Event::Kept(told)),
             Next::Nothing => {}
-            Next::Heard(heard) => self.hear(heard),
+            Next::News(news) => self.step_all(news),
         }
-        self.echoes.hide(words::hides(&self.app));
+        self.echoes.hide(words::hides(self.desk.app()));
         if self.output.is_broken() {
             self.ended = Some(Ended::TerminalGone);
         }
@@ -199,10 +133,10 @@ impl<F: Fleet> Front<F> {
         };
         if self.echoes.are_hidden() {
             let left = if line.contains('\x03') { ":later" } else { line };
-            return self.step_all(words::to_dialog(&self.app, left));
+            return self.step_all(words::to_dialog(self.desk.app(), left));
         }
-        if !matches!(self.app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
-            return self.step_all(words::to_dialog(&self.app, line));
+        if !matches!(self.desk.app().keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
+            return self.step_all(words::to_dialog(self.desk.app(), line));
         }
         match words::read(line) {
             Said::Line(line) => self.line(&line, ended),
@@ -215,7 +149,7 @@ impl<F: Fleet> Front<F> {
 
     /// Types a line for the hosts that hear.
     fn line(&mut self, line: &str, ended: bool) {
-        self.teller.typed(&self.app, line);
+        self.teller.typed(self.desk.app(), line);
         self.step_all(words::keys_of(line).collect());
         if ended {
             self.step(Event::Key(Key::new(KeyCode::Enter, Mods::NONE)));
@@ -224,7 +158,7 @@ impl<F: Fleet> Front<F> {
 
     /// What is made of keys and pictures only is left at once.
     fn close_what_has_no_lines(&mut self) {
-        if matches!(self.app.keyboard(), Keyboard::Scrollback | Keyboard::Help(_)) {
+        if matches!(self.desk.app().keyboard(), Keyboard::Scrollback | Keyboard::Help(_)) {
             self.step(Event::Key(Key::new(KeyCode::Esc, Mods::NONE)));
             self.say("omnes: that is shown on a screen only; `:dump` and `:help` tell it in lines");
         }
@@ -239,7 +173,7 @@ impl<F: Fleet> Front<F> {
             return;
         }
         self.interrupts.push(now);
-        if !matches!(self.app.keyboard(), Keyboard::Hosts) {
+        if !matches!(self.desk.app().keyboard(), Keyboard::Hosts) {
             return self.step(Event::Key(Key::new(KeyCode::Esc, Mods::NONE)));
         }
         self.step(Event::Key(Key::new(KeyCode::Char('c'), Mods::CTRL)));
@@ -253,107 +187,35 @@ impl<F: Fleet> Front<F> {
     }
 
     fn step(&mut self, event: Event) {
-        let of_one = matches!(event, Event::Session(..));
-        let effects = self.app.step(self.began.elapsed(), event);
-        self.carry_out(effects);
-        if !of_one {
-            self.teller.touch_all();
-        }
+        self.mark(&event);
+        let left = self.desk.step(event);
+        self.act(left);
         self.dirty.get_or_insert_with(Instant::now);
     }
 
-    fn hear(&mut self, heard: Vec<(SessionId, SessionEvent)>) {
-        for (session, event) in heard {
-            self.keeper.hear(session, &event);
-            let ends = matches!(event, SessionEvent::Closed(_));
-            if let Some(member) = self.app.member_of(session) {
-                self.teller.touch(member, self.began.elapsed());
-            }
-            self.step(Event::Session(session, event));
-            if ends {
-                self.fleet.forget(session);
-            }
+    /// Marks of whom something may be new by this event.
+    fn mark(&mut self, event: &Event) {
+        if let Event::Question(_, question) = event {
+            self.say(&format!("omnes: {} asks; `:answer` opens the questions", question.host()));
+        }
+        let Event::Session(session, _) = event else { return self.teller.touch_all() };
+        if let Some(member) = self.desk.app().member_of(*session) {
+            self.teller.touch(member, self.desk.now());
         }
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) {
+    /// Does what the desk leaves to the plain mode.
+    fn act(&mut self, effects: Vec<FrontEffect>) {
         for effect in effects {
             match effect {
-                Effect::Open { session, target, size } => self.fleet.open(session, target, size),
-                Effect::Pardon => self.fleet.pardon(),
-                Effect::Input { session, bytes } => self.fleet.input(session, bytes),
-                Effect::Resize { session, size } => {
-                    self.keeper.resized(session, size);
-                    self.fleet.resize(session, size);
-                }
-                Effect::Close(session) => self.fleet.close(session),
-                Effect::Answer(id, answer) => {
-                    if let Some(reply) = self.answers.remove(&id) {
-                        // Who asked may have gone away this moment; then the answer is nobody's.
-                        let _ = reply.send(answer);
-                    }
-                }
-                Effect::AddHosts(expression) => self.find(None, expression),
-                Effect::FindFor(id, expression) => self.find(Some(id), expression),
-                Effect::Reply(OWN, response) => self.say_all(told(&response)),
-                Effect::Reply(id, response) => {
-                    if let Some(reply) = self.replies.remove(&id) {
-                        // Who asked may have gone away this moment.
-                        let _ = reply.send(response);
-                    }
-                }
-                Effect::WriteFile { path, text } => {
-                    self.files.spawn_blocking(move || {
-                        let result = new_file::write(&path, &text);
-                        (path, result)
-                    });
-                }
-                Effect::Keep(keep) => {
-                    if let Some(told) = self.keeper.keep(keep) {
-                        self.step(Event::Kept(told));
-                    }
-                }
-                Effect::Quit => self.ended = Some(Ended::ByUser),
-                Effect::Suspend => self.say("omnes: C-z suspends here"),
+                FrontEffect::Reply(OWN, response) => self.say_all(told(&response)),
+                FrontEffect::Suspend => self.say("omnes: C-z suspends here"),
+                FrontEffect::Quit => self.ended = Some(Ended::ByUser),
+                // Its client is gone.
+                FrontEffect::Reply(..) => {}
                 // A bell rings with the line that says why; there is no clipboard and no picture here.
-                Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Motion(_) => {}
+                FrontEffect::Copy(_) | FrontEffect::Bell | FrontEffect::Redraw | FrontEffect::Motion(_) => {}
             }
-        }
-    }
-
-    fn find(&mut self, id: Option<ControlId>, expression: String) {
-        let finding = self.fleet.find(expression);
-        self.searches.spawn(async move { (id, finding.await) });
-    }
-
-    fn found(&mut self, id: Option<ControlId>, found: Result<F::Found, String>) {
-        let found = found.map(|found| self.fleet.keep(found));
-        self.step(match (id, found) {
-            (Some(id), found) => Event::FoundFor(id, found),
-            (None, Ok(hosts)) => Event::Added(hosts),
-            (None, Err(why)) => Event::AddFailed(why),
-        });
-    }
-
-    fn asked_for(&mut self, asked: socket::Asked) {
-        match asked {
-            socket::Asked::Request(id, request, reply) => {
-                self.replies.insert(id, reply);
-                self.step(Event::Control(id, request));
-            }
-            socket::Asked::Gone(id) => {
-                self.replies.remove(&id);
-                self.step(Event::ControlGone(id));
-            }
-        }
-    }
-
-    fn withdraw(&mut self) {
-        let gone: Vec<QuestionId> =
-            self.answers.iter().filter(|(_, reply)| reply.is_closed()).map(|(id, _)| *id).collect();
-        for id in gone {
-            self.answers.remove(&id);
-            self.step(Event::QuestionWithdrawn(id));
         }
     }
 
@@ -373,7 +235,7 @@ impl<F: Fleet> Front<F> {
         self.dirty = None;
         let mut lines: Vec<String> =
             std::mem::take(&mut self.waiting).iter().map(|line| self.teller.shown(line)).collect();
-        lines.extend(self.teller.tell(&self.app, self.began.elapsed()));
+        lines.extend(self.teller.tell(self.desk.app(), self.desk.now()));
         self.output.write(&lines);
         if self.teller.has_more() {
             self.dirty = Some(Instant::now());
@@ -383,12 +245,8 @@ impl<F: Fleet> Front<F> {
     /// When lines are told next: when there are some, and the terminal has taken the last ones.
     fn tell_at(&self) -> Option<Instant> {
         let dirty = self.dirty.map(|since| since + GATHERS);
-        let due = dirty.into_iter().chain(self.teller.wake_at().map(|at| self.began + at)).min();
+        let due = dirty.into_iter().chain(self.teller.wake_at().map(|at| self.desk.moment(at))).min();
         due.filter(|_| self.output.is_idle())
-    }
-
-    fn tick_at(&self) -> Option<Instant> {
-        self.app.wake_at().map(|at| self.began + at)
     }
 }
 
@@ -406,36 +264,20 @@ fn told(response: &Response) -> Vec<String> {
     }
 }
 
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
 struct Signals {
-    terminate: Signal,
-    hangup: Signal,
+    endings: Endings,
     interrupt: Signal,
-    quit: Signal,
 }
 
 impl Signals {
     fn listen() -> Result<Signals, TerminalError> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-        })
+        Ok(Signals { endings: Endings::listen()?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) -> Next {
         tokio::select! {
             biased;
-            _ = self.terminate.recv() => Next::Ended(Ended::BySignal),
-            _ = self.hangup.recv() => Next::Ended(Ended::BySignal),
-            _ = self.quit.recv() => Next::Ended(Ended::BySignal),
+            () = self.endings.next() => Next::Ended(Ended::BySignal),
             _ = self.interrupt.recv() => Next::Interrupted,
         }
     }
