@@ -10,6 +10,7 @@ mod harness;
 mod hostlist;
 mod keeping;
 mod life;
+mod manners;
 mod model;
 mod prompts;
 mod reading;
