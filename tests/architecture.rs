@@ -50,6 +50,7 @@ const CROSSTERM_FILES: &[&str] = &["src/tui/terminal.rs", "src/tui/event_loop.rs
 const PURE: &[&str] = &[
     "src/ask/",
     "src/broadcast.rs",
+    "src/config/fold.rs",
     "src/config/guards.rs",
     "src/config/keeping.rs",
     "src/config/macros.rs",
@@ -57,6 +58,7 @@ const PURE: &[&str] = &[
     "src/config/parse.rs",
     "src/config/prompts.rs",
     "src/config/value.rs",
+    "src/config/view.rs",
     "src/escape.rs",
     "src/hosts/",
     "src/outcome.rs",
@@ -98,6 +100,7 @@ const PURE: &[&str] = &[
     "src/tui/compose/",
     "src/tui/draw/",
     "src/tui/event.rs",
+    "src/tui/fold/",
     "src/tui/guard.rs",
     "src/tui/keep/cast.rs",
     "src/tui/keep/entry.rs",
@@ -108,8 +111,12 @@ const PURE: &[&str] = &[
     "src/tui/keep/utf8.rs",
     "src/tui/keep/words.rs",
     "src/tui/keymap.rs",
+    "src/tui/keymap/",
     "src/tui/layout.rs",
+    "src/tui/line.rs",
+    "src/tui/picker.rs",
     "src/tui/scopes.rs",
+    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",
@@ -117,6 +124,8 @@ const PURE: &[&str] = &[
     "src/tui/selection.rs",
     "src/tui/watch.rs",
     "src/tui/stepwise.rs",
+    "src/tui/theme.rs",
+    "src/tui/tiling.rs",
 ];
 
 /// The io files inside rooms that are otherwise pure.
