@@ -6,10 +6,11 @@ use insta::assert_snapshot;
 use omnes::broadcast::Part;
 use omnes::session::SessionId;
 use omnes::size::Size;
-use omnes::tui::app::{App, HistoryKept, LogStart, Options, Restored, SentText};
+use omnes::tui::app::{App, FoldView, HistoryKept, LogStart, Options, Restored, SentText};
 use omnes::tui::event::{Effect, Event};
 use omnes::tui::keep::set::{OpenSet, SavedHost, SavedLayout};
 use omnes::tui::keep::words::{Keep, Past, Recorded, Told};
+use omnes::tui::tiling::Density;
 
 use super::harness::{SMALL, Ui, host};
 
@@ -195,6 +196,35 @@ fn lines_are_remembered_with_who_heard_them() {
 }
 
 #[test]
+fn an_enter_that_ends_different_lines_gives_no_host_the_line_of_another() {
+    let names = ["web01", "web02", "web03"];
+    let mut ui = fresh(&names);
+    names.iter().for_each(|name| ui.output(name, "$ "));
+    // Half a line to web01 alone, and the rest to all.
+    ui.keys("C-a d");
+    ui.text("sudo ");
+    ui.output("web01", "sudo ");
+    ui.keys("C-a d");
+    line(&mut ui, &names, "uptime");
+    assert_eq!(new_kept(&mut ui), ["typed web01 sudo uptime", "typed web[02-03] uptime"]);
+
+    // What an editor on one host was told is not said of the others.
+    ui.keys("C-a d").text("x").keys("Esc").keys("C-a d");
+    line(&mut ui, &names, ":q!");
+    assert_eq!(new_kept(&mut ui), ["typed web01 x:q!… (finished on the host)", "typed web[02-03] :q!"]);
+
+    // The name of each host, sent to many, is as many lines.
+    let many: Vec<String> = (1..=9).map(|n| format!("db{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut ui = fresh(&many);
+    many.iter().for_each(|name| ui.output(name, "$ "));
+    ui.keys("C-a N");
+    many.iter().for_each(|name| ui.output(name, name));
+    ui.keys("Enter");
+    assert_eq!(new_kept(&mut ui), ["typed db[1-9] (not kept: too many hosts had a line of their own)"]);
+}
+
+#[test]
 fn nothing_that_may_be_a_secret_is_remembered() {
     let names = ["web01", "web02"];
     let mut ui = fresh(&names);
@@ -271,17 +301,17 @@ fn the_list_shows_what_was_sent_and_copies_it() {
     ui.wait(Duration::from_secs(130));
     ui.keys("C-a I");
     assert_snapshot!(ui.screen(), @"
+    ┌▶· web01◀───────────────────────────────────────────────────────────┐
+    │$ uptime                                                            │
     ┏━ What was sent ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃›                                                                   ┃
     ┃▶ web01: uptime                                      typed 2 min ago┃
     ┃  db[1-3]: reboot                              sent 2026-11-21 14:55┃
     ┃  db[1-3]: (not kept)                          sent 2026-11-21 14:55┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃3 matches · ↑ ↓ move · Enter takes it · Esc leaves                  ┃
+    ┃3 matches · ↑ ↓ move · Enter copies it · Esc leaves                 ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+    │                                                                    │
+    └────────────────────────────────────────────────────────────────────┘
      → nobody: keys go to the dialog                           C-a ? help
     ");
     ui.keys("Enter");
@@ -341,4 +371,29 @@ fn a_set_comes_back_as_it_was_before_the_first_key() {
     assert_eq!(named, ui.app.scopes().named.iter().map(|t| (&t.choice.name, &t.hosts)).collect::<Vec<_>>());
     let note = app.notes().note().map(|note| note.text.clone());
     assert_eq!(note.as_deref(), Some("not opened again: web04 (@web does not hold it any more)"));
+}
+
+#[test]
+fn a_set_comes_back_with_its_view() {
+    let names = ["web01", "web02", "web03"];
+    let again = |set: &OpenSet| {
+        let set = OpenSet::parse("set", &set.to_text()).expect("what was written");
+        let mut app = App::new(Options::default(), SMALL);
+        app.restore(Restored { set, missing: Vec::new() });
+        app.start(names.map(host));
+        app
+    };
+    let mut ui = fresh(&names);
+    ui.keys("C-a Space C-a f");
+    let set = ui.app.open_set();
+    assert_eq!((set.layout.density.as_deref(), set.layout.fold), (Some("compact"), true));
+    let app = again(&set);
+    assert_eq!((app.density(), app.fold_view()), (Density::Compact, FoldView::On));
+    assert_eq!(app.open_set().layout, set.layout);
+
+    let mut ui = Ui::with(Options::default(), Size::new(50, 160), &names);
+    ui.keys("C-a -");
+    let set = ui.app.open_set();
+    assert_eq!((set.layout.density.as_deref(), set.layout.columns), (None, Some(1)));
+    assert_eq!(again(&set).open_set().layout.columns, Some(1));
 }

@@ -12,6 +12,7 @@ mod hostlist;
 mod keeping;
 mod life;
 mod merged;
+mod manners;
 mod model;
 mod prompts;
 mod reading;

@@ -21,7 +21,7 @@ impl App {
         }
     }
 
-    fn toggle_fold(&mut self) {
+    pub(super) fn toggle_fold(&mut self) {
         self.folds.clear();
         match self.folds.view {
             FoldView::On => self.folds.view = FoldView::Off,

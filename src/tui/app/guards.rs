@@ -13,6 +13,7 @@ use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Situation};
 use crate::tui::guard::{Guard, Guarded, Mixed};
+use crate::tui::keymap::Hands;
 
 use super::composing::Parcel;
 use super::typed::ends_line;
@@ -57,6 +58,23 @@ pub struct Caution {
     /// How many hosts the question names.
     pub hosts: usize,
     listens_from: Duration,
+}
+
+impl App {
+    /// The user said no. What was typed before an Enter stands on the hosts, where the next line would join it.
+    pub(super) fn say_not_sent(&mut self, caution: &Caution) {
+        let text = match (&caution.what, self.options.keymap.hands()) {
+            (Sending::Key(_), Hands::Keys) => {
+                "not sent; the line still stands on the hosts: C-u takes it away in a shell"
+            }
+            (Sending::Key(_), Hands::Lines) => {
+                "not sent, but the line still stands on the hosts, and the next one would join it; `:keys C-u` takes it away \
+                 in a shell"
+            }
+            _ => "not sent",
+        };
+        self.notes.say(Tone::Plain, text, self.now);
+    }
 }
 
 impl Caution {

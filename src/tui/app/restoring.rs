@@ -8,8 +8,9 @@ use crate::tui::keep::set::{self, OpenSet, SavedHost, SavedLayout, SavedScope};
 use crate::tui::keep::words::Keep;
 use crate::tui::layout::Zoom;
 use crate::tui::scopes::{Choice, Rule, Taken};
+use crate::tui::tiling::Density;
 
-use super::{App, Tone};
+use super::{App, FoldView, Tone};
 
 /// A set that is opened again.
 #[derive(Clone, Debug)]
@@ -43,7 +44,13 @@ impl App {
         let limits = !matches!(scopes.current.choice.rule, Rule::All | Rule::Visible);
         set.scope = limits.then(|| saved(&scopes.current));
         set.scopes = scopes.named.iter().map(saved).collect();
-        set.layout = SavedLayout { zoom: self.zoom == Zoom::Focus, ..SavedLayout::default() };
+        let (density, columns) = self.chosen_view();
+        set.layout = SavedLayout {
+            zoom: self.zoom == Zoom::Focus,
+            fold: self.fold_view() == FoldView::On,
+            density: density.map(|density| density.word().to_owned()),
+            columns,
+        };
         set
     }
 
@@ -71,6 +78,12 @@ impl App {
             scopes.current = taken(scope);
         }
         self.restore_scopes(scopes);
+        let word = set.layout.density.as_deref();
+        let density = Density::ALL.into_iter().find(|density| word == Some(density.word()));
+        self.choose_view(density, set.layout.columns);
+        if set.layout.fold && self.fold_view() == FoldView::Off {
+            self.toggle_fold();
+        }
         if set.layout.zoom {
             self.zoom = Zoom::Focus;
         }

@@ -33,6 +33,9 @@ const LISTED_CHARS: usize = 300;
 /// Text kept of one entry, in bytes; what is longer is cut, and its length is said.
 const ENTRY_BYTES: usize = 8 << 10;
 
+/// Different lines that are remembered apart when one Enter ends them; if there are more, none of them is.
+const LINES_APART: usize = 8;
+
 /// How a text came to the hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
@@ -69,6 +72,8 @@ pub enum Text {
     Secret,
     /// It was not seen that the hosts show what they are sent, so it may have been a secret; the text is nowhere.
     Unseen,
+    /// More different lines than are remembered apart.
+    Apart,
 }
 
 impl fmt::Display for Text {
@@ -78,6 +83,7 @@ impl fmt::Display for Text {
             Text::Begun(text) => write!(f, "{text}… (finished on the host)"),
             Text::Secret => f.write_str("(not kept: secret prompt)"),
             Text::Unseen => f.write_str("(not kept: its echo was not seen)"),
+            Text::Apart => f.write_str("(not kept: too many hosts had a line of their own)"),
         }
     }
 }
@@ -100,7 +106,7 @@ impl Entry {
     pub fn known(&self) -> Option<&str> {
         match &self.text {
             Text::Kept(text) | Text::Begun(text) => Some(text),
-            Text::Secret | Text::Unseen => None,
+            Text::Secret | Text::Unseen | Text::Apart => None,
         }
     }
 }
@@ -195,6 +201,28 @@ impl App {
             return;
         }
         match self.typed(to) {
+            Typed::Uncertain(_) => self.record_apart(to),
+            typed => self.record_ended(typed, to),
+        }
+    }
+
+    /// One Enter ends lines that are not the same on all hosts, or of which only the hosts know the end: no host is said to
+    /// have got the line of another.
+    fn record_apart(&mut self, to: &[MemberId]) {
+        let mut lines: Vec<(Typed, Vec<MemberId>)> = Vec::new();
+        for id in to {
+            let typed = self.typed(&[*id]);
+            match lines.iter().position(|(line, _)| *line == typed) {
+                Some(n) => lines[n].1.push(*id),
+                None if lines.len() == LINES_APART => return self.push_sent(How::Typed, Text::Apart, to),
+                None => lines.push((typed, vec![*id])),
+            }
+        }
+        lines.into_iter().for_each(|(line, members)| self.record_ended(line, &members));
+    }
+
+    fn record_ended(&mut self, typed: Typed, to: &[MemberId]) {
+        match typed {
             Typed::Nothing => {}
             Typed::Withheld => self.push_sent(How::Typed, Text::Secret, to),
             // A paste with several lines was remembered when it was sent.

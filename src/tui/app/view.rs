@@ -111,6 +111,28 @@ impl App {
         self.view.density
     }
 
+    /// Density and columns, where the user has chosen others than the configuration names.
+    pub(super) fn chosen_view(&self) -> (Option<Density>, Option<u16>) {
+        let density = self.view.density;
+        let columns = self.view.shape.columns;
+        let is_usual = columns == usual_shape(&self.options, density).columns;
+        (
+            (density != self.options.view.density).then_some(density),
+            columns.filter(|_| !is_usual).map(NonZeroU16::get),
+        )
+    }
+
+    /// Brings back what was chosen.
+    pub(super) fn choose_view(&mut self, density: Option<Density>, columns: Option<u16>) {
+        if let Some(density) = density {
+            self.view.density = density;
+            self.view.shape = usual_shape(&self.options, density);
+        }
+        if let Some(columns) = columns.and_then(NonZeroU16::new) {
+            self.view.shape.columns = Some(columns);
+        }
+    }
+
     /// Shows more or less of each host. A zoomed host is given back, or there would be nothing to see of it.
     pub(super) fn set_density(&mut self, density: Density) {
         self.zoom = Zoom::Grid;
@@ -119,6 +141,7 @@ impl App {
         self.relayout();
         let shown = match self.layout.pages {
             1 => "every host is on the page".to_owned(),
+            pages if self.layout.per_page == 1 => format!("one host on a page, {pages} pages"),
             pages => format!("{} hosts on a page, {pages} pages", self.layout.per_page),
         };
         self.notes.say(Tone::Plain, format!("{}: {shown}", told(density)), self.now);
