@@ -11,6 +11,7 @@ mod hostlist;
 mod keeping;
 mod life;
 mod model;
+mod plain;
 mod prompts;
 mod reading;
 mod receivers;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
 use crate::ask::Answer;
@@ -36,6 +36,9 @@ const GATHERS: Duration = Duration::from_millis(150);
 
 /// Output taken from the hosts before lines of the user are looked at again.
 const SHARE_BYTES: usize = 64 * 1024;
+
+/// How long the end of the program waits for a terminal, or a reader of a pipe, that takes nothing.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Two C-c within this ask whether to leave, three leave.
 const TWICE: Duration = Duration::from_secs(1);
@@ -159,9 +162,11 @@ impl<F: Fleet> Front<F> {
             };
             self.take(next);
         }
+        let _ = timeout(LAST_LINES, self.output.finish()).await;
         self.tell();
         let set = self.app.open_set();
         self.keeper.finish(set).await;
+        let _ = timeout(LAST_LINES, self.output.finish()).await;
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
@@ -200,6 +205,11 @@ impl<F: Fleet> Front<F> {
         if self.echoes.are_hidden() {
             let left = if line.contains('\x03') { ":later" } else { line };
             return self.step_all(words::to_dialog(&self.app, left));
+        }
+        if words::must_be_told(&self.app) && !self.teller.has_told_dialog(&self.app) {
+            return self.say(
+                "omnes: this line came before the question was told: it answers nothing and went nowhere",
+            );
         }
         if !matches!(self.app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
             return self.step_all(words::to_dialog(&self.app, line));
