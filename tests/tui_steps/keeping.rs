@@ -342,3 +342,38 @@ fn a_set_comes_back_as_it_was_before_the_first_key() {
     let note = app.notes().note().map(|note| note.text.clone());
     assert_eq!(note.as_deref(), Some("not opened again: web04 (@web does not hold it any more)"));
 }
+
+#[test]
+fn the_view_comes_back_with_the_set_and_only_where_it_was_changed() {
+    let wide = Size::new(50, 200);
+    let names = ["web01", "web02", "web03", "web04", "web05", "web06"];
+    for (keys, written) in [
+        ("C-a a", None),
+        ("C-a Space", Some("[layout]\ndensity = \"compact\"\n")),
+        ("C-a Space C-a Space C-a -", Some("[layout]\ndensity = \"lines\"\ncolumns = ")),
+        ("C-a = C-a =", Some("[layout]\ncolumns = ")),
+        ("C-a f", Some("[layout]\nfold = true\n")),
+        ("C-a M-Space C-a f", Some("[layout]\nfold = true\ndensity = \"full\"\n")),
+    ] {
+        let mut ui = Ui::with(Options::default(), wide, &names);
+        ui.keys(keys);
+        let text = ui.app.open_set().to_text();
+        match written {
+            Some(written) => assert!(text.contains(written), "{keys}: {text}"),
+            None => assert!(!text.contains("[layout]"), "{keys}: {text}"),
+        }
+        let set = OpenSet::parse("set", &text).expect("what was written");
+        let mut app = App::new(Options::default(), wide);
+        app.restore(Restored { set: set.clone(), missing: Vec::new() });
+        app.start(names.map(host));
+        let (before, after) = (ui.app.layout(), app.layout());
+        assert_eq!((app.density(), app.fold_view()), (ui.app.density(), ui.app.fold_view()), "{keys}");
+        let columns = |app: &App| app.open_set().layout.columns;
+        assert_eq!(columns(&app), columns(&ui.app), "{keys}");
+        if set.layout.fold.is_none() {
+            assert_eq!((after.grid, after.form), (before.grid, before.form), "{keys}");
+        }
+        let again = app.open_set();
+        assert_eq!(again.layout, set.layout, "{keys}: it is saved again as it was");
+    }
+}

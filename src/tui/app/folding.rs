@@ -474,6 +474,13 @@ impl App {
         self.relayout();
     }
 
+    /// Shows the view of a saved set.
+    pub(super) fn restore_fold(&mut self, view: FoldView) {
+        if view != self.folds.view {
+            self.toggle_fold();
+        }
+    }
+
     fn open_fold(&mut self) {
         let Some(focus) = self.broadcast.focus() else { return };
         if self.folds.opened.take().is_none() {
