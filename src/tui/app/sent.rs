@@ -44,6 +44,8 @@ pub enum How {
     Composed,
     /// By a macro.
     Macro,
+    /// By a request over the control socket.
+    Ctl,
 }
 
 impl How {
@@ -54,6 +56,7 @@ impl How {
             How::Pasted => "pasted",
             How::Composed => "composed",
             How::Macro => "macro",
+            How::Ctl => "ctl",
         }
     }
 }
