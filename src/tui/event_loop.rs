@@ -206,7 +206,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.step(Event::Resize(self.terminal.size()));
         let effects = self.app.start(hosts);
         self.carry_out(effects);
-        while self.ended.is_none() {
+        let mut turned = Ok(());
+        while self.ended.is_none() && turned.is_ok() {
             let (frame, flush, tick) = (self.frame_at(), self.flush_at(), self.tick_at());
             let next = tokio::select! {
                 biased;
@@ -232,14 +233,15 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 }
                 heard = listener.next(SHARE_BYTES) => Next::Heard(heard),
             };
-            self.take(next)?;
-            if let Some(stop) = self.suspends.take() {
-                self.suspend(stop, &mut signals).await?;
+            turned = self.take(next);
+            if let (Some(stop), true) = (self.suspends.take(), turned.is_ok()) {
+                turned = self.suspend(stop, &mut signals).await;
             }
         }
+        // Also where the terminal has failed: what was logged so far is written to its end.
         let set = self.app.open_set();
         self.keeper.finish(set).await;
-        Ok(self.ended.unwrap_or(Ended::ByUser))
+        turned.map(|()| self.ended.unwrap_or(Ended::ByUser))
     }
 
     fn take(&mut self, next: Next) -> Result<(), TerminalError> {
