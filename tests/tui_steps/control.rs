@@ -390,3 +390,19 @@ fn hosts_are_opened_when_they_have_been_found() {
     ui.step(Event::FoundFor(ControlId(8), Err("no host `nope`\x1b[2J".into())));
     assert_eq!(said(answer(&ui, 8)), "refused: no host `nope`^[[2J");
 }
+
+#[test]
+fn what_a_script_sends_stands_in_the_history_and_keys_do_not() {
+    let mut ui = Ui::of(&["web1", "web2"]);
+    ui.output("web1", "$ ");
+    ui.output("web2", "$ ");
+    ask(&mut ui, 1, send("uptime", Some("web2")));
+    ask(&mut ui, 2, Request::Keys { keys: "C-c Up".into(), host: None, yes: false });
+    let sent: Vec<String> = (ui.app.sent().newest())
+        .map(|entry| format!("{} {} {}", entry.how.word(), entry.hosts, entry.text))
+        .collect();
+    assert_eq!(sent, ["ctl web2 uptime"]);
+    ui.output("web1", "[sudo] password for ann: ");
+    assert!(said(ask(&mut ui, 3, send("hunter2", None))).contains("waits for a secret"));
+    assert_eq!(ui.app.sent().newest().len(), 1);
+}

@@ -6,11 +6,10 @@ use insta::assert_snapshot;
 use omnes::broadcast::Part;
 use omnes::session::SessionId;
 use omnes::size::Size;
-use omnes::tui::app::{App, FoldView, HistoryKept, LogStart, Options, Restored, SentText};
+use omnes::tui::app::{App, HistoryKept, LogStart, Options, Restored, SentText};
 use omnes::tui::event::{Effect, Event};
 use omnes::tui::keep::set::{OpenSet, SavedHost, SavedLayout};
 use omnes::tui::keep::words::{Keep, Past, Recorded, Told};
-use omnes::tui::tiling::Density;
 
 use super::harness::{SMALL, Ui, host};
 
@@ -374,26 +373,36 @@ fn a_set_comes_back_as_it_was_before_the_first_key() {
 }
 
 #[test]
-fn a_set_comes_back_with_its_view() {
-    let names = ["web01", "web02", "web03"];
-    let again = |set: &OpenSet| {
-        let set = OpenSet::parse("set", &set.to_text()).expect("what was written");
-        let mut app = App::new(Options::default(), SMALL);
-        app.restore(Restored { set, missing: Vec::new() });
+fn the_view_comes_back_with_the_set_and_only_where_it_was_changed() {
+    let wide = Size::new(50, 200);
+    let names = ["web01", "web02", "web03", "web04", "web05", "web06"];
+    for (keys, written) in [
+        ("C-a a", None),
+        ("C-a Space", Some("[layout]\ndensity = \"compact\"\n")),
+        ("C-a Space C-a Space C-a -", Some("[layout]\ndensity = \"lines\"\ncolumns = ")),
+        ("C-a = C-a =", Some("[layout]\ncolumns = ")),
+        ("C-a f", Some("[layout]\nfold = true\n")),
+        ("C-a M-Space C-a f", Some("[layout]\nfold = true\ndensity = \"full\"\n")),
+    ] {
+        let mut ui = Ui::with(Options::default(), wide, &names);
+        ui.keys(keys);
+        let text = ui.app.open_set().to_text();
+        match written {
+            Some(written) => assert!(text.contains(written), "{keys}: {text}"),
+            None => assert!(!text.contains("[layout]"), "{keys}: {text}"),
+        }
+        let set = OpenSet::parse("set", &text).expect("what was written");
+        let mut app = App::new(Options::default(), wide);
+        app.restore(Restored { set: set.clone(), missing: Vec::new() });
         app.start(names.map(host));
-        app
-    };
-    let mut ui = fresh(&names);
-    ui.keys("C-a Space C-a f");
-    let set = ui.app.open_set();
-    assert_eq!((set.layout.density.as_deref(), set.layout.fold), (Some("compact"), true));
-    let app = again(&set);
-    assert_eq!((app.density(), app.fold_view()), (Density::Compact, FoldView::On));
-    assert_eq!(app.open_set().layout, set.layout);
-
-    let mut ui = Ui::with(Options::default(), Size::new(50, 160), &names);
-    ui.keys("C-a -");
-    let set = ui.app.open_set();
-    assert_eq!((set.layout.density.as_deref(), set.layout.columns), (None, Some(1)));
-    assert_eq!(again(&set).open_set().layout.columns, Some(1));
+        let (before, after) = (ui.app.layout(), app.layout());
+        assert_eq!((app.density(), app.fold_view()), (ui.app.density(), ui.app.fold_view()), "{keys}");
+        let columns = |app: &App| app.open_set().layout.columns;
+        assert_eq!(columns(&app), columns(&ui.app), "{keys}");
+        if set.layout.fold.is_none() {
+            assert_eq!((after.grid, after.form), (before.grid, before.form), "{keys}");
+        }
+        let again = app.open_set();
+        assert_eq!(again.layout, set.layout, "{keys}: it is saved again as it was");
+    }
 }

@@ -14,6 +14,7 @@ mod life;
 mod merged;
 mod manners;
 mod model;
+mod plain;
 mod prompts;
 mod reading;
 mod receivers;

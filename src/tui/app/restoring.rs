@@ -8,7 +8,6 @@ use crate::tui::keep::set::{self, OpenSet, SavedHost, SavedLayout, SavedScope};
 use crate::tui::keep::words::Keep;
 use crate::tui::layout::Zoom;
 use crate::tui::scopes::{Choice, Rule, Taken};
-use crate::tui::tiling::Density;
 
 use super::{App, FoldView, Tone};
 
@@ -44,14 +43,20 @@ impl App {
         let limits = !matches!(scopes.current.choice.rule, Rule::All | Rule::Visible);
         set.scope = limits.then(|| saved(&scopes.current));
         set.scopes = scopes.named.iter().map(saved).collect();
+        set.layout = self.saved_layout();
+        set
+    }
+
+    /// What stands otherwise than at a start: so a set follows the preferences where the user has chosen nothing else.
+    fn saved_layout(&self) -> SavedLayout {
         let (density, columns) = self.chosen_view();
-        set.layout = SavedLayout {
+        let fold = self.fold_view();
+        SavedLayout {
             zoom: self.zoom == Zoom::Focus,
-            fold: self.fold_view() == FoldView::On,
+            fold: (fold != self.options.fold.view).then_some(fold == FoldView::On),
             density: density.map(|density| density.word().to_owned()),
             columns,
-        };
-        set
+        }
     }
 
     /// The hosts that are opened first are those of a saved set.
@@ -78,11 +83,9 @@ impl App {
             scopes.current = taken(scope);
         }
         self.restore_scopes(scopes);
-        let word = set.layout.density.as_deref();
-        let density = Density::ALL.into_iter().find(|density| word == Some(density.word()));
-        self.choose_view(density, set.layout.columns);
-        if set.layout.fold && self.fold_view() == FoldView::Off {
-            self.toggle_fold();
+        self.restore_view(set.layout.density(), set.layout.columns);
+        if let Some(fold) = set.layout.fold {
+            self.restore_fold(if fold { FoldView::On } else { FoldView::Off });
         }
         if set.layout.zoom {
             self.zoom = Zoom::Focus;

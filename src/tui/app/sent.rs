@@ -47,6 +47,8 @@ pub enum How {
     Composed,
     /// By a macro.
     Macro,
+    /// By a request over the control socket.
+    Ctl,
 }
 
 impl How {
@@ -57,6 +59,7 @@ impl How {
             How::Pasted => "pasted",
             How::Composed => "composed",
             How::Macro => "macro",
+            How::Ctl => "ctl",
         }
     }
 }

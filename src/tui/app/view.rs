@@ -111,28 +111,6 @@ impl App {
         self.view.density
     }
 
-    /// Density and columns, where the user has chosen others than the configuration names.
-    pub(super) fn chosen_view(&self) -> (Option<Density>, Option<u16>) {
-        let density = self.view.density;
-        let columns = self.view.shape.columns;
-        let is_usual = columns == usual_shape(&self.options, density).columns;
-        (
-            (density != self.options.view.density).then_some(density),
-            columns.filter(|_| !is_usual).map(NonZeroU16::get),
-        )
-    }
-
-    /// Brings back what was chosen.
-    pub(super) fn choose_view(&mut self, density: Option<Density>, columns: Option<u16>) {
-        if let Some(density) = density {
-            self.view.density = density;
-            self.view.shape = usual_shape(&self.options, density);
-        }
-        if let Some(columns) = columns.and_then(NonZeroU16::new) {
-            self.view.shape.columns = Some(columns);
-        }
-    }
-
     /// Shows more or less of each host. A zoomed host is given back, or there would be nothing to see of it.
     pub(super) fn set_density(&mut self, density: Density) {
         self.zoom = Zoom::Grid;
@@ -145,6 +123,28 @@ impl App {
             pages => format!("{} hosts on a page, {pages} pages", self.layout.per_page),
         };
         self.notes.say(Tone::Plain, format!("{}: {shown}", told(density)), self.now);
+    }
+
+    /// Density and columns, where they are not those of the start; 0 columns are as many as suit the screen.
+    pub(super) fn chosen_view(&self) -> (Option<Density>, Option<u16>) {
+        let View { density, shape, .. } = self.view;
+        let columns = |shape: Shape| shape.columns.map_or(0, NonZeroU16::get);
+        let usual = columns(usual_shape(&self.options, density));
+        (
+            Some(density).filter(|density| *density != self.options.view.density),
+            Some(columns(shape)).filter(|columns| *columns != usual),
+        )
+    }
+
+    /// The same of a saved set, as if it had been so from the start: the remote terminals have the size for it.
+    pub(super) fn restore_view(&mut self, density: Option<Density>, columns: Option<u16>) {
+        let density = density.unwrap_or(self.options.view.density);
+        let mut shape = usual_shape(&self.options, density);
+        if let Some(columns) = columns {
+            shape.columns = NonZeroU16::new(columns);
+        }
+        (self.view.density, self.view.shape) = (density, shape);
+        self.view.tiling = Tiling { density, shape, ..self.view.tiling };
     }
 
     /// A line is too little to look back in: the focused host fills the screen.

@@ -43,7 +43,7 @@ fn sgr(style: Style, out: &mut String) {
         (style.bold, "1"),
         (style.dim, "2"),
         (style.italic, "3"),
-        (is_underlined(style), "4"),
+        (style.underline, "4"),
         (style.inverse, "7"),
     ] {
         if set {
@@ -54,11 +54,6 @@ fn sgr(style: Style, out: &mut String) {
     color(style.fg, "38", out);
     color(style.bg, "48", out);
     out.push('m');
-}
-
-/// Is there a line under it, of whatever kind?
-fn is_underlined(style: Style) -> bool {
-    style != Style { underline: Default::default(), ..style }
 }
 
 fn color(color: Color, code: &str, out: &mut String) {

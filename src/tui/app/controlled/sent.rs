@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, Situation, encode_key, paste};
-use crate::tui::app::{App, Typed, ends_line};
+use crate::tui::app::{App, How, Typed, ends_line};
 use crate::tui::control::Response;
 
 use super::{Done, WORDS, refused, usage};
@@ -116,12 +116,22 @@ impl App {
         }
         let said = format!("sent {} to {}", wish.shown, self.ctl_names(&to));
         let said = self.tell_control(said);
+        self.ctl_record(&wish, &to);
         self.ctl_type(&to, &wish);
         let held = to.iter().filter(|id| self.broadcast.member(**id).is_some_and(|m| m.is_held())).count();
         Ok(match held {
             0 => said,
             n => format!("{said}; {n} of them are held: they do not take input"),
         })
+    }
+
+    /// A line that is ended is remembered, as one that was typed.
+    fn ctl_record(&mut self, wish: &Wish, to: &[MemberId]) {
+        let Some(end) = wish.keys.iter().find(|key| ends_line(**key)) else { return };
+        match wish.text.as_str() {
+            "" => self.record_typed(*end, to),
+            text => self.record_sent(How::Ctl, text, to),
+        }
     }
 
     /// The keys, encoded once for each class of modes; nobody loses the place where he looks back.
