@@ -20,3 +20,4 @@ mod screens;
 mod search;
 mod secret;
 mod views;
+mod word;

@@ -252,6 +252,8 @@ impl App {
         self.search_on();
         self.watch_time();
         self.walk_lines();
+        // What the view did by itself is no reason for the scope to follow it at the user's next key.
+        self.scoping.forget_layout();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);
