@@ -9,7 +9,9 @@
 //! - `held`: 1,000 open shells: one byte to all until all have echoed it, and the memory of a session after that, through
 //!   session and mailbox, without and with panes, beside the bare client;
 //! - `ledger`: `omnes run` on 1,000 hosts of which 220 are broken in ten ways: that each is reported once and as what
-//!   it is, how long it takes, and the peak of memory.
+//!   it is, how long it takes, and the peak of memory;
+//! - `tui`: the built binary in a terminal: from a key to the screen with 200 and 1,000 hosts, quiet, flooding and busy, the
+//!   time from frame to frame, memory a host, CPU while idle, and a search of all.
 //!
 //! Every role is this program started again with `OMNES_BENCH_ROLE`, so that no measurement shares a process with
 //! another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
@@ -23,6 +25,7 @@ mod papers;
 mod ping;
 mod run;
 mod server;
+mod tui;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -82,6 +85,9 @@ fn measure_all() {
     }
     if wanted("ledger") {
         ledger::measure();
+    }
+    if wanted("tui") {
+        tui::measure();
     }
 }
 

@@ -25,6 +25,9 @@ macro_rules! actions {
                 describe: $describe,
             },)*)*
         ];
+
+        /// In the order of the table.
+        const GROUPS: &[Group] = &[$(Group::$group),*];
     };
 }
 
@@ -207,17 +210,7 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the help screen.
-    pub const ALL: [Group; 9] = [
-        Group::Hearers,
-        Group::Focus,
-        Group::Scopes,
-        Group::View,
-        Group::Fold,
-        Group::Read,
-        Group::Sessions,
-        Group::Program,
-        Group::Scrollback,
-    ];
+    pub const ALL: &[Group] = GROUPS;
 
     /// Where the keys of its actions are looked up.
     pub fn place(self) -> Place {

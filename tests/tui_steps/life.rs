@@ -236,8 +236,8 @@ fn a_dialog_names_its_keys_and_the_help_its_last_line_on_a_small_screen_too() {
     assert!(ui.screen().contains("y leaves · n stays"), "{}", ui.screen());
     ui.keys("n C-a ?");
     assert!(ui.screen().contains("Esc closes"), "{}", ui.screen());
-    for _ in 0..200 {
-        ui.keys("Down");
+    for _ in 0..300 {
+        ui.keys("PageDown");
     }
     assert!(ui.screen().contains("×") && ui.screen().contains("closed"), "{}", ui.screen());
 }

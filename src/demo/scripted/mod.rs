@@ -5,9 +5,9 @@
 //! time, so that an endless command needs no memory and its reader sets the pace. On a terminal it behaves as a tty in
 //! canonical mode with echo: backspace, `C-u`, `C-c`, `C-d` work, other control characters show as `^X`.
 //!
-//! Commands: `echo`, `printf`, `hostname`, `whoami`, `pwd`, `true`, `false`, `exit [N]`, `seq N`, `yes [WORD]`, `flood`
-//! (`yes` at 256 kB a second), `cat` (input comes back as it is, until `C-d`), `wc -c`, `size` (of the terminal),
-//! `sleep-for-ever`; `;` between them, `>&2` at their end.
+//! Commands: `echo`, `printf`, `hostname`, `whoami`, `pwd`, `true`, `false`, `exit [N]`, `seq N`, `yes [WORD]`, `flood
+//! [RATE]` (lines at 256 kB a second, or at RATE bytes), `lines N` (of about 72 columns), `cat` (input comes back as it is, until
+//! `C-d`), `wc -c`, `size` (of the terminal), `sleep-for-ever`; `;` between them, `>&2` at their end.
 
 mod words;
 
@@ -22,6 +22,11 @@ const PIECE: usize = 8 * 1024;
 /// The longest line and the most input kept while a command runs, as on a Linux tty; what exceeds it is dropped there
 /// too.
 const LINE: usize = 4096;
+
+/// How fast `flood` is, in bytes a second.
+const FLOOD: u32 = 256 * 1024;
+/// What stands behind the number of a line of `lines`: columns as logs have them.
+const TAIL: &str = " a line of a log with as many columns as such lines have, no more";
 
 /// What the shell wants to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,8 @@ enum Doing {
     Seq {
         next: u64,
         last: u64,
+        /// What stands behind each number.
+        tail: &'static str,
     },
     Over,
 }
@@ -167,10 +174,10 @@ impl Scripted {
                 self.events.extend(pause.map(Event::Pause));
                 Some(self.as_output(bytes))
             }
-            Doing::Seq { next, last } => {
+            Doing::Seq { next, last, tail } => {
                 let mut bytes = Vec::new();
                 while next <= last && bytes.len() < PIECE {
-                    bytes.extend(format!("{next}\n").bytes());
+                    bytes.extend(format!("{next}{tail}\n").bytes());
                     *next += 1;
                 }
                 if next > last {
@@ -341,18 +348,24 @@ impl Scripted {
                 Some(Ok(status)) => self.exit(status),
                 Some(Err(_)) => self.complain("exit: a status is a number from 0 to 255", 2),
             },
-            "seq" => match arguments.first().map(|last| last.parse()) {
-                Some(Ok(last)) => self.doing = Doing::Seq { next: 1, last },
-                _ => self.complain("seq: needs a number", 2),
+            "seq" | "lines" => match arguments.first().map(|last| last.parse()) {
+                Some(Ok(last)) => {
+                    let tail = if name == "lines" { TAIL } else { "" };
+                    self.doing = Doing::Seq { next: 1, last, tail };
+                }
+                _ => self.complain(&format!("{name}: needs a number"), 2),
             },
             "yes" => {
                 let word = arguments.first().map_or("y", String::as_str);
                 self.doing = Doing::Repeat { line: format!("{word}\n").into_bytes(), rate: None };
             }
-            "flood" => {
-                let line = format!("{} floods\n", self.identity.host).into_bytes();
-                self.doing = Doing::Repeat { line, rate: Some(256 * 1024) };
-            }
+            "flood" => match arguments.first().map_or(Ok(FLOOD), |rate| rate.parse::<u32>()) {
+                Ok(rate) => {
+                    let line = format!("{} floods\n", self.identity.host).into_bytes();
+                    self.doing = Doing::Repeat { line, rate: Some(rate.max(1)) };
+                }
+                Err(_) => self.complain("flood: needs a number of bytes a second", 2),
+            },
             "cat" => self.doing = Doing::Cat,
             "wc" => self.doing = Doing::Count(0),
             "sleep-for-ever" => self.doing = Doing::Sleep,

@@ -42,6 +42,8 @@ fn commands_say_and_end_as_they_should() {
         ("exit 7; echo no", "", "", 7),
         ("exit 300", "", "exit: a status is a number from 0 to 255\n", 2),
         ("seq 3", "1\n2\n3\n", "", 0),
+        ("lines x", "", "lines: needs a number\n", 2),
+        ("flood fast", "", "flood: needs a number of bytes a second\n", 2),
         ("cat; wc -c; echo x", "0\nx\n", "", 0),
         ("nonsense", "", "nonsense: not found\n", 127),
         ("size", "", "size: not a terminal\n", 1),

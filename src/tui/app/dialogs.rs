@@ -2,7 +2,7 @@
 
 use crate::broadcast::MemberId;
 use crate::pane::{Key, KeyCode};
-use crate::tui::action::Action;
+use crate::tui::action::{Action, Group};
 use crate::tui::event::Effect;
 
 use super::{App, Caution, Keyboard};
@@ -11,7 +11,7 @@ use super::{App, Caution, Keyboard};
 const KEYS_COLUMNS: usize = 16;
 
 /// Rows behind the actions in the list of keys, and the columns that one takes, about.
-const MARKS_ROWS: usize = 10;
+const MARKS_ROWS: usize = 11;
 const MARK_COLUMNS: usize = 60;
 
 /// A question of omnes. Only `y` says yes; Enter never does.
@@ -68,7 +68,8 @@ impl App {
         let columns = usize::from(self.layout.area.width.saturating_sub(2)).max(1);
         let broken = |columns_wanted: usize| 1 + columns_wanted * 5 / 4 / columns;
         let actions: usize = Action::all().map(|a| broken(KEYS_COLUMNS + a.describe().len())).sum();
-        let last = actions + MARKS_ROWS * broken(MARK_COLUMNS);
+        let titles = Group::ALL.len() * broken(KEYS_COLUMNS);
+        let last = titles + actions + MARKS_ROWS * broken(MARK_COLUMNS);
         match key.code() {
             KeyCode::Down | KeyCode::Char('j') => *top = (*top + 1).min(last),
             KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),

@@ -31,7 +31,7 @@ fn rows(app: &App) -> Vec<Row> {
     let of = |group| Action::all().filter(move |action| action.group() == group).map(keys);
     let plain = |text: String| Row::new(text, Style::new());
     let mut rows = vec![Row::new(format!("After {}:", map.prefix()), theme::strong())];
-    for group in Group::ALL.into_iter().filter(|group| group.place() == Place::Prefix) {
+    for group in Group::ALL.iter().copied().filter(|group| group.place() == Place::Prefix) {
         rows.push(Row::new(group.title(), theme::strong()));
         rows.extend(of(group).map(plain));
     }
@@ -57,6 +57,7 @@ const MARKS: &[(Mark, &str)] = &[
     (Mark::Detached, "detached: hears only while it has the focus"),
     (Mark::Waiting, "waiting: came after the first key, and is not let in yet"),
     (Mark::Held, "held: it does not take its input, which is kept for it"),
+    (Mark::OutOfScope, "out of scope: the broadcast is limited to others"),
     (Mark::Opening, "connecting"),
     (Mark::Closed, "closed"),
 ];

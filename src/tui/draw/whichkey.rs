@@ -8,6 +8,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::tui::action::{Action, Place};
 use crate::tui::app::App;
+use crate::tui::keymap::Keymap;
 use crate::tui::layout::Layout;
 
 use super::text::{behind, put, row, width};
@@ -28,7 +29,7 @@ pub(super) fn whichkey(app: &App, layout: &Layout, buf: &mut Buffer) {
     let rows = (entries.len() as u16).div_ceil(columns).min(room);
     let area = Rect::new(0, layout.status.y.saturating_sub(rows + 1), layout.area.width, rows + 1);
     Clear.render(area.intersection(buf.area), buf);
-    let head = format!(" {} … ", app.options().keymap.prefix());
+    let head = head(&app.options().keymap);
     buf.set_style(row(area, 0).intersection(buf.area), theme::attention());
     put(buf, row(area, 0), &head, theme::attention());
     for (n, (key, name)) in entries.iter().take(usize::from(rows * columns)).enumerate() {
@@ -37,6 +38,17 @@ pub(super) fn whichkey(app: &App, layout: &Layout, buf: &mut Buffer) {
         put(buf, line, key, theme::strong());
         put(buf, behind(line, keys + 1), name, Style::new());
     }
+}
+
+/// The prefix, and where to find what there is no room for.
+fn head(map: &Keymap) -> String {
+    let mut text = format!(" {} … ", map.prefix());
+    for (action, told) in [(Action::Palette, "finds any action"), (Action::Help, "shows all keys")] {
+        if let Some(key) = map.keys(action).first() {
+            text.push_str(&format!("· {key} {told} "));
+        }
+    }
+    text
 }
 
 /// The first key of each action that has one after the prefix.

@@ -63,5 +63,12 @@ const TMUX: Table = &[
 ];
 
 /// ClusterSSH's manual, "KEY SHORTCUTS"; its Control-Shift-plus is Alt-plus here, which every terminal can send.
-const CLUSTERSSH: Table =
-    &[(Action::Quit, &["M-q"]), (Action::Add, &["M-+", "M-="]), (Action::Retile, &["M-r"])];
+const CLUSTERSSH: Table = &[
+    (Action::Quit, &["M-q"]),
+    (Action::Add, &["M-+", "M-="]),
+    (Action::Retile, &["M-r"]),
+    (Action::SendHost, &["M-n"]),
+    (Action::SendUser, &["M-u"]),
+    (Action::History, &["M-h"]),
+    (Action::Macros, &["M-p"]),
+];

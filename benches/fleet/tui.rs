@@ -1,0 +1,276 @@
+//! The built binary in a terminal: what a user waits for, and what it costs.
+//!
+//! A thread reads what omnes writes and notes when it came. A key's echo is found as its character in what is painted, so
+//! the way over the network and the host's own time are in every figure.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::{self, Pty};
+
+use crate::measure::{cpu_seconds, median, status_kib};
+use crate::server::Server;
+
+/// The key whose echo is looked for; nothing else on the screen has it.
+const KEY: u8 = b'#';
+/// Keys of one measurement.
+const KEYS: usize = 100;
+/// How long the screen is left alone between two keys, so that each is a key of its own.
+const PAUSE: Duration = Duration::from_millis(40);
+/// A wait that takes longer has failed.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// The end of a frame: the terminal may show it.
+const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
+
+/// Measures all that the TUI promises about time and memory, on fleets of these sizes.
+pub(crate) fn measure() {
+    println!("the TUI, {KEYS} keys each; milliseconds p50 / p99");
+    echoes(200);
+    floods();
+    many();
+}
+
+/// Keys to hosts that do nothing else.
+fn echoes(hosts: usize) {
+    let server = Server::start(hosts);
+    let screen = Screen::open(&server, hosts);
+    tell(&format!("{hosts} hosts: key to its first echo on the screen"), screen.key_times());
+    tell(&format!("{hosts} hosts: key of omnes itself to the screen"), screen.own_key_times());
+}
+
+/// Three of a hundred hosts print without an end.
+fn floods() {
+    let server = Server::start(100);
+    let screen = Screen::open(&server, 100);
+    screen.tell_some(&server, 3, "flood");
+    screen.wait_for(b"floods");
+    let from = screen.now();
+    tell("100 hosts, 3 flooding: key to its echo on another", screen.key_times());
+    tell("100 hosts, 3 flooding: from frame to frame", screen.frames_since(from));
+    let pressed = Instant::now();
+    screen.write(b"\x03");
+    thread::sleep(Duration::from_secs(2));
+    let last = screen.last(b"floods").unwrap_or(pressed);
+    println!("{:>64} {:>8.1}", "100 hosts, 3 flooding: C-c to the last of them", ms(last - pressed));
+}
+
+/// A thousand hosts with a full history each, 200 of them busy.
+fn many() {
+    const HOSTS: usize = 1000;
+    let server = Server::start(HOSTS);
+    let screen = Screen::open(&server, HOSTS);
+    let bare = screen.kib_per_host(HOSTS);
+    screen.write(b"lines 1100\r");
+    screen.quiet();
+    println!("{:>64} {bare:>8.0}", "1000 hosts: KiB a host, at their prompts");
+    println!("{:>64} {:>8.0}", "1000 hosts: KiB a host, 1,000 lines each", screen.kib_per_host(HOSTS));
+    let (from, cpu) = (Instant::now(), cpu_seconds(screen.pid()));
+    thread::sleep(Duration::from_secs(10));
+    let idle = (cpu_seconds(screen.pid()) - cpu) / from.elapsed().as_secs_f64() * 100.0;
+    println!("{:>64} {idle:>8.2}", "1000 hosts, idle: % of a core");
+    tell("1000 hosts: key to its first echo", screen.key_times());
+    screen.tell_some(&server, 200, "flood 2048");
+    screen.wait_for(b"floods");
+    tell("1000 hosts, 200 busy: key to its first echo", screen.key_times());
+    tell("1000 hosts, 200 busy: key of omnes itself to the screen", screen.own_key_times());
+    let from = screen.now();
+    screen.write(b"\x01\x1b/");
+    screen.wait_since(from, b"search:");
+    let (from, asked) = (screen.now(), Instant::now());
+    screen.write(b"columns\r");
+    // The list of hits says when every host was searched.
+    let at = screen.wait_since(from, b"1000 hosts");
+    println!("{:>64} {:>8.1}", "1000 hosts of 1,000 lines: search of all", ms(at - asked));
+}
+
+fn tell(what: &str, times: Vec<f64>) {
+    let mut sorted = times.clone();
+    sorted.sort_by(f64::total_cmp);
+    let p99 = sorted.get(sorted.len() * 99 / 100).or(sorted.last()).copied().unwrap_or(f64::NAN);
+    println!("{what:>64} {:>8.1} / {p99:.1}", median(times.into_iter()));
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// omnes in a terminal of 60x200.
+struct Screen {
+    child: Child,
+    pty: Arc<Pty>,
+    seen: Arc<(Mutex<Vec<Seen>>, Condvar)>,
+    home: PathBuf,
+}
+
+/// What was read at once, and when.
+struct Seen {
+    at: Instant,
+    bytes: Vec<u8>,
+}
+
+impl Screen {
+    /// Opens all hosts of a fleet, and waits until each is ready and has said so.
+    fn open(server: &Server, hosts: usize) -> Screen {
+        let dir = server.dir();
+        let home = dir.join("home");
+        fs::create_dir_all(&home).expect("a home");
+        let (pty, pts) = blocking::open().expect("a terminal");
+        pty.resize(pty_process::Size::new(60, 200)).expect("a size");
+        let at = |name: &str| dir.join(name).display().to_string();
+        let child = blocking::Command::new(env!("CARGO_BIN_EXE_omnes"))
+            .args(["open", "--name", "bench", "-F", "none", "--hosts-from", &at("hosts")])
+            .args(["-i", &at("key"), "-o", "IdentitiesOnly=yes"])
+            .args(["-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
+            .env_clear()
+            .envs(environment(&home))
+            .spawn(pts)
+            .expect("omnes starts");
+        let pty = Arc::new(pty);
+        let seen: Arc<(Mutex<Vec<Seen>>, Condvar)> = Arc::default();
+        thread::spawn({
+            let (pty, seen) = (pty.clone(), seen.clone());
+            move || read(&pty, &seen)
+        });
+        let screen = Screen { child, pty, seen, home };
+        screen.wait_for(format!("→ {hosts} hosts").as_bytes());
+        screen.quiet();
+        screen
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        (&*self.pty).write_all(bytes).expect("omnes reads its terminal");
+    }
+
+    /// Types a line on the first so many hosts alone, over the control socket.
+    fn tell_some(&self, server: &Server, hosts: usize, line: &str) {
+        let all = fs::read_to_string(server.dir().join("hosts")).expect("the hosts");
+        let some: Vec<&str> = all.lines().take(hosts).collect();
+        let status = Command::new(env!("CARGO_BIN_EXE_omnes"))
+            .args(["ctl", "--to", "bench", "send", "--enter", "--host", &some.join(","), line])
+            .env_clear()
+            .envs(environment(&self.home))
+            .status();
+        assert!(status.expect("omnes ctl runs").success(), "the hosts are told");
+    }
+
+    /// A place in what was read.
+    fn now(&self) -> usize {
+        self.seen.0.lock().expect("the reader lives").len()
+    }
+
+    /// When these bytes came first.
+    fn wait_for(&self, bytes: &[u8]) -> Instant {
+        self.wait_since(0, bytes)
+    }
+
+    fn wait_since(&self, from: usize, bytes: &[u8]) -> Instant {
+        let deadline = Instant::now() + DEADLINE;
+        let mut seen = self.seen.0.lock().expect("the reader lives");
+        loop {
+            if let Some(found) = seen[from..].iter().find(|piece| holds(&piece.bytes, bytes)) {
+                return found.at;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} did not come", String::from_utf8_lossy(bytes));
+            seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
+        }
+    }
+
+    /// When these bytes came last.
+    fn last(&self, bytes: &[u8]) -> Option<Instant> {
+        let seen = self.seen.0.lock().expect("the reader lives");
+        seen.iter().rev().find(|piece| holds(&piece.bytes, bytes)).map(|piece| piece.at)
+    }
+
+    /// Waits until nothing was painted for a while.
+    fn quiet(&self) {
+        let mut before = self.now();
+        loop {
+            thread::sleep(Duration::from_secs(1));
+            let now = self.now();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
+    /// From a key for the hosts to the first frame that shows it, in milliseconds.
+    fn key_times(&self) -> Vec<f64> {
+        let time = |n: usize| {
+            let (from, pressed) = (self.now(), Instant::now());
+            self.write(&[KEY]);
+            let shown = self.wait_since(from, &[KEY]);
+            // A line is never so long that it would wrap.
+            if n % 20 == 19 {
+                self.write(b"\r");
+            }
+            thread::sleep(PAUSE);
+            ms(shown - pressed)
+        };
+        (0..KEYS).map(time).collect()
+    }
+
+    /// From a key for omnes to the frame that shows it, in milliseconds: no host has a part in it.
+    fn own_key_times(&self) -> Vec<f64> {
+        let time = |_| {
+            let (from, pressed) = (self.now(), Instant::now());
+            self.write(b"\x01");
+            let shown = self.wait_since(from, "…".as_bytes());
+            self.write(b"\x1b");
+            thread::sleep(PAUSE * 2);
+            ms(shown - pressed)
+        };
+        (0..KEYS).map(time).collect()
+    }
+
+    /// The milliseconds between frames that came since a place.
+    fn frames_since(&self, from: usize) -> Vec<f64> {
+        let seen = self.seen.0.lock().expect("the reader lives");
+        let ends: Vec<Instant> = seen[from..]
+            .iter()
+            .filter(|piece| holds(&piece.bytes, FRAME_ENDS))
+            .map(|piece| piece.at)
+            .collect();
+        ends.windows(2).map(|pair| ms(pair[1] - pair[0])).collect()
+    }
+
+    fn kib_per_host(&self, hosts: usize) -> f64 {
+        status_kib(self.pid(), "VmRSS:") as f64 / hosts as f64
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn environment(home: &Path) -> [(&'static str, String); 5] {
+    let home = home.display().to_string();
+    let [term, path, lang] = ["xterm-256color", "/usr/bin:/bin", "C.UTF-8"].map(str::to_owned);
+    [("HOME", home.clone()), ("XDG_RUNTIME_DIR", home), ("TERM", term), ("PATH", path), ("LANG", lang)]
+}
+
+fn read(pty: &Pty, seen: &(Mutex<Vec<Seen>>, Condvar)) {
+    let mut buffer = [0; 1 << 16];
+    while let Ok(count @ 1..) = (&*pty).read(&mut buffer) {
+        let piece = Seen { at: Instant::now(), bytes: buffer[..count].to_vec() };
+        seen.0.lock().expect("nobody panics").push(piece);
+        seen.1.notify_all();
+    }
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
