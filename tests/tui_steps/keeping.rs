@@ -315,9 +315,17 @@ fn the_list_shows_what_was_sent_and_copies_it() {
     ");
     ui.keys("Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "uptime")), 1);
-    ui.keys("C-a I Down Enter");
+    assert!(
+        ui.screen().contains("━ Compose → 1 host ━") && ui.screen().contains("┃uptime "),
+        "{}",
+        ui.screen()
+    );
+    ui.keys("Esc C-a I Down Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "reboot")), 1);
-    ui.keys("C-a I Down Down Enter");
+    assert!(ui.screen().contains("┃reboot "), "{}", ui.screen());
+    ui.keys("C-p");
+    assert!(ui.screen().contains("┃uptime "), "the draft before is not lost: {}", ui.screen());
+    ui.keys("C-a C-k Esc C-a I Down Down Enter");
     assert!(ui.status().contains("the text of this entry was not kept"), "{}", ui.status());
     assert_eq!(ui.got("web01"), "uptime\\r", "nothing of the list reaches a host");
     assert!(ui.app.sent().newest().all(|entry| matches!(entry.text, SentText::Kept(_))));

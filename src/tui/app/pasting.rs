@@ -188,7 +188,7 @@ enum Way {
 /// Line by line.
 impl App {
     fn begin_lines(&mut self, text: &str) {
-        if self.has_receivers() && !self.holds_back(Outgoing::Lines(text.to_owned())) {
+        if self.has_receivers() && !self.holds_back(Outgoing::Lines(text.to_owned().into())) {
             self.transmit_lines(text);
         }
     }
@@ -199,6 +199,7 @@ impl App {
             return;
         }
         let to = self.broadcast.hearing();
+        self.questions.keep_quiet();
         self.broadcast.begin();
         self.record_sent(How::Pasted, text, &to);
         let lines = pasted_lines(text).into_iter().map(paste::clean).collect();

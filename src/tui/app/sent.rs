@@ -14,6 +14,7 @@ use crate::escape;
 use crate::hosts::HostSet;
 use crate::pane::{EchoSeen, Key, Situation};
 use crate::tui::action::Action;
+use crate::tui::compose::Compose;
 use crate::tui::event::Effect;
 use crate::tui::keep::words::{Keep, Past};
 use crate::tui::picker::Choice;
@@ -52,6 +53,9 @@ pub enum How {
 }
 
 impl How {
+    /// All of them.
+    pub const ALL: [How; 5] = [How::Typed, How::Pasted, How::Composed, How::Macro, How::Ctl];
+
     /// In a word, for lists and files.
     pub fn word(self) -> &'static str {
         match self {
@@ -286,21 +290,51 @@ impl App {
         self.pick(Picking::Sent, choices);
     }
 
-    /// Puts what was chosen on the clipboard.
+    /// Puts what was chosen into the compose box and on the clipboard. It goes nowhere before the user says so there.
     pub(super) fn chose_sent(&mut self, n: usize) {
         let here = self.sent.newest().len();
-        let text = match n.checked_sub(here) {
-            None => self.sent.newest().nth(n).and_then(Entry::known).map(str::to_owned),
-            Some(n) => self.keeping.past.iter().rev().nth(n).and_then(|past| past.text.clone()),
+        let past = |n: usize| self.keeping.past.iter().rev().nth(n);
+        let (how, text) = match n.checked_sub(here) {
+            None => match self.sent.newest().nth(n) {
+                Some(entry) => (Some(entry.how), entry.known().map(str::to_owned)),
+                None => return,
+            },
+            Some(n) => (past(n).and_then(|past| past.how), past(n).and_then(|past| past.text.clone())),
         };
-        match text {
-            Some(text) => {
-                self.effects.push(Effect::Copy(text));
-                self.notes.say(Tone::Plain, "copied to the clipboard", self.now);
-            }
-            None => self.notes.say(Tone::Bad, "the text of this entry was not kept", self.now),
+        let Some(text) = text else {
+            return self.notes.say(Tone::Bad, "the text of this entry was not kept", self.now);
+        };
+        let copied = match is_cut(&text) {
+            true => "copied to the clipboard; it was cut when it was kept, so it is not sent again from here",
+            false => "copied to the clipboard",
+        };
+        self.notes.say(Tone::Plain, copied, self.now);
+        if !is_cut(&text) {
+            self.compose_again(&text, how);
         }
+        self.effects.push(Effect::Copy(text));
     }
+
+    /// Opens the compose box with a text that was sent before; a draft that stands there is not lost.
+    fn compose_again(&mut self, text: &str, how: Option<How>) {
+        let mut compose = Compose::default();
+        if let Err(fault) = compose.editor.paste(text) {
+            compose.fault = Some(fault);
+        }
+        // Braces that were typed for a shell were no template.
+        if !matches!(how, Some(How::Composed | How::Macro)) && text.contains(['{', '}']) {
+            compose.toggle_reading();
+        }
+        if let Some(draft) = self.past.draft.take() {
+            self.past.remember(draft.editor.text());
+        }
+        self.open_compose(compose);
+    }
+}
+
+/// Was this text cut when it was kept? Then the words that say so made it longer than any other.
+fn is_cut(text: &str) -> bool {
+    text.len() > ENTRY_BYTES
 }
 
 fn listed(entry: &Entry, now: Duration) -> Choice {
@@ -349,6 +383,7 @@ mod tests {
         let long = "é".repeat(ENTRY_BYTES);
         let cut = kept(&long).expect("it is kept").to_string();
         assert!(cut.ends_with("é … (8192 more bytes)"), "{}", &cut[cut.len() - 40..]);
+        assert!(is_cut(&cut) && !is_cut(&kept(&"x".repeat(ENTRY_BYTES)).expect("it is kept")));
     }
 
     #[test]

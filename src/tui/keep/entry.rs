@@ -43,8 +43,7 @@ pub(super) fn line(entry: &SentEntry, time: Stamp) -> String {
 /// The entry of a line; none where a line is broken or none of ours.
 pub(super) fn parse(line: &str) -> Option<Past> {
     let Line { time, how, hosts, text, .. } = serde_json::from_str(line).ok()?;
-    let all = [How::Typed, How::Pasted, How::Composed, How::Macro, How::Ctl];
-    let how = all.into_iter().find(|h| h.word() == how);
+    let how = How::ALL.into_iter().find(|h| h.word() == how);
     Some(Past { time, how, hosts, text })
 }
 
