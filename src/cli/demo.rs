@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
-use super::front::Front;
+use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, preferences, signals, story};
@@ -44,7 +44,7 @@ fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let shown = runtime.block_on(async {
         // From now on: a fleet that has begun is always ended.
         let mut interrupts = headless::interrupts()?;
-        let (hosts, on_screen) = (usize::from(args.hosts), screen::is_there());
+        let (hosts, on_screen) = (usize::from(args.hosts), front::is_there(&args.front));
         let faults = if on_screen { Faults::story(hosts) } else { Faults::none() };
         let fleet = FleetConfig { hosts, faults, ..FleetConfig::default() };
         let fleet = Fleet::start(fleet).await.context(OwnFault("the demo cannot start".into()))?;

@@ -76,6 +76,11 @@ impl Front {
     }
 }
 
+/// Is there what this front needs? Lines that were asked for by name may go into a pipe, as long as somebody can type.
+pub(super) fn is_there(args: &FrontArgs) -> bool {
+    if args.plain { screen::has_keyboard() } else { screen::is_there() }
+}
+
 /// The options for lines: one tile that is the whole of [`LINES`], and hints that name commands instead of keys.
 pub(super) fn for_lines(options: Options) -> Options {
     Options {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::args::OpenArgs;
-use super::front::Front;
+use super::front::{self, Front};
 use super::keeping;
 use super::preferences;
 use super::reach::{self, Reach};
@@ -46,7 +46,7 @@ pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Exit> {
             (keeping::united(members, exclude, &wanted, &inventory)?, Some(set))
         }
     };
-    if !screen::is_there() {
+    if !front::is_there(&args.front) {
         bail!("`open` needs a terminal; without one run a command: omnes run TARGET... -- COMMAND...");
     }
     select::tell_warnings(&inventory);

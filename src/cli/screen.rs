@@ -84,10 +84,14 @@ pub(super) fn in_a_line(expression: &str, error: &impl std::fmt::Display) -> Str
     format!("{expression}: {}", error.lines().next().unwrap_or_default())
 }
 
-/// Is there a screen and a keyboard? Keys come from the terminal itself where standard input holds a list of hosts.
+/// Is there a screen and a keyboard?
 pub(super) fn is_there() -> bool {
-    std::io::stdout().is_terminal()
-        && (std::io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok())
+    std::io::stdout().is_terminal() && has_keyboard()
+}
+
+/// Keys come from the terminal itself where standard input holds a list of hosts.
+pub(super) fn has_keyboard() -> bool {
+    std::io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok()
 }
 
 impl Screen {

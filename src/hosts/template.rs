@@ -184,7 +184,17 @@ pub fn escaped(text: &str) -> String {
 }
 
 impl Name {
+    /// What is filled in is a word and no key: a control character in it would act, or execute what stands before it.
     fn render(&self, at: Position, place: &Place<'_>, out: &mut String) -> Result<(), TemplateError> {
+        let begins = out.len();
+        self.fill_in(at, place, out)?;
+        match out[begins..].contains(char::is_control) {
+            true => Err(acts(at, place)),
+            false => Ok(()),
+        }
+    }
+
+    fn fill_in(&self, at: Position, place: &Place<'_>, out: &mut String) -> Result<(), TemplateError> {
         let Place { host, facts, n, count } = place;
         match self {
             Name::Host => out.push_str(host.name()),
@@ -279,6 +289,12 @@ fn filled(format: &str) -> Option<usize> {
 fn unknown_user(at: Position, place: &Place<'_>) -> TemplateError {
     let host = escape::text(&place.host.to_string(), SHOWN_CHARS);
     fault(at, &format!("the login name of {host} is not known"), "name it with the host: user@host")
+}
+
+fn acts(at: Position, place: &Place<'_>) -> TemplateError {
+    let host = escape::text(&place.host.to_string(), SHOWN_CHARS);
+    let message = format!("what stands here for {host} has control characters");
+    fault(at, &message, "take them out of its clusters and settings")
 }
 
 fn unknown_var(at: Position, name: &str, place: &Place<'_>) -> TemplateError {
@@ -384,6 +400,23 @@ mod tests {
             "column 4: the login name of web01 is not known; name it with the host: user@host"
         );
         assert_eq!(Template::literal("${x}").render(&place).as_deref(), Ok("${x}"));
+    }
+
+    #[test]
+    fn what_would_act_is_not_filled_in() {
+        let host = Host::new(None, "web01", None);
+        for value in ["a\nreboot", "\x03", "x\x1b[A", "\u{9b}A", "\r"] {
+            let vars = [("dc".to_owned(), value.to_owned())].into();
+            let facts = Facts { vars, ..Facts::default() };
+            let place = Place { host: &host, facts: &facts, n: 1, count: 1 };
+            let template = Template::parse("echo {dc}").expect("a template");
+            let error = template.render(&place).expect_err(value).to_string();
+            assert_eq!(
+                error,
+                "column 6: what stands here for web01 has control characters; take them out of its clusters and settings"
+            );
+            assert!(template.check(&place).is_err() && template.pieces(&place).is_err(), "{value:?}");
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Situation {
             Situation::Shell => "at a shell prompt",
             Situation::Secret => "at a password prompt",
             Situation::FullScreen => "in a full-screen program",
-            Situation::Other => "elsewhere",
+            Situation::Other => "at no known prompt",
         }
     }
 }

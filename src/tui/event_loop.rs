@@ -121,7 +121,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
         self.step(Event::Resize(self.terminal.size()));
         let left = self.desk.start(hosts);
         self.act(left);
-        while self.ended.is_none() {
+        let mut turned = Ok(());
+        while self.ended.is_none() && turned.is_ok() {
             let (frame, flush, tick) = (self.frame_at(), self.flush_at(), self.desk.tick_at());
             let next = tokio::select! {
                 biased;
@@ -133,13 +134,14 @@ impl<'a, F: Fleet> Loop<'a, F> {
                 () = idle.notified() => Next::Nothing,
                 news = self.desk.news() => Next::News(news),
             };
-            self.take(next)?;
-            if let Some(stop) = self.suspends.take() {
-                self.suspend(stop, &mut signals).await?;
+            turned = self.take(next);
+            if let (Some(stop), true) = (self.suspends.take(), turned.is_ok()) {
+                turned = self.suspend(stop, &mut signals).await;
             }
         }
+        // Also where the terminal has failed: what was logged so far is written to its end.
         self.desk.finish().await;
-        Ok(self.ended.unwrap_or(Ended::ByUser))
+        turned.map(|()| self.ended.unwrap_or(Ended::ByUser))
     }
 
     fn take(&mut self, next: Next) -> Result<(), TerminalError> {

@@ -11,6 +11,9 @@ use crate::pane::{self, Color};
 /// The most guarded tags.
 pub const MOST_GUARDS: usize = 64;
 
+/// What executes a line from within a text: line ends, and readline's `C-o`.
+pub const EXECUTES: [char; 3] = ['\n', '\r', '\x0f'];
+
 /// Longest line shown in a question, in characters.
 const LINE_CHARS: usize = 300;
 
@@ -104,7 +107,7 @@ impl Guard {
         if self.patterns.is_empty() {
             return None;
         }
-        let lines = text.split(['\n', '\r']);
+        let lines = text.split(EXECUTES);
         lines.into_iter().find_map(|line| {
             let pattern = self.patterns.iter().find(|pattern| pattern.is_match(line))?;
             // A blank at the end of a pattern is part of it.
@@ -179,6 +182,7 @@ mod tests {
             ("sudo reboot", Some(("reboot|rm -rf", "sudo reboot"))),
             ("cd /\nrm -rf x\nls", Some(("reboot|rm -rf", "rm -rf x"))),
             ("ls\rdd if=a of=b", Some(("^dd ", "dd if=a of=b"))),
+            ("ls\x0fdd if=a of=b", Some(("^dd ", "dd if=a of=b"))),
             ("add one", None),
             ("x mkfs.ext4\x1b[2J", Some((r"\bmkfs", "x mkfs.ext4^[[2J"))),
         ] {

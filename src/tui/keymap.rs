@@ -148,6 +148,11 @@ impl Keymap {
         Keymap { hands: Hands::Lines, ..self }
     }
 
+    /// How the user acts.
+    pub fn hands(&self) -> Hands {
+        self.hands
+    }
+
     /// The key that announces a key for omnes.
     pub fn prefix(&self) -> Key {
         self.prefix

@@ -66,6 +66,16 @@ impl Picker {
         self.matching.iter().map(|n| &self.choices[*n])
     }
 
+    /// How many choices there are, whether or not they match.
+    pub fn len(&self) -> usize {
+        self.choices.len()
+    }
+
+    /// Is there nothing to choose from?
+    pub fn is_empty(&self) -> bool {
+        self.choices.is_empty()
+    }
+
     /// Which of those is marked.
     pub fn marked(&self) -> usize {
         self.marked
@@ -112,7 +122,9 @@ impl Picker {
                 pattern.score(text, &mut matcher).map(|score| (score, n))
             })
             .collect();
-        scored.sort_by_key(|(score, n)| (std::cmp::Reverse(*score), *n));
+        // Of equals, what begins with the letters is what was meant.
+        let begins = |n: usize| self.choices[n].text.starts_with(self.line.text());
+        scored.sort_by_key(|(score, n)| (std::cmp::Reverse(*score), !begins(*n), *n));
         self.matching = scored.into_iter().map(|(_, n)| n).collect();
         self.marked = 0;
     }
@@ -129,6 +141,16 @@ mod tests {
 
     fn press(picker: &mut Picker, keys: &str) -> Picked {
         keys.split_whitespace().map(|key| picker.key(key.parse().expect("a key"), 3)).last().expect("keys")
+    }
+
+    #[test]
+    fn what_begins_with_the_letters_stands_before_what_holds_them() {
+        let choice = |text: &str| Choice { text: text.to_owned(), detail: String::new() };
+        let texts = ["sight: only what is on the screen", "odd: whose screen differs", "screen matches…"];
+        let mut picker = Picker::new(texts.map(choice).to_vec());
+        press(&mut picker, "s c r e e n");
+        let first = picker.matching().next().map(|choice| choice.text.as_str());
+        assert_eq!((first, picker.matching().len(), picker.len()), (Some("screen matches…"), 3, 3));
     }
 
     #[test]

@@ -167,6 +167,54 @@ fn a_guarded_line_must_be_confirmed_however_it_is_put_together() {
 }
 
 #[test]
+fn keys_are_guarded_as_the_line_that_they_type() {
+    let prod = Guards::guard("prod", Color::Indexed(1), &["reboot".to_owned()], 1).expect("a good pattern");
+    let options = Options { guards: Guards::new(Mixed::Tell, vec![prod]), ..Options::default() };
+    let mut ui = Ui::tagged(options, SMALL, &[("web", "web", "prod"), ("lab", "", "")]);
+    let keys = |keys: &str| Request::Keys { keys: keys.into(), host: None, yes: false };
+    for line in ["r e b o o t Enter", "l s C-j r e b x Backspace o o t C-m"] {
+        let answer = said(ask(&mut ui, 1, keys(line)));
+        assert!(answer.contains("guarded"), "{line}: {answer}");
+    }
+    // What stands in the line of a host counts wherever the cursor is, and what each was typed alone.
+    ask(&mut ui, 2, Request::Send { text: "x".into(), enter: false, host: Some("lab".into()), yes: false });
+    ask(&mut ui, 2, Request::Send { text: "reb".into(), enter: false, host: Some("web".into()), yes: false });
+    assert!(said(ask(&mut ui, 3, keys("o o t Enter"))).contains("guarded"));
+    assert_eq!(ui.all_got(), ["x", "reb"]);
+}
+
+#[test]
+fn hosts_in_different_modes_are_a_reason_to_confirm_where_the_user_is_asked_too() {
+    let options = Options { guards: Guards::new(Mixed::Ask, vec![]), ..Options::default() };
+    let mut ui = Ui::with(options, SMALL, &["sh", "vim"]);
+    ui.output("sh", "$ ");
+    ui.output("vim", "\x1b[?1049h~");
+    let answer = said(ask(&mut ui, 1, send("ls", None)));
+    assert!(answer.contains("not in the same mode: 1 at a shell prompt, 1 in a full-screen"), "{answer}");
+    assert_eq!(ui.all_got(), ["", ""]);
+    let yes = Request::Send { text: "ls".into(), enter: true, host: None, yes: true };
+    ask(&mut ui, 2, yes);
+    assert_eq!(ui.all_got(), ["ls\\r", "ls\\r"]);
+}
+
+#[test]
+fn what_requests_send_stands_in_the_history() {
+    let mut ui = Ui::of(&["a", "b"]);
+    ["a", "b"].iter().for_each(|name| ui.output(name, "$ "));
+    ask(&mut ui, 1, send("uptime", None));
+    ["a", "b"].iter().for_each(|name| ui.output(name, "uptime\r\n$ "));
+    // Typed, and ended by a script; and keys.
+    ui.text("ls");
+    ask(&mut ui, 2, Request::Keys { keys: "Enter".into(), host: None, yes: false });
+    ["a", "b"].iter().for_each(|name| ui.output(name, "ls\r\n$ "));
+    ask(&mut ui, 3, Request::Keys { keys: "i d Enter".into(), host: Some("b".into()), yes: false });
+    let sent: Vec<String> = (ui.app.sent().newest())
+        .map(|entry| format!("{} {}: {}", entry.how.word(), entry.hosts, entry.text))
+        .collect();
+    assert_eq!(sent, ["typed b: id", "typed a,b: ls", "ctl a,b: uptime"]);
+}
+
+#[test]
 fn nothing_is_sent_to_a_host_that_waits_for_a_secret() {
     let mut ui = Ui::of(&["a", "b"]);
     ui.output("b", "[sudo] password for ann: ");
@@ -389,4 +437,20 @@ fn hosts_are_opened_when_they_have_been_found() {
     ask(&mut ui, 8, Request::Open { hosts: "nope".into() });
     ui.step(Event::FoundFor(ControlId(8), Err("no host `nope`\x1b[2J".into())));
     assert_eq!(said(answer(&ui, 8)), "refused: no host `nope`^[[2J");
+}
+
+#[test]
+fn what_a_script_sends_stands_in_the_history_and_keys_do_not() {
+    let mut ui = Ui::of(&["web1", "web2"]);
+    ui.output("web1", "$ ");
+    ui.output("web2", "$ ");
+    ask(&mut ui, 1, send("uptime", Some("web2")));
+    ask(&mut ui, 2, Request::Keys { keys: "C-c Up".into(), host: None, yes: false });
+    let sent: Vec<String> = (ui.app.sent().newest())
+        .map(|entry| format!("{} {} {}", entry.how.word(), entry.hosts, entry.text))
+        .collect();
+    assert_eq!(sent, ["ctl web2 uptime"]);
+    ui.output("web1", "[sudo] password for ann: ");
+    assert!(said(ask(&mut ui, 3, send("hunter2", None))).contains("waits for a secret"));
+    assert_eq!(ui.app.sent().newest().len(), 1);
 }

@@ -52,6 +52,8 @@ fn a_guarded_line_is_asked_for_and_the_answer_sends_or_keeps_it() {
     ui.wait(MOMENT).keys("n");
     assert!(!asks(&ui));
     assert_eq!(ui.got("web01"), "sudo reboot", "the line stays as it is");
+    let said = ui.app.notes().note().map(|note| note.text.clone()).unwrap_or_default();
+    assert!(said.contains("still stands on the hosts: C-u"), "the next line would join it: {said}");
     ui.keys("Enter").wait(MOMENT).keys("Enter");
     assert!(asks(&ui), "Enter is no yes");
     ui.keys("y");

@@ -195,6 +195,35 @@ fn lines_are_remembered_with_who_heard_them() {
 }
 
 #[test]
+fn an_enter_that_ends_different_lines_gives_no_host_the_line_of_another() {
+    let names = ["web01", "web02", "web03"];
+    let mut ui = fresh(&names);
+    names.iter().for_each(|name| ui.output(name, "$ "));
+    // Half a line to web01 alone, and the rest to all.
+    ui.keys("C-a d");
+    ui.text("sudo ");
+    ui.output("web01", "sudo ");
+    ui.keys("C-a d");
+    line(&mut ui, &names, "uptime");
+    assert_eq!(new_kept(&mut ui), ["typed web01 sudo uptime", "typed web[02-03] uptime"]);
+
+    // What an editor on one host was told is not said of the others.
+    ui.keys("C-a d").text("x").keys("Esc").keys("C-a d");
+    line(&mut ui, &names, ":q!");
+    assert_eq!(new_kept(&mut ui), ["typed web01 x:q!… (finished on the host)", "typed web[02-03] :q!"]);
+
+    // The name of each host, sent to many, is as many lines.
+    let many: Vec<String> = (1..=9).map(|n| format!("db{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut ui = fresh(&many);
+    many.iter().for_each(|name| ui.output(name, "$ "));
+    ui.keys("C-a N");
+    many.iter().for_each(|name| ui.output(name, name));
+    ui.keys("Enter");
+    assert_eq!(new_kept(&mut ui), ["typed db[1-9] (not kept: too many hosts had a line of their own)"]);
+}
+
+#[test]
 fn nothing_that_may_be_a_secret_is_remembered() {
     let names = ["web01", "web02"];
     let mut ui = fresh(&names);
@@ -271,24 +300,32 @@ fn the_list_shows_what_was_sent_and_copies_it() {
     ui.wait(Duration::from_secs(130));
     ui.keys("C-a I");
     assert_snapshot!(ui.screen(), @"
+    ┌▶· web01◀───────────────────────────────────────────────────────────┐
+    │$ uptime                                                            │
     ┏━ What was sent ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃›                                                                   ┃
     ┃▶ web01: uptime                                      typed 2 min ago┃
     ┃  db[1-3]: reboot                              sent 2026-11-21 14:55┃
     ┃  db[1-3]: (not kept)                          sent 2026-11-21 14:55┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃                                                                    ┃
-    ┃3 matches · ↑ ↓ move · Enter takes it · Esc leaves                  ┃
+    ┃3 matches · ↑ ↓ move · Enter copies it · Esc leaves                 ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+    │                                                                    │
+    └────────────────────────────────────────────────────────────────────┘
      → nobody: keys go to the dialog                           C-a ? help
     ");
     ui.keys("Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "uptime")), 1);
-    ui.keys("C-a I Down Enter");
+    assert!(
+        ui.screen().contains("━ Compose → 1 host ━") && ui.screen().contains("┃uptime "),
+        "{}",
+        ui.screen()
+    );
+    ui.keys("Esc C-a I Down Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "reboot")), 1);
-    ui.keys("C-a I Down Down Enter");
+    assert!(ui.screen().contains("┃reboot "), "{}", ui.screen());
+    ui.keys("C-p");
+    assert!(ui.screen().contains("┃uptime "), "the draft before is not lost: {}", ui.screen());
+    ui.keys("C-a C-k Esc C-a I Down Down Enter");
     assert!(ui.status().contains("the text of this entry was not kept"), "{}", ui.status());
     assert_eq!(ui.got("web01"), "uptime\\r", "nothing of the list reaches a host");
     assert!(ui.app.sent().newest().all(|entry| matches!(entry.text, SentText::Kept(_))));
@@ -341,4 +378,39 @@ fn a_set_comes_back_as_it_was_before_the_first_key() {
     assert_eq!(named, ui.app.scopes().named.iter().map(|t| (&t.choice.name, &t.hosts)).collect::<Vec<_>>());
     let note = app.notes().note().map(|note| note.text.clone());
     assert_eq!(note.as_deref(), Some("not opened again: web04 (@web does not hold it any more)"));
+}
+
+#[test]
+fn the_view_comes_back_with_the_set_and_only_where_it_was_changed() {
+    let wide = Size::new(50, 200);
+    let names = ["web01", "web02", "web03", "web04", "web05", "web06"];
+    for (keys, written) in [
+        ("C-a a", None),
+        ("C-a Space", Some("[layout]\ndensity = \"compact\"\n")),
+        ("C-a Space C-a Space C-a -", Some("[layout]\ndensity = \"lines\"\ncolumns = ")),
+        ("C-a = C-a =", Some("[layout]\ncolumns = ")),
+        ("C-a f", Some("[layout]\nfold = true\n")),
+        ("C-a M-Space C-a f", Some("[layout]\nfold = true\ndensity = \"full\"\n")),
+    ] {
+        let mut ui = Ui::with(Options::default(), wide, &names);
+        ui.keys(keys);
+        let text = ui.app.open_set().to_text();
+        match written {
+            Some(written) => assert!(text.contains(written), "{keys}: {text}"),
+            None => assert!(!text.contains("[layout]"), "{keys}: {text}"),
+        }
+        let set = OpenSet::parse("set", &text).expect("what was written");
+        let mut app = App::new(Options::default(), wide);
+        app.restore(Restored { set: set.clone(), missing: Vec::new() });
+        app.start(names.map(host));
+        let (before, after) = (ui.app.layout(), app.layout());
+        assert_eq!((app.density(), app.fold_view()), (ui.app.density(), ui.app.fold_view()), "{keys}");
+        let columns = |app: &App| app.open_set().layout.columns;
+        assert_eq!(columns(&app), columns(&ui.app), "{keys}");
+        if set.layout.fold.is_none() {
+            assert_eq!((after.grid, after.form), (before.grid, before.form), "{keys}");
+        }
+        let again = app.open_set();
+        assert_eq!(again.layout, set.layout, "{keys}: it is saved again as it was");
+    }
 }

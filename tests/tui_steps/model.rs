@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use omnes::session::SessionEvent;
-use omnes::tui::app::{Options, Reconnect};
+use omnes::tui::app::{Keyboard, Options, Reconnect};
+use omnes::tui::control::{ControlId, Request};
+use omnes::tui::event::Event;
 use proptest::prelude::*;
 
 use crate::harness::{SMALL, Ui};
@@ -21,6 +23,7 @@ struct Host {
     detached: bool,
     open: bool,
     waiting: bool,
+    outside: bool,
     heard: String,
 }
 
@@ -34,16 +37,20 @@ impl Model {
         }
     }
 
-    fn key(&mut self, c: char) {
+    /// Something is sent, all of it or nothing.
+    fn hear(&mut self, text: &str) {
         let focus = &self.hosts[&self.focus];
+        if focus.outside {
+            return;
+        }
         if focus.detached {
             if focus.open {
-                self.focused().heard.push(c);
+                self.focused().heard.push_str(text);
             }
             return;
         }
-        for host in self.hosts.values_mut().filter(|h| h.open && !h.detached && !h.waiting) {
-            host.heard.push(c);
+        for host in self.hosts.values_mut().filter(|h| h.open && !h.detached && !h.waiting && !h.outside) {
+            host.heard.push_str(text);
             self.begun = true;
         }
     }
@@ -54,8 +61,24 @@ impl Model {
 }
 
 /// Keys that change what is seen and nothing else.
-const LOOKS: [&str; 8] =
-    ["C-a Space", "C-a M-Space", "C-a w Esc", "C-a w d b Esc", "C-a w C-a w", "C-a =", "C-a M-Up", "C-a t"];
+const LOOKS: [&str; 13] = [
+    "C-a Space",
+    "C-a M-Space",
+    "C-a w Esc",
+    "C-a w d b Esc",
+    "C-a w C-a w",
+    "C-a =",
+    "C-a M-Up",
+    "C-a t",
+    "C-a f C-a f",
+    "C-a g Esc",
+    "C-a s x Esc",
+    "C-a c C-g Esc",
+    "C-a P x y Esc",
+];
+
+/// Scopes, each with the last digits of its hosts.
+const SCOPES: [(&str, &str); 3] = [("h00[0-4]", "01234"), ("h00[3-8]", "345678"), ("h007", "7")];
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -72,6 +95,14 @@ enum Act {
     Reconnect(usize),
     Ready(usize),
     Output(usize),
+    /// One of the scopes, or all hosts.
+    Scope(usize),
+    /// A text from the compose box.
+    Compose(char),
+    /// A line is pasted and agreed to.
+    Paste(char),
+    /// A script sends a line to whoever hears.
+    Request(char),
     Stalls(usize),
     Resumes(usize),
     /// So many seconds pass, in which lost sessions may come back.
@@ -92,6 +123,10 @@ fn act(hosts: usize) -> impl Strategy<Value = Act> {
         1 => (0..hosts).prop_map(Act::Reconnect),
         2 => (0..hosts).prop_map(Act::Ready),
         1 => (0..hosts).prop_map(Act::Output),
+        2 => (0..=SCOPES.len()).prop_map(Act::Scope),
+        1 => proptest::char::range('a', 'z').prop_map(Act::Compose),
+        1 => proptest::char::range('a', 'z').prop_map(Act::Paste),
+        1 => proptest::char::range('a', 'z').prop_map(Act::Request),
         1 => (0..hosts).prop_map(Act::Stalls),
         1 => (0..hosts).prop_map(Act::Resumes),
         2 => (0..100u64).prop_map(Act::Wait),
@@ -119,7 +154,21 @@ impl Both {
         match act {
             Act::Type(c) => {
                 self.ui.text(&c.to_string());
-                self.model.key(*c);
+                self.model.hear(&c.to_string());
+            }
+            Act::Scope(n) => self.scope(SCOPES.get(*n).copied()),
+            Act::Compose(c) => self.compose(*c),
+            Act::Paste(c) => {
+                self.ui.paste(&format!("{c}\n"));
+                if !matches!(self.ui.app.keyboard(), Keyboard::Hosts) {
+                    self.ui.keys("y");
+                }
+                self.model.hear(&format!("{c}\\r"));
+            }
+            Act::Request(c) => {
+                let request = Request::Send { text: c.to_string(), enter: true, host: None, yes: false };
+                self.ui.step(Event::Control(ControlId(1), request));
+                self.model.hear(&format!("{c}\\r"));
             }
             Act::Next => self.next(),
             Act::Detach => {
@@ -146,6 +195,25 @@ impl Both {
             Act::Resumes(n) => self.pulse(*n, SessionEvent::Resumed),
             Act::Wait(seconds) => self.wait(Duration::from_secs(*seconds)),
         }
+    }
+
+    fn scope(&mut self, scope: Option<(&str, &str)>) {
+        match scope {
+            Some((expression, _)) => drop(self.ui.keys("C-a e").text(expression).keys("Enter")),
+            None => drop(self.ui.keys("C-a 0")),
+        }
+        for (name, host) in &mut self.model.hosts {
+            host.outside = scope.is_some_and(|(_, digits)| !name.ends_with(|c| digits.contains(c)));
+        }
+    }
+
+    /// What nobody hears stays in the box, and is thrown away.
+    fn compose(&mut self, c: char) {
+        self.ui.keys("C-a c").text(&c.to_string()).keys("C-s");
+        if !matches!(self.ui.app.keyboard(), Keyboard::Hosts) {
+            self.ui.keys("C-a C-k Esc");
+        }
+        self.model.hear(&format!("{c}\\r"));
     }
 
     /// Whether a host answers changes nothing of who hears.

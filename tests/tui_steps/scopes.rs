@@ -297,6 +297,8 @@ fn the_list_of_scopes() {
     ui.keys("C-a S").text("stores").keys("Enter C-a 0 C-a m C-a s");
     ui.step(Event::Resize(Size::new(24, 72)));
     assert_snapshot!(ui.screen(), @r"
+    ┌▶· web01 · marked◀────────────────────────────────────────────────────┐
+    │web01$                                                                │
     ┏━ Who hears? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃›                                                                     ┃
     ┃▶ all                                                          6 hosts┃
@@ -314,12 +316,10 @@ fn the_list_of_scopes() {
     ┃  host expression…                                                    ┃
     ┃  invert: all but the present ones                                    ┃
     ┃  half of the present ones                                            ┃
-    ┃                                                                      ┃
-    ┃                                                                      ┃
-    ┃                                                                      ┃
-    ┃                                                                      ┃
     ┃15 matches · ↑ ↓ move · Enter takes it · Esc leaves                   ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
+    │                                                                      │
+    └──────────────────────────────────────────────────────────────────────┘
      → nobody: keys go to the dialog  page 1 of 3                C-a ? help
     ");
 }

@@ -51,10 +51,13 @@ fn a_terminal_that_goes_away_ends_the_program() {
     use std::io::Read;
     let home = tempfile::tempdir().expect("a directory");
     for mode in [&["demo", "--hosts", "1"][..], &["demo", "--hosts", "1", "--plain"]] {
+        let logs = home.path().join(mode.join(""));
         let (pty, pts) = pty_process::blocking::open().expect("a pty");
         pty.resize(pty_process::Size::new(30, 100)).expect("a size");
         let mut child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_omnes"))
             .args(mode)
+            .arg("--log")
+            .arg(&logs)
             .env_clear()
             .env("HOME", home.path())
             .env("TERM", "xterm")
@@ -73,6 +76,8 @@ fn a_terminal_that_goes_away_ends_the_program() {
         let status = ended.recv_timeout(Duration::from_secs(30));
         let status = status.unwrap_or_else(|_| panic!("process {pid} outlives its terminal: {mode:?}"));
         assert_eq!(status.expect("a status").code(), Some(130), "{mode:?}");
+        let log = std::fs::read_to_string(logs.join("demo01.log")).expect("a log");
+        assert!(log.contains("demo01:~$") && log.ends_with("log ends ---\n"), "{mode:?}: {log}");
     }
 }
 

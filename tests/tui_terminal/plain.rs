@@ -145,3 +145,20 @@ fn scripts_reach_the_plain_mode_too() {
     ctl(&["quit"]);
     assert_eq!(ui.wait_exit().code(), Some(0));
 }
+
+#[test]
+fn lines_go_into_a_pipe_and_the_last_of_them_are_not_lost() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().to_str().expect("a path in UTF-8");
+    let env = [("HOME", path), ("PATH", "/usr/bin:/bin"), ("TERM", "xterm-256color")];
+    let line = format!("{OMNES} demo --plain --hosts 1 | sed -u 's/^/piped /'; echo left");
+    let mut ui = Ui::start(Path::new("/bin/sh"), &["-c", &line], &env, (50, 120));
+    hear(&ui, "piped demo01: demo01:~$");
+    ui.write("echo to a pi''pe\n");
+    hear(&ui, "piped demo01: to a pipe\n");
+    ui.write(":quit\n");
+    hear(&ui, "piped omnes: type y for yes");
+    ui.write("y\n");
+    hear(&ui, "left\n");
+    ui.wait_exit();
+}

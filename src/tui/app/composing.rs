@@ -9,6 +9,7 @@ use crate::hosts::{HostSet, Template};
 use crate::pane::{Key, KeyCode, Modes, Mods, encode_key, encode_paste};
 use crate::tui::action::Action;
 use crate::tui::compose::{Canary, Compose, Ending, View};
+use crate::tui::guard::EXECUTES;
 use crate::tui::line::Typed;
 
 use super::guards::Sending;
@@ -70,7 +71,7 @@ pub(super) enum Then {
 impl Parcel {
     /// Would a shell execute a line of it?
     pub(super) fn executes(&self) -> bool {
-        self.ending == Ending::Enter || self.texts.iter().any(|(_, text)| text.contains(['\n', '\r']))
+        self.ending == Ending::Enter || self.texts.iter().any(|(_, text)| text.contains(EXECUTES))
     }
 }
 
@@ -364,9 +365,14 @@ impl App {
     /// Sends each host its text, if it still hears; nothing is left to be asked.
     pub(super) fn transmit_parcel(&mut self, parcel: Parcel) {
         let Parcel { how, source, mut texts, ending, then } = parcel;
-        texts.retain(|(id, _)| self.broadcast.hears(*id));
-        let all: Vec<MemberId> = texts.iter().map(|(id, _)| *id).collect();
+        let (all, lost): (Vec<MemberId>, Vec<MemberId>) =
+            texts.iter().map(|(id, _)| *id).partition(|id| self.broadcast.hears(*id));
+        if all.is_empty() {
+            return self.none_hears_it(&lost);
+        }
+        texts.retain(|(id, _)| all.binary_search(id).is_ok());
         let secret = self.any_secret(&all);
+        self.questions.keep_quiet();
         self.broadcast.begin();
         if ending == Ending::Enter {
             self.record_sent(how, &source, &all);
@@ -380,6 +386,13 @@ impl App {
         match then {
             Then::Nothing => {}
             Then::Said(said) => {
+                let said = match lost.as_slice() {
+                    [] => said,
+                    lost => {
+                        let to = format!("{} {}", all.len(), if all.len() == 1 { "host" } else { "hosts" });
+                        format!("sent to {to}; not to {}: no longer hearing", self.named(lost))
+                    }
+                };
                 self.past.aside = None;
                 self.past.remember_unless(source, secret);
                 self.notes.say(Tone::Plain, said, self.now);
@@ -387,6 +400,18 @@ impl App {
             Then::Back(canary) => self.come_back(canary, (source, secret)),
         }
         self.say_held(&held);
+    }
+
+    /// Those who were to get it hear no more: the text is not lost, and is not taken for sent.
+    fn none_hears_it(&mut self, lost: &[MemberId]) {
+        let fault = format!("nothing was sent: {} no longer hearing", self.named(lost));
+        match self.past.aside.take() {
+            Some(mut compose) => {
+                compose.fault = Some(fault);
+                self.keyboard = Keyboard::Preparing(Preparing::Compose(Box::new(compose)));
+            }
+            None => self.notes.say(Tone::Bad, fault, self.now),
+        }
     }
 
     /// One host has the text: the box comes back for the others.

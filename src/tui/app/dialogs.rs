@@ -1,7 +1,7 @@
 //! What omnes itself asks. While it asks, nothing typed reaches a host.
 
 use crate::broadcast::MemberId;
-use crate::pane::{Key, KeyCode};
+use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::action::{Action, Group};
 use crate::tui::event::Effect;
 
@@ -25,6 +25,11 @@ pub enum Confirm {
     Quit,
 }
 
+/// `C-c` leaves a dialog, as it leaves most programs.
+fn is_interrupt(key: Key) -> bool {
+    key == Key::new(KeyCode::Char('c'), Mods::CTRL)
+}
+
 impl App {
     /// A key in the dialog of questions.
     pub(super) fn question_key(&mut self, key: Key) {
@@ -41,11 +46,12 @@ impl App {
             return;
         }
         let says_yes = key == Key::char('y');
-        let says_no = key == Key::char('n') || key.code() == KeyCode::Esc;
+        let says_no = key == Key::char('n') || key.code() == KeyCode::Esc || is_interrupt(key);
         let Keyboard::Confirm(confirm) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts) else {
             return;
         };
         match confirm {
+            Confirm::Send(caution) if says_no => self.say_not_sent(&caution),
             _ if says_no => {}
             confirm if says_yes => self.confirmed(confirm),
             confirm => self.keyboard = Keyboard::Confirm(confirm),
@@ -62,6 +68,9 @@ impl App {
 
     /// A key in the list of keys: it scrolls, and anything else closes it.
     pub(super) fn help_key(&mut self, key: Key) {
+        if is_interrupt(key) {
+            self.keyboard = Keyboard::Hosts;
+        }
         let Keyboard::Help(top) = &mut self.keyboard else { return };
         let page = usize::from(self.layout.area.height.saturating_sub(4)).max(1);
         // What is beyond the end is not scrolled to. How many lines there are is known when they are drawn; about so many.

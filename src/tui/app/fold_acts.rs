@@ -21,6 +21,13 @@ impl App {
         }
     }
 
+    /// Shows the view of a saved set.
+    pub(super) fn restore_fold(&mut self, view: FoldView) {
+        if view != self.folds.view {
+            self.toggle_fold();
+        }
+    }
+
     fn toggle_fold(&mut self) {
         self.folds.clear();
         match self.folds.view {

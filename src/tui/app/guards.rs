@@ -9,27 +9,30 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::broadcast::MemberId;
 use crate::escape;
-use crate::pane::{Key, KeyCode, Situation};
-use crate::tui::guard::{Guard, Guarded, Mixed};
+use crate::pane::{EchoSeen, Key, KeyCode, Situation};
+use crate::tui::guard::{EXECUTES, Guard, Guarded, Mixed};
+use crate::tui::keymap::Hands;
 
 use super::composing::Parcel;
 use super::typed::ends_line;
 use super::{App, Certainty, Confirm, Keyboard, QUIET, Tone};
 
-/// What executes a line from within a paste: line ends, and readline's `C-o`.
-const EXECUTES: [char; 3] = ['\n', '\r', '\x0f'];
+/// Stands in a question for what may be a secret.
+const UNSEEN: &str = "(not shown: its echo was not seen)";
 
 /// What is held back until the user has answered.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Sending {
     /// A key that ends a line.
     Key(Key),
-    /// A paste.
-    Paste(String),
+    /// A paste. It may be a secret, and is wiped when it goes.
+    Paste(Zeroizing<String>),
     /// A paste that goes line by line.
-    Lines(String),
+    Lines(Zeroizing<String>),
     /// Texts for hosts that are settled.
     Prepared(Box<Parcel>),
 }
@@ -56,7 +59,26 @@ pub struct Caution {
     pub mix: Option<Mix>,
     /// How many hosts the question names.
     pub hosts: usize,
+    /// Who they are; ascending.
+    asked: Vec<MemberId>,
     listens_from: Duration,
+}
+
+impl App {
+    /// The user said no. What was typed before an Enter stands on the hosts, where the next line would join it.
+    pub(super) fn say_not_sent(&mut self, caution: &Caution) {
+        let text = match (&caution.what, self.options.keymap.hands()) {
+            (Sending::Key(_), Hands::Keys) => {
+                "not sent; the line still stands on the hosts: C-u takes it away in a shell"
+            }
+            (Sending::Key(_), Hands::Lines) => {
+                "not sent, but the line still stands on the hosts, and the next one would join it; `:keys C-u` takes it away \
+                 in a shell"
+            }
+            _ => "not sent",
+        };
+        self.notes.say(Tone::Plain, text, self.now);
+    }
 }
 
 impl Caution {
@@ -120,7 +142,7 @@ impl App {
 
     /// The same of a paste.
     pub(super) fn holds_back_paste(&mut self, text: &str) -> bool {
-        self.holds_back(Sending::Paste(text.to_owned()))
+        self.holds_back(Sending::Paste(text.to_owned().into()))
     }
 
     /// The same of anything.
@@ -164,6 +186,7 @@ impl App {
             guarded,
             mix,
             hosts: to.len(),
+            asked: to.to_vec(),
             listens_from: self.now + QUIET,
         })
     }
@@ -179,6 +202,10 @@ impl App {
         self.guarded_by(to, |guard, of_guard| {
             of_guard.iter().find_map(|id| {
                 let typed = self.typed_for(*id).and_then(|text| guard.matches(text));
+                let typed = typed.map(|(pattern, line)| match self.echo_seen(*id) {
+                    EchoSeen::No => (pattern, UNSEEN.to_owned()),
+                    EchoSeen::Yes | EchoSeen::Unknown => (pattern, line),
+                });
                 typed.or_else(|| match self.situation(*id) {
                     // What stands in the line of an editor is no command, and a secret is none either.
                     Situation::FullScreen | Situation::Secret => None,
@@ -190,22 +217,38 @@ impl App {
 
     /// A paste together with what was typed before it.
     fn guarded_paste(&self, text: &str, to: &[MemberId]) -> Option<Guarded> {
-        self.guarded_by(to, |guard, of_guard| {
-            let typed = of_guard.iter().find_map(|id| self.typed_for(*id)).unwrap_or_default();
-            guard.matches(text).or_else(|| guard.matches(&format!("{typed}{text}")))
-        })
+        self.guarded_by(to, |guard, of_guard| self.finds_behind(guard, of_guard, text))
+    }
+
+    /// Does a guard find something in a text that is executed, or in its first line together with what stands in the line
+    /// of one of these hosts already? That is what was typed there, and what the line shows, whoever brought it there.
+    fn finds_behind(&self, guard: &Guard, members: &[MemberId], text: &str) -> Option<(String, String)> {
+        let first = text.split(EXECUTES).next().unwrap_or_default();
+        let typed = || {
+            let typed: HashSet<&str> = members.iter().filter_map(|id| self.typed_for(*id)).collect();
+            typed.into_iter().find_map(|typed| guard.matches(&Zeroizing::new(format!("{typed}{first}"))))
+        };
+        let shown = || {
+            let tells = |id: &&MemberId| matches!(self.situation(**id), Situation::Shell | Situation::Other);
+            let line = |id: &MemberId| {
+                let line = self.cursor_line(*id);
+                format!("{}{first}{}", line.before, line.behind)
+            };
+            let lines: HashSet<String> = members.iter().filter(tells).map(line).collect();
+            lines.into_iter().find_map(|line| guard.matches(&line))
+        };
+        guard.matches(text).or_else(typed).or_else(shown)
     }
 
     /// What each of these hosts would get, together with what was typed there before it.
     fn guarded_parcel(&self, parcel: &Parcel, to: &[MemberId]) -> Option<Guarded> {
         self.guarded_by(to, |guard, of_guard| {
-            let meant = |id: &MemberId| of_guard.binary_search(id).is_ok();
             // Equal texts stand together and are looked at once.
-            let groups = parcel.texts.chunk_by(|(_, one), (_, other)| one == other);
-            groups.filter(|group| group.iter().any(|(id, _)| meant(id))).find_map(|group| {
-                let typed = group.iter().find_map(|(id, _)| self.typed_for(*id)).unwrap_or_default();
-                let text = &group[0].1;
-                guard.matches(text).or_else(|| guard.matches(&format!("{typed}{text}")))
+            let mut groups = parcel.texts.chunk_by(|(_, one), (_, other)| one == other);
+            groups.find_map(|group| {
+                let ids = group.iter().map(|(id, _)| *id);
+                let meant: Vec<MemberId> = ids.filter(|id| of_guard.binary_search(id).is_ok()).collect();
+                if meant.is_empty() { None } else { self.finds_behind(guard, &meant, &group[0].1) }
             })
         })
     }
@@ -229,13 +272,13 @@ impl App {
     }
 
     /// What was typed for one host, unless nothing is known of it.
-    fn typed_for(&self, id: MemberId) -> Option<&str> {
+    pub(super) fn typed_for(&self, id: MemberId) -> Option<&str> {
         let line = self.tiles.get(id)?.typing.line();
         (line.certainty() != Certainty::Withheld && !line.text().is_empty()).then(|| line.text())
     }
 
     /// The modes of these hosts, if they are not all in the same.
-    fn mix(&self, to: &[MemberId]) -> Option<Mix> {
+    pub(super) fn mix(&self, to: &[MemberId]) -> Option<Mix> {
         let mut parts: Vec<(Situation, Vec<MemberId>)> = Vec::new();
         for id in to {
             let situation = self.situation(*id);
@@ -250,7 +293,7 @@ impl App {
     }
 
     /// Is the user asked about this mix? Once for each: not again while nobody new is in the smaller part.
-    fn asks_about(&self, mix: &Mix, to: &[MemberId]) -> bool {
+    pub(super) fn asks_about(&self, mix: &Mix, to: &[MemberId]) -> bool {
         let guarded = || to.iter().any(|id| self.tiles.get(*id).is_some_and(|tile| !tile.guards.is_empty()));
         let asks = match self.options.guards.mixed {
             Mixed::Off => false,
@@ -281,14 +324,10 @@ impl App {
         }
     }
 
-    /// The user said yes. Where more hosts would hear than were named, it is asked again.
+    /// The user said yes. Where it is not any more what was asked about, it is asked again.
     pub(super) fn send_after_all(&mut self, caution: Caution) {
-        let to = self.meant(&caution.what);
-        let guarded = |caution: &Caution| caution.guarded.as_ref().map_or(0, |guarded| guarded.guarded);
-        if let Some(again) = self.caution(caution.what.clone(), &to)
-            && (again.hosts > caution.hosts || guarded(&again) > guarded(&caution))
-        {
-            self.notes.say(Tone::Bad, "more hosts hear than were asked about: look again", self.now);
+        if let Some((why, again)) = self.asks_again(&caution) {
+            self.notes.say(Tone::Bad, why, self.now);
             self.keyboard = Keyboard::Confirm(Confirm::Send(again));
             return;
         }
@@ -301,6 +340,33 @@ impl App {
             Sending::Lines(text) => self.transmit_lines(&text),
             Sending::Prepared(parcel) => self.transmit_parcel(*parcel),
         }
+    }
+
+    /// Is there something in the way that the user has not seen: a host that was not named, another pattern, another host in
+    /// another mode? Fewer hosts than were named are no reason.
+    fn asks_again(&mut self, caution: &Caution) -> Option<(&'static str, Caution)> {
+        let to = self.meant(&caution.what);
+        let is_new = |id: &MemberId| caution.asked.binary_search(id).is_err();
+        let again = self.caution(caution.what.clone(), &to);
+        if to.iter().any(is_new) {
+            // Nothing may be in the way any more; that somebody else hears is enough.
+            let listens_from = self.now + QUIET;
+            let again = again.unwrap_or_else(|| Caution {
+                guarded: None,
+                mix: None,
+                hosts: to.len(),
+                asked: to,
+                listens_from,
+                ..caution.clone()
+            });
+            return Some(("more hosts hear than were asked about: look again", again));
+        }
+        let again = again?;
+        let found = |caution: &Caution| caution.guarded.as_ref().map(|g| (g.tag.clone(), g.pattern.clone()));
+        let odd = |caution: &Caution| caution.mix.as_ref().map(Mix::smaller).unwrap_or_default();
+        let other_guard = again.guarded.is_some() && found(&again) != found(caution);
+        let other_mix = !odd(&again).is_subset(&odd(caution));
+        (other_guard || other_mix).then_some(("this is not what was asked about: look again", again))
     }
 
     /// How many of those who hear wait for what, if they are in different modes and that is told.

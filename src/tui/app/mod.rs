@@ -258,6 +258,8 @@ impl App {
         self.look_for_waits();
         self.search_on();
         self.watch_time();
+        // What the view did by itself is no reason for the scope to follow it at the user's next key.
+        self.scoping.forget_layout();
         self.notes.forget(now);
         if self.broadcast.receivers().count() > before {
             self.notes.flash(now);

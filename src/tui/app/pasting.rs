@@ -66,6 +66,8 @@ pub struct LineByLine {
     pub steps: Stepwise,
     /// When it began, on the clock of [`App::step`].
     pub since: Duration,
+    /// When nobody waited any more.
+    pub over: Option<Duration>,
 }
 
 impl App {
@@ -95,10 +97,8 @@ impl App {
             return;
         }
         if text.len() > PASTE_BYTES {
-            let kb = text.len() / 1024;
-            let text = format!(
-                "this paste has {kb} kB, and a host takes at most 64 kB at once; send it as a file instead"
-            );
+            // How much more is not known: the rest of it was not read.
+            let text = "this paste is larger than a host takes: a host takes at most 64 kB at once; send it as a file";
             return self.notes.say(Tone::Bad, text, self.now);
         }
         let shape = paste::inspect(&text);
@@ -188,7 +188,7 @@ enum Way {
 /// Line by line.
 impl App {
     fn begin_lines(&mut self, text: &str) {
-        if self.has_receivers() && !self.holds_back(Outgoing::Lines(text.to_owned())) {
+        if self.has_receivers() && !self.holds_back(Outgoing::Lines(text.to_owned().into())) {
             self.transmit_lines(text);
         }
     }
@@ -199,11 +199,12 @@ impl App {
             return;
         }
         let to = self.broadcast.hearing();
+        self.questions.keep_quiet();
         self.broadcast.begin();
         self.record_sent(How::Pasted, text, &to);
         let lines = pasted_lines(text).into_iter().map(paste::clean).collect();
         let steps = Stepwise::new(lines, &to, self.now);
-        let begun = LineByLine { steps, since: self.now };
+        let begun = LineByLine { steps, since: self.now, over: None };
         self.keyboard = Keyboard::Preparing(Preparing::Lines(Box::new(begun)));
         self.walk_lines();
     }
@@ -227,6 +228,9 @@ impl App {
             }
         }
         held.iter().for_each(|id| begun.steps.refused(*id));
+        if begun.steps.is_over() {
+            begun.over.get_or_insert(self.now);
+        }
         self.keyboard = Keyboard::Preparing(Preparing::Lines(begun));
         self.say_held(&held);
     }

@@ -38,6 +38,17 @@ impl Picking {
             Picking::Clipboard => "May this host set the clipboard?",
         }
     }
+
+    /// What Enter does with the marked choice.
+    pub fn enter(self) -> &'static str {
+        match self {
+            Picking::Sent => "Enter copies it",
+            Picking::Hits => "Enter goes there",
+            Picking::Action | Picking::Macro | Picking::Scope | Picking::Watch | Picking::Clipboard => {
+                "Enter takes it"
+            }
+        }
+    }
 }
 
 /// The actions of the palette, in its order.

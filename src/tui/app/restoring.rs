@@ -9,7 +9,7 @@ use crate::tui::keep::words::Keep;
 use crate::tui::layout::Zoom;
 use crate::tui::scopes::{Choice, Rule, Taken};
 
-use super::{App, Tone};
+use super::{App, FoldView, Tone};
 
 /// A set that is opened again.
 #[derive(Clone, Debug)]
@@ -43,8 +43,20 @@ impl App {
         let limits = !matches!(scopes.current.choice.rule, Rule::All | Rule::Visible);
         set.scope = limits.then(|| saved(&scopes.current));
         set.scopes = scopes.named.iter().map(saved).collect();
-        set.layout = SavedLayout { zoom: self.zoom == Zoom::Focus, ..SavedLayout::default() };
+        set.layout = self.saved_layout();
         set
+    }
+
+    /// What stands otherwise than at a start: so a set follows the preferences where the user has chosen nothing else.
+    fn saved_layout(&self) -> SavedLayout {
+        let (density, columns) = self.chosen_view();
+        let fold = self.fold_view();
+        SavedLayout {
+            zoom: self.zoom == Zoom::Focus,
+            fold: (fold != self.options.fold.view).then_some(fold == FoldView::On),
+            density: density.map(|density| density.word().to_owned()),
+            columns,
+        }
     }
 
     /// The hosts that are opened first are those of a saved set.
@@ -71,6 +83,10 @@ impl App {
             scopes.current = taken(scope);
         }
         self.restore_scopes(scopes);
+        self.restore_view(set.layout.density(), set.layout.columns);
+        if let Some(fold) = set.layout.fold {
+            self.restore_fold(if fold { FoldView::On } else { FoldView::Off });
+        }
         if set.layout.zoom {
             self.zoom = Zoom::Focus;
         }

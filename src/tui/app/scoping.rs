@@ -39,6 +39,11 @@ impl Scoping {
     pub(super) fn laid_out(&mut self) {
         self.laid_out = true;
     }
+
+    /// The geometry that is the latest one has been followed, or was no act of the user's.
+    pub(super) fn forget_layout(&mut self) {
+        self.laid_out = false;
+    }
 }
 
 /// Is this event an act of the user's, so that a scope that follows the screen may follow it?

@@ -128,6 +128,7 @@ impl App {
         let mut bytes = Zeroizing::new(Vec::with_capacity(asked.entry.text().len() + 1));
         bytes.extend_from_slice(asked.entry.text().as_bytes());
         bytes.push(b'\r');
+        self.questions.keep_quiet();
         self.broadcast.begin();
         self.note_key(Key::new(KeyCode::Enter, Mods::NONE), &audience.gets);
         let held = self.put(&audience.gets, |_| bytes.as_slice());

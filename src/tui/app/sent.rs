@@ -14,6 +14,7 @@ use crate::escape;
 use crate::hosts::HostSet;
 use crate::pane::{EchoSeen, Key, Situation};
 use crate::tui::action::Action;
+use crate::tui::compose::Compose;
 use crate::tui::event::Effect;
 use crate::tui::keep::words::{Keep, Past};
 use crate::tui::picker::Choice;
@@ -33,6 +34,9 @@ const LISTED_CHARS: usize = 300;
 /// Text kept of one entry, in bytes; what is longer is cut, and its length is said.
 const ENTRY_BYTES: usize = 8 << 10;
 
+/// Different lines that are remembered apart when one Enter ends them; if there are more, none of them is.
+const LINES_APART: usize = 8;
+
 /// How a text came to the hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
@@ -44,9 +48,14 @@ pub enum How {
     Composed,
     /// By a macro.
     Macro,
+    /// By a request over the control socket.
+    Ctl,
 }
 
 impl How {
+    /// All of them.
+    pub const ALL: [How; 5] = [How::Typed, How::Pasted, How::Composed, How::Macro, How::Ctl];
+
     /// In a word, for lists and files.
     pub fn word(self) -> &'static str {
         match self {
@@ -54,6 +63,7 @@ impl How {
             How::Pasted => "pasted",
             How::Composed => "composed",
             How::Macro => "macro",
+            How::Ctl => "ctl",
         }
     }
 }
@@ -69,6 +79,8 @@ pub enum Text {
     Secret,
     /// It was not seen that the hosts show what they are sent, so it may have been a secret; the text is nowhere.
     Unseen,
+    /// More different lines than are remembered apart.
+    Apart,
 }
 
 impl fmt::Display for Text {
@@ -78,6 +90,7 @@ impl fmt::Display for Text {
             Text::Begun(text) => write!(f, "{text}… (finished on the host)"),
             Text::Secret => f.write_str("(not kept: secret prompt)"),
             Text::Unseen => f.write_str("(not kept: its echo was not seen)"),
+            Text::Apart => f.write_str("(not kept: too many hosts had a line of their own)"),
         }
     }
 }
@@ -100,7 +113,7 @@ impl Entry {
     pub fn known(&self) -> Option<&str> {
         match &self.text {
             Text::Kept(text) | Text::Begun(text) => Some(text),
-            Text::Secret | Text::Unseen => None,
+            Text::Secret | Text::Unseen | Text::Apart => None,
         }
     }
 }
@@ -195,6 +208,28 @@ impl App {
             return;
         }
         match self.typed(to) {
+            Typed::Uncertain(_) => self.record_apart(to),
+            typed => self.record_ended(typed, to),
+        }
+    }
+
+    /// One Enter ends lines that are not the same on all hosts, or of which only the hosts know the end: no host is said to
+    /// have got the line of another.
+    fn record_apart(&mut self, to: &[MemberId]) {
+        let mut lines: Vec<(Typed, Vec<MemberId>)> = Vec::new();
+        for id in to {
+            let typed = self.typed(&[*id]);
+            match lines.iter().position(|(line, _)| *line == typed) {
+                Some(n) => lines[n].1.push(*id),
+                None if lines.len() == LINES_APART => return self.push_sent(How::Typed, Text::Apart, to),
+                None => lines.push((typed, vec![*id])),
+            }
+        }
+        lines.into_iter().for_each(|(line, members)| self.record_ended(line, &members));
+    }
+
+    fn record_ended(&mut self, typed: Typed, to: &[MemberId]) {
+        match typed {
             Typed::Nothing => {}
             Typed::Withheld => self.push_sent(How::Typed, Text::Secret, to),
             // A paste with several lines was remembered when it was sent.
@@ -255,21 +290,51 @@ impl App {
         self.pick(Picking::Sent, choices);
     }
 
-    /// Puts what was chosen on the clipboard.
+    /// Puts what was chosen into the compose box and on the clipboard. It goes nowhere before the user says so there.
     pub(super) fn chose_sent(&mut self, n: usize) {
         let here = self.sent.newest().len();
-        let text = match n.checked_sub(here) {
-            None => self.sent.newest().nth(n).and_then(Entry::known).map(str::to_owned),
-            Some(n) => self.keeping.past.iter().rev().nth(n).and_then(|past| past.text.clone()),
+        let past = |n: usize| self.keeping.past.iter().rev().nth(n);
+        let (how, text) = match n.checked_sub(here) {
+            None => match self.sent.newest().nth(n) {
+                Some(entry) => (Some(entry.how), entry.known().map(str::to_owned)),
+                None => return,
+            },
+            Some(n) => (past(n).and_then(|past| past.how), past(n).and_then(|past| past.text.clone())),
         };
-        match text {
-            Some(text) => {
-                self.effects.push(Effect::Copy(text));
-                self.notes.say(Tone::Plain, "copied to the clipboard", self.now);
-            }
-            None => self.notes.say(Tone::Bad, "the text of this entry was not kept", self.now),
+        let Some(text) = text else {
+            return self.notes.say(Tone::Bad, "the text of this entry was not kept", self.now);
+        };
+        let copied = match is_cut(&text) {
+            true => "copied to the clipboard; it was cut when it was kept, so it is not sent again from here",
+            false => "copied to the clipboard",
+        };
+        self.notes.say(Tone::Plain, copied, self.now);
+        if !is_cut(&text) {
+            self.compose_again(&text, how);
         }
+        self.effects.push(Effect::Copy(text));
     }
+
+    /// Opens the compose box with a text that was sent before; a draft that stands there is not lost.
+    fn compose_again(&mut self, text: &str, how: Option<How>) {
+        let mut compose = Compose::default();
+        if let Err(fault) = compose.editor.paste(text) {
+            compose.fault = Some(fault);
+        }
+        // Braces that were typed for a shell were no template.
+        if !matches!(how, Some(How::Composed | How::Macro)) && text.contains(['{', '}']) {
+            compose.toggle_reading();
+        }
+        if let Some(draft) = self.past.draft.take() {
+            self.past.remember(draft.editor.text());
+        }
+        self.open_compose(compose);
+    }
+}
+
+/// Was this text cut when it was kept? Then the words that say so made it longer than any other.
+fn is_cut(text: &str) -> bool {
+    text.len() > ENTRY_BYTES
 }
 
 fn listed(entry: &Entry, now: Duration) -> Choice {
@@ -318,6 +383,7 @@ mod tests {
         let long = "é".repeat(ENTRY_BYTES);
         let cut = kept(&long).expect("it is kept").to_string();
         assert!(cut.ends_with("é … (8192 more bytes)"), "{}", &cut[cut.len() - 40..]);
+        assert!(is_cut(&cut) && !is_cut(&kept(&"x".repeat(ENTRY_BYTES)).expect("it is kept")));
     }
 
     #[test]

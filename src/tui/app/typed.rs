@@ -113,6 +113,20 @@ impl TypedLine {
         }
     }
 
+    /// The lines that these keys end, typed behind a beginning, as far as it can be told.
+    pub(super) fn ended_by(keys: &[Key], beginning: &str) -> Vec<Zeroizing<String>> {
+        let mut line = TypedLine::default();
+        line.push(beginning);
+        let mut lines = Vec::new();
+        for key in keys {
+            if ends_line(*key) {
+                lines.push(Zeroizing::new(line.text().to_owned()));
+            }
+            line.key(*key);
+        }
+        lines
+    }
+
     fn push(&mut self, text: &str) {
         if self.text.len() + text.len() > LINE_BYTES {
             self.certainty = Certainty::Uncertain;
@@ -313,6 +327,17 @@ mod tests {
         ] {
             assert_eq!(after(keys), (text.to_owned(), certainty), "{keys}");
         }
+    }
+
+    #[test]
+    fn the_lines_that_keys_end() {
+        let ended = |keys: &str, beginning: &str| {
+            let keys: Vec<Key> = keys.split_whitespace().map(|key| key.parse().expect("a key")).collect();
+            TypedLine::ended_by(&keys, beginning).iter().map(|line| line.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(ended("l s Enter i d C-j x", "sudo "), ["sudo ls", "id"]);
+        assert_eq!(ended("C-u Enter Enter", "rm"), ["", ""]);
+        assert_eq!(ended("x", "rm"), [""; 0]);
     }
 
     #[test]

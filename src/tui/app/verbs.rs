@@ -207,7 +207,11 @@ impl App {
         if page != self.layout.page && page < self.layout.pages {
             self.focus_at(page * self.layout.per_page);
         } else {
-            let text = format!("page {} of {}", self.layout.page + 1, self.layout.pages);
+            let text = match (self.layout.pages, by > 0) {
+                (1, _) => "every host is on this page",
+                (_, true) => "this is the last page",
+                (_, false) => "this is the first page",
+            };
             self.notes.say(Tone::Plain, text, self.now);
         }
     }

@@ -119,9 +119,32 @@ impl App {
         self.relayout();
         let shown = match self.layout.pages {
             1 => "every host is on the page".to_owned(),
+            pages if self.layout.per_page == 1 => format!("one host on a page, {pages} pages"),
             pages => format!("{} hosts on a page, {pages} pages", self.layout.per_page),
         };
         self.notes.say(Tone::Plain, format!("{}: {shown}", told(density)), self.now);
+    }
+
+    /// Density and columns, where they are not those of the start; 0 columns are as many as suit the screen.
+    pub(super) fn chosen_view(&self) -> (Option<Density>, Option<u16>) {
+        let View { density, shape, .. } = self.view;
+        let columns = |shape: Shape| shape.columns.map_or(0, NonZeroU16::get);
+        let usual = columns(usual_shape(&self.options, density));
+        (
+            Some(density).filter(|density| *density != self.options.view.density),
+            Some(columns(shape)).filter(|columns| *columns != usual),
+        )
+    }
+
+    /// The same of a saved set, as if it had been so from the start: the remote terminals have the size for it.
+    pub(super) fn restore_view(&mut self, density: Option<Density>, columns: Option<u16>) {
+        let density = density.unwrap_or(self.options.view.density);
+        let mut shape = usual_shape(&self.options, density);
+        if let Some(columns) = columns {
+            shape.columns = NonZeroU16::new(columns);
+        }
+        (self.view.density, self.view.shape) = (density, shape);
+        self.view.tiling = Tiling { density, shape, ..self.view.tiling };
     }
 
     /// A line is too little to look back in: the focused host fills the screen.

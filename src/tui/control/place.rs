@@ -1,12 +1,14 @@
 //! Where the control sockets are: a directory that belongs to the user alone.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use crate::escape;
 
@@ -80,10 +82,12 @@ impl Place {
         Place::open(path)
     }
 
-    /// Opens the directory, which must be there.
+    /// Opens the directory, which must be there, and no link to another.
     pub fn open(path: &Path) -> Result<Place, PlaceError> {
         let io = |error| PlaceError::Io(shown(path), error);
-        let dir = File::open(path).map_err(io)?;
+        let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits();
+        let flags = i32::try_from(flags).expect("open's flags are an int");
+        let dir = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
         let metadata = dir.metadata().map_err(io)?;
         let mine = metadata.uid() == rustix::process::geteuid().as_raw();
         if !metadata.is_dir() || !mine || metadata.mode() & 0o077 != 0 {
@@ -185,5 +189,15 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o750)).expect("mine");
         let error = Place::make(&path).expect_err("open to others").to_string();
         assert!(error.contains("closed to others"), "{error}");
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mine = dir.path().join("mine");
+        Place::make(&mine).expect("it is made");
+        let link = dir.path().join("omnes");
+        std::os::unix::fs::symlink(&mine, &link).expect("a link");
+        assert!(Place::make(&link).is_err(), "somebody else may have put the link there");
     }
 }

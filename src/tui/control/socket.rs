@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -112,7 +112,7 @@ pub fn listen(directory: &Path, name: Option<&str>) -> Result<Door, SocketError>
     clean(&place).map_err(failed)?;
     let pid = std::process::id();
     let called = name.map_or_else(|| pid.to_string(), str::to_owned);
-    if place.file(&called).exists() {
+    if fs::symlink_metadata(place.file(&called)).is_ok() {
         return Err(SocketError::Taken(called));
     }
     let listener = UnixListener::bind(place.address(&called)).map_err(failed)?;
@@ -133,7 +133,8 @@ pub fn listen(directory: &Path, name: Option<&str>) -> Result<Door, SocketError>
 fn clean(place: &Place) -> io::Result<()> {
     for called in place.called()? {
         let file = place.file(&called);
-        if !listens(&place.address(&called)) {
+        let is_socket = fs::symlink_metadata(&file).is_ok_and(|about| about.file_type().is_socket());
+        if is_socket && !listens(&place.address(&called)) {
             // It may have gone by itself.
             let _ = fs::remove_file(file);
         }

@@ -32,13 +32,15 @@ pub(super) fn picker_cursor(picking: Picking, picker: &Picker, layout: &Layout) 
 
 fn picker_panel(picking: Picking, picker: &Picker, layout: &Layout) -> Panel<'static> {
     let columns = dialogs::most_columns(layout);
-    // As many rows as there is room for, whether or not so many match: the box stands still while letters are typed.
-    let room = dialogs::most_rows(layout).saturating_sub(2).clamp(1, 20);
+    // As many rows as there are choices and room, whether or not so many match: the box stands still while letters are typed.
+    // Hits come while the list is open, so it has all the room from the beginning.
+    let wanted = if picking == Picking::Hits { usize::MAX } else { picker.len() };
+    let room = dialogs::most_rows(layout).saturating_sub(2).min(wanted).clamp(1, 20);
     let first = picker.marked().saturating_sub(room - 1);
     let mut rows = vec![line_row(LETTERS, picker.line(), layout)];
     for n in first..first + room {
         let Some(choice) = picker.matching().nth(n) else {
-            rows.push(Row::new("", Style::new()));
+            rows.push(Row::new(" ".repeat(usize::from(columns)), Style::new()));
             continue;
         };
         let (mark, style) = if n == picker.marked() { ("▶", theme::strong()) } else { (" ", Style::new()) };
@@ -48,7 +50,7 @@ fn picker_panel(picking: Picking, picker: &Picker, layout: &Layout) -> Panel<'st
         rows.push(Row::new(format!("{mark} {text}{:gap$}{detail}", ""), style));
     }
     let all = count(picker.matching().len(), "match").replace("matchs", "matches");
-    rows.push(Row::new(format!("{all} · ↑ ↓ move · Enter takes it · Esc leaves"), theme::quiet()));
+    rows.push(Row::new(format!("{all} · ↑ ↓ move · {} · Esc leaves", picking.enter()), theme::quiet()));
     Panel { title: picking.title(), rows }
 }
 

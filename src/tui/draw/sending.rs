@@ -111,10 +111,11 @@ fn lines(app: &App, begun: &LineByLine) -> Panel<'static> {
     let (steps, all) = (&begun.steps, begun.steps.stages().len());
     let mut rows = vec![Row::new(
         format!(
-            "{} to {}, each at a prompt, since {}",
+            "{} to {}, each at a prompt, {} {}",
             count(steps.count(), "line"),
             count(all, "host"),
-            age(app.now().saturating_sub(begun.since))
+            if begun.over.is_some() { "in" } else { "since" },
+            age(begun.over.unwrap_or(app.now()).saturating_sub(begun.since))
         ),
         theme::strong(),
     )];
@@ -171,10 +172,8 @@ fn secret(app: &App, asked: &SecretBox) -> Panel<'static> {
         rows.push(Row::new(fault.to_owned(), theme::strong()));
     }
     rows.push(Row::new("A host that fakes such a prompt gets it too.", theme::quiet()));
-    rows.push(Row::new(
-        "Enter sends it, with Enter · C-u clears · C-r looks again · Esc leaves",
-        theme::quiet(),
-    ));
+    let enter = if audience.gets.is_empty() { "Enter sends nothing" } else { "Enter sends it, with Enter" };
+    rows.push(Row::new(format!("{enter} · C-u clears · C-r looks again · Esc leaves"), theme::quiet()));
     Panel { title: "Secret", rows }
 }
 

@@ -138,7 +138,7 @@ pub(super) fn states(app: &App) -> Vec<String> {
     .map(|(n, word)| format!("{n} {word}"))
     .collect();
     if !matches!(app.audience(), Some(Receivers::All(_))) && app.scopes().current.choice.rule != Rule::All {
-        facts.insert(0, format!("scope{}", in_scope(app)));
+        facts.insert(0, format!("scope:{}", in_scope(app).trim_start_matches(" in")));
     }
     // Those that do not come back by themselves.
     match counts.closed - app.returning().min(counts.closed) {
@@ -210,12 +210,21 @@ fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
     }
 }
 
-/// What is recorded, always; the prefix while it waits for its key; otherwise where the help is.
+/// What is recorded, always; the prefix while it waits for its key; the keys of looking back; otherwise where the help is.
 fn right(app: &App) -> String {
     let map = &app.options().keymap;
     let recorded = if app.keeping().is_recording() { "● rec " } else { "" };
     if app.is_prefixed() {
         format!("{recorded} {} … ", map.prefix())
+    } else if app.audience().is_none() && matches!(app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
+        let hint = |action| map.hint(action);
+        format!(
+            "{recorded} {} search  {} select  {} copy  {} leave ",
+            hint(Action::SearchOlder),
+            hint(Action::SelectBegin),
+            hint(Action::CopySelection),
+            hint(Action::LeaveAtOnce)
+        )
     } else {
         format!("{recorded}{} help ", map.hint(Action::Help))
     }

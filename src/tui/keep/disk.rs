@@ -44,14 +44,16 @@ pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
     open(path)?.write_all(bytes)
 }
 
-/// A link is not followed, and a FIFO is not waited for.
+/// A link is not followed, a FIFO is not waited for, and what somebody else put there is left alone: he could read it.
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let flags = i32::try_from(flags).expect("open's flags are an int");
     let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is not a plain file")),
+    let about = file.metadata()?;
+    match (about.is_file(), about.uid() == rustix::process::geteuid().as_raw()) {
+        (true, true) => Ok(file),
+        (true, false) => Err(io::Error::other("it belongs to somebody else")),
+        (false, _) => Err(io::Error::other("it is not a plain file")),
     }
 }
 
@@ -180,6 +182,22 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).expect("it is there"), "mine");
         let error = append(Path::new("/dev/full"), b"x", SMALL).expect_err("no file");
         assert_eq!(error.to_string(), "it is not a plain file");
+    }
+
+    #[test]
+    fn what_somebody_else_put_there_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("log");
+        fs::write(&path, "").expect("a file");
+        let other = rustix::process::geteuid().as_raw() + 1;
+        let (path, told) = match std::os::unix::fs::chown(&path, Some(other), None) {
+            Ok(()) => (path.as_path(), "it belongs to somebody else"),
+            // Only root can give a file away; there are others of somebody else's for all users.
+            Err(_) => (Path::new("/etc/passwd"), "Permission denied"),
+        };
+        let error = append(path, b"x", SMALL).expect_err("he could read it");
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(fs::metadata(path).expect("it is there").uid() != rustix::process::geteuid().as_raw());
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(super) fn line(entry: &SentEntry, time: Stamp) -> String {
             SentText::Begun(_) => Some("finished on the host".to_owned()),
             SentText::Secret => Some("not kept: secret prompt".to_owned()),
             SentText::Unseen => Some("not kept: its echo was not seen".to_owned()),
+            SentText::Apart => Some("not kept: too many hosts had a line of their own".to_owned()),
         },
     };
     serde_json::to_string(&line).expect("texts have a form in JSON") + "\n"
@@ -42,7 +43,7 @@ pub(super) fn line(entry: &SentEntry, time: Stamp) -> String {
 /// The entry of a line; none where a line is broken or none of ours.
 pub(super) fn parse(line: &str) -> Option<Past> {
     let Line { time, how, hosts, text, .. } = serde_json::from_str(line).ok()?;
-    let how = [How::Typed, How::Pasted, How::Composed, How::Macro].into_iter().find(|h| h.word() == how);
+    let how = How::ALL.into_iter().find(|h| h.word() == how);
     Some(Past { time, how, hosts, text })
 }
 

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tui::tiling::Density;
+
 /// The form of the file that this version writes and reads.
 const VERSION: u32 = 1;
 
@@ -69,13 +71,13 @@ pub struct SavedLayout {
     /// One tile filled the screen.
     #[serde(default, skip_serializing_if = "is_false")]
     pub zoom: bool,
-    /// Equal screens were folded.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub fold: bool,
-    /// How dense the tiles stood, by the name that the view has for it.
+    /// Equal screens were folded, or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<bool>,
+    /// How dense the tiles stood: `full`, `grid`, `compact` or `lines`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub density: Option<String>,
-    /// Tiles beside each other, where the user said so.
+    /// Tiles beside each other; 0 leaves that to the screen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<u16>,
 }
@@ -83,6 +85,12 @@ pub struct SavedLayout {
 impl SavedLayout {
     fn is_usual(&self) -> bool {
         *self == SavedLayout::default()
+    }
+
+    /// How dense the tiles stood, if that is said and is a word of the view's.
+    pub fn density(&self) -> Option<Density> {
+        let word = self.density.as_deref()?;
+        Density::ALL.into_iter().find(|density| density.word() == word)
     }
 }
 
@@ -112,6 +120,10 @@ impl OpenSet {
             let fault = crate::escape::text(&error.message().trim_end().replace('\n', "; "), 400);
             format!("{file}:{line}:{column}: {fault}")
         })?;
+        if let (Some(word), None) = (&set.layout.density, set.layout.density()) {
+            let word = crate::escape::text(word, 40);
+            return Err(format!("{file}: `density` is \"{word}\"; write full, grid, compact or lines"));
+        }
         match set.version {
             VERSION => Ok(set),
             other => Err(format!("{file}: `version` is {other}; this omnes reads sets of version {VERSION}")),
@@ -153,7 +165,7 @@ mod tests {
         set.scope = Some(scope("!web", "[::1]:22"));
         set.scopes = vec![scope("canary", "deploy@web01:2222"), scope("2", "[::1]:22")];
         set.layout =
-            SavedLayout { zoom: true, density: Some("lines".to_owned()), columns: Some(3), fold: true };
+            SavedLayout { zoom: true, density: Some("lines".to_owned()), columns: Some(3), fold: Some(true) };
         assert_eq!(OpenSet::parse("x", &set.to_text()), Ok(set.clone()));
         assert!(
             set.to_text()
@@ -169,6 +181,10 @@ mod tests {
             ("version = 1\n[[host]]\nname = 3\n", "sets/a.toml:3:8: invalid type"),
             ("version = 1\nhosts = []\n", "sets/a.toml:2:1: unknown field `hosts`"),
             ("version = 1\n[[host]\n", "sets/a.toml:2:8: "),
+            (
+                "version = 1\n[layout]\ndensity = \"tight\"\n",
+                "sets/a.toml: `density` is \"tight\"; write full, grid, compact or lines",
+            ),
             ("version = 7\n", "sets/a.toml: `version` is 7; this omnes reads sets of version 1"),
             ("", "sets/a.toml:1:1: missing field `version`"),
         ] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::pane::{Key, KeyCode, Mods};
@@ -23,6 +23,9 @@ use super::words::{self, Said};
 
 /// Lines are told this long after the first of them, so that equal lines of many hosts meet.
 const GATHERS: Duration = Duration::from_millis(150);
+
+/// How long the end of the program waits for a terminal, or a reader of a pipe, that takes nothing.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Two C-c within this ask whether to leave, three leave.
 const TWICE: Duration = Duration::from_secs(1);
@@ -102,8 +105,10 @@ impl<F: Fleet> Front<F> {
             };
             self.take(next);
         }
+        let _ = timeout(LAST_LINES, self.output.finish()).await;
         self.tell();
         self.desk.finish().await;
+        let _ = timeout(LAST_LINES, self.output.finish()).await;
         Ok(self.ended.unwrap_or(Ended::ByUser))
     }
 
@@ -135,8 +140,13 @@ impl<F: Fleet> Front<F> {
             let left = if line.contains('\x03') { ":later" } else { line };
             return self.step_all(words::to_dialog(self.desk.app(), left));
         }
+        if words::must_be_told(&self.desk.app()) && !self.teller.has_told_dialog(&self.desk.app()) {
+            return self.say(
+                "omnes: this line came before the question was told: it answers nothing and went nowhere",
+            );
+        }
         if !matches!(self.desk.app().keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
-            return self.step_all(words::to_dialog(self.desk.app(), line));
+            return self.step_all(words::to_dialog(&self.desk.app(), line));
         }
         match words::read(line) {
             Said::Line(line) => self.line(&line, ended),

@@ -52,6 +52,13 @@ impl Output {
         self.idle.clone()
     }
 
+    /// Waits until everything is written.
+    pub(super) async fn finish(&self) {
+        while !self.is_idle() {
+            self.idle.notified().await;
+        }
+    }
+
     /// Writes lines. To be called only while it is idle.
     pub(super) fn write(&self, lines: &[String]) {
         if lines.is_empty() {

@@ -10,8 +10,9 @@ use ratatui::buffer::Buffer;
 
 use crate::broadcast::{Entry, Life, MemberId, Part, Receivers};
 use crate::escape;
+use crate::pane::Situation;
 use crate::session::SessionState;
-use crate::tui::app::{App, Keyboard, Tile, ending_in_short};
+use crate::tui::app::{App, Keyboard, Preparing, Tile, ending_in_short};
 use crate::tui::draw;
 
 use super::gather::{Said, merge};
@@ -42,6 +43,8 @@ pub struct Teller {
     /// Hosts whose line with the cursor was not told yet, and when they said something last.
     unsettled: BTreeMap<MemberId, Duration>,
     audience: String,
+    /// Hosts that hear and ask for a secret; ascending.
+    asking: Vec<MemberId>,
     note: String,
     dialog: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl Teller {
             reach: Reach::All,
             unsettled: BTreeMap::new(),
             audience: String::new(),
+            asking: Vec::new(),
             note: String::new(),
             dialog: Vec::new(),
         }
@@ -101,6 +105,11 @@ impl Teller {
             let echo = Some(line.trim().to_owned()).filter(|line| !line.is_empty());
             self.told.entry(member).or_default().echo = echo;
         }
+    }
+
+    /// Does the user know the dialog that is open now?
+    pub fn has_told_dialog(&self, app: &App) -> bool {
+        self.dialog == dialog_of(app)
     }
 
     /// Is there more to tell at once?
@@ -163,6 +172,15 @@ impl Teller {
             lines.push(format!("omnes: {audience}"));
         }
         self.audience = audience;
+        let mut asking = app.broadcast().hearing();
+        asking.retain(|id| app.situation(*id) == Situation::Secret);
+        if asking.iter().any(|id| self.asking.binary_search(id).is_err()) {
+            let who = app.named(&asking);
+            lines.push(format!(
+                "omnes: {who} asks for a secret: `:send-secret` types it unseen; a line would be seen here"
+            ));
+        }
+        self.asking = asking;
     }
 
     /// A line as this terminal can show it.
@@ -302,6 +320,7 @@ fn dialog_of(app: &App) -> Vec<String> {
         Keyboard::Hosts | Keyboard::Scrollback => return Vec::new(),
         Keyboard::Questions => super::words::answers(app),
         Keyboard::Confirm(_) => "type y for yes; anything else is no",
+        Keyboard::Preparing(Preparing::Secret(_)) => super::words::SECRET,
         _ => "type it, or an empty line to leave",
     };
     let mut buffer = Buffer::empty(app.layout().area);

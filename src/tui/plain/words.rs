@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use crate::ask::{Echo, HostPrompt};
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Keyboard, Topic};
+use crate::tui::app::{App, Keyboard, Preparing, Topic};
 use crate::tui::control::Request;
 use crate::tui::event::Event;
 
@@ -138,6 +138,10 @@ pub fn help() -> Vec<String> {
     lines
 }
 
+/// How the box for a secret is answered by lines.
+pub const SECRET: &str =
+    "type it and Enter; `:again` takes in the hosts that ask since then, `:later` or an empty line leaves";
+
 /// How the open question is answered by lines.
 pub fn answers(app: &App) -> &'static str {
     match app.questions().dialog().map(|dialog| &dialog.topic) {
@@ -155,11 +159,20 @@ pub fn answers(app: &App) -> &'static str {
 /// Is what is typed now not to be seen?
 pub fn hides(app: &App) -> bool {
     let topic = || app.questions().dialog().map(|dialog| &dialog.topic);
-    matches!(app.keyboard(), Keyboard::Questions)
-        && matches!(
+    match app.keyboard() {
+        Keyboard::Preparing(Preparing::Secret(_)) => true,
+        Keyboard::Questions => matches!(
             topic(),
             Some(Topic::Secret(..) | Topic::Prompt(_, HostPrompt { echo: Echo::Hidden, .. }))
-        )
+        ),
+        _ => false,
+    }
+}
+
+/// Is a line an answer only if it was typed after the question was told? Lines that are pasted together with the one that
+/// brought it up were meant for hosts.
+pub fn must_be_told(app: &App) -> bool {
+    matches!(app.keyboard(), Keyboard::Confirm(_) | Keyboard::Questions)
 }
 
 /// What a line means to the dialog that is open.
@@ -169,6 +182,7 @@ pub fn to_dialog(app: &App, line: &str) -> Vec<Event> {
     let (esc, enter) = (Key::new(KeyCode::Esc, Mods::NONE), Key::new(KeyCode::Enter, Mods::NONE));
     let ctrl = |c| Key::new(KeyCode::Char(c), Mods::CTRL);
     let typed = |text: &str| vec![Event::Paste(text.to_owned()), Event::Key(enter)];
+    let clear = Event::Key(ctrl('u'));
     match app.keyboard() {
         Keyboard::Hosts | Keyboard::Scrollback => Vec::new(),
         Keyboard::Confirm(_) if matches!(word, "y" | "yes") => one(Key::char('y')),
@@ -188,6 +202,12 @@ pub fn to_dialog(app: &App, line: &str) -> Vec<Event> {
                 "later" | ":later" => one(esc),
                 _ => Vec::new(),
             },
+        },
+        Keyboard::Preparing(Preparing::Secret(_)) => match line {
+            "" | ":later" => one(esc),
+            ":again" => one(ctrl('r')),
+            // What was refused before is no part of it.
+            _ => std::iter::once(clear).chain(typed(line)).collect(),
         },
         _ if word.is_empty() => one(esc),
         _ => typed(word),

@@ -1,13 +1,13 @@
 //! What a request types for hosts.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use zeroize::Zeroizing;
 
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, Situation, encode_key, paste};
-use crate::tui::app::{App, Typed, ends_line};
+use crate::tui::app::{App, How, TypedLine, ends_line};
 use crate::tui::control::Response;
 
 use super::{Done, WORDS, refused, usage};
@@ -127,6 +127,11 @@ impl App {
     /// The keys, encoded once for each class of modes; nobody loses the place where he looks back.
     fn ctl_type(&mut self, to: &[MemberId], wish: &Wish) {
         let (keys, text) = (&wish.keys[..], wish.text.as_str());
+        // A text without its Enter joins the line that is being typed, and is remembered with that.
+        let recorded = !text.is_empty() && keys.iter().any(|key| ends_line(*key));
+        if recorded {
+            self.record_sent(How::Ctl, text, to);
+        }
         let tops: Vec<_> = to.iter().filter_map(|id| Some((*id, self.tiles.get(*id)?.top?))).collect();
         // A long text is noted at once, and only what comes behind it key by key.
         let behind = match text.is_empty() || text.chars().any(char::is_control) {
@@ -136,7 +141,12 @@ impl App {
                 &keys[text.chars().count()..]
             }
         };
-        behind.iter().for_each(|key| self.note_key(*key, to));
+        for key in behind {
+            if !recorded {
+                self.record_typed(*key, to);
+            }
+            self.note_key(*key, to);
+        }
         self.deliver(to, |modes| {
             keys.iter().flat_map(|key| encode_key(*key, modes).to_vec()).collect::<Vec<u8>>()
         });
@@ -152,16 +162,35 @@ impl App {
         if wish.doubt.is_some() || !wish.keys.iter().any(|key| ends_line(*key)) {
             return wish.doubt.clone();
         }
-        let typed = match self.typed(to) {
-            Typed::Known(text) | Typed::Uncertain(text) => text,
-            Typed::Nothing | Typed::Withheld => Zeroizing::default(),
-        };
-        let mut lines = BTreeSet::from([format!("{}{}", *typed, wish.text)]);
-        // What a shell shows in its line is executed too, whoever brought it there.
-        let shells = to.iter().filter(|id| self.situation(**id) == Situation::Shell);
-        lines.extend(shells.map(|id| format!("{}{}", self.cursor_line(*id).text(), wish.text)));
-        let guarded = lines.iter().find_map(|line| self.guarded(line, to))?;
-        Some(format!("it {}", guarded.sentence()))
+        let guarded = self.ctl_lines(wish, to).iter().find_map(|line| self.guarded(line, to));
+        if let Some(guarded) = guarded {
+            return Some(format!("it {}", guarded.sentence()));
+        }
+        let mix = self.mix(to).filter(|mix| self.asks_about(mix, to))?;
+        let parts = mix.parts.iter().map(|(situation, who)| format!("{} {}", who.len(), situation.phrase()));
+        Some(format!("the hosts are not in the same mode: {}", parts.collect::<Vec<_>>().join(", ")))
+    }
+
+    /// What would be executed, as far as it can be told: behind what was typed, and behind what a shell shows in its line,
+    /// whoever brought it there.
+    fn ctl_lines(&self, wish: &Wish, to: &[MemberId]) -> Vec<Zeroizing<String>> {
+        let typed: HashSet<&str> = to.iter().filter_map(|id| self.typed_for(*id)).collect();
+        let mut lines = TypedLine::ended_by(&wish.keys, "");
+        // A line is followed up to a length; of a text all is known.
+        lines.push(wish.text.clone().into());
+        let first = lines.first().cloned().unwrap_or_default();
+        for typed in typed {
+            // A key that takes the line away may not do so there.
+            lines.push(format!("{typed}{}", wish.text).into());
+            lines.extend(TypedLine::ended_by(&wish.keys, typed));
+        }
+        let is_line = |id: &&MemberId| matches!(self.situation(**id), Situation::Shell | Situation::Other);
+        let shown: HashSet<String> = (to.iter().filter(is_line))
+            .map(|id| self.cursor_line(*id))
+            .map(|line| format!("{}{}{}", line.before, *first, line.behind))
+            .collect();
+        lines.extend(shown.into_iter().map(Zeroizing::new));
+        lines
     }
 
     /// Who is sent to: the receivers, or those that are named, if every one of them takes input.

@@ -1,0 +1,68 @@
+//! The plain mode's lines, as far as they need no terminal.
+
+use omnes::tui::app::{Keyboard, Preparing};
+use omnes::tui::event::Event;
+use omnes::tui::plain::teller::{Charset, Teller};
+use omnes::tui::plain::words::{self, Said};
+
+use crate::harness::Ui;
+
+const SUDO: &str = "$ sudo -k id\r\n[sudo] password for ann: ";
+
+/// A command of the plain mode, as its loop takes it.
+fn command(ui: &mut Ui, line: &str) {
+    let Said::Request(request) = words::read(line) else { panic!("{line} is no command") };
+    ui.step(Event::Control(omnes::tui::control::ControlId(0), request));
+}
+
+fn answer(ui: &mut Ui, line: &str) {
+    words::to_dialog(&ui.app, line).into_iter().for_each(|event| ui.step(event));
+}
+
+#[test]
+fn a_secret_for_hosts_is_typed_unseen_and_sent_as_typed() {
+    let mut ui = Ui::of(&["web01", "web02"]);
+    ui.output("web01", SUDO);
+    ui.output("web02", "$ ");
+    let mut teller = Teller::new(Charset::Utf8);
+    let told = teller.tell(&ui.app, ui.now);
+    let hint = "omnes: web01 asks for a secret: `:send-secret` types it unseen; a line would be seen here";
+    assert!(told.iter().any(|line| line == hint), "{told:?}");
+    assert!(!words::hides(&ui.app));
+    command(&mut ui, ":send-secret");
+    assert!(words::hides(&ui.app), "what is typed now must not be seen");
+    let told = teller.tell(&ui.app, ui.now);
+    assert!(told.iter().any(|line| line == "omnes: goes to 1 host: web01"), "{told:?}");
+    assert!(told.contains(&format!("omnes: {}", words::SECRET)), "{told:?}");
+
+    // Refused once, it is no part of the next one.
+    ui.output("web01", "\r\n$ ");
+    answer(&mut ui, "hunter2 ");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Preparing(Preparing::Secret(_))));
+    ui.output("web01", SUDO);
+    answer(&mut ui, " hunter2 ");
+    assert_eq!(ui.all_got(), [" hunter2 \\r", ""]);
+    assert!(!words::hides(&ui.app));
+    let told = teller.tell(&ui.app, ui.now).join("\n");
+    assert!(told.contains("the secret went to web01") && !told.contains("hunter2"), "{told}");
+
+    command(&mut ui, ":send-secret");
+    answer(&mut ui, ":later");
+    assert!(matches!(ui.app.keyboard(), Keyboard::Hosts));
+}
+
+#[test]
+fn a_line_answers_a_confirmation_only_after_that_was_told() {
+    let mut ui = Ui::of(&["web01"]);
+    let mut teller = Teller::new(Charset::Utf8);
+    teller.tell(&ui.app, ui.now);
+    command(&mut ui, ":quit");
+    assert!(words::must_be_told(&ui.app) && !teller.has_told_dialog(&ui.app));
+    teller.tell(&ui.app, ui.now);
+    assert!(teller.has_told_dialog(&ui.app));
+    // Another question in its place was not told.
+    answer(&mut ui, "n");
+    ui.output("web01", "$ ");
+    command(&mut ui, ":close");
+    assert!(!words::must_be_told(&ui.app) || !teller.has_told_dialog(&ui.app));
+}
