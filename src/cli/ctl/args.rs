@@ -167,7 +167,7 @@ pub struct DumpArgs {
 /// `do`.
 #[derive(Debug, Args)]
 pub struct DoArgs {
-    /// The action's name, as in [keys] of config.toml; the palette (C-a :) shows them
+    /// The action's name, as in `[keys]` of config.toml; the palette (C-a :) shows them
     #[arg(value_name = "ACTION")]
     pub action: String,
 }

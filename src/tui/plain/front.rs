@@ -140,13 +140,13 @@ impl<F: Fleet> Front<F> {
             let left = if line.contains('\x03') { ":later" } else { line };
             return self.step_all(words::to_dialog(self.desk.app(), left));
         }
-        if words::must_be_told(&self.desk.app()) && !self.teller.has_told_dialog(&self.desk.app()) {
+        if words::must_be_told(self.desk.app()) && !self.teller.has_told_dialog(self.desk.app()) {
             return self.say(
                 "omnes: this line came before the question was told: it answers nothing and went nowhere",
             );
         }
         if !matches!(self.desk.app().keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {
-            return self.step_all(words::to_dialog(&self.desk.app(), line));
+            return self.step_all(words::to_dialog(self.desk.app(), line));
         }
         match words::read(line) {
             Said::Line(line) => self.line(&line, ended),
