@@ -109,6 +109,8 @@ pub enum Why {
     FocusOpening(MemberId),
     /// Keys would go to the focused member alone, but it is closed.
     FocusClosed(MemberId),
+    /// Keys would go to the focused member alone, but it was not let in.
+    FocusWaiting(MemberId),
     /// Keys would go to the focused member alone, but it is held.
     FocusHeld(MemberId),
     /// The focused member is outside the scope.
@@ -335,6 +337,10 @@ impl Broadcast {
             return match focus.life {
                 Life::Opening => Receivers::Nobody(Why::FocusOpening(focus.id)),
                 Life::Closed => Receivers::Nobody(Why::FocusClosed(focus.id)),
+                // Detached, it is typed to by the user's own act; zoomed, it waits as it does among the others.
+                Life::Open if focus.part == Part::Attached && focus.entry == Entry::Waiting => {
+                    Receivers::Nobody(Why::FocusWaiting(focus.id))
+                }
                 Life::Open if focus.is_held() => Receivers::Nobody(Why::FocusHeld(focus.id)),
                 Life::Open => Receivers::Alone(focus.id),
             };

@@ -54,6 +54,7 @@ fn floods() {
     tell("100 hosts, 3 flooding: from frame to frame", screen.frames_since(from));
     let pressed = Instant::now();
     screen.write(b"\x03");
+    // What comes after the interrupt is what is looked for.
     thread::sleep(Duration::from_secs(2));
     let last = screen.last(b"floods").unwrap_or(pressed);
     println!("{:>64} {:>8.1}", "100 hosts, 3 flooding: C-c to the last of them", ms(last - pressed));
@@ -70,6 +71,7 @@ fn many() {
     println!("{:>64} {bare:>8.0}", "1000 hosts: KiB a host, at their prompts");
     println!("{:>64} {:>8.0}", "1000 hosts: KiB a host, 1,000 lines each", screen.kib_per_host(HOSTS));
     let (from, cpu) = (Instant::now(), cpu_seconds(screen.pid()));
+    // Nothing happens: that is what is measured.
     thread::sleep(Duration::from_secs(10));
     let idle = (cpu_seconds(screen.pid()) - cpu) / from.elapsed().as_secs_f64() * 100.0;
     println!("{:>64} {idle:>8.2}", "1000 hosts, idle: % of a core");

@@ -70,6 +70,13 @@ fn newcomers_wait_once_the_broadcast_has_begun() {
     b.opening(late);
     b.opened(late);
     assert_eq!(b.receivers(), Receivers::All(1), "a reconnected one waits again");
+    b.set_focus(late);
+    b.set_reach(Reach::FocusOnly);
+    assert_eq!(b.receivers(), Receivers::Nobody(Why::FocusWaiting(late)), "zoomed alone it still waits");
+    b.set_part(late, Part::Detached);
+    assert_eq!(b.receivers(), Receivers::Alone(late), "taken out, it is typed to by the user's own act");
+    b.set_part(late, Part::Attached);
+    b.set_reach(Reach::Everyone);
     b.attach_all();
     assert_eq!(b.receivers(), Receivers::All(2));
 }

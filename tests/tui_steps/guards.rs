@@ -106,6 +106,10 @@ fn pastes_that_execute_are_asked_for_too() {
     assert!(!asks(&ui) && ui.got("web01") == "reboot");
     ui.keys("Enter");
     assert!(asks(&ui));
+    // A line too long to be followed is looked at before its Enter comes.
+    let mut ui = guarded();
+    ui.step(Event::Paste(format!("echo {}; reboot", "x".repeat(5000))));
+    assert!(asks(&ui) && ui.got("web01").is_empty(), "{}", ui.screen());
 }
 
 #[test]

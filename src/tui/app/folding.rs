@@ -102,7 +102,7 @@ pub(super) struct Folds {
     due: Option<Duration>,
     /// Whether every pane was read since the view was switched on.
     pub(super) caught_up: CaughtUp,
-    /// Whether hosts stand each for itself for now.
+    /// Whether each host has a tile of its own whatever the view says.
     apart: Apart,
     /// The detached host that had the focus last.
     visited: Option<MemberId>,

@@ -174,6 +174,8 @@ impl App {
             Sending::Prepared(parcel) => self.guarded_parcel(parcel, to),
             Sending::Lines(text) => self.guarded_paste(text, to),
             Sending::Paste(text) if text.contains(EXECUTES) => self.guarded_paste(text, to),
+            // Too long to be followed until its Enter comes.
+            Sending::Paste(text) if self.outgrows_line(text, to) => self.guarded_paste(text, to),
             Sending::Paste(_) => None,
         };
         let mix = self.mix(to);

@@ -55,6 +55,9 @@ impl App {
                     self.name(id)
                 )
             }
+            Why::FocusWaiting(id) => {
+                format!("{} waits to be let in; {} lets it in", self.name(id), hint(Action::Admit))
+            }
             Why::FocusHeld(id) => {
                 let (send, discard) = (hint(Action::SendKept), hint(Action::DiscardKept));
                 format!("{} is held; {send} sends what was kept, {discard} discards it", self.name(id))

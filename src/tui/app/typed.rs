@@ -214,6 +214,12 @@ impl Typing {
 }
 
 impl App {
+    /// Would a text make the line of one of these hosts longer than what is followed of it?
+    pub(super) fn outgrows_line(&self, text: &str, to: &[MemberId]) -> bool {
+        let typed = to.iter().filter_map(|id| self.typed_for(*id)).map(str::len).max();
+        typed.unwrap_or(0) + text.len() > LINE_BYTES
+    }
+
     /// What one host waits for; `Other` where there is no such host or its session is not ready.
     pub fn situation(&self, member: MemberId) -> Situation {
         match self.tiles.get(member) {

@@ -4,7 +4,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use unicode_width::UnicodeWidthChar;
 
 use crate::broadcast::{MemberId, Receivers};
@@ -15,7 +14,7 @@ use crate::tui::app::App;
 use crate::tui::compose::{Canary, Compose, Ending, Reading, View};
 use crate::tui::layout::Layout;
 
-use super::dialogs::{most_columns, most_rows};
+use super::dialogs::{self, most_columns, most_rows};
 use super::picker::behind_columns;
 use super::text::{behind, count, fitting, put, row, width, wrap};
 use super::theme;
@@ -27,9 +26,6 @@ const LEAST_ROWS: usize = 3;
 /// Lines of the host that got the text first.
 const CANARY_ROWS: usize = 6;
 
-/// Columns and rows that the frame takes.
-const FRAME: u16 = 2;
-
 /// What stands for a tab, one column wide.
 const TAB: &str = "→";
 
@@ -40,19 +36,7 @@ type Spans = Vec<(String, Style)>;
 pub(super) fn compose(app: &App, compose: &Compose, layout: &Layout, buf: &mut Buffer) {
     let rows = rows(app, compose, layout);
     let inside = inside(rows.len(), layout);
-    let outer = Rect::new(
-        inside.x.saturating_sub(1),
-        inside.y.saturating_sub(1),
-        inside.width + FRAME,
-        inside.height + FRAME,
-    )
-    .intersection(Rect { height: layout.status.y, ..layout.area })
-    .intersection(buf.area);
-    Clear.render(outer, buf);
-    if outer.width > FRAME && outer.height > FRAME {
-        Block::bordered().border_type(BorderType::Thick).border_style(theme::strong()).render(outer, buf);
-        put(buf, behind(row(outer, 0), 2), &format!(" {} ", title(app, compose)), theme::attention());
-    }
+    dialogs::frame(&title(app, compose), inside, layout, buf);
     for (n, spans) in rows.iter().take(usize::from(inside.height)).enumerate() {
         let mut line = row(inside, n as u16);
         for (text, style) in spans {

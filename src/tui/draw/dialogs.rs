@@ -67,9 +67,8 @@ pub(super) fn broken(rows: &[Row], layout: &Layout) -> Vec<Row> {
     rows.iter().flat_map(|row| row.lines(columns)).map(|(text, style)| Row::new(text, style)).collect()
 }
 
-/// Paints a box in the middle of the screen; returns where its inside is.
-pub(super) fn panel(panel: &Panel<'_>, layout: &Layout, buf: &mut Buffer) -> Rect {
-    let inside = inside(panel, layout);
+/// Clears a box, and paints its frame with its title where there is room for one.
+pub(super) fn frame(title: &str, inside: Rect, layout: &Layout, buf: &mut Buffer) {
     let outer = Rect::new(
         inside.x.saturating_sub(1),
         inside.y.saturating_sub(1),
@@ -81,8 +80,14 @@ pub(super) fn panel(panel: &Panel<'_>, layout: &Layout, buf: &mut Buffer) -> Rec
     Clear.render(outer, buf);
     if outer.width > FRAME && outer.height > FRAME {
         Block::bordered().border_type(BorderType::Thick).border_style(theme::strong()).render(outer, buf);
-        put(buf, behind(row(outer, 0), 2), &format!(" {} ", panel.title), theme::attention());
+        put(buf, behind(row(outer, 0), 2), &format!(" {title} "), theme::attention());
     }
+}
+
+/// Paints a box in the middle of the screen; returns where its inside is.
+pub(super) fn panel(panel: &Panel<'_>, layout: &Layout, buf: &mut Buffer) -> Rect {
+    let inside = inside(panel, layout);
+    frame(panel.title, inside, layout, buf);
     for (n, (line, style)) in visible(panel, inside).into_iter().enumerate() {
         put(buf, row(inside, n as u16), &line, style);
     }
