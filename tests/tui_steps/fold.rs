@@ -90,12 +90,12 @@ fn equal_screens_are_one_tile_with_the_odd_one_and_the_detached_one_beside() {
 #[test]
 fn one_line_says_who_hears_and_in_how_many_tiles() {
     let mut ui = at_prompts(&WEB);
-    assert!(ui.status().starts_with("→ 5 hosts in 1 fold"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 5 hosts, 1 fold"), "{}", ui.status());
     ui.text("x");
     assert_eq!(ui.all_got(), ["x", "x", "x", "x", "x"], "a view changes nobody's part");
     ui.output("web3", "x");
     settle(&mut ui);
-    assert!(ui.status().starts_with("→ 5 hosts in 2 folds"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 5 hosts, 2 folds"), "{}", ui.status());
     ui.keys("C-a f");
     assert!(ui.status().starts_with("→ 5 hosts, 1 not shown"), "{}", ui.status());
     ui.keys("C-a f");
@@ -315,7 +315,7 @@ fn a_thousand_hosts_on_one_screen_for_one_row_each() {
     ui.output("web0500", "!");
     settle(&mut ui);
     assert_eq!(tiles(&ui), ["web[0001-0499,0501-1000] · 999", "web0500"]);
-    assert!(ui.status().starts_with("→ 1000 hosts in 2 folds"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 1000 hosts, 2 folds"), "{}", ui.status());
     let before = ui.app.rows_read();
     for name in &refs {
         ui.output(name, "x");

@@ -300,17 +300,20 @@ impl App {
     }
 
     /// All hosts in groups by what they show at this moment, whether or not the view is on. Who receives does not matter
-    /// here. Every screen is read anew, which is for what the user asks once.
-    pub(super) fn grouped(&self) -> Folding {
+    /// here. Panes keep the numbers of their rows, so that only rows are read which changed since the last time.
+    pub(super) fn grouped(&mut self) -> Folding {
         let mut folding = Folding::new(self.folds.calm);
-        let mut reader = FaceReader::new(self.options.fold.key.clone());
-        for tile in self.tiles.iter() {
-            let class = self.class(tile.member).map(|class| match class.is_live() {
-                true => Class::Attached(Standing::Takes, Guarding::default()),
-                false => class,
-            });
-            let Some(class) = class else { continue };
-            folding.observe(tile.member, &class, tile.pane.whole_face(&mut reader), self.now);
+        for member in self.tiles.ids().to_vec() {
+            let (class, face) = match self.class(member) {
+                Some(class) if class.is_live() => {
+                    let Some(tile) = self.tiles.get_mut(member) else { continue };
+                    let face = tile.pane.face(&mut self.folds.reader);
+                    (Class::Attached(Standing::Takes, Guarding::default()), face)
+                }
+                Some(class) => (class, 0),
+                None => continue,
+            };
+            folding.observe(member, &class, face, self.now);
         }
         folding.settle(self.now);
         folding
@@ -495,12 +498,6 @@ impl App {
         self.folds.labels.get(&self.fold_of(id)?).map(|(_, _, label)| label.as_str())
     }
 
-    /// Input that is kept for the hosts of a tile, in bytes.
-    pub fn backlog_of_tile(&self, id: MemberId) -> usize {
-        let backlog = |id: MemberId| self.broadcast.member(id).map_or(0, |member| member.backlog());
-        self.members_of_tile(id).into_iter().map(backlog).sum()
-    }
-
     /// In how many tiles those are who hear a broadcast; `None` where the view is off.
     pub fn folds_that_hear(&self) -> Option<usize> {
         let hears = |id: &GroupId| {
@@ -522,7 +519,7 @@ impl App {
     }
 
     /// The open hosts that show something else than most do, at this moment; nobody where no two show the same.
-    pub(super) fn odd_ones(&self) -> HashSet<Host> {
+    pub(super) fn odd_ones(&mut self) -> HashSet<Host> {
         let folding = self.grouped();
         let crowd = crowd_of_live(&folding).filter(|crowd| folding.members(*crowd).len() > 1);
         let odd = folding.order().into_iter().filter(|id| Some(*id) != crowd && is_live(&folding, *id));

@@ -157,7 +157,7 @@ impl App {
 /// Logs.
 impl App {
     fn toggle_log(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         self.keeping.stopped = 0;
         if self.keeping.logs(focus) {
             self.unlog(focus);
@@ -255,7 +255,7 @@ impl App {
 /// Recordings.
 impl App {
     fn toggle_record(&mut self) {
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let (member, session) = (tile.member, tile.session);
         if self.keeping.records(member) {
             self.keeping.recorded.remove(&member);
@@ -263,7 +263,7 @@ impl App {
         }
         if tile.state.is_closed() {
             let text = format!("{} is closed; there is nothing to record", tile.name);
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         let (host, size) = (tile.host.to_string(), tile.pane.size());
         let redraw = redraw(tile.pane.screen(), &tile.pane.modes());

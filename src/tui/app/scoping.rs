@@ -74,7 +74,7 @@ impl App {
     }
 
     /// The hosts that a rule names now; none is an error.
-    fn hosts_of(&self, choice: &Choice) -> Result<HashSet<Host>, String> {
+    fn hosts_of(&mut self, choice: &Choice) -> Result<HashSet<Host>, String> {
         let hosts = match &choice.rule {
             Rule::All => return Ok(HashSet::new()),
             Rule::Visible => self.in_sight(),
@@ -249,7 +249,7 @@ impl App {
             None => {
                 let name = self.options.keymap.hint(Action::ScopeName);
                 let text = format!("there is no scope {number}; {name} gives the present one a name");
-                self.notes.say(Tone::Plain, text, self.now);
+                self.notes.refuse(text, self.now);
             }
         }
     }
@@ -298,7 +298,7 @@ impl App {
         let current = self.scoping.scopes.current.clone();
         if matches!(current.choice.rule, Rule::All | Rule::Visible | Rule::These(_)) {
             let text = format!("the scope {} has no rule that could be asked again", current.choice.name);
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         match self.hosts_of(&current.choice) {
             Err(why) => self.notes.say(Tone::Bad, format!("{why} now: the scope stays as it was"), self.now),
@@ -314,7 +314,7 @@ impl App {
     }
 
     fn toggle_mark(&mut self) {
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let (host, name) = (tile.host.clone(), tile.name.clone());
         let is_marked = self.scoping.scopes.toggle_mark(&host);
         let marked = self.options.keymap.hint(Action::ScopeMarked);
@@ -340,7 +340,7 @@ impl App {
         let is_in = |id: &&MemberId| self.broadcast.member(**id).is_some_and(|member| member.in_scope());
         match around.copied().find(|id| is_in(&id)) {
             Some(id) => self.set_focus(id),
-            None => self.notes.say(Tone::Plain, "no open host is in scope", self.now),
+            None => self.notes.refuse("no open host is in scope", self.now),
         }
     }
 
@@ -352,14 +352,17 @@ impl App {
         let number = self.scoping.scopes.keep(name)?;
         self.scoping.scopes.whole = None;
         let name = &self.scoping.scopes.current.choice.name;
-        let text = match keyed(number) {
-            Some(action) => {
-                format!("{name} is scope {number}: {} comes back to it", self.options.keymap.hint(action))
-            }
+        let text = match self.key_of_scope(number) {
+            Some(key) => format!("{name} is scope {number}: {key} comes back to it"),
             None => format!("{name} is scope {number}, in the list"),
         };
         self.notes.say(Tone::Plain, text, self.now);
         Ok(())
+    }
+
+    /// The key that comes back to the scope of this number.
+    pub fn key_of_scope(&self, number: usize) -> Option<String> {
+        keyed(number).map(|action| self.options.keymap.hint(action).to_string())
     }
 
     /// Keeps a scope of these hosts under a name without putting it in force, as one that was saved; returns its number.

@@ -160,7 +160,7 @@ impl App {
         let (tile, focused) = (self.tiles.get(member)?, self.tiles.get(focus)?);
         let inside = self.inside(focus);
         let window = self.window(focused, inside).line as i64;
-        let top = match self.layout.shows(member) {
+        let top = match self.layout.rect(member).is_some() {
             true => self.window(tile, self.inside(member)).line as i64,
             false => newest(tile, inside.height) as i64 + window - newest(focused, inside.height) as i64,
         };
@@ -171,7 +171,7 @@ impl App {
     /// Asks for the file to write to.
     pub(super) fn ask_for_file(&mut self) {
         match self.copying.last.is_empty() {
-            true => self.notes.say(Tone::Plain, "nothing was copied yet", self.now),
+            true => self.notes.refuse("nothing was copied yet", self.now),
             false => self.ask_for(Purpose::CopyToFile),
         }
     }

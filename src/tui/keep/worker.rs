@@ -317,5 +317,5 @@ fn shown(path: &Path) -> String {
 }
 
 fn fault(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", shown(path))
+    format!("{}: {}", shown(path), crate::escape::reason(error))
 }

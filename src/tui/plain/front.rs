@@ -33,9 +33,6 @@ const TWICE: Duration = Duration::from_secs(1);
 /// Lines of ours that wait for the terminal; beyond, the oldest go.
 const MOST_WAITING: usize = 10_000;
 
-/// The plain mode's own requests; those of the socket count from 1.
-const OWN: ControlId = ControlId(0);
-
 /// Runs the plain mode over these hosts, whose targets are the first of the fleet's list, until it ends.
 pub async fn run<F: Fleet>(
     mut app: App,
@@ -152,7 +149,7 @@ impl<F: Fleet> Front<F> {
             Said::Line(line) => self.line(&line, ended),
             Said::Help => self.say_all(words::help().iter().map(|line| format!("omnes: {line}")).collect()),
             Said::Wrong(why) => self.say(&format!("omnes: {why}")),
-            Said::Request(request) => self.step(Event::Control(OWN, request)),
+            Said::Request(request) => self.step(Event::Control(ControlId::LINES, request)),
         }
         self.close_what_has_no_lines();
     }
@@ -218,7 +215,7 @@ impl<F: Fleet> Front<F> {
     fn act(&mut self, effects: Vec<FrontEffect>) {
         for effect in effects {
             match effect {
-                FrontEffect::Reply(OWN, response) => self.say_all(told(&response)),
+                FrontEffect::Reply(ControlId::LINES, response) => self.say_all(told(&response)),
                 FrontEffect::Suspend => self.say("omnes: C-z suspends here"),
                 FrontEffect::Quit => self.ended = Some(Ended::ByUser),
                 // Its client is gone.
