@@ -40,7 +40,8 @@ pub fn text(text: &str, limit: usize) -> String {
 pub fn reason(error: &dyn std::fmt::Display) -> String {
     let said = error.to_string();
     let numbered = said.rsplit_once(" (os error ");
-    let words = numbered.filter(|(_, number)| number.trim_end_matches(')').bytes().all(|b| b.is_ascii_digit()));
+    let words =
+        numbered.filter(|(_, number)| number.trim_end_matches(')').bytes().all(|b| b.is_ascii_digit()));
     words.map_or(said.as_str(), |(words, _)| words).to_owned()
 }
 
@@ -81,6 +82,17 @@ fn is_deceptive(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_gives_its_reasons_without_numbers() {
+        for (said, told) in [
+            ("No such file or directory (os error 2)", "No such file or directory"),
+            ("it is not a plain file", "it is not a plain file"),
+            ("odd (os error x)", "odd (os error x)"),
+        ] {
+            assert_eq!(reason(&said), told);
+        }
+    }
 
     #[test]
     fn nothing_that_acts_is_left() {

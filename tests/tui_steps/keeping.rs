@@ -220,7 +220,10 @@ fn an_enter_that_ends_different_lines_gives_no_host_the_line_of_another() {
     ui.keys("C-a N");
     many.iter().for_each(|name| ui.output(name, name));
     ui.keys("Enter");
-    assert_eq!(new_kept(&mut ui), ["typed db[1-9] (more than 8 different lines at once: not kept one by one)"]);
+    assert_eq!(
+        new_kept(&mut ui),
+        ["typed db[1-9] (more than 8 different lines at once: not kept one by one)"]
+    );
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn scopes_have_names_and_numbers() {
     ui.keys("Esc");
     choose(&mut ui, "cluster web");
     ui.keys("C-a S").text("front").keys("Enter");
-    assert!(ui.status().starts_with("→ 3 of 6 hosts in front (1)"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 3 of 6 hosts in front (C-a 1)"), "{}", ui.status());
     choose(&mut ui, "cluster db");
     ui.keys("C-a S").text("stores").keys("Enter C-a 1");
     assert_eq!(hear(&ui), "web01 web02 web03");

@@ -7,7 +7,7 @@ use crate::tui::action::Action;
 use crate::tui::compose::{Compose, Ending, View};
 use crate::tui::picker::Choice;
 
-use super::composing::{Parcel, Then};
+use super::dispatch::{Parcel, Then};
 use super::picking::Picking;
 use super::sent::How;
 use super::{App, Keyboard, Tone};

@@ -60,7 +60,7 @@ impl App {
         if self.look().is_some_and(|look| look.selects.is_some()) {
             return self.copy_selection();
         }
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let member = tile.member;
         let (screen, top) = (tile.pane.screen(), self.window(tile, self.inside(member)).line);
         let shown = match self.looks_back(tile, self.inside(member)) {
@@ -97,7 +97,7 @@ impl App {
 
     /// Copies the same region of every host: rows and columns of what each tile shows. Equal ones stand once.
     pub(super) fn copy_from_all(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let Some(region) = self.region(focus) else { return };
         let mut groups: BTreeMap<String, Vec<Host>> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();

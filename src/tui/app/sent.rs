@@ -90,7 +90,9 @@ impl fmt::Display for Text {
             Text::Begun(text) => write!(f, "{text}… (finished on the host)"),
             Text::Secret => f.write_str("(not kept: secret prompt)"),
             Text::Unseen => f.write_str("(not kept: its echo was not seen)"),
-            Text::Apart => write!(f, "(more than {LINES_APART} different lines at once: not kept one by one)"),
+            Text::Apart => {
+                write!(f, "(more than {LINES_APART} different lines at once: not kept one by one)")
+            }
         }
     }
 }

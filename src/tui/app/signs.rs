@@ -183,10 +183,7 @@ impl App {
         };
         let found = Sign::ALL.into_iter().find_map(|sign| Some((sign, next(&self.signs.of[sign as usize])?)));
         let Some((sign, member)) = found else {
-            return self.notes.refuse(
-                "no host rang or printed anything that you have not seen",
-                self.now,
-            );
+            return self.notes.refuse("no host rang or printed anything that you have not seen", self.now);
         };
         let text = format!("{}: {} {}", self.name(member), sign.glyph(), sign.word());
         self.set_focus(member);

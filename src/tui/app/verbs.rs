@@ -244,7 +244,10 @@ impl App {
         // A tile of many hosts stands for more than was done.
         let others = match self.stands_for(id) - 1 {
             0 => String::new(),
-            1 => format!("; the other host of its tile {}", stay.replace("stay", "stays").replace("they are", "it is")),
+            1 => format!(
+                "; the other host of its tile {}",
+                stay.replace("stay", "stays").replace("they are", "it is")
+            ),
             n => format!("; the {n} other hosts of its tile {stay}"),
         };
         let text = format!("{} {told}{others}", self.name(id));

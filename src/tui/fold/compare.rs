@@ -185,7 +185,8 @@ pub fn compare(left: Side<'_>, right: Side<'_>, columns_of: Range<usize>) -> Com
         ..Line::default()
     };
     let mut lines: Vec<Line> = pairs.iter().map(line).collect();
-    let empty = |of: &Numbered, row: Option<u16>| row.is_none_or(|row| of.units[usize::from(row)].0.is_empty());
+    let empty =
+        |of: &Numbered, row: Option<u16>| row.is_none_or(|row| of.units[usize::from(row)].0.is_empty());
     while lines.last().is_some_and(|line| empty(&left, line.left) && empty(&right, line.right)) {
         lines.pop();
     }
@@ -287,7 +288,10 @@ mod tests {
         let (left, right) = (noise(size, 1), noise(size, 2));
         let side = |pane| Side { screen: Pane::screen(pane), names: Pane::names(pane) };
         let all = compare(side(&left), side(&right), 0..300);
-        assert!(all.lines.iter().all(|line| !line.equal && !line.left_differs.is_empty()), "nothing is left out");
+        assert!(
+            all.lines.iter().all(|line| !line.equal && !line.left_differs.is_empty()),
+            "nothing is left out"
+        );
         assert!((90_000..=STEPS).contains(&all.steps), "{}", all.steps);
         let shown = compare(side(&left), side(&right), 10..12);
         assert!(shown.steps <= 90_000 + 2 * 40_000, "rows out of sight cost no columns: {}", shown.steps);
