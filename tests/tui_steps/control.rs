@@ -466,6 +466,7 @@ fn an_action_that_comes_to_nothing_is_refused_with_its_reason() {
         "scope-marked",
         "scope-3",
         "refresh-scope",
+        "name-scope",
         "page-next",
         "page-previous",
         "admit",

@@ -241,7 +241,7 @@ fn odd_ones_are_found_without_the_view_too() {
     let mut ui = at_prompts(&WEB);
     ui.keys("C-a f");
     ui.keys("C-a O");
-    assert!(ui.status().contains("every host shows the same"), "{}", ui.status());
+    assert!(ui.status().contains("every open host shows the same"), "{}", ui.status());
     ui.output("web2", "!");
     ui.output("web11", "?");
     let mut been = Vec::new();

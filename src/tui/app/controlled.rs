@@ -232,15 +232,11 @@ impl App {
         let answer = self.notes.note().filter(|_| self.notes.count() > before).cloned();
         let said = answer.as_ref().map_or_else(|| name.to_owned(), |note| format!("{name}: {}", note.text));
         match (answer, self.controlled.by) {
-            (Some(note), By::Lines) if note.refuses() => {
-                // The answer tells it.
-                self.notes.take_back(&note.text);
-                Err(refused(note.text))
-            }
             (Some(note), By::Script) if note.refuses() => {
                 self.notes.tell(note.tone, format!("ctl: {said}"), self.now);
                 Err(refused(said))
             }
+            // The sentence itself is told, in its turn.
             (_, By::Lines) => Ok(said),
             (_, By::Script) => Ok(self.tell_control(said)),
         }

@@ -93,7 +93,7 @@ impl App {
         let here = folding.group_of(focus).and_then(|id| odd.iter().position(|odd| *odd == id));
         let next = odd.get(here.map_or(0, |here| here + 1)).or(odd.first());
         let Some(face) = next.and_then(|id| folding.face_of(*id, None)) else {
-            return self.notes.refuse("every host shows the same", self.now);
+            return self.notes.refuse("every open host shows the same", self.now);
         };
         self.folds.opened = None;
         let at = here.map_or(1, |here| (here + 1) % odd.len() + 1);
@@ -119,7 +119,7 @@ impl App {
         let others: Vec<_> = others.into_iter().filter_map(|id| described(id, None)).collect();
         match left.filter(|_| !others.is_empty()) {
             Some(left) => self.keyboard = Keyboard::Compare(super::Comparison::new(left, others)),
-            None => self.notes.refuse("every host shows the same", self.now),
+            None => self.notes.refuse("every open host shows the same", self.now),
         }
     }
 }

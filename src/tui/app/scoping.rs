@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::broadcast::{Entry, Life, MemberId, Part, Scope};
+use crate::broadcast::{Entry, Life, MemberId, Part, Receivers, Scope};
 use crate::hosts::{Facts, Host};
 use crate::pane;
 use crate::tui::action::Action;
@@ -14,6 +14,9 @@ use crate::tui::scopes::{self, Choice, Half, Rule, Scopes, State, Taken};
 
 use super::scope_list::Offer;
 use super::{App, Purpose, ScopeDefault, Tile, Tone};
+
+/// Why "all" gets no name.
+const NO_NAME_FOR_ALL: &str = "all hosts are in scope; choose a scope first, then give it a name";
 
 /// The scopes, and what the list of them holds.
 #[derive(Debug, Default)]
@@ -199,8 +202,13 @@ impl App {
             _ => {
                 let held = self.tiles.iter().filter(|tile| current.holds(&tile.host)).count();
                 let all = self.tiles.ids().len();
+                // Some of them may be closed or held.
+                let hear = match self.broadcast.receivers() {
+                    Receivers::All(hear) if hear < held => format!(", of which {hear} hear"),
+                    _ => String::new(),
+                };
                 format!(
-                    "the scope is {}: {held} of {all} hosts{change}; {} goes back to all",
+                    "the scope is {}: {held} of {all} hosts{hear}{change}; {} goes back to all",
                     current.choice.name,
                     hint(Action::ScopeAll)
                 )
@@ -223,6 +231,9 @@ impl App {
             Action::ScopeMarked => self.try_scope(Choice::marked()),
             Action::ScopeInvert => self.invert_scope(),
             Action::ScopeHalf => self.halve_scope(),
+            Action::ScopeName if self.scoping.scopes.current.choice.rule == Rule::All => {
+                self.notes.refuse(NO_NAME_FOR_ALL, self.now);
+            }
             Action::ScopeName => self.ask_for(Purpose::ScopeName),
             Action::ScopeRefresh => self.refresh_scope(),
             Action::Mark => self.toggle_mark(),
@@ -347,7 +358,7 @@ impl App {
     /// Gives the present scope a name; the error keeps the dialog open.
     pub(super) fn name_scope(&mut self, name: &str) -> Result<(), String> {
         if self.scoping.scopes.current.choice.rule == Rule::All {
-            return Err("all hosts are in scope; choose a scope first, then give it a name".to_owned());
+            return Err(NO_NAME_FOR_ALL.to_owned());
         }
         let number = self.scoping.scopes.keep(name)?;
         self.scoping.scopes.whole = None;
