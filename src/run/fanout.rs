@@ -263,7 +263,7 @@ async fn reach(
         () = at_least(pace, Pace::StartNoMore) => return Ok(Outcome::NotRun(NotRun::Cancelled)),
         connected = shared.connector.connect(target, &patience) => connected?,
     };
-    shared.events.send(Happened::Reached(host, link.phases().clone())).await;
+    shared.events.send(Happened::Reached(host, *link.phases())).await;
     let (events, sent) = (&shared.events, &shared.sent[host.0]);
     let call = Call { host, name, events, sent, pace: pace.clone(), timeout: shared.command_timeout };
     let outcome = shared.deed.carry_out(call, &link).await;
