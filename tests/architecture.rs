@@ -14,8 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh",
-            "tui",
+            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "play", "run", "session", "size",
+            "ssh", "tui",
         ],
     ),
     ("config", &["escape", "size", "ssh"]),
@@ -24,11 +24,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hosts", &["escape"]),
     ("outcome", &["ssh"]),
     ("pane", &["escape", "size"]),
+    ("play", &["escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "session", "size"]),
+    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "session", "size"]),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -72,6 +73,8 @@ const PURE: &[&str] = &[
     "src/run/report.rs",
     "src/run/stream.rs",
     "src/run/tally.rs",
+    "src/run/work.rs",
+    "src/play/script.rs",
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
