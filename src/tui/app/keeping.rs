@@ -234,21 +234,30 @@ impl App {
         self.notes.tell(Tone::Plain, text, self.now);
     }
 
-    /// One sentence however many logs share the same disk.
+    /// One sentence however many logs share the same disk. The others go on, and hosts that come are logged as before, until
+    /// no log is left: then the user's next word about logs begins them anew.
     fn log_stopped(&mut self, session: SessionId, why: &str) {
         let Some(member) = self.tiles.member_of(session) else { return };
         if !self.keeping.logged.remove(&member) {
             return;
         }
         self.keeping.asked = None;
-        self.keeping.every = LogStart::Off;
         self.keeping.stopped += 1;
         let name = self.name(member);
-        let text = match self.keeping.stopped {
+        let stopped = match self.keeping.stopped {
             1 => format!("the log of {name} has stopped: {why}"),
             n => format!("the logs of {name} and {} more have stopped: {why}", n - 1),
         };
-        self.notes.tell(Tone::Bad, text, self.now);
+        let rest = match (self.keeping.logged.len(), self.keeping.every) {
+            (0, LogStart::Every) => {
+                self.keeping.every = LogStart::Off;
+                "; no host is logged any more, nor any that comes".to_owned()
+            }
+            (0, LogStart::Off) => String::new(),
+            (1, _) => "; 1 other goes on".to_owned(),
+            (n, _) => format!("; {n} others go on"),
+        };
+        self.notes.tell(Tone::Bad, stopped + &rest, self.now);
     }
 }
 

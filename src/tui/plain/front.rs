@@ -12,7 +12,7 @@ use crate::tui::control::protocol::Response;
 use crate::tui::control::{ControlId, text};
 use crate::tui::desk::{Desk, Fleet, FrontEffect, Inlets};
 use crate::tui::event::{Event, Opened};
-use crate::tui::event_loop::{Ended, at};
+use crate::tui::event_loop::{Ended, Left, at};
 use crate::tui::signals::Endings;
 use crate::tui::terminal::TerminalError;
 
@@ -39,7 +39,7 @@ pub async fn run<F: Fleet>(
     hosts: Vec<Opened>,
     fleet: F,
     (inlets, charset): (Inlets, Charset),
-) -> Result<Ended, TerminalError> {
+) -> Result<Left, TerminalError> {
     // A question is told, and opened by the user's word alone.
     app.ask_only_when_told();
     Front::new(Desk::new(app, fleet, inlets), charset)?.turn(hosts).await
@@ -83,7 +83,7 @@ impl<F: Fleet> Front<F> {
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Left, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = lines()?;
         let idle = self.output.idle();
@@ -104,9 +104,9 @@ impl<F: Fleet> Front<F> {
         }
         let _ = timeout(LAST_LINES, self.output.finish()).await;
         self.tell();
-        self.desk.finish().await;
+        let unkept = self.desk.finish().await;
         let _ = timeout(LAST_LINES, self.output.finish()).await;
-        Ok(self.ended.unwrap_or(Ended::ByUser))
+        Ok(Left { ended: self.ended.unwrap_or(Ended::ByUser), unkept })
     }
 
     fn take(&mut self, next: Next) {
