@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["hosts"]),
-    ("broadcast", &["session", "size"]),
+    ("broadcast", &["scrubbed", "session", "size"]),
     (
         "cli",
         &[
@@ -25,10 +25,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outcome", &["ssh"]),
     ("pane", &["escape", "size"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
+    ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "session", "size"]),
+    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "scrubbed", "session", "size"]),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -72,6 +73,7 @@ const PURE: &[&str] = &[
     "src/run/report.rs",
     "src/run/stream.rs",
     "src/run/tally.rs",
+    "src/scrubbed.rs",
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
@@ -107,6 +109,7 @@ const PURE: &[&str] = &[
     "src/tui/keep/names.rs",
     "src/tui/keep/plain.rs",
     "src/tui/keep/redraw.rs",
+    "src/tui/keep/marks.rs",
     "src/tui/keep/set.rs",
     "src/tui/keep/utf8.rs",
     "src/tui/keep/words.rs",
@@ -116,7 +119,6 @@ const PURE: &[&str] = &[
     "src/tui/line.rs",
     "src/tui/picker.rs",
     "src/tui/scopes.rs",
-    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",

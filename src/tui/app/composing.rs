@@ -1,5 +1,6 @@
 //! Texts that go to the hosts as a whole: the compose box, and the one way by which it and the macros send.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::broadcast::{MemberId, OUTBOX_BYTES};
@@ -7,8 +8,9 @@ use crate::escape;
 use crate::hosts::template::Place;
 use crate::hosts::{HostSet, Template};
 use crate::pane::{Key, KeyCode, Modes, Mods, encode_key, encode_paste};
+use crate::scrubbed::Scrubbed;
 use crate::tui::action::Action;
-use crate::tui::compose::{Canary, Compose, Ending, View};
+use crate::tui::compose::{Canary, Compose, Ending, Reading, Remembered, View};
 use crate::tui::guard::EXECUTES;
 use crate::tui::line::Typed;
 
@@ -42,19 +44,25 @@ pub enum Preparing {
     Secret(Box<SecretBox>),
 }
 
-/// Texts that are about to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Texts that are about to be sent. They may hold what must not be seen, so a log shows for how many hosts they are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Parcel {
     /// How they came about.
     pub(super) how: How,
     /// What the user wrote, before it was filled in for each host.
-    pub(super) source: String,
+    pub(super) source: Remembered,
     /// What each gets, in ascending order of member.
     pub(super) texts: Vec<(MemberId, Arc<str>)>,
     /// Whether Enter follows.
     pub(super) ending: Ending,
     /// What comes after it was sent.
     pub(super) then: Then,
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[texts for {} hosts]", self.texts.len())
+    }
 }
 
 /// What comes after something was sent.
@@ -274,12 +282,16 @@ impl App {
 
     /// The text of the box for these of a batch, or why it cannot be sent.
     fn composed(&self, compose: &Compose, batch: &[MemberId], to: &[MemberId]) -> Result<Parcel, String> {
-        let source = compose.editor.text();
-        if source.is_empty() {
+        let source = compose.remembered();
+        if source.text.is_empty() {
             return Err("there is nothing to send".to_owned());
         }
         let template = compose.template().map_err(|error| error.to_string())?;
-        let how = if compose.named.is_some() { How::Macro } else { How::Composed };
+        let how = match (compose.reading, &compose.named) {
+            (Reading::Literal, _) => How::Literal,
+            (Reading::Template, Some(_)) => How::Macro,
+            (Reading::Template, None) => How::Composed,
+        };
         let texts = self.filled_in(&template, batch, to)?;
         Ok(Parcel { how, source, texts, ending: compose.ending, then: Then::Nothing })
     }
@@ -375,7 +387,7 @@ impl App {
         self.questions.keep_quiet();
         self.broadcast.begin();
         if ending == Ending::Enter {
-            self.record_sent(how, &source, &all);
+            self.record_sent(how, &source.text, &all);
         }
         let mut held = Vec::new();
         // Equal texts stand together: the same for all, or each its own.
@@ -415,8 +427,8 @@ impl App {
     }
 
     /// One host has the text: the box comes back for the others.
-    fn come_back(&mut self, canary: Canary, (source, secret): (String, bool)) {
-        let mut compose = self.past.aside.take().unwrap_or_else(|| Compose::holding(&source));
+    fn come_back(&mut self, canary: Canary, (source, secret): (Remembered, bool)) {
+        let mut compose = self.past.aside.take().unwrap_or_else(|| Compose::of(&source));
         self.past.remember_unless(source, secret);
         compose.fault = None;
         compose.view = View::Text;
@@ -459,10 +471,11 @@ impl App {
 const MARKS_BYTES: usize = 13;
 
 /// The bytes of a text for a terminal in these modes: in brackets where its host asked for them, otherwise line by line.
-fn encoded(text: &str, ending: Ending, modes: &Modes) -> Vec<u8> {
-    let mut bytes = if text.is_empty() { Vec::new() } else { encode_paste(text, modes) };
+fn encoded(text: &str, ending: Ending, modes: &Modes) -> Scrubbed {
+    let mut bytes =
+        if text.is_empty() { Scrubbed::default() } else { Scrubbed::from(encode_paste(text, modes)) };
     if ending == Ending::Enter {
-        bytes.extend_from_slice(&encode_key(enter(), modes));
+        bytes.extend(&encode_key(enter(), modes));
     }
     bytes
 }

@@ -13,7 +13,7 @@ use crate::tui::keep::redraw::redraw;
 use crate::tui::keep::words::{Keep, Past, Recorded, Told};
 
 use super::restoring::Restored;
-use super::{App, LogStart, Purpose, Tone};
+use super::{App, LogStart, Purpose, SetsKept, Tone};
 
 /// What is kept now.
 #[derive(Debug, Default)]
@@ -88,6 +88,10 @@ impl App {
             Action::Record => self.toggle_record(),
             Action::RecordScreen => self.toggle_record_screen(),
             Action::History => self.list_sent(),
+            _ if self.options.sets == SetsKept::Passing => {
+                let text = "not saved: these hosts are gone when omnes ends, so their set could not be opened again";
+                self.notes.say(Tone::Bad, text, self.now);
+            }
             _ => self.ask_for(Purpose::SaveSet),
         }
     }
