@@ -221,9 +221,11 @@ impl fmt::Debug for Effect {
                 .field("size", size)
                 .finish(),
             Effect::Pardon => f.write_str("Pardon"),
-            Effect::Input { session, bytes } => {
-                f.debug_struct("Input").field("session", session).field("bytes", &Length(bytes.len())).finish()
-            }
+            Effect::Input { session, bytes } => f
+                .debug_struct("Input")
+                .field("session", session)
+                .field("bytes", &Length(bytes.len()))
+                .finish(),
             Effect::Resize { session, size } => {
                 f.debug_struct("Resize").field("session", session).field("size", size).finish()
             }
@@ -268,8 +270,14 @@ mod tests {
             (shown(Event::Key("Enter".parse().expect("a key"))), "Key(Enter)"),
             (shown(Event::Key("C-c".parse().expect("a key"))), "Key(C-c)"),
             (shown(Event::Paste(secret().into())), "Paste([7 bytes])"),
-            (shown(Event::Session(session, SessionEvent::Output(bytes()))), "Output(SessionId(7), [7 bytes])"),
-            (shown(Effect::Input { session, bytes: bytes() }), "Input { session: SessionId(7), bytes: [7 bytes] }"),
+            (
+                shown(Event::Session(session, SessionEvent::Output(bytes()))),
+                "Output(SessionId(7), [7 bytes])",
+            ),
+            (
+                shown(Effect::Input { session, bytes: bytes() }),
+                "Input { session: SessionId(7), bytes: [7 bytes] }",
+            ),
             (shown(Effect::Copy(secret())), "Copy([7 bytes])"),
             (
                 shown(Effect::WriteFile { path: "f".to_owned(), text: secret() }),

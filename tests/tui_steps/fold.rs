@@ -549,5 +549,8 @@ fn a_copy_of_what_is_on_the_screen_is_of_every_host_that_a_tile_stands_for() {
         _ => None,
     });
     let copied = copied.expect("a copy");
-    assert!(["web1", "web2", "web3", "db1"].iter().all(|name| copied.contains(&format!("{name}:~$"))), "{copied}");
+    assert!(
+        ["web1", "web2", "web3", "db1"].iter().all(|name| copied.contains(&format!("{name}:~$"))),
+        "{copied}"
+    );
 }

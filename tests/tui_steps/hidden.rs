@@ -76,7 +76,11 @@ fn a_line_that_ends_before_is_told_at_its_end_and_echo_or_output_is_no_reason() 
     ui.text("hunter");
     ui.output("web03", "still working\r\n");
     ui.wait(Duration::from_millis(500)).text("2").keys("Enter");
-    assert!(note(&ui).is_some_and(|text| text.starts_with("web01 shows nothing of what is typed")), "{:?}", note(&ui));
+    assert!(
+        note(&ui).is_some_and(|text| text.starts_with("web01 shows nothing of what is typed")),
+        "{:?}",
+        note(&ui)
+    );
     let mut ui = Ui::of(&["web01"]);
     ui.output("web01", "> working\r\n");
     ui.text("ls");
@@ -129,8 +133,12 @@ fn what_goes_as_a_whole_where_it_may_not_be_shown_is_not_kept() {
         let request = Request::Send { text: SECRET.into(), enter: true, host: None, yes: true };
         ui.step(Event::Control(ControlId(1), request));
     };
-    let compose = |ui: &mut Ui| drop(ui.keys("C-a c").text(SECRET).keys("C-s"));
-    let paste = |ui: &mut Ui| drop(ui.paste("hunter2\n").settle().keys("y"));
+    let compose = |ui: &mut Ui| {
+        ui.keys("C-a c").text(SECRET).keys("C-s");
+    };
+    let paste = |ui: &mut Ui| {
+        ui.paste("hunter2\n").settle().keys("y");
+    };
     let ways: [(&str, &dyn Fn(&mut Ui)); 3] = [("ctl", &send), ("composed", &compose), ("pasted", &paste)];
     for shown in [READ, "\x1b[?1049h\x1b[?2004hPassword: "] {
         for (way, act) in ways {
@@ -156,7 +164,11 @@ fn a_paste_that_waits_where_keys_were_not_shown_is_not_shown_either() {
     let mut ui = Ui::of(&["web01"]);
     ui.output("web01", READ);
     ui.text("x").wait(Duration::from_secs(1)).paste("hunter2\n");
-    assert!(ui.screen().contains("(not shown, since a host shows nothing of what is typed)"), "{}", ui.screen());
+    assert!(
+        ui.screen().contains("(not shown, since a host shows nothing of what is typed)"),
+        "{}",
+        ui.screen()
+    );
     is_nowhere(&ui);
 }
 
@@ -179,4 +191,40 @@ fn a_text_that_was_meant_literally_comes_back_as_such() {
     assert_eq!(ui.got("web01"), "echo {host}\\recho {host}\\r");
     let entry = ui.app.sent().newest().next().expect("an entry");
     assert_eq!((entry.how.word(), &entry.text), ("literal", &SentText::Kept("echo {host}".into())));
+}
+
+#[test]
+fn how_long_a_secret_is_does_not_stand_in_a_recording_of_the_screen() {
+    let typed = |text: &str| {
+        let mut ui = Ui::of(&["web01"]);
+        ui.output("web01", "Password: ");
+        ui.keys("C-a M-e C-a P").text(text);
+        ui.screen()
+    };
+    assert_eq!(typed("abc"), typed("hunter2 and more"));
+    assert!(typed("abc").contains("hidden: •••••••• (not counted"), "{}", typed("abc"));
+}
+
+#[test]
+fn what_one_host_shows_and_another_reads_unseen_is_not_kept_for_either() {
+    let mut ui = Ui::of(&["web01", "web02"]);
+    ui.output("web01", "$ ");
+    ui.output("web02", READ);
+    // The lines differ, so they would be remembered apart.
+    ui.keys("C-a d").text("x").keys("C-a d");
+    ui.text(SECRET);
+    ui.output("web01", "xhunter2");
+    ui.wait(Duration::from_secs(1)).keys("Enter");
+    assert_eq!(kept(&ui), [UNSEEN]);
+}
+
+#[test]
+fn what_is_pasted_behind_a_command_that_asks_is_not_kept() {
+    let mut ui = Ui::of(&["web01"]);
+    ui.output("web01", "$ ");
+    ui.paste("sudo id\nhunter2").settle().keys("y");
+    ui.output("web01", "sudo id\r\n[sudo] password for ann: ");
+    ui.effects.clear();
+    ui.keys("Enter");
+    assert_eq!(kept(&ui), ["(not kept: secret prompt)"]);
 }

@@ -76,7 +76,7 @@ fn a_set_that_could_not_be_opened_again_is_refused_at_once() {
 #[test]
 fn a_line_that_is_asked_for_is_there_on_the_smallest_screen() {
     let mut ui = Ui::with(Options::default(), Size::new(5, 20), &["a"]);
-    for keys in ["C-a n", "C-a K", "C-a /"] {
+    for keys in ["C-a +", "C-a K", "C-a /"] {
         ui.keys(keys).text("web01");
         assert!(ui.screen().contains("web01"), "{keys}: {}", ui.screen());
         assert!(ui.screen().contains("Esc") && ui.screen().contains("not"), "{keys}: {}", ui.screen());
@@ -90,9 +90,14 @@ fn a_line_that_is_asked_for_is_there_on_the_smallest_screen() {
 #[test]
 fn the_help_is_told_only_where_its_key_works() {
     let mut ui = Ui::of(&["a"]);
-    for (open, close) in
-        [("C-a c", "Esc"), ("C-a n", "Esc"), ("C-a :", "Esc"), ("C-a q", "n"), ("C-a m", "Esc"), ("C-a ?", "Esc")]
-    {
+    for (open, close) in [
+        ("C-a c", "Esc"),
+        ("C-a +", "Esc"),
+        ("C-a :", "Esc"),
+        ("C-a q", "n"),
+        ("C-a m", "Esc"),
+        ("C-a ?", "Esc"),
+    ] {
         assert!(ui.status().ends_with("C-a ? help"), "before {open}: {}", ui.status());
         ui.keys(open);
         assert!(!ui.status().contains("help") || open == "C-a ?", "{open}: {}", ui.status());

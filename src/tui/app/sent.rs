@@ -234,6 +234,14 @@ impl App {
                 None => lines.push((typed, vec![*id])),
             }
         }
+        // A line that one host shows may be what another one reads unseen.
+        let is_unseen = |(line, members): &(Typed, Vec<MemberId>)| match line {
+            Typed::Known(text) | Typed::Uncertain(text) => !self.was_echoed(text, members),
+            Typed::Nothing | Typed::Withheld => false,
+        };
+        if lines.iter().any(is_unseen) {
+            return self.push_sent(How::Typed, Text::Unseen, to);
+        }
         lines.into_iter().for_each(|(line, members)| self.record_ended(line, &members));
     }
 

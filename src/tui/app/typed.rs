@@ -345,6 +345,10 @@ impl App {
             }
             let bracketed = tile.pane.modes().bracketed_paste;
             tile.typing.line.paste(text, bracketed);
+            if !bracketed && text.contains(['\n', '\r']) {
+                // What stands behind the last line end is read by whatever the lines before it began.
+                tile.typing.ended();
+            }
             tile.typing.typed(self.now, &tile.pane);
         }
     }

@@ -52,8 +52,9 @@ impl App {
 
     /// A line is about to end for these hosts: was nothing seen of it? To be called before the end is followed.
     pub(super) fn look_for_unseen_line(&mut self, to: &[MemberId]) {
-        let is_unseen =
-            |id: &MemberId| self.unanswered_at_no_prompt(*id).is_some() && self.echo_seen(*id) == EchoSeen::No;
+        let is_unseen = |id: &MemberId| {
+            self.unanswered_at_no_prompt(*id).is_some() && self.echo_seen(*id) == EchoSeen::No
+        };
         let silent: Vec<MemberId> = to.iter().copied().filter(is_unseen).collect();
         self.tell_unseen(&silent);
     }

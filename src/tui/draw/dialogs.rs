@@ -266,8 +266,18 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
         },
         Style::new(),
     ));
-    rows.push(Row::typed(format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))), theme::strong()));
+    rows.push(Row::typed(format!("{SECRET_LABEL}{}", dots(app, dialog.typed())), theme::strong()));
     rows
+}
+
+/// So many letters of a secret. While the screen is recorded they are not counted: how long it is, and in which rhythm it is
+/// typed, would stand in the recording.
+pub(super) fn dots(app: &App, typed: usize) -> String {
+    match typed {
+        0 => String::new(),
+        _ if app.keeping().records_screen() => "•••••••• (not counted: the screen is recorded)".to_owned(),
+        n => "•".repeat(n.min(40)),
+    }
 }
 
 const SECRET_LABEL: &str = "hidden: ";
@@ -305,7 +315,7 @@ fn host_prompt(
     rows.push(Row::typed(
         match dialog.shown() {
             Some(text) => format!("{SHOWN_LABEL}{}", escape::line(text.as_bytes())),
-            None => format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))),
+            None => format!("{SECRET_LABEL}{}", dots(app, dialog.typed())),
         },
         theme::strong(),
     ));

@@ -11,7 +11,7 @@ use crate::tui::app::{App, Controls, LineByLine, Pasting, Preparing, SecretBox, 
 use crate::tui::layout::Layout;
 use crate::tui::stepwise::Stage;
 
-use super::dialogs::{Panel, Row, cursor_in, most_columns, most_rows, panel};
+use super::dialogs::{Panel, Row, cursor_in, dots, most_columns, most_rows, panel};
 use super::text::{age, count};
 use super::{compose, guards, theme};
 
@@ -39,7 +39,7 @@ pub(super) fn cursor(app: &App, sending: &Preparing, layout: &Layout) -> Option<
     match sending {
         Preparing::Compose(compose) => compose::cursor(app, compose, layout),
         Preparing::Secret(asked) => {
-            let typed = dots(asked).chars().count() as u16;
+            let typed = dots(app, asked.typed()).chars().count() as u16;
             cursor_in(&secret(app, asked), SECRET_LABEL, typed, layout)
         }
         Preparing::Paste(_) | Preparing::Lines(_) => None,
@@ -173,7 +173,7 @@ fn secret(app: &App, asked: &SecretBox) -> Panel<'static> {
             format!("{} came to such a prompt since: {}; C-r takes them in", came.len(), app.named(came));
         rows.push(Row::new(text, theme::strong()));
     }
-    rows.push(Row::typed(format!("{SECRET_LABEL}{}", dots(asked)), theme::strong()));
+    rows.push(Row::typed(format!("{SECRET_LABEL}{}", dots(app, asked.typed())), theme::strong()));
     if let Some(fault) = asked.fault() {
         rows.push(Row::new(fault.to_owned(), theme::strong()));
     }
@@ -181,8 +181,4 @@ fn secret(app: &App, asked: &SecretBox) -> Panel<'static> {
     let enter = if audience.gets.is_empty() { "Enter sends nothing" } else { "Enter sends it, with Enter" };
     rows.push(Row::new(format!("{enter} · C-u clears · C-r looks again · Esc leaves"), theme::quiet()));
     Panel { title: "Secret", rows }
-}
-
-fn dots(asked: &SecretBox) -> String {
-    "•".repeat(asked.typed().min(40))
 }

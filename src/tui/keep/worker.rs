@@ -235,7 +235,10 @@ impl Worker {
     fn write_log(&mut self, session: SessionId, plain: &[u8], raw: &[u8]) -> bool {
         let Some(log) = self.logs.get(&session) else { return false };
         let rotation = self.places.rotation;
-        let files = [(log.plain.as_ref().map(|(path, _)| path), plain), (log.raw.as_ref().map(|(path, _)| path), raw)];
+        let files = [
+            (log.plain.as_ref().map(|(path, _)| path), plain),
+            (log.raw.as_ref().map(|(path, _)| path), raw),
+        ];
         let written = files.into_iter().filter_map(|(path, bytes)| Some((path?, bytes))).try_for_each(
             |(path, bytes)| disk::append(path, bytes, rotation).map_err(|error| fault(path, &error)),
         );
