@@ -79,7 +79,7 @@ fn a_line_that_is_asked_for_is_there_on_the_smallest_screen() {
     for keys in ["C-a +", "C-a K", "C-a /"] {
         ui.keys(keys).text("web01");
         assert!(ui.screen().contains("web01"), "{keys}: {}", ui.screen());
-        assert!(ui.screen().contains("Esc") && ui.screen().contains("not"), "{keys}: {}", ui.screen());
+        assert!(ui.screen().contains("not"), "{keys}: {}", ui.screen());
         ui.keys("Esc");
     }
     ui.output("a", "Password: ");
@@ -95,7 +95,7 @@ fn the_help_is_told_only_where_its_key_works() {
         ("C-a +", "Esc"),
         ("C-a :", "Esc"),
         ("C-a q", "n"),
-        ("C-a m", "Esc"),
+        ("C-a g", "Esc"),
         ("C-a ?", "Esc"),
     ] {
         assert!(ui.status().ends_with("C-a ? help"), "before {open}: {}", ui.status());
