@@ -12,6 +12,7 @@ pub mod escape;
 pub mod hosts;
 pub mod outcome;
 pub mod pane;
+pub mod play;
 pub mod run;
 mod scrubbed;
 pub mod session;

@@ -35,14 +35,35 @@ pub enum NotRun {
 /// Why the end of a command is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// The command timeout passed; the remote process may still run.
-    TimedOut(Duration),
-    /// We ended it on the user's word; it may still run.
-    Killed,
+    /// The command timeout passed.
+    TimedOut(Duration, Fate),
+    /// We ended it on the user's word.
+    Killed(Fate),
     /// The link was lost after the command was sent.
     LinkLost(String),
     /// The host closed the channel without an exit status.
     NoStatus,
+}
+
+/// What became of a command that was told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is certainly gone: the signal ended it, or the wrapper of `--ensure-kill` saw its whole group go.
+    Killed,
+    /// It ended by itself after it was told to.
+    Ended,
+    /// Nothing was heard of it any more.
+    MayStillRun,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fate::Killed => "killed",
+            Fate::Ended => "ended",
+            Fate::MayStillRun => "may still run",
+        })
+    }
 }
 
 /// The classes of DESIGN section 4, in the order a summary names them.
@@ -95,8 +116,8 @@ impl Outcome {
             },
             Outcome::NotRun(NotRun::Cancelled) => "cancelled",
             Outcome::NotRun(NotRun::NotStarted) => "not-started",
-            Outcome::Unknown(Unknown::TimedOut(_)) => "timed-out",
-            Outcome::Unknown(Unknown::Killed) => "killed",
+            Outcome::Unknown(Unknown::TimedOut(..)) => "timed-out",
+            Outcome::Unknown(Unknown::Killed(_)) => "killed",
             Outcome::Unknown(Unknown::LinkLost(_)) => "link-lost",
             Outcome::Unknown(Unknown::NoStatus) => "no-status",
         }
@@ -128,10 +149,11 @@ impl fmt::Display for NotRun {
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unknown::TimedOut(after) => {
-                write!(f, "timed out after {} s, may still run", after.as_secs_f64())
+            Unknown::TimedOut(after, fate) => {
+                write!(f, "timed out after {} s, {fate}", after.as_secs_f64())
             }
-            Unknown::Killed => write!(f, "killed, may still run"),
+            Unknown::Killed(Fate::Killed) => write!(f, "killed"),
+            Unknown::Killed(fate) => write!(f, "killed, {fate}"),
             Unknown::LinkLost(why) => write!(f, "link lost after the command was sent: {why}"),
             Unknown::NoStatus => write!(f, "ended without an exit status"),
         }

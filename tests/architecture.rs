@@ -14,8 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh",
-            "tui",
+            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "play", "run", "session", "size",
+            "ssh", "tui",
         ],
     ),
     ("config", &["escape", "size", "ssh"]),
@@ -24,12 +24,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hosts", &["escape"]),
     ("outcome", &["ssh"]),
     ("pane", &["escape", "size"]),
+    ("play", &["escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
     ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "scrubbed", "session", "size"]),
+    (
+        "tui",
+        &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "scrubbed", "session", "size"],
+    ),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -73,6 +77,8 @@ const PURE: &[&str] = &[
     "src/run/report.rs",
     "src/run/stream.rs",
     "src/run/tally.rs",
+    "src/run/work.rs",
+    "src/play/script.rs",
     "src/scrubbed.rs",
     "src/session/mod.rs",
     "src/session/state.rs",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use omnes::ask::{BoxFuture, Nobody};
 use omnes::demo::{Fault, Faults, Fleet, FleetConfig, LEDGER, Refusal, StallAt, host_name};
-use omnes::outcome::{Class, Exit, NotRun, Outcome, Unknown};
+use omnes::outcome::{Class, Exit, Fate, NotRun, Outcome, Unknown};
 use omnes::run::report::{Sink, Sinks};
 use omnes::run::{self, Ends, Interrupt, Job, Limits, Output, Plan, Summary};
 use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage, Stream};
@@ -75,11 +75,11 @@ impl Scene {
         let mut targets = self.fleet.targets();
         targets.iter_mut().for_each(|target| target.connect_timeout = self.connect_timeout);
         let hosts = targets.iter().map(|target| target.host.clone()).collect();
-        Job {
-            plan: Plan { command: command.into(), hosts, limits: self.limits },
-            targets: targets.into_iter().map(Ok).collect(),
-            connector: Connector::new(self.fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
-        }
+        Job::command(
+            Plan::new(command, hosts, self.limits),
+            targets.into_iter().map(Ok).collect(),
+            Connector::new(self.fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
+        )
     }
 
     fn ends(&self) -> Ends {
@@ -158,7 +158,10 @@ async fn timeouts_tell_not_run_from_may_still_run() {
     let unreachable = |outcome: &Outcome, stage| matches!(outcome, Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage: at, .. })) if *at == stage);
     assert!(unreachable(&summary.outcomes[0], Stage::Login), "{:?}", summary.outcomes[0]);
     assert_eq!(summary.outcomes[1].class(), Class::NotKnown, "{:?}", summary.outcomes[1]);
-    assert_eq!(summary.outcomes[2], Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2))));
+    assert_eq!(
+        summary.outcomes[2],
+        Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2), Fate::Killed))
+    );
     assert_eq!(summary.outcomes[3], Outcome::Exited(0));
 }
 

@@ -8,7 +8,21 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+mod consent;
+mod journal;
+mod pacing;
+mod reading;
+mod run;
+mod what;
+
+pub use consent::ConsentArgs;
+pub use journal::JournalArgs;
+pub use pacing::PacingArgs;
+pub use reading::{OutputArg, ReadingArgs};
+pub use run::{DemoRunArgs, HowArgs, RunArgs};
+pub use what::WhatArgs;
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
@@ -244,54 +258,6 @@ pub struct FrontArgs {
     pub name: Option<String>,
 }
 
-/// `omnes run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// Which hosts.
-    #[command(flatten)]
-    pub targets: TargetArgs,
-    /// How they are reached.
-    #[command(flatten)]
-    pub ssh: SshArgs,
-    /// The login password.
-    #[command(flatten)]
-    pub secrets: SecretArgs,
-    /// How the command runs.
-    #[command(flatten)]
-    pub how: HowArgs,
-    /// The command, after `--`
-    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
-    pub command: Vec<OsString>,
-}
-
-/// How a command runs, and how that is shown.
-#[derive(Clone, Debug, Default, Args)]
-pub struct HowArgs {
-    /// Hosts at once [default: 256]
-    #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
-    pub fanout: Option<NonZeroUsize>,
-    /// From sending the command to its end: 60, 5m; 0 is none [default: none]
-    #[arg(short = 'u', long, value_name = "SECONDS", value_parser = any_time)]
-    pub command_timeout: Option<Duration>,
-    /// Live lines with their host, equal outputs once, or JSON lines [default: stream]
-    #[arg(long, value_enum, value_name = "FORM")]
-    pub output: Option<OutputArg>,
-    /// Equal outputs once: the same as --output gather
-    #[arg(short = 'b', action = ArgAction::SetTrue, conflicts_with = "output")]
-    pub gather: bool,
-}
-
-/// `--output`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutputArg {
-    /// Live lines, each with its host
-    Stream,
-    /// Equal outputs once, under their folded hosts
-    Gather,
-    /// JSON lines
-    Json,
-}
-
 /// How hosts are looked at, and how that is shown.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SurveyArgs {
@@ -430,17 +396,6 @@ pub enum DemoCommand {
     Serve,
 }
 
-/// `omnes demo run`.
-#[derive(Debug, Args)]
-pub struct DemoRunArgs {
-    /// How the command runs.
-    #[command(flatten)]
-    pub how: HowArgs,
-    /// The command, after `--`
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
 /// `omnes completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
@@ -513,9 +468,9 @@ mod tests {
         let line = "omnes run -l me -p 22 -i k -F none -o A=b -w web -x web1 -f 8 -b -u 5 -- echo -n x";
         let cli = Cli::try_parse_from(line.split(' ')).expect("a good line");
         let Command::Run(run) = cli.command else { panic!("run was meant") };
-        assert_eq!(run.command, ["echo", "-n", "x"]);
+        assert_eq!(run.what.command, ["echo", "-n", "x"]);
         assert_eq!((run.targets.with, run.targets.exclude), (vec!["web".into()], vec!["web1".into()]));
-        assert!(run.how.gather);
-        assert_eq!(run.how.command_timeout, Some(Duration::from_secs(5)));
+        assert!(run.how.reading.gather);
+        assert_eq!(run.how.pacing.command_timeout, Some(Duration::from_secs(5)));
     }
 }

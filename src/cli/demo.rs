@@ -135,22 +135,19 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&run.command, "omnes demo run -- hostname")?;
+    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
+    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let targets = fleet.targets();
-        let hosts = targets.iter().map(|target| target.host.clone()).collect();
-        let job = Job {
-            plan: Plan { command, hosts, limits },
-            targets: targets.into_iter().map(Ok).collect(),
-            connector: Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new())),
-        };
-        let summary = headless::carry_out(job, headless::output(&run.how), interrupts).await;
+        let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
         anyhow::Ok(summary)
     });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::args::{HowArgs, OutputArg};
+use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
 use super::{OwnFault, signals};
 use crate::config::Config;
 use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
@@ -38,8 +38,8 @@ pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> 
 }
 
 /// The form of the output.
-pub(super) fn output(how: &HowArgs) -> Output {
-    match (how.output, how.gather) {
+fn output(reading: &ReadingArgs) -> Output {
+    match (reading.output, reading.gather) {
         (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
         (Some(OutputArg::Json), _) => Output::Json,
         _ => Output::Stream,
@@ -48,9 +48,9 @@ pub(super) fn output(how: &HowArgs) -> Output {
 
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
 /// many file descriptors each host takes.
-pub(super) fn limits_for(how: &HowArgs, config: &Config, each: Vec<u64>) -> Limits {
-    let fanout = fanout_for(how.fanout, config, each);
-    let timeout = how.command_timeout.or(config.limits.command_timeout);
+pub(super) fn limits_for(pacing: &PacingArgs, config: &Config, each: Vec<u64>) -> Limits {
+    let fanout = fanout_for(pacing.fanout, config, each);
+    let timeout = pacing.command_timeout.or(config.limits.command_timeout);
     Limits { fanout, command_timeout: timeout.filter(|timeout| !timeout.is_zero()) }
 }
 
@@ -106,8 +106,8 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
 }
 
 /// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, output: Output, interrupts: Interrupts) -> Summary {
-    crate::run::run(job, output, Ends::standard(), interrupts).await
+pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> Summary {
+    crate::run::run(job, output(&how.reading), Ends::standard(), interrupts).await
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ use super::asker::Asker;
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
 use super::{headless, preferences, secrets};
+use crate::hosts::Facts;
 use crate::outcome::Exit;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
 
 /// Checks everything, then connects.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&args.command, "omnes run web -- uptime")?;
+    let command = headless::command(&args.what.command, "omnes run web -- uptime")?;
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -29,17 +30,17 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
-    let limits = headless::limits_for(&args.how, &config, each);
+    let limits = headless::limits_for(&args.how.pacing, &config, each);
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
-        let job = Job {
-            plan: Plan { command, hosts: members.into_iter().map(|member| member.host).collect(), limits },
-            targets: resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect(),
-            connector: Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())),
-        };
-        anyhow::Ok(headless::carry_out(job, headless::output(&args.how), interrupts).await)
+        let facts = members.iter().map(Facts::of).collect();
+        let hosts = members.into_iter().map(|member| member.host).collect();
+        let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
+        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
+        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
     });
     headless::leave(runtime);
     Ok(summary?.exit)

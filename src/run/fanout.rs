@@ -1,13 +1,8 @@
-//! The fan-out of a command: each host in a task of a `Crew` that ends with one outcome.
-//!
-//! The moment that divides *certainly not run* from *not known* is the exec request: until it is handed over a host that
-//! fails or is given up did not run the command, from then on only its exit status says that it did. The standard input
-//! of a command is empty; that of omnes is never read here.
+//! The fan-out: each host in a task of a `Crew` that connects, carries out the run's [`Deed`], and ends with one outcome.
 //!
 //! Interrupts go through three steps, each told to all host tasks at once (`Pace`): start no more, end what runs, leave.
 
 use std::collections::HashSet;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,21 +12,18 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::crew::{Crew, Pace, at_least};
+use super::deed::{Call, Deed};
+use super::exec::Exec;
 use super::patience::Patience;
 use super::report::{Output, Reporter, Summary};
-use super::writer::{self, Ends, Events, Writer};
-use super::{Happened, HostIx, Interrupt, Plan, Stream};
+use super::work::Orders;
+use super::writer::{self, Ends, Events, Teller, Writer};
+use super::{CLOSING, Happened, HostIx, Interrupt, Plan};
 use crate::hosts::Host;
-use crate::outcome::{Exit, NotRun, Outcome, Unknown};
-use crate::ssh::{Channel, ChannelEvent, ChannelOutput, ConnectError, Connector, StartError, Target};
+use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
+use crate::ssh::{ConnectError, Connector, Target};
 
-/// How long a command may take to end after it was told to. With three times [`CLOSING`], for the signal, the channel and
-/// the link, these are the 5 s that the user was promised.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long each step of taking leave may take: a signal, closing a channel, closing a link.
-const CLOSING: Duration = Duration::from_secs(1);
-
-/// A plan with its targets and the way to them.
+/// A plan with its targets, the way to them, and what is done there.
 pub struct Job {
     /// What is run where.
     pub plan: Plan,
@@ -39,19 +31,38 @@ pub struct Job {
     pub targets: Vec<Result<Target, ConnectError>>,
     /// What reaches them.
     pub connector: Connector,
+    /// What is done on each.
+    pub deed: Arc<dyn Deed>,
 }
 
-/// Runs the plan to its end. Every host has exactly one outcome in the summary, however the run ends.
+impl Job {
+    /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
+    pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
+        let deed = Arc::new(Exec { orders: Orders::same(&plan.command) });
+        Job { plan, targets, connector, deed }
+    }
+}
+
+/// Runs the plan to its end, told on these streams.
+pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+    let writer = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends);
+    run_told(job, writer, interrupts).await
+}
+
+/// Runs the plan to its end, told by this teller. Every host has exactly one outcome in the summary, however the run ends.
 ///
-/// After the third interrupt tasks and the writer may still be at work when this returns: the caller leaves the process.
-pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+/// After the third interrupt tasks and the teller may still be at work when this returns: the caller leaves the process.
+pub async fn run_told(
+    job: Job,
+    mut teller: impl Teller,
+    mut interrupts: mpsc::Receiver<Interrupt>,
+) -> Summary {
     let begun = Instant::now();
-    let fault = CancellationToken::new();
-    let mut writing = Writer::new(Reporter::new(&job.plan, output, ends.sinks), ends, fault.clone());
+    let fault = teller.fault();
     let (events, happened) = writer::queue();
-    let writing = tokio::task::spawn_blocking(move || {
-        writing.drain(happened);
-        writing
+    let telling = tokio::task::spawn_blocking(move || {
+        teller.drain(happened);
+        teller
     });
     let mut run = Run::new(job, events, fault);
     run.drive(&mut interrupts).await;
@@ -62,8 +73,8 @@ pub async fn run(job: Job, output: Output, ends: Ends, mut interrupts: mpsc::Rec
     let known = run.summary();
     let telling = async {
         let summary = run.close_books().await;
-        let mut writer = writing.await?;
-        tokio::task::spawn_blocking(move || writer.finish(summary, begun.elapsed())).await
+        let mut teller = telling.await?;
+        tokio::task::spawn_blocking(move || teller.finish(summary, begun.elapsed())).await
     };
     // No host is at work any more, so whoever interrupts now does not want to wait for the reader of our output.
     tokio::select! {
@@ -85,13 +96,13 @@ struct Run {
 
 /// What every host task needs.
 struct Shared {
-    command: String,
+    deed: Arc<dyn Deed>,
     command_timeout: Option<Duration>,
     connector: Connector,
     events: Events,
     /// By host: its name.
     names: Vec<Host>,
-    /// By host: the exec request may have been handed over.
+    /// By host: what may have an effect there may have been sent.
     sent: Vec<AtomicBool>,
     /// It was said that hosts are throttled.
     throttled: AtomicBool,
@@ -99,10 +110,10 @@ struct Shared {
 
 impl Run {
     fn new(job: Job, events: Events, fault: CancellationToken) -> Run {
-        let Job { plan, targets, connector } = job;
+        let Job { plan, targets, connector, deed } = job;
         let n = plan.hosts.len();
         let shared = Shared {
-            command: plan.command,
+            deed,
             command_timeout: plan.limits.command_timeout,
             connector,
             events,
@@ -161,7 +172,7 @@ impl Run {
         let sent = self.shared.sent[host.0].load(Ordering::Acquire);
         self.untold.insert(host);
         self.books[host.0] = Some(match sent {
-            true => Outcome::Unknown(Unknown::Killed),
+            true => Outcome::Unknown(Unknown::Killed(Fate::MayStillRun)),
             false => Outcome::NotRun(NotRun::Cancelled),
         });
     }
@@ -225,6 +236,7 @@ async fn work(
     mut pace: watch::Receiver<Pace>,
 ) -> Outcome {
     let begun = Instant::now();
+    shared.events.send(Happened::Began(host)).await;
     let outcome = match target {
         Ok(target) => {
             let outcome = reach(&shared, host, &target, &mut pace).await.unwrap_or_else(Outcome::from);
@@ -237,107 +249,24 @@ async fn work(
     outcome
 }
 
-/// Connects, runs the command and follows it to its end. An error proves that the command did not run.
+/// Connects, and does there what is to be done. An error proves that nothing was done.
 async fn reach(
     shared: &Shared,
     host: HostIx,
     target: &Target,
     pace: &mut watch::Receiver<Pace>,
 ) -> Result<Outcome, ConnectError> {
-    let patience = Patience { host: &shared.names[host.0], events: &shared.events, told: &shared.throttled };
-    let connecting = async {
-        let link = shared.connector.connect(target, &patience).await?;
-        let opened = link.open().await?;
-        Ok::<_, ConnectError>((link, opened))
-    };
-    let (link, opened) = tokio::select! {
+    let name = &shared.names[host.0];
+    let patience = Patience { host: name, events: &shared.events, told: &shared.throttled };
+    let link = tokio::select! {
         biased;
         () = at_least(pace, Pace::StartNoMore) => return Ok(Outcome::NotRun(NotRun::Cancelled)),
-        connected = connecting => connected?,
+        connected = shared.connector.connect(target, &patience) => connected?,
     };
-    shared.sent[host.0].store(true, Ordering::Release);
-    let started = tokio::select! {
-        started = opened.exec(shared.command.as_bytes()) => started,
-        () = at_least(pace, Pace::End) => return Ok(Outcome::Unknown(Unknown::Killed)),
-    };
-    let outcome = match started {
-        Ok(channel) => follow(shared, host, channel, pace).await,
-        Err(StartError::NotRun(error)) => error.into(),
-        Err(StartError::Lost(why)) => Outcome::Unknown(Unknown::LinkLost(why)),
-    };
+    shared.events.send(Happened::Reached(host, *link.phases())).await;
+    let (events, sent) = (&shared.events, &shared.sent[host.0]);
+    let call = Call { host, name, events, sent, pace: pace.clone(), timeout: shared.command_timeout };
+    let outcome = shared.deed.carry_out(call, &link).await;
     let _ = timeout(CLOSING, link.close()).await;
     Ok(outcome)
-}
-
-/// Passes on what a command says until it is over, out of time, or ended by the user.
-async fn follow(
-    shared: &Shared,
-    host: HostIx,
-    channel: Channel,
-    pace: &mut watch::Receiver<Pace>,
-) -> Outcome {
-    let Channel { mut input, mut output } = channel;
-    let _ = timeout(CLOSING, input.eof()).await;
-    let mut status = None;
-    let end = {
-        let mut telling = pin!(tell(shared, host, &mut output, &mut status));
-        let overdue = async {
-            match shared.command_timeout {
-                Some(after) => sleep(after).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            closed = &mut telling => closed,
-            () = overdue => Err(Unknown::TimedOut(shared.command_timeout.unwrap_or_default())),
-            () = at_least(pace, Pace::End) => {
-                let _ = timeout(CLOSING, input.signal("TERM")).await;
-                timeout(GRACE, telling).await.unwrap_or(Err(Unknown::Killed))
-            }
-        }
-    };
-    if let Err(Unknown::TimedOut(_) | Unknown::Killed) = end {
-        let closing = async {
-            let _ = input.signal("TERM").await;
-            input.close().await;
-        };
-        let _ = timeout(CLOSING, closing).await;
-    }
-    if let (Some(_), Err(Unknown::LinkLost(why))) = (&status, &end) {
-        let name = &shared.names[host.0];
-        let sentence = format!("{name}: the command has ended, but its output may lack its end: {why}");
-        shared.events.send(Happened::Notice(sentence)).await;
-    }
-    // A status that has arrived is the truth, even where the channel never closed.
-    match (status, end) {
-        (Some(outcome), _) => outcome,
-        (None, Ok(())) => Outcome::Unknown(Unknown::NoStatus),
-        (None, Err(why)) => Outcome::Unknown(why),
-    }
-}
-
-/// Passes on output until the channel is closed; waits where the writer is behind, and with it the host's window.
-async fn tell(
-    shared: &Shared,
-    host: HostIx,
-    output: &mut ChannelOutput,
-    status: &mut Option<Outcome>,
-) -> Result<(), Unknown> {
-    loop {
-        let (stream, bytes) = match output.next().await {
-            ChannelEvent::Data(bytes) => (Stream::Out, bytes),
-            ChannelEvent::Stderr(bytes) => (Stream::Err, bytes),
-            ChannelEvent::Eof => continue,
-            ChannelEvent::Exit(code) => {
-                status.get_or_insert(Outcome::Exited(code));
-                continue;
-            }
-            ChannelEvent::Signal(name) => {
-                status.get_or_insert(Outcome::Signalled(name));
-                continue;
-            }
-            ChannelEvent::Closed(how) => return how.map_err(Unknown::LinkLost),
-        };
-        shared.events.send(Happened::Said(host, stream, bytes)).await;
-    }
 }

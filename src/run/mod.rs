@@ -10,8 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::outcome::Outcome;
+use crate::ssh::Phases;
 
 mod crew;
+pub mod deed;
+pub mod exec;
 pub mod fanout;
 pub mod gather;
 pub mod json;
@@ -24,12 +27,17 @@ pub mod report;
 pub mod stream;
 pub mod survey;
 mod tally;
+pub mod work;
 pub mod writer;
 
-pub use fanout::{Job, run};
+pub use deed::{Call, Deed};
+pub use fanout::{Job, run, run_told};
 pub use plan::{Limits, Plan};
 pub use report::{Output, Reporter, Summary};
-pub use writer::Ends;
+pub use writer::{Ends, Teller};
+
+/// How long each step of taking leave may take: a signal, closing a channel, closing a link.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Which host of a run: its place in the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,12 +65,29 @@ impl Stream {
 /// What the fan-out reports while it works.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happened {
+    /// A host's turn began.
+    Began(HostIx),
+    /// There is a link to a host; each phase of connecting took so long.
+    Reached(HostIx, Phases),
+    /// From here on something may have run on a host.
+    Sent(HostIx),
+    /// A step of a played script: begun, or passed.
+    Step(HostIx, usize, Passage),
     /// A host wrote this.
     Said(HostIx, Stream, Bytes),
     /// A host's part is over, so long after it was begun.
     Ended(HostIx, Outcome, Duration),
     /// A sentence for the user that belongs to no host.
     Notice(String),
+}
+
+/// How far a host is with a step of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// From here on it may have had an effect.
+    Begun,
+    /// What was expected came.
+    Passed,
 }
 
 /// What the user wants while a run is under way.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::hosts::Host;
+use crate::hosts::{Facts, Host};
 
 /// One command for many hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +12,18 @@ pub struct Plan {
     pub command: String,
     /// The hosts, in the order of their set; each once.
     pub hosts: Vec<Host>,
+    /// For each host, in the same order: what is known of it.
+    pub facts: Vec<Facts>,
     /// How much at once, and for how long.
     pub limits: Limits,
+}
+
+impl Plan {
+    /// A command for hosts of which nothing is known but their names.
+    pub fn new(command: &str, hosts: Vec<Host>, limits: Limits) -> Plan {
+        let facts = vec![Facts::default(); hosts.len()];
+        Plan { command: command.to_owned(), hosts, facts, limits }
+    }
 }
 
 /// How much at once, and for how long. The connect timeout belongs to each host's target.

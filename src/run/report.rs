@@ -10,7 +10,7 @@ use super::stream::Lines;
 use super::{Happened, HostIx, Plan, Stream, json, tally};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Exit, NotRun, Outcome, Unknown};
+use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
 
 /// The form in which results are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,6 +151,7 @@ impl Reporter {
     /// One thing happened.
     pub fn step(&mut self, happened: Happened, paper: &mut Paper) {
         match happened {
+            Happened::Began(_) | Happened::Reached(..) | Happened::Sent(_) | Happened::Step(..) => {}
             Happened::Said(host, stream, bytes) => self.said(host, stream, &bytes, paper),
             Happened::Ended(host, outcome, took) => self.host_ended(host, outcome, took, paper),
             Happened::Notice(sentence) => {
@@ -310,8 +311,9 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
         Outcome::NotRun(why) => tally::kind(why),
-        Outcome::Unknown(Unknown::TimedOut(_)) => "timed out, may still run".into(),
-        Outcome::Unknown(Unknown::Killed) => "killed, may still run".into(),
+        Outcome::Unknown(Unknown::TimedOut(_, fate)) => format!("timed out, {fate}"),
+        Outcome::Unknown(Unknown::Killed(Fate::Killed)) => "killed".into(),
+        Outcome::Unknown(Unknown::Killed(fate)) => format!("killed, {fate}"),
         Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
         Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
     }

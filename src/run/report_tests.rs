@@ -9,7 +9,7 @@ const SCREEN: Sinks = Sinks { out: Sink::Terminal, err: Sink::Terminal };
 
 fn plan(hosts: &[&str]) -> Plan {
     let hosts = hosts.iter().map(|host| host.parse().expect("a host")).collect();
-    Plan { command: "x".into(), hosts, limits: Limits::DEFAULT }
+    Plan::new("x", hosts, Limits::DEFAULT)
 }
 
 fn said(host: usize, stream: Stream, text: &str) -> Happened {

@@ -84,6 +84,18 @@ impl Ends {
     }
 }
 
+/// Whoever hears of all that happens in a run, on a thread of its own.
+pub trait Teller: Send + 'static {
+    /// Takes what happens until all senders are gone. Blocks.
+    fn drain(&mut self, events: mpsc::Receiver<Queued>);
+
+    /// Tells the end of the run; the summary comes back with our own faults in its exit code. Blocks.
+    fn finish(&mut self, summary: Summary, took: Duration) -> Summary;
+
+    /// Cancelled as soon as it cannot do its work: nothing more is begun then, and what runs is ended.
+    fn fault(&self) -> CancellationToken;
+}
+
 /// The reporter with the streams it writes to.
 pub struct Writer {
     reporter: Reporter,
@@ -94,13 +106,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer; `fault` is cancelled as soon as a stream cannot be written.
-    pub fn new(reporter: Reporter, ends: Ends, fault: CancellationToken) -> Writer {
-        Writer { reporter, ends, broken: [false; 2], fault }
+    /// A writer to these streams.
+    pub fn new(reporter: Reporter, ends: Ends) -> Writer {
+        Writer { reporter, ends, broken: [false; 2], fault: CancellationToken::new() }
     }
+}
 
-    /// Writes what happens until all senders are gone. Blocks.
-    pub fn drain(&mut self, mut events: mpsc::Receiver<Queued>) {
+impl Teller for Writer {
+    fn drain(&mut self, mut events: mpsc::Receiver<Queued>) {
         let mut paper = Paper::default();
         self.reporter.begin(&mut paper);
         self.write(&mut paper);
@@ -114,14 +127,19 @@ impl Writer {
         }
     }
 
-    /// Writes the end of the run; the summary comes back with our own faults in its exit code. Blocks.
-    pub fn finish(&mut self, summary: Summary, took: Duration) -> Summary {
+    fn finish(&mut self, summary: Summary, took: Duration) -> Summary {
         let mut paper = Paper::default();
         self.reporter.finish(&summary, took, &mut paper);
         self.write(&mut paper);
         if self.fault.is_cancelled() { summary.with(Exit::OwnFault) } else { summary }
     }
 
+    fn fault(&self) -> CancellationToken {
+        self.fault.clone()
+    }
+}
+
+impl Writer {
     fn write(&mut self, paper: &mut Paper) {
         for (stream, text) in paper.parts.drain(..) {
             if self.broken[stream as usize] {

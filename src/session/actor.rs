@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::outcome::{NotRun, Outcome, Unknown};
+use crate::outcome::{Fate, NotRun, Outcome, Unknown};
 use crate::size::Size;
 use crate::ssh::{
     Channel, ChannelEvent, ChannelInput, ChannelOutput, ConnectError, Connector, Link, Progress, Pulse,
@@ -214,7 +214,7 @@ impl Actor {
         self.voice.say(SessionEvent::Ready);
         let outcome = tokio::select! {
             biased;
-            () = end.cancelled() => Outcome::Unknown(Unknown::Killed),
+            () = end.cancelled() => Outcome::Unknown(Unknown::Killed(Fate::MayStillRun)),
             outcome = self.serve(channel, link.pulse(), inputs, sizes) => outcome,
         };
         link.close().await;

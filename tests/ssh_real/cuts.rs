@@ -22,11 +22,11 @@ const CUTS: &str = "OMNES_TEST_CUTS";
 /// Runs a command on targets without an output.
 pub(crate) async fn run_on(targets: Vec<Target>, command: &str) -> Summary {
     let hosts = targets.iter().map(|target| target.host.clone()).collect();
-    let job = Job {
-        plan: Plan { command: command.to_owned(), hosts, limits: Limits::DEFAULT },
-        targets: targets.into_iter().map(Ok).collect(),
-        connector: Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(Keys::default())),
-    };
+    let job = Job::command(
+        Plan::new(command, hosts, Limits::DEFAULT),
+        targets.into_iter().map(Ok).collect(),
+        Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(Keys::default())),
+    );
     let ends = Ends {
         out: Box::new(std::io::sink()),
         err: Box::new(std::io::sink()),

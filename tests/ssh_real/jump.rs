@@ -172,11 +172,11 @@ async fn five_hundred_hosts_behind_a_default_sshd_all_answer() {
     let targets: Vec<Target> = fleet.targets().into_iter().map(through).collect();
     let limits = Limits { fanout: NonZeroUsize::new(256).unwrap(), ..Limits::DEFAULT };
     let hosts = targets.iter().map(|target| target.host.clone()).collect();
-    let job = Job {
-        plan: Plan { command: "hostname".to_owned(), hosts, limits },
-        targets: targets.into_iter().map(Ok).collect(),
-        connector: Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())),
-    };
+    let job = Job::command(
+        Plan::new("hostname", hosts, limits),
+        targets.into_iter().map(Ok).collect(),
+        Connector::new(Arc::new(Tcp), Arc::new(Nobody), Arc::new(KnownHosts::new())),
+    );
     let ends = Ends {
         out: Box::new(std::io::sink()),
         err: Box::new(std::io::sink()),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use omnes::tui::app::{Keyboard, SentText};
-use omnes::tui::compose::Reading;
+use omnes::tui::app::{Keyboard, Macro, Options, SentText};
+use omnes::tui::compose::{Ending, Reading};
 use omnes::tui::control::{ControlId, Request};
 use omnes::tui::event::{Effect, Event};
 use omnes::tui::keep::words::Keep;
 
-use crate::harness::Ui;
+use crate::harness::{SMALL, Ui};
 
 const SECRET: &str = "hunter2";
 
@@ -157,6 +157,20 @@ fn what_goes_as_a_whole_where_it_may_not_be_shown_is_not_kept() {
     let keys = Request::Keys { keys: "h u n t e r 2".into(), host: None, yes: true };
     ui.step(Event::Control(ControlId(2), keys));
     assert_eq!(note(&ui), Some("ctl: sent 7 keys to web01"));
+}
+
+#[test]
+fn a_macro_is_kept_as_it_stands_and_not_what_was_made_of_it() {
+    let options = || Options {
+        macros: vec![Macro { name: "ask".into(), text: "sudo -v".into(), ending: Ending::Enter, key: None }],
+        ..Options::default()
+    };
+    for (keys, expected) in [("C-s", "sudo -v"), ("Tab h C-s", UNSEEN)] {
+        let mut ui = Ui::with(options(), SMALL, &["web01"]);
+        ui.output("web01", READ);
+        ui.keys("C-a M Enter").keys(keys);
+        assert_eq!(kept(&ui), [expected], "{keys}");
+    }
 }
 
 #[test]

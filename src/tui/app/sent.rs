@@ -173,12 +173,16 @@ impl App {
         if let Some(text) = kept(text) {
             let text = match self.any_secret(to) {
                 true => Text::Secret,
-                // A macro stands in a file of the user's already.
-                false if how == How::Macro || self.all_at_shells(to) => Text::Kept(text),
+                false if self.is_macro(&text) || self.all_at_shells(to) => Text::Kept(text),
                 false => Text::Unseen,
             };
             self.push_sent(how, text, to);
         }
+    }
+
+    /// Is this the text of a macro as it stands, and so in a file of the user's already?
+    fn is_macro(&self, text: &str) -> bool {
+        self.options.macros.iter().any(|one| one.text.trim_end_matches(['\r', '\n']) == text)
     }
 
     /// What was sent so far.

@@ -276,7 +276,9 @@ pub fn ending(outcome: &Outcome) -> String {
         Outcome::Exited(0) => "the shell ended".to_owned(),
         Outcome::Exited(status) => format!("the shell ended with status {status}"),
         Outcome::Unknown(Unknown::LinkLost(why)) => format!("link lost: {}", escape::text(why, REASON_CHARS)),
-        Outcome::Unknown(Unknown::Killed) | Outcome::NotRun(NotRun::Cancelled) => "closed by you".to_owned(),
+        Outcome::Unknown(Unknown::Killed(_)) | Outcome::NotRun(NotRun::Cancelled) => {
+            "closed by you".to_owned()
+        }
         other => escape::text(&other.to_string(), REASON_CHARS),
     }
 }

@@ -1,0 +1,96 @@
+//! What is done on a host once it is reached, and what it is given for that.
+//!
+//! Theory: the fan-out brings hosts to their turn, connects them and keeps the books; what is done there is a [`Deed`]: a
+//! command ([`super::exec`]), a played script, a file that is sent. One moment divides *certainly not run* from *not known*:
+//! the deed calls [`Call::sending`] right before the first byte goes out that may have an effect. An outcome of the class
+//! not run is true before it and a lie after it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::crew::{Pace, at_least};
+use super::writer::Events;
+use super::{Happened, HostIx, Stream};
+use crate::hosts::Host;
+use crate::outcome::{NotRun, Outcome};
+use crate::ssh::Link;
+
+/// What is done on every host of a run.
+pub trait Deed: Send + Sync + 'static {
+    /// Does it on one host, over a link that stands; the caller closes the link.
+    fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome>;
+}
+
+/// One host's turn: who it is, where to tell what happens, and how far the user has gone with interrupts.
+pub struct Call<'a> {
+    /// Which host of the plan.
+    pub host: HostIx,
+    /// Its name.
+    pub name: &'a Host,
+    pub(super) events: &'a Events,
+    pub(super) sent: &'a AtomicBool,
+    pub(super) pace: watch::Receiver<Pace>,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Why a deed is to end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The command timeout passed.
+    Overdue(Duration),
+    /// The user wants it.
+    Told,
+}
+
+impl Call<'_> {
+    /// To be called right before the first byte that may have an effect there: from here on it may have run. An error says
+    /// that it must not be sent, and did not run.
+    pub async fn sending(&self) -> Result<(), NotRun> {
+        self.events.send(Happened::Sent(self.host)).await;
+        self.sent.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The host wrote something; waits while the writer is behind, and with it the host's window.
+    pub async fn said(&self, stream: Stream, bytes: Bytes) {
+        self.events.send(Happened::Said(self.host, stream, bytes)).await;
+    }
+
+    /// A sentence about this host.
+    pub async fn notice(&self, sentence: &str) {
+        self.events.send(Happened::Notice(format!("{}: {sentence}", self.name))).await;
+    }
+
+    /// Waits until nothing more is to be begun: whoever has not sent anything yet need not.
+    pub async fn cancelled(&self) {
+        at_least(&mut self.pace.clone(), Pace::StartNoMore).await;
+    }
+
+    /// Waits until the user wants what was sent to be ended.
+    pub async fn told_to_end(&self) {
+        at_least(&mut self.pace.clone(), Pace::End).await;
+    }
+
+    /// Waits until what was sent is to be ended: so long after this was called, or when the user wants it.
+    pub async fn to_be_ended(&self) -> Ending {
+        let overdue = async {
+            match self.timeout {
+                Some(after) => {
+                    sleep(after).await;
+                    after
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.told_to_end() => Ending::Told,
+            after = overdue => Ending::Overdue(after),
+        }
+    }
+}
