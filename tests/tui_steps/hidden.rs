@@ -139,7 +139,8 @@ fn what_goes_as_a_whole_where_it_may_not_be_shown_is_not_kept() {
     let paste = |ui: &mut Ui| {
         ui.paste("hunter2\n").settle().keys("y");
     };
-    let ways: [(&str, &dyn Fn(&mut Ui)); 3] = [("ctl", &send), ("composed", &compose), ("pasted", &paste)];
+    type Way<'a> = (&'a str, &'a dyn Fn(&mut Ui));
+    let ways: [Way<'_>; 3] = [("ctl", &send), ("composed", &compose), ("pasted", &paste)];
     for shown in [READ, "\x1b[?1049h\x1b[?2004hPassword: "] {
         for (way, act) in ways {
             let mut ui = Ui::of(&["web01"]);
@@ -168,7 +169,7 @@ fn a_macro_is_kept_as_it_stands_and_not_what_was_made_of_it() {
     for (keys, expected) in [("C-s", "sudo -v"), ("Tab h C-s", UNSEEN)] {
         let mut ui = Ui::with(options(), SMALL, &["web01"]);
         ui.output("web01", READ);
-        ui.keys("C-a M Enter").keys(keys);
+        ui.keys("C-a C Enter").keys(keys);
         assert_eq!(kept(&ui), [expected], "{keys}");
     }
 }
