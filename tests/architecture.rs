@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["hosts"]),
-    ("broadcast", &["session", "size"]),
+    ("broadcast", &["scrubbed", "session", "size"]),
     (
         "cli",
         &[
@@ -26,10 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pane", &["escape", "size"]),
     ("play", &["escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
+    ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "session", "size"]),
+    (
+        "tui",
+        &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "scrubbed", "session", "size"],
+    ),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -75,6 +79,7 @@ const PURE: &[&str] = &[
     "src/run/tally.rs",
     "src/run/work.rs",
     "src/play/script.rs",
+    "src/scrubbed.rs",
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
@@ -110,6 +115,7 @@ const PURE: &[&str] = &[
     "src/tui/keep/names.rs",
     "src/tui/keep/plain.rs",
     "src/tui/keep/redraw.rs",
+    "src/tui/keep/marks.rs",
     "src/tui/keep/set.rs",
     "src/tui/keep/unkept.rs",
     "src/tui/keep/utf8.rs",
@@ -120,7 +126,6 @@ const PURE: &[&str] = &[
     "src/tui/line.rs",
     "src/tui/picker.rs",
     "src/tui/scopes.rs",
-    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",
