@@ -98,7 +98,7 @@ fn every_sentence_is_told_also_when_several_come_at_once() {
 
 #[test]
 fn a_command_without_an_answer_of_its_own_is_not_told_back() {
-    let mut ui = Ui::of(&["web01"]);
+    let mut ui = plain(&["web01"]);
     let mut teller = Teller::new(Charset::Utf8);
     teller.tell(&ui.app, ui.now);
     command(&mut ui, ":quit");
