@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, preferences, signals, story};
@@ -131,6 +132,9 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    if run.how.journal.resume.is_some() || run.how.journal.again.is_some() {
+        bail!("the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them");
+    }
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
@@ -143,9 +147,10 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
         let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let record = Record::New(Origin::of_process());
+        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)
