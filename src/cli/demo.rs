@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
@@ -135,6 +136,11 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    if run.how.journal.resume.is_some() || run.how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let each = vec![DESCRIPTORS; usize::from(args.hosts)];
@@ -152,9 +158,10 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
         let plan = Plan { command, hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let record = Record::New(Origin::of_process());
+        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)
