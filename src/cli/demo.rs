@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoRunArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
+use super::what::{self, Work};
 use super::{OwnFault, headless, keeping, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
@@ -131,7 +132,11 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
     let runtime = headless::runtime()?;
@@ -140,9 +145,19 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let (hosts, facts): (Vec<_>, Vec<_>) =
+            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let orders = work.orders(&hosts, &facts);
+        let orders = match orders {
+            Ok(orders) => orders,
+            Err(error) => {
+                end(&fleet).await?;
+                return Err(error);
+            }
+        };
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        let plan = Plan { command: work.command.clone(), hosts, facts, limits };
+        let job = Job { plan, targets, connector, deed: Arc::new(work.deed(orders, Arc::new(Nobody))) };
         let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
         anyhow::Ok(summary)

@@ -14,20 +14,28 @@ use crate::ssh::Phases;
 
 mod crew;
 pub mod deed;
+mod ears;
 pub mod exec;
 pub mod fanout;
+mod gate;
 pub mod gather;
 pub mod json;
 pub mod keys;
 pub mod limits;
+pub mod marks;
 mod patience;
 pub mod ping;
 pub mod plan;
+pub mod quote;
 pub mod report;
+pub mod script;
+pub mod stdin;
 pub mod stream;
+pub mod sudo;
 pub mod survey;
 mod tally;
 pub mod work;
+pub mod wrapper;
 pub mod writer;
 
 pub use deed::{Call, Deed};
