@@ -116,6 +116,7 @@ const PURE: &[&str] = &[
     "src/tui/keep/plain.rs",
     "src/tui/keep/redraw.rs",
     "src/tui/keep/set.rs",
+    "src/tui/keep/unkept.rs",
     "src/tui/keep/utf8.rs",
     "src/tui/keep/words.rs",
     "src/tui/keymap.rs",

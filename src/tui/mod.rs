@@ -22,6 +22,7 @@ pub mod keep;
 pub mod keymap;
 pub mod layout;
 pub mod line;
+mod lock;
 mod new_file;
 mod painter;
 pub mod picker;

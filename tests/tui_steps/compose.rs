@@ -48,8 +48,8 @@ fn the_box() {
     ┃cd /srv                                                                       ┃
     ┃ls {role} {hots}                                                              ┃
     ┃                                                                              ┃
-    ┃line 2, column 11: {hots} is nothing known of web01; did you mean {host}, or  ┃
-    ┃{{ for a brace? (3 of 3 hosts)                                                ┃
+    ┃line 2, column 11: {hots} means nothing for web01; did you mean {host}, or {{ ┃
+    ┃for a brace? (3 of 3 hosts)                                                   ┃
     ┃{host}, {n}, {dc}… are filled in, {{ is a brace · Enter follows · 2 lines     ┃
     ┃C-s sends it to 3 hosts · M-c to one first · Tab shows what each host gets ·  ┃
     ┃M-t literally · M-e without Enter · C-p older · Esc leaves                    ┃
@@ -131,7 +131,7 @@ fn braces_may_be_meant_and_enter_may_be_left_out() {
     let mut ui = three();
     ui.keys("C-a c").text("echo ${x}").keys("C-s");
     assert!(
-        composing(&ui) && ui.screen().contains("column 7: {x} is nothing known of web01"),
+        composing(&ui) && ui.screen().contains("column 7: {x} means nothing for web01"),
         "{}",
         ui.screen()
     );
@@ -144,7 +144,7 @@ fn a_name_that_one_host_lacks_is_said_and_nothing_is_sent() {
     let mut ui = three();
     ui.opened(vec![Host::new(None, "bare", None).into()]);
     ui.keys("C-a D C-a c").text("{role}");
-    assert!(ui.screen().contains("{role} is nothing known of bare"), "{}", ui.screen());
+    assert!(ui.screen().contains("{role} means nothing for bare"), "{}", ui.screen());
     ui.keys("C-s");
     assert!(composing(&ui));
     assert_eq!(ui.all_got(), ["", "", "", ""]);
@@ -227,6 +227,7 @@ fn with_macros() -> Ui {
     let macros = vec![
         one("who", "echo {host}", Ending::Enter, Some("F5")),
         one("log", "less {role}.log", Ending::Open, None),
+        one("part", "echo {n}/{count}", Ending::Enter, None),
     ];
     let mut ui = Ui::with(Options { macros, ..Options::default() }, SMALL, &[]);
     ui.opened(vec![opened("ann@web01:2222", "front"), opened("db01", "main")]);
@@ -238,6 +239,7 @@ fn a_macro_is_chosen_looked_at_and_sent_or_sent_by_its_key() {
     let mut ui = with_macros();
     ui.keys("C-a C");
     assert!(ui.screen().contains("who: echo web01") && ui.screen().contains("C-a F5"), "{}", ui.screen());
+    assert!(ui.screen().contains("part: echo 1/2"), "numbered as it would be sent: {}", ui.screen());
     ui.text("log").keys("Enter");
     assert!(
         ui.screen().contains("Macro log → 2 hosts") && ui.screen().contains("│ less main.log"),

@@ -454,3 +454,60 @@ fn what_a_script_sends_stands_in_the_history_and_keys_do_not() {
     assert!(said(ask(&mut ui, 3, send("hunter2", None))).contains("waits for a secret"));
     assert_eq!(ui.app.sent().newest().len(), 1);
 }
+
+fn act(action: &str) -> Request {
+    Request::Do { action: action.into() }
+}
+
+#[test]
+fn an_action_that_comes_to_nothing_is_refused_with_its_reason() {
+    for action in [
+        "scope-invert",
+        "scope-marked",
+        "scope-3",
+        "refresh-scope",
+        "name-scope",
+        "page-next",
+        "page-previous",
+        "admit",
+        "send-kept",
+        "send-all-kept",
+        "reconnect",
+        "reconnect-all",
+        "fold-members",
+        "next-odd",
+        "compare",
+        "pan-left",
+        "answer",
+        "macros",
+        "history",
+        "next-mark",
+        "focus-in-need",
+        "search-hits",
+        "copy-to-file",
+    ] {
+        let mut ui = Ui::with(Options::default(), omnes::size::Size::new(60, 200), &["web1"]);
+        match ask(&mut ui, 1, act(action)) {
+            Some(Response::Refused { said }) => {
+                let reason = said.strip_prefix(&format!("{action}: ")).expect("the action's name");
+                assert!(ui.screen().contains(&format!("ctl: {action}: {reason}")), "{}", ui.screen());
+            }
+            other => panic!("{action}: {other:?}"),
+        }
+    }
+    let mut ui = Ui::with(Options::default(), SMALL, &[]);
+    for action in ["detach", "close", "mark", "log", "record", "scrollback"] {
+        let answer = said(ask(&mut ui, 1, act(action)));
+        assert!(answer.starts_with("refused: ") && answer.contains("no host is open"), "{action}: {answer}");
+    }
+}
+
+#[test]
+fn an_action_that_does_something_is_not_refused() {
+    let mut ui = Ui::of(&["web1", "web2"]);
+    for action in ["detach", "attach-all", "mark", "scope-marked", "scope-all", "zoom", "fold", "help"] {
+        if let Some(Response::Refused { said }) = ask(&mut ui, 1, act(action)) {
+            panic!("{action}: {said}");
+        }
+    }
+}

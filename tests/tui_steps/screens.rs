@@ -103,7 +103,7 @@ fn waiting_held_connecting_and_closed_hosts() {
     │                                      ││× link lost: connection reset · C-a r │
     │                                      ││reconnects                            │
     └──────────────────────────────────────┘└──────────────────────────────────────┘
-     → 1 of 4 hosts  64 kB behind  1 held  1 waiting  1 closed           C-a ? help
+     → 1 of 4 hosts  64 kB behind  1 held  1 waiting  1 closed: C-a R    C-a ? help
     ");
 }
 

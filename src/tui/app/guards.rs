@@ -17,7 +17,7 @@ use crate::pane::{EchoSeen, Key, KeyCode, Situation};
 use crate::tui::guard::{EXECUTES, Guard, Guarded, Mixed};
 use crate::tui::keymap::Hands;
 
-use super::composing::Parcel;
+use super::dispatch::Parcel;
 use super::typed::ends_line;
 use super::{App, Certainty, Confirm, Keyboard, QUIET, Tone};
 

@@ -90,7 +90,9 @@ impl fmt::Display for Text {
             Text::Begun(text) => write!(f, "{text}… (finished on the host)"),
             Text::Secret => f.write_str("(not kept: secret prompt)"),
             Text::Unseen => f.write_str("(not kept: its echo was not seen)"),
-            Text::Apart => f.write_str("(not kept: too many hosts had a line of their own)"),
+            Text::Apart => {
+                write!(f, "(more than {LINES_APART} different lines at once: not kept one by one)")
+            }
         }
     }
 }
@@ -285,7 +287,7 @@ impl App {
         let choices: Vec<Choice> = here.chain(earlier).collect();
         if choices.is_empty() {
             let text = format!("nothing was sent yet; {} shows the keys", map.hint(Action::Help));
-            return self.notes.say(Tone::Plain, text, now);
+            return self.notes.refuse(text, now);
         }
         self.pick(Picking::Sent, choices);
     }

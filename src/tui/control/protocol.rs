@@ -30,6 +30,11 @@ pub const MOST_WAIT_MS: u64 = 24 * 3600 * 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ControlId(pub u64);
 
+impl ControlId {
+    /// The requests that the plain mode makes of its user's lines; those of the socket count from 1.
+    pub const LINES: ControlId = ControlId(0);
+}
+
 impl fmt::Display for ControlId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "request {}", self.0)

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -23,6 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use super::place::{Place, PlaceError, check_name};
 use super::protocol::{self, ControlId, Hello, REQUEST_BYTES, Request, Response, V};
+use crate::tui::lock::lock;
 
 /// Clients at once; the next wait in the system's queue.
 const CLIENTS: usize = 16;
@@ -108,7 +108,7 @@ pub fn listen(directory: &Path, name: Option<&str>) -> Result<Door, SocketError>
     name.map_or(Ok(()), check_name)?;
     let place = Place::make(directory)?;
     let failed = |error| SocketError::Io(place.path().display().to_string(), error);
-    rustix::fs::flock(place.dir(), FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    lock(place.dir()).map_err(failed)?;
     clean(&place).map_err(failed)?;
     let pid = std::process::id();
     let called = name.map_or_else(|| pid.to_string(), str::to_owned);

@@ -1,7 +1,7 @@
 //! The thread that writes: logs, recordings, the history, sets. A disk that stalls stalls nothing but this.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,6 +69,8 @@ struct Log {
 struct Recording {
     file: File,
     path: PathBuf,
+    /// Bytes of whole lines in the file.
+    good: u64,
     cast: Cast,
     began: Instant,
 }
@@ -253,9 +255,13 @@ impl Worker {
         let title = crate::escape::text(host, 200);
         let begun = disk::private_directory(directory)
             .and_then(|()| disk::create_new(directory, &stem, "cast"))
-            .and_then(|(mut file, path)| {
-                file.write_all(cast::header(About { size, made, title: &title }).as_bytes())?;
-                Ok(Recording { file, path, cast: Cast::default(), began: at })
+            .and_then(|(file, path)| {
+                let mut recording = Recording { file, path, good: 0, cast: Cast::default(), began: at };
+                recording.line(&cast::header(About { size, made, title: &title })).inspect_err(|_| {
+                    // A recording of nothing helps nobody; the fault that counts is the first.
+                    let _ = fs::remove_file(&recording.path);
+                })?;
+                Ok(recording)
             });
         match begun {
             Ok(recording) => {
@@ -303,7 +309,16 @@ impl Worker {
 impl Recording {
     fn write(&mut self, event: impl FnOnce(&mut Cast, Instant) -> String) -> Result<(), String> {
         let line = event(&mut self.cast, self.began);
-        self.file.write_all(line.as_bytes()).map_err(|error| fault(&self.path, &error))
+        self.line(&line).map_err(|error| fault(&self.path, &error))
+    }
+
+    /// Writes a line, or leaves the file as it was: players stop at half a line.
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        self.file.write_all(line.as_bytes()).inspect_err(|_| {
+            let _ = self.file.set_len(self.good);
+        })?;
+        self.good += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -317,5 +332,5 @@ fn shown(path: &Path) -> String {
 }
 
 fn fault(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", shown(path))
+    format!("{}: {}", shown(path), crate::escape::reason(error))
 }
