@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoRunArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
+use super::what::{self, Work};
 use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
@@ -141,7 +142,11 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
             "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
         );
     }
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let each = vec![DESCRIPTORS; usize::from(args.hosts)];
     let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
@@ -151,13 +156,22 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts): (_, Vec<Facts>) =
+        let (hosts, facts): (Vec<_>, Vec<Facts>) =
             opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
         let known = pacing::Fleet { facts: &facts, rank: &[], each };
-        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
+        let decided = pacing::pacing(&run.how.pacing, &config, &limits, known)
+            .and_then(|pacing| Ok((pacing, work.orders(&hosts, &facts)?)));
+        let (pacing, orders) = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                end(&fleet).await?;
+                return Err(error);
+            }
+        };
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let plan = Plan { command, hosts, facts, limits, pacing };
-        let job = Job::command(plan, targets, connector);
+        let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+        let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+        let job = Job { deed, ..Job::command(plan, targets, connector) };
         let record = Record::New(Origin::of_process());
         let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;

@@ -45,7 +45,7 @@ pub struct Job {
 impl Job {
     /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
     pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
-        let deed = Arc::new(Exec { orders: Orders::same(&plan.command) });
+        let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
         Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
     }
 }
@@ -356,7 +356,7 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.shared.events.tell(end).await;
         }
         self.summary()
@@ -372,11 +372,11 @@ impl Run {
     }
 
     /// The same in the journal, and its last line: before anything waits for the reader of our output.
-    async fn close_journal(&self, begun: Instant) {
+    async fn close_journal(&mut self, begun: Instant) {
         if self.journal.is_nothing() {
             return;
         }
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.journal.record(&end).await;
         }
         let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };
