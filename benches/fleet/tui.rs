@@ -186,10 +186,13 @@ impl Screen {
         (&*self.pty).write_all(bytes).expect("omnes reads its terminal");
     }
 
-    /// Types a line on the first so many hosts alone, over the control socket.
+    /// Types a line on the first so many hosts of the screen alone, over the control socket.
     fn tell_some(&self, server: &Server, hosts: usize, line: &str) {
         let all = fs::read_to_string(server.dir().join("hosts")).expect("the hosts");
-        let some: Vec<&str> = all.lines().take(hosts).collect();
+        // Tiles stand in the order of the ports, and what is looked for must be among those on the screen.
+        let mut some: Vec<&str> = all.lines().collect();
+        some.sort_by_key(|host| host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
+        some.truncate(hosts);
         let status = Command::new(binary())
             .args(["ctl", "--to", "bench", "send", "--enter", "--host", &some.join(","), line])
             .env_clear()

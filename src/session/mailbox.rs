@@ -17,7 +17,7 @@ const MAILBOX_BYTES: usize = 64 * 1024;
 
 /// Output bytes in all mailboxes together from which on a session puts output only into an empty one: what a thousand hosts
 /// print at once waits in their network, not in our memory, which would never be given back.
-const ALL_BYTES: usize = 4 * 1024 * 1024;
+const ALL_BYTES: usize = 1024 * 1024;
 
 /// Output bytes taken from one session before the next one's turn: about a millisecond of terminal emulation.
 const SHARE_BYTES: usize = 16 * 1024;

@@ -38,7 +38,7 @@ pub(super) const HELD_LIMIT: isize = 256 * 1024;
 
 /// Bytes of output that may wait over all connections before each may hold no more than [`SHORT_LIMIT`]: what a thousand
 /// hosts print at once waits in their network, since our memory would not be given back.
-const ALL_LIMIT: isize = 8 * 1024 * 1024;
+const ALL_LIMIT: isize = 2 * 1024 * 1024;
 
 /// Bytes that a connection may hold however much the others do.
 const SHORT_LIMIT: isize = 4 * 1024;
