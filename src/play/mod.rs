@@ -3,6 +3,9 @@
 //! Theory: a [`Script`](script::Script) says who gets what and what is expected then. It is written by a person or by the
 //! recorder of the terminal, and means the same on any number of hosts.
 
+mod ear;
 pub mod file;
 pub mod keys;
+mod plain;
 pub mod script;
+mod shell;

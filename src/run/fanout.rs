@@ -155,6 +155,7 @@ impl Run {
     }
 
     fn host_ended(&mut self, host: HostIx, outcome: Option<Outcome>) {
+        self.shared.deed.left(host);
         match outcome {
             Some(outcome) => self.books[host.0] = Some(outcome),
             None if self.crew.pace() == Pace::Leave => self.given_up(host),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome};
+use crate::outcome::{Class, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -45,6 +45,8 @@ struct Ended<'a> {
     status: Option<u32>,
     signal: Option<&'a str>,
     stage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     message: String,
     seconds: f64,
 }
@@ -99,6 +101,7 @@ pub fn output(text: &mut Vec<u8>, host: &str, stream: Stream, bytes: &[u8]) {
 pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration) {
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
+        Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
         Outcome::Signalled(name) => (None, Some(name.as_str()), None),
         Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage, .. })) => {
             (None, None, Some(stage.to_string()))
@@ -114,6 +117,7 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration
         status,
         signal,
         stage,
+        step: outcome.step(),
         message: outcome.to_string(),
         seconds: seconds(took),
     };
