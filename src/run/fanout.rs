@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::crew::{Crew, Pace, at_least};
 use super::deed::{Call, Deed};
 use super::exec::Exec;
+use super::journal::Journal;
 use super::patience::Patience;
 use super::report::{Output, Reporter, Summary};
 use super::work::Orders;
 use super::writer::{self, Ends, Events, Teller, Writer};
-use super::{CLOSING, Happened, HostIx, Interrupt, Plan};
+use super::{CLOSING, Happened, HostIx, Interrupt, Plan, json};
 use crate::hosts::Host;
 use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
 use crate::ssh::{ConnectError, Connector, Target};
@@ -49,22 +50,31 @@ pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receive
     run_told(job, writer, interrupts).await
 }
 
-/// Runs the plan to its end, told by this teller. Every host has exactly one outcome in the summary, however the run ends.
+/// Runs the plan to its end, told by this teller and recorded nowhere.
+pub async fn run_told(job: Job, teller: impl Teller, interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+    run_kept(job, teller, Journal::default(), interrupts).await
+}
+
+/// Runs the plan to its end, recorded in this journal and told by this teller. Every host has exactly one outcome in the
+/// summary, however the run ends.
 ///
 /// After the third interrupt tasks and the teller may still be at work when this returns: the caller leaves the process.
-pub async fn run_told(
+pub async fn run_kept(
     job: Job,
     mut teller: impl Teller,
+    journal: Journal,
     mut interrupts: mpsc::Receiver<Interrupt>,
 ) -> Summary {
     let begun = Instant::now();
     let fault = teller.fault();
     let (events, happened) = writer::queue();
+    let events = events.kept_in(journal.clone());
     let telling = tokio::task::spawn_blocking(move || {
         teller.drain(happened);
         teller
     });
     let mut run = Run::new(job, events, fault);
+    run.journal = journal;
     run.drive(&mut interrupts).await;
     let leaving = run.crew.pace() == Pace::Leave;
     if leaving {
@@ -72,6 +82,7 @@ pub async fn run_told(
     }
     let known = run.summary();
     let telling = async {
+        run.close_journal(begun).await;
         let summary = run.close_books().await;
         let mut teller = telling.await?;
         tokio::task::spawn_blocking(move || teller.finish(summary, begun.elapsed())).await
@@ -91,6 +102,7 @@ struct Run {
     /// Hosts whose task ended before it could tell its outcome.
     untold: HashSet<HostIx>,
     fault: CancellationToken,
+    journal: Journal,
     exit: Exit,
 }
 
@@ -127,11 +139,13 @@ impl Run {
             books: vec![None; n],
             untold: HashSet::new(),
             fault,
+            journal: Journal::default(),
             exit: Exit::Well,
         }
     }
 
     async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+        let unkept = self.journal.fault();
         loop {
             let shared = &self.shared;
             self.crew.start_more(|host, target, pace| work(shared.clone(), host, target, pace));
@@ -145,6 +159,11 @@ impl Run {
                 }
                 () = self.fault.cancelled(), if !faulty => {
                     self.crew.set_pace(Pace::End);
+                }
+                () = unkept.cancelled(), if self.crew.pace() == Pace::Go => {
+                    self.crew.set_pace(Pace::StartNoMore);
+                    let sentence = "the journal cannot be written; no more hosts are started, running ones go on";
+                    self.shared.events.try_send(Happened::Notice(sentence.to_owned()));
                 }
                 ended = self.crew.next() => match ended {
                     Some((host, outcome)) => self.host_ended(host, outcome),
@@ -214,18 +233,38 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
-            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted))),
-            Some(outcome) => self.untold.contains(&HostIx(ix)).then(|| (HostIx(ix), outcome.clone())),
-        });
-        for (host, outcome) in silent {
-            self.shared.events.send(Happened::Ended(host, outcome, Duration::ZERO)).await;
+        for end in self.silent() {
+            self.shared.events.tell(end).await;
         }
         self.summary()
     }
 
+    /// The ends of hosts that have not told theirs.
+    fn silent(&self) -> impl Iterator<Item = Happened> {
+        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
+            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted))),
+            Some(outcome) => self.untold.contains(&HostIx(ix)).then(|| (HostIx(ix), outcome.clone())),
+        });
+        silent.map(|(host, outcome)| Happened::Ended(host, outcome, Duration::ZERO))
+    }
+
+    /// The same in the journal, and its last line: before anything waits for the reader of our output.
+    async fn close_journal(&self, begun: Instant) {
+        if self.journal.is_nothing() {
+            return;
+        }
+        for end in self.silent() {
+            self.journal.record(&end).await;
+        }
+        let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };
+        let mut last = Vec::new();
+        json::summary(&mut last, &self.shared.names, &self.summary().with(end), begun.elapsed());
+        self.journal.close(last).await;
+    }
+
     fn summary(&self) -> Summary {
-        Summary::new(self.books.clone(), self.exit)
+        let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
+        Summary::new(self.books.clone(), self.exit.worst(end))
     }
 }
 

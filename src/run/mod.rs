@@ -17,6 +17,7 @@ pub mod deed;
 pub mod exec;
 pub mod fanout;
 pub mod gather;
+pub mod journal;
 pub mod json;
 pub mod keys;
 pub mod limits;
@@ -31,7 +32,8 @@ pub mod work;
 pub mod writer;
 
 pub use deed::{Call, Deed};
-pub use fanout::{Job, run, run_told};
+pub use fanout::{Job, run, run_kept, run_told};
+pub use journal::Journal;
 pub use plan::{Limits, Plan};
 pub use report::{Output, Reporter, Summary};
 pub use writer::{Ends, Teller};
