@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::{OwnFault, headless, keeping, play, preferences, signals, story};
 use crate::ask::Nobody;
+use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Empty, Facts, Inventory, Member};
 use crate::outcome::Exit;
+use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
 use crate::tui::event::Opened;
@@ -25,6 +27,7 @@ const DESCRIPTORS: u64 = 8;
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Play(script)) => play_on(args, script),
         Some(DemoCommand::Serve) => serve(args),
         None => open(args),
     }
@@ -149,6 +152,45 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     });
     runtime.shutdown_background();
     Ok(summary?.exit)
+}
+
+fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    let script = play::read(&demo.steps, &TargetArgs::default())?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let played = play_with(&fleet, demo, (script, &config), interrupts).await;
+        end(&fleet).await?;
+        played
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+/// Plays a script on a fleet that has begun.
+async fn play_with(
+    fleet: &Arc<Fleet>,
+    demo: &DemoPlayArgs,
+    (script, config): (Script, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let members = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
+    let score = play::score(&demo.steps, script, (members, Empty::Refused))?;
+    if demo.steps.check {
+        return play::check(&score);
+    }
+    let limits = play::limits(&score, &demo.how.pacing, (config, vec![DESCRIPTORS; hosts.len()]))?;
+    let player = play::player(&demo.steps, score)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits };
+    let job = Job { plan, targets, connector, deed: Arc::new(player) };
+    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

@@ -27,11 +27,6 @@ impl Ear {
         Ear { mark: mark.as_bytes().to_vec(), rest: Vec::new(), begun: false }
     }
 
-    /// Whether the command has begun.
-    pub fn has_begun(&self) -> bool {
-        self.begun
-    }
-
     /// Takes what was printed. After a status nothing more is heard.
     pub fn hear(&mut self, bytes: &[u8]) -> Vec<Heard> {
         self.rest.extend_from_slice(bytes);

@@ -224,7 +224,9 @@ impl Scribe {
         }
         let wanted = needed + SPARE_ROOM;
         match fallocate(&self.journal, FallocateFlags::KEEP_SIZE, 0, wanted) {
-            Err(error) if error == rustix::io::Errno::NOSPC || error == rustix::io::Errno::DQUOT => Err(error.into()),
+            Err(error) if error == rustix::io::Errno::NOSPC || error == rustix::io::Errno::DQUOT => {
+                Err(error.into())
+            }
             _ => {
                 state.reserved = wanted;
                 Ok(())
