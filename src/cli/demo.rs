@@ -9,7 +9,7 @@ use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, play, preferences, signals, story};
+use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
@@ -18,6 +18,7 @@ use crate::outcome::Exit;
 use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -38,8 +39,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
@@ -136,16 +140,21 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
+    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
+    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let (hosts, facts): (_, Vec<Facts>) =
+            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let known = pacing::Fleet { facts: &facts, rank: &[], each };
+        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        let plan = Plan { command, hosts, facts, limits, pacing };
+        let job = Job::command(plan, targets, connector);
         let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
         anyhow::Ok(summary)
@@ -185,11 +194,14 @@ async fn play_with(
     if demo.steps.check {
         return play::check(&score);
     }
-    let limits = play::limits(&score, &demo.how.pacing, (config, vec![DESCRIPTORS; hosts.len()]))?;
+    let (wanted, each) = (play::together(&score, &demo.how.pacing)?, vec![DESCRIPTORS; hosts.len()]);
+    let limits = headless::limits_for(&wanted, config, each.clone());
+    let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    play::all_at_once(&score, &limits)?;
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits };
-    let job = Job { plan, targets, connector, deed: Arc::new(player) };
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
     Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
 }
 

@@ -24,6 +24,7 @@ mod keys;
 mod launch;
 mod log;
 mod open;
+mod pacing;
 mod papers;
 mod ping;
 mod play;

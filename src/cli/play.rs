@@ -12,7 +12,6 @@ use super::args::{PacingArgs, PlayArgs, StepsArgs, TargetArgs};
 use super::asker::Asker;
 use super::launch::{self, Settled};
 use super::{headless, secrets};
-use crate::config::Config;
 use crate::hosts::{Empty, Facts, Host};
 use crate::outcome::Exit;
 use crate::play::{self, Player, Score, Screens, Script, Secrets, Texts, file};
@@ -29,9 +28,11 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
     if args.steps.check {
         return check(&score);
     }
-    let (config, settled) = chosen.settle(&args.ssh, |reach| reach)?;
-    let Settled { hosts, facts, targets, descriptors } = settled;
-    let limits = limits(&score, &args.how.pacing, (&config, descriptors))?;
+    let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
+    let pacing = together(&score, &args.how.pacing)?;
+    let (limits, pacing) = settled.pace(&pacing)?;
+    let Settled { hosts, facts, targets, .. } = settled;
+    all_at_once(&score, &limits)?;
     let password = secrets::password(&args.secrets, &args.targets)?;
     let player = player(&args.steps, score)?;
     let asker = Asker::headless(password);
@@ -39,8 +40,8 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let plan = Plan { command: command(&args.steps), hosts, facts, limits };
-        let job = Job { plan, targets, connector, deed: Arc::new(player) };
+        let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
+        let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
         anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
     });
     headless::leave(runtime);
@@ -100,29 +101,36 @@ pub(super) fn check(score: &Score) -> anyhow::Result<Exit> {
     Ok(if written.is_ok() { Exit::Well } else { Exit::OwnFault })
 }
 
-/// How much at once. Hosts that wait for each other must all have their turn.
-pub(super) fn limits(
-    score: &Score,
-    pacing: &PacingArgs,
-    (config, descriptors): (&Config, Vec<u64>),
-) -> anyhow::Result<Limits> {
-    let hosts = score.hosts();
-    let (Some(barrier), Some(all)) = (score.barriers().first().copied(), NonZeroUsize::new(hosts)) else {
-        return Ok(headless::limits_for(pacing, config, descriptors));
+/// The pace that is wanted. Hosts that wait for each other all have their turn at once.
+pub(super) fn together(score: &Score, pacing: &PacingArgs) -> anyhow::Result<PacingArgs> {
+    let (Some(why), Some(all)) = (why_together(score), NonZeroUsize::new(score.hosts())) else {
+        return Ok(pacing.clone());
     };
-    let why = format!("step {} is a barrier, so all {hosts} hosts must be connected at once", barrier + 1);
     if let Some(fanout) = pacing.fanout.filter(|fanout| *fanout < all) {
         bail!("{why}, and -f {fanout} allows fewer; leave -f out, name fewer hosts, or take the barrier out");
     }
-    let raised = PacingArgs { fanout: Some(all), ..pacing.clone() };
-    let limits = headless::limits_for(&raised, config, descriptors);
-    if limits.fanout < all {
-        bail!(
-            "{why}, and {} is what the system allows (`ulimit -n`); name fewer hosts, or take the barrier out",
-            limits.fanout
-        );
+    if pacing.waves.is_some() {
+        bail!("{why}, and --waves begins one after the other; leave it out, or take the barrier out");
     }
-    Ok(limits)
+    Ok(PacingArgs { fanout: Some(all), ..pacing.clone() })
+}
+
+/// Whether that is possible here.
+pub(super) fn all_at_once(score: &Score, limits: &Limits) -> anyhow::Result<()> {
+    let Some(why) = why_together(score).filter(|_| limits.fanout.get() < score.hosts()) else {
+        return Ok(());
+    };
+    bail!(
+        "{why}, and {} is what the system allows (`ulimit -n`); name fewer hosts, or take the barrier out",
+        limits.fanout
+    );
+}
+
+/// Why all hosts must have their turn at once, if they must.
+fn why_together(score: &Score) -> Option<String> {
+    let (barrier, hosts) = (score.barriers().first().copied()?, score.hosts());
+    (hosts > 1)
+        .then(|| format!("step {} is a barrier, so all {hosts} hosts must be connected at once", barrier + 1))
 }
 
 /// The deed, with every secret that it needs.

@@ -45,7 +45,10 @@ fn a_command_is_run_once_the_shell_has_said_what_it_is() {
     assert!(course.is_under_way());
     assert_eq!(course.feed(at(130), b" echo \"om\"\"nes-k1-$status,$path,$shell,\"\r\n"), []);
     answered(&mut course, "k1", "ls");
-    assert_eq!(course.feed(at(300), b" printf 'om''nes-k2-%s:' b; ...\r\nomnes-k2-b:one\r\ntw"), [Do::Say(b"one\n".to_vec())]);
+    assert_eq!(
+        course.feed(at(300), b" printf 'om''nes-k2-%s:' b; ...\r\nomnes-k2-b:one\r\ntw"),
+        [Do::Say(b"one\n".to_vec())]
+    );
     let end = course.feed(at(400), b"o\r\nomnes-k2-0:\r\nweb1$ ");
     assert_eq!(end, [Do::Say(b"two\n".to_vec()), Do::Passed(0)]);
     // The next one is typed ahead, for the same shell.
@@ -58,9 +61,16 @@ fn a_command_is_run_once_the_shell_has_said_what_it_is() {
 
 #[test]
 fn the_output_of_a_command_may_have_to_match() {
-    for (output, expected) in [("all done", Do::Passed(0)), ("half", Do::Failed(0, StepFault::Mismatch(
-        "it ended well, but its output does not match /done$/".to_owned(),
-    )))] {
+    for (output, expected) in [
+        ("all done", Do::Passed(0)),
+        (
+            "half",
+            Do::Failed(
+                0,
+                StepFault::Mismatch("it ended well, but its output does not match /done$/".to_owned()),
+            ),
+        ),
+    ] {
         let mut course = ready("[[step]]\nrun = 'ls'\nexpect = 'done$'");
         course.go(at(120), None);
         answered(&mut course, "k1", "ls");
@@ -79,7 +89,10 @@ fn what_cannot_run_a_command_is_told_apart() {
     let mut csh = ready(RUN);
     csh.go(at(120), None);
     let told = csh.feed(at(130), b"omnes-k1-0,/bin,/bin/tcsh,\r\n");
-    assert!(matches!(&told[..], [Do::Failed(0, StepFault::Mismatch(fault))] if fault.contains("csh")), "{told:?}");
+    assert!(
+        matches!(&told[..], [Do::Failed(0, StepFault::Mismatch(fault))] if fault.contains("csh")),
+        "{told:?}"
+    );
     let mut silent = ready(RUN);
     silent.go(at(120), None);
     answered(&mut silent, "k1", "ls");
@@ -89,10 +102,15 @@ fn what_cannot_run_a_command_is_told_apart() {
 
 #[test]
 fn keys_are_encoded_for_this_terminal_and_what_comes_is_awaited() {
-    let mut course = ready("[[step]]\nsend = '\"vi\" Enter Up'\nexpect = 'L, \\d+B'\n[[step]]\nsend = 'Up Esc'\nexpect = 'x$'");
+    let mut course = ready(
+        "[[step]]\nsend = '\"vi\" Enter Up'\nexpect = 'L, \\d+B'\n[[step]]\nsend = 'Up Esc'\nexpect = 'x$'",
+    );
     assert_eq!(course.go(at(120), None), [Do::Write(b"vi\r\x1b[A".to_vec())]);
     assert_eq!(course.feed(at(130), b"vi\r\n"), []);
-    assert_eq!(course.feed(at(140), b"\x1b[?1h\x1b[24;1H\"f\" 2L, 9B\x1b[1;1H\x1b[6n"), [Do::Write(b"\x1b[1;1R".to_vec()), Do::Passed(0)]);
+    assert_eq!(
+        course.feed(at(140), b"\x1b[?1h\x1b[24;1H\"f\" 2L, 9B\x1b[1;1H\x1b[6n"),
+        [Do::Write(b"\x1b[1;1R".to_vec()), Do::Passed(0)]
+    );
     assert_eq!(course.prepare(at(150)), [Do::Ready]);
     assert_eq!(course.go(at(150), None), [Do::Write(b"\x1bOA\x1b".to_vec())]);
     // Nothing came since: nobody knows whether the keys did.

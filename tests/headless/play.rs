@@ -48,8 +48,7 @@ run = "pwd"
 "##;
     let (code, out, err) = play(4, &["-b"], text);
     let rule = "-".repeat(15);
-    let expected =
-        format!("{rule}\ndemo[1-4] (4): ok\n{rule}\nred\nit's\n100 % of !it\nno line end\n/usr\n");
+    let expected = format!("{rule}\ndemo[1-4] (4): ok\n{rule}\nred\nit's\n100 % of !it\nno line end\n/usr\n");
     assert_eq!((code, out, err), (0, expected, "omnes: 4 ok: demo[1-4]\n".to_owned()));
 }
 
@@ -87,8 +86,14 @@ run = 'echo end'
         .collect();
     assert_eq!(ends["demo1"]["class"], "well");
     let two = ends["demo2"];
-    assert_eq!((&two["outcome"], &two["status"], &two["step"]), (&"step-failed".into(), &7.into(), &1.into()));
-    assert_eq!(ends["demo3"]["message"], "step 2: /never/ did not come within 2 s; the cursor's line is empty");
+    assert_eq!(
+        (&two["outcome"], &two["status"], &two["step"]),
+        (&"step-failed".into(), &7.into(), &1.into())
+    );
+    assert_eq!(
+        ends["demo3"]["message"],
+        "step 2: /never/ did not come within 2 s; the cursor's line is empty"
+    );
     let said: Vec<&str> = lines.iter().filter_map(|line| line["data"].as_str()).collect();
     assert_eq!(said.iter().filter(|said| **said == "end\n").count(), 1, "{said:?}");
     let (_, _, err) = play(3, &[], text);
@@ -154,7 +159,10 @@ run = 'echo "it is $p"; test "$p" = hunter2hunter2'
     let text = "[[step]]\nsecret = 'login'\nat = 'Password:$'\nexpect = 'x'\ntimeout = 1\n";
     let (code, _, err) = play(1, &given[..2], text);
     assert_eq!(code, 1, "{err}");
-    assert!(err.contains("demo1: step 1: nothing was typed: /Password:$/ did not come within 1 s; the cursor's"), "{err}");
+    assert!(
+        err.contains("demo1: step 1: nothing was typed: /Password:$/ did not come within 1 s; the cursor's"),
+        "{err}"
+    );
     // Nobody can be asked here.
     let (code, _, err) = play(1, &[], text);
     assert_eq!(code, 2);
@@ -230,5 +238,10 @@ fn two_hundred_hosts_play_and_each_is_accounted_for() {
     let (code, out, err) = play(200, &["-b", "-f", "32"], text);
     assert_eq!(code, 1, "{err}");
     assert!(out.contains("demo[001-049,051-149,151-200] (198): ok\n"), "{out}");
-    assert!(err.ends_with("omnes: 198 ok: demo[001-049,051-149,151-200]; 2 failed (step 1, exit status 1): demo[050,150]\n"), "{err}");
+    assert!(
+        err.ends_with(
+            "omnes: 198 ok: demo[001-049,051-149,151-200]; 2 failed (step 1, exit status 1): demo[050,150]\n"
+        ),
+        "{err}"
+    );
 }

@@ -150,7 +150,7 @@ impl Scribe {
                 if let Some(bytes) = self.state.left_out.remove(&host) {
                     line::left_out(&mut self.state.owed, name, bytes);
                 }
-                json::outcome(&mut self.state.owed, name, &outcome, took);
+                json::outcome(&mut self.state.owed, name, (&outcome, 1), took);
                 self.state.at_work = self.state.at_work.saturating_sub(1);
             }
             Entry::Close(last, done) => {
