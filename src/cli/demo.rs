@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, TargetArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, TargetArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
@@ -137,7 +138,18 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
     FleetConfig { hosts, faults, ..FleetConfig::default() }
 }
 
+/// A run on hosts that are gone does not go on.
+fn refuse_past(how: &HowArgs) -> anyhow::Result<()> {
+    if how.journal.resume.is_some() || how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
+    Ok(())
+}
+
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    refuse_past(&run.how)?;
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let each = vec![DESCRIPTORS; usize::from(args.hosts)];
@@ -155,15 +167,17 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
         let plan = Plan { command, hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let record = Record::New(Origin::of_process());
+        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    refuse_past(&demo.how)?;
     let script = play::read(&demo.steps, &TargetArgs::default())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let runtime = headless::runtime()?;
@@ -183,7 +197,7 @@ fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
 async fn play_with(
     fleet: &Arc<Fleet>,
     demo: &DemoPlayArgs,
-    (script, config): (Script, &Config),
+    ((text, script), config): ((String, Script), &Config),
     interrupts: headless::Interrupts,
 ) -> anyhow::Result<Exit> {
     let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
@@ -202,7 +216,9 @@ async fn play_with(
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
     let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
-    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
+    let mut record = Record::New(Origin::of_process());
+    record.sends("script", text.as_bytes());
+    Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {
