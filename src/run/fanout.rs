@@ -286,6 +286,7 @@ impl Run {
     }
 
     fn host_ended(&mut self, host: HostIx, outcome: Outcome) {
+        self.shared.deed.left(host);
         let stopped = self.schedule.ended(host, &outcome).map(ToString::to_string);
         self.books[host.0] = Some(outcome);
         let Some(why) = stopped else { return };
