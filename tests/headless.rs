@@ -6,6 +6,11 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/journal.rs"]
+mod journal;
+#[path = "headless/schema.rs"]
+mod schema;
+
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
 /// The program with a home of its own.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use sha2::{Digest, Sha256};
 
 use super::OwnFault;
@@ -221,7 +221,7 @@ pub(super) fn check_same(start: &Start, content: &BTreeMap<String, String>) -> a
 
 /// The id of a run that a user means.
 pub(super) fn find(store: &Store, said: &str) -> anyhow::Result<RunId> {
-    store.find(said).map_err(fault).with_context(|| format!("run `{}`", escape::text(said, 80)))
+    store.find(said).map_err(fault)
 }
 
 #[cfg(test)]
