@@ -370,7 +370,7 @@ min_tile = "60x10"
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
         }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).chain(&super::journal::JOURNAL).filter(|key| !TABLES.contains(key)) {
+        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).chain(&crate::config::journal::JOURNAL).filter(|key| !TABLES.contains(key)) {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }

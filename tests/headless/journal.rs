@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,6 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A fleet of the demo in a process of its own, and a home for whoever runs something on it.
 struct Yard {
     server: Child,
+    _said: BufReader<ChildStdout>,
     config: String,
     home: tempfile::TempDir,
 }
@@ -35,9 +36,10 @@ impl Yard {
             .stdout(Stdio::piped())
             .spawn()
             .expect("omnes starts");
-        let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let mut said = BufReader::new(server.stdout.take().expect("a pipe"));
+        let mut lines = said.by_ref().lines().map_while(Result::ok);
         let config = lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
-        Yard { server, config: config.expect("the server says where its ssh_config is"), home }
+        Yard { server, _said: said, config: config.expect("the server says where its ssh_config is"), home }
     }
 
     fn state(&self) -> PathBuf {
