@@ -240,7 +240,11 @@ mod tests {
         ] {
             let words = line.split(' ').map(str::to_owned).collect();
             let (got, env) = without_values(words);
-            assert_eq!((got.join(" ").as_str(), env), (kept, names.into_iter().map(str::to_owned).collect()), "{line}");
+            assert_eq!(
+                (got.join(" ").as_str(), env),
+                (kept, names.into_iter().map(str::to_owned).collect()),
+                "{line}"
+            );
         }
         let start = Start { env: vec!["TOKEN".to_owned()], ..Start::default() };
         let given = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();

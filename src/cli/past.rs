@@ -214,8 +214,9 @@ impl Further {
     /// The hosts that have their turn now. Who is left out is said, and counts for the exit code.
     pub(super) fn turns(&mut self, members: Vec<Member>) -> Vec<Member> {
         let number = |member: &Member| self.reopened.books.number(&member.host.to_string());
-        let (turns, _): (Vec<Member>, Vec<Member>) =
-            members.into_iter().partition(|member| number(member).is_some_and(|number| self.has_turn(number)));
+        let (turns, _): (Vec<Member>, Vec<Member>) = members
+            .into_iter()
+            .partition(|member| number(member).is_some_and(|number| self.has_turn(number)));
         let mut left: Vec<bool> = vec![true; self.reopened.books.hosts.len()];
         turns.iter().filter_map(number).for_each(|number| left[number] = false);
         let left = || left.iter().enumerate().filter(|(_, left)| **left).map(|(number, _)| number);
@@ -275,7 +276,9 @@ fn sentence(run: &Reopened, turns: usize, left: impl Iterator<Item = usize>) -> 
     }
     if run.books.damaged > 0 {
         let lines = if run.books.damaged == 1 { "1 line" } else { "some lines" };
-        text.push_str(&format!("; {lines} of its journal cannot be read, so who seems not to have run is not known"));
+        text.push_str(&format!(
+            "; {lines} of its journal cannot be read, so who seems not to have run is not known"
+        ));
     }
     text
 }
@@ -305,14 +308,15 @@ mod tests {
 
     #[test]
     fn what_cannot_go_on_here_is_named() {
-        for (line, part) in [
-            ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
-            ("run web -- x", ""),
-        ] {
-            let got = merged(&words(line), Vec::new(), &id()).map_or_else(|error| error.to_string(), |_| String::new());
+        for (line, part) in
+            [("demo run -- x", "was on the demo fleet, and its hosts are gone with it"), ("run web -- x", "")]
+        {
+            let got = merged(&words(line), Vec::new(), &id())
+                .map_or_else(|error| error.to_string(), |_| String::new());
             assert!(got.ends_with(part) && got.is_empty() == part.is_empty(), "{got}");
         }
-        let error = parsed(&words("run web -b --output json -- x"), &id()).expect_err("they exclude each other");
+        let error =
+            parsed(&words("run web -b --output json -- x"), &id()).expect_err("they exclude each other");
         assert!(error.to_string().contains("does not go with what is typed now"), "{error}");
     }
 
@@ -328,7 +332,8 @@ mod tests {
         crate::run::journal::line::start(&mut text, &start);
         let books = Books::read(&text).expect("a journal");
         let found = parts(&books, &[Wish::All]);
-        let shown: Vec<_> = found.iter().map(|part| (part.cluster.as_deref(), part.hosts.to_string())).collect();
+        let shown: Vec<_> =
+            found.iter().map(|part| (part.cluster.as_deref(), part.hosts.to_string())).collect();
         assert_eq!(shown, [(None, "db1".to_owned()), (Some("front"), "web[1-3]".to_owned())]);
         assert!(parts(&books, &[Wish::Standing(Standing::Failed)]).is_empty());
     }

@@ -103,7 +103,8 @@ fn table(text: &mut Vec<u8>, rows: &[Row]) {
     }
     let head = ["run", "state", "hosts", "ok", "failed", "not run", "unknown", "command"].map(str::to_owned);
     let lines: Vec<[String; 8]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; 8] = std::array::from_fn(width);
     for line in &lines {
         let cell = |(column, cell): (usize, &String)| match column {

@@ -68,7 +68,10 @@ impl Shown<'_> {
     fn number(&self, host: &str) -> anyhow::Result<usize> {
         let Some(number) = self.books.number(host) else {
             let (host, id) = (escape::text(host, 80), self.id);
-            bail!("run {id} has no host `{host}`; its hosts are {}", escape::text(&self.books.start.hosts, 400));
+            bail!(
+                "run {id} has no host `{host}`; its hosts are {}",
+                escape::text(&self.books.start.hosts, 400)
+            );
         };
         Ok(number)
     }
@@ -90,7 +93,8 @@ impl Shown<'_> {
         let set: HostSet = group.iter().map(|number| self.books.hosts[*number].clone()).collect();
         let rule = "-".repeat(15);
         let left_out: u64 = group.iter().map(|number| self.books.account(*number).left_out).sum();
-        let note = if left_out > 0 { format!(" ({left_out} bytes of output were not kept)") } else { String::new() };
+        let note =
+            if left_out > 0 { format!(" ({left_out} bytes of output were not kept)") } else { String::new() };
         format!("{rule}\n{set} ({}): {words}{note}\n{rule}", set.len())
     }
 
@@ -108,7 +112,9 @@ impl Shown<'_> {
             escape::text(&books.start.directory, 400)
         ))?;
         if books.damaged > 0 {
-            out.line("lines of its journal cannot be read; who seems not to have run is counted as not known")?;
+            out.line(
+                "lines of its journal cannot be read; who seems not to have run is counted as not known",
+            )?;
         }
         let counts = books.counts();
         let part = |(standing, count): (&Standing, &usize)| format!("{count} {}", word(*standing));
@@ -120,10 +126,14 @@ impl Shown<'_> {
         let wanted: HashSet<usize> = numbers.iter().copied().collect();
         let mut digests: HashMap<usize, [Sha256; 2]> = HashMap::new();
         self.store
-            .output(self.id, |number| wanted.contains(&number), |number, stream, bytes| {
-                digests.entry(number).or_default()[stream as usize].update(bytes);
-                Ok(())
-            })
+            .output(
+                self.id,
+                |number| wanted.contains(&number),
+                |number, stream, bytes| {
+                    digests.entry(number).or_default()[stream as usize].update(bytes);
+                    Ok(())
+                },
+            )
             .map_err(journal::fault)?;
         let mut groups: BTreeMap<Face, Vec<usize>> = BTreeMap::new();
         for number in numbers {
@@ -137,8 +147,13 @@ impl Shown<'_> {
     }
 
     /// What one host wrote, piece by piece.
-    fn streams(&self, wanted: usize, mut each: impl FnMut(Stream, &[u8]) -> io::Result<()>) -> anyhow::Result<()> {
-        let told = self.store.output(self.id, |number| number == wanted, |_, stream, bytes| each(stream, bytes));
+    fn streams(
+        &self,
+        wanted: usize,
+        mut each: impl FnMut(Stream, &[u8]) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let told =
+            self.store.output(self.id, |number| number == wanted, |_, stream, bytes| each(stream, bytes));
         told.context("the output cannot be shown")
     }
 
@@ -157,7 +172,8 @@ impl Shown<'_> {
     /// Each group against the largest one that wrote something, or that ran at all.
     fn differences(&self, numbers: &[usize]) -> anyhow::Result<()> {
         let faces = self.faces(numbers)?;
-        let ran = |((standing, ..), _): &&(Face, Vec<usize>)| matches!(standing, Standing::Well | Standing::Failed);
+        let ran =
+            |((standing, ..), _): &&(Face, Vec<usize>)| matches!(standing, Standing::Well | Standing::Failed);
         let mut out = Out::new();
         self.head(&mut out)?;
         let Some((face, most)) = faces.iter().filter(ran).max_by_key(|(_, group)| group.len()) else {
@@ -168,7 +184,9 @@ impl Shown<'_> {
         out.line("what the others are compared with")?;
         for (face, group) in faces.iter().filter(|(_, group)| group[0] != most[0]) {
             out.line(&self.title(face, group))?;
-            for (stream, (norm, text)) in [Stream::Out, Stream::Err].iter().zip(norm.iter().zip(&self.compared(group[0])?)) {
+            for (stream, (norm, text)) in
+                [Stream::Out, Stream::Err].iter().zip(norm.iter().zip(&self.compared(group[0])?))
+            {
                 out.difference(*stream, norm, text)?;
             }
         }
@@ -195,11 +213,15 @@ impl Shown<'_> {
         let wanted: HashSet<usize> = numbers.iter().copied().collect();
         let names: HashMap<usize, String> =
             numbers.iter().map(|number| (*number, self.books.hosts[*number].to_string())).collect();
-        let told = self.store.output(self.id, |number| wanted.contains(&number), |number, stream, bytes| {
-            text.clear();
-            json::output(&mut text, &names[&number], stream, bytes);
-            out.write_all(&text)
-        });
+        let told = self.store.output(
+            self.id,
+            |number| wanted.contains(&number),
+            |number, stream, bytes| {
+                text.clear();
+                json::output(&mut text, &names[&number], stream, bytes);
+                out.write_all(&text)
+            },
+        );
         told.context("the output cannot be shown")?;
         for number in numbers {
             text.clear();

@@ -29,7 +29,8 @@ pub(super) fn journal(journal: &mut Journal, item: &Item) -> Result<(), ConfigEr
         }
         "max_size" => {
             let wanted = "a size from \"1MB\" to \"1000GB\", such as \"1GB\"";
-            let bytes = size(item.text(wanted)?).filter(|bytes| (1_000_000..=1_000_000_000_000).contains(bytes));
+            let bytes =
+                size(item.text(wanted)?).filter(|bytes| (1_000_000..=1_000_000_000_000).contains(bytes));
             journal.max_size = Some(bytes.ok_or_else(|| item.wrong(wanted))?);
         }
         "max_runs" => {

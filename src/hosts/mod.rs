@@ -27,9 +27,11 @@ pub use expr::FATES;
 pub use facts::Facts;
 pub use files::{ExtraSources, Places, load};
 pub use host::{Host, HostParseError};
-pub use inventory::{Earlier, Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};
+pub use inventory::{
+    Earlier, Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection,
+};
 pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;
 pub use sources::Sources;
-pub use template::{Template, TemplateError};
+pub use template::{Piece, Place, Template, TemplateError};

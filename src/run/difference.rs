@@ -53,7 +53,9 @@ fn compare<'a>(one: &[&'a [u8]], two: &[&'a [u8]], lines: &mut Vec<Line<'a>>) {
         if a < one.len() && b < two.len() && one[a] == two[b] {
             lines.push(Line::Same(one[a]));
             (a, b) = (a + 1, b + 1);
-        } else if b == two.len() || (a < one.len() && common[(a + 1) * width + b] >= common[a * width + b + 1]) {
+        } else if b == two.len()
+            || (a < one.len() && common[(a + 1) * width + b] >= common[a * width + b + 1])
+        {
             lines.push(Line::Gone(one[a]));
             a += 1;
         } else {

@@ -10,7 +10,12 @@ use super::{Evaluator, SelectError};
 
 impl Evaluator<'_> {
     /// The hosts of an earlier run. One that its cluster does not hold any more is a host by itself.
-    pub(super) fn earlier(&mut self, said: &Arc<str>, place: &Place<'_>, span: Span) -> Result<Bag, SelectError> {
+    pub(super) fn earlier(
+        &mut self,
+        said: &Arc<str>,
+        place: &Place<'_>,
+        span: Span,
+    ) -> Result<Bag, SelectError> {
         let help = "`omnes runs` lists the runs; write @run:last:failed or @run:ID:unreachable,login";
         let parts = self.groups.earlier(said).map_err(|message| place.error(span.clone(), message, help))?;
         let mut bag = Bag::new();

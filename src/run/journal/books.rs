@@ -90,7 +90,8 @@ impl Books {
             let is_tail = lines.peek().is_none();
             match Record::read(line) {
                 Ok(record) => {
-                    books.damaged += usize::from(std::mem::take(&mut cut) && !matches!(record, Record::Resume(_)));
+                    books.damaged +=
+                        usize::from(std::mem::take(&mut cut) && !matches!(record, Record::Resume(_)));
                     books.enter(record);
                 }
                 Err(Unreadable::Later) => return Err(BookError::Later),
@@ -124,7 +125,12 @@ impl Books {
             Record::Summary(close) => self.close = Some(close),
             Record::Intent { host } => {
                 self.update(&host, |account| {
-                    *account = Account { intent: true, begun: account.begun, passed: account.passed, ..Account::default() };
+                    *account = Account {
+                        intent: true,
+                        begun: account.begun,
+                        passed: account.passed,
+                        ..Account::default()
+                    };
                 });
             }
             Record::Step { host, step, passage } => self.update(&host, |account| {
@@ -170,14 +176,15 @@ impl Books {
     /// Where the host of this number stands.
     pub fn standing(&self, number: usize) -> Standing {
         let account = &self.accounts[number];
-        let standing = match account.ended.as_ref().map(|ended| (ended.class.as_str(), ended.outcome.as_str())) {
-            Some(("well", _)) => Standing::Well,
-            Some(("failed", _)) => Standing::Failed,
-            Some(("not_run", "not-started")) => Standing::NotStarted,
-            Some(("not_run", _)) => Standing::NotRun,
-            None if !account.intent => Standing::NotStarted,
-            _ => Standing::NotKnown,
-        };
+        let standing =
+            match account.ended.as_ref().map(|ended| (ended.class.as_str(), ended.outcome.as_str())) {
+                Some(("well", _)) => Standing::Well,
+                Some(("failed", _)) => Standing::Failed,
+                Some(("not_run", "not-started")) => Standing::NotStarted,
+                Some(("not_run", _)) => Standing::NotRun,
+                None if !account.intent => Standing::NotStarted,
+                _ => Standing::NotKnown,
+            };
         match standing {
             Standing::NotRun | Standing::NotStarted if self.damaged > 0 => Standing::NotKnown,
             standing => standing,
@@ -209,7 +216,10 @@ impl Books {
             let key = (self.standing(number), self.words(number));
             groups.entry(key).or_default().push(self.hosts[number].clone());
         }
-        groups.into_iter().map(|((standing, words), hosts)| (standing, words, hosts.into_iter().collect())).collect()
+        groups
+            .into_iter()
+            .map(|((standing, words), hosts)| (standing, words, hosts.into_iter().collect()))
+            .collect()
     }
 
     /// The hosts of a selection.
@@ -298,7 +308,9 @@ impl Wish {
             Wish::Standing(wanted) => standing == *wanted,
             Wish::NeverRan => matches!(standing, Standing::NotRun | Standing::NotStarted),
             Wish::NotWell => standing != Standing::Well,
-            Wish::Outcome(word) => books.account(number).ended.as_ref().is_some_and(|ended| ended.outcome == *word),
+            Wish::Outcome(word) => {
+                books.account(number).ended.as_ref().is_some_and(|ended| ended.outcome == *word)
+            }
         }
     }
 }

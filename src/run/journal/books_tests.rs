@@ -12,7 +12,9 @@ fn intent(text: &mut Vec<u8>, host: &str) {
 }
 
 fn ended(text: &mut Vec<u8>, host: &str, class: &str, outcome: &str) {
-    let line = format!(r#"{{"v":1,"event":"outcome","host":"{host}","class":"{class}","outcome":"{outcome}","message":"m"}}"#);
+    let line = format!(
+        r#"{{"v":1,"event":"outcome","host":"{host}","class":"{class}","outcome":"{outcome}","message":"m"}}"#
+    );
     text.extend_from_slice(line.as_bytes());
     text.push(b'\n');
 }
@@ -94,7 +96,10 @@ fn damage_leaves_nothing_certain_but_what_ran() {
     // A host that is not of the run is damage too.
     let mut text = start("web1", 1);
     intent(&mut text, "web2");
-    assert_eq!((Books::read(&text).expect("a journal").damaged, standings(&text)), (1, vec![Standing::NotKnown]));
+    assert_eq!(
+        (Books::read(&text).expect("a journal").damaged, standings(&text)),
+        (1, vec![Standing::NotKnown])
+    );
 }
 
 #[test]
@@ -142,7 +147,10 @@ fn hosts_are_chosen_by_what_became_of_them() {
         assert_eq!(books.chosen(&wishes).collect::<Vec<_>>(), numbers, "{said}");
     }
     let error = Wish::read("failed,bad").expect_err("no such word").to_string();
-    assert!(error.starts_with("`bad` is nothing that becomes of a host; write one or more of all, ok, failed"), "{error}");
+    assert!(
+        error.starts_with("`bad` is nothing that becomes of a host; write one or more of all, ok, failed"),
+        "{error}"
+    );
 }
 
 #[test]

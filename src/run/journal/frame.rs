@@ -51,7 +51,11 @@ impl Header {
             3 => Kind::Anew,
             _ => return None,
         };
-        Some(Header { host: u32::from_le_bytes([a, b, c, d]), kind, length: u32::from_le_bytes([e, f, g, h]) })
+        Some(Header {
+            host: u32::from_le_bytes([a, b, c, d]),
+            kind,
+            length: u32::from_le_bytes([e, f, g, h]),
+        })
     }
 }
 
@@ -98,7 +102,8 @@ mod tests {
 
     fn walk(file: &[u8]) -> (u64, Vec<(u32, Kind, Vec<u8>)>) {
         let mut seen = Vec::new();
-        let read = |at: u64| Ok::<_, Infallible>(file[at as usize..][..HEADER].try_into().expect("nine bytes"));
+        let read =
+            |at: u64| Ok::<_, Infallible>(file[at as usize..][..HEADER].try_into().expect("nine bytes"));
         let end = whole(file.len() as u64, read, |header, at| {
             let content = file[at as usize..][..header.length as usize].to_vec();
             seen.push((header.host, header.kind, content));

@@ -310,7 +310,8 @@ mod tests {
             hosts: "web[1-2]".to_owned(),
             ..Start::default()
         };
-        let again = Resume { run: first.run.clone(), count: 1, hosts: "web2".to_owned(), ..Resume::default() };
+        let again =
+            Resume { run: first.run.clone(), count: 1, hosts: "web2".to_owned(), ..Resume::default() };
         start(&mut text, &first);
         resume(&mut text, &again);
         intent(&mut text, "web1");
