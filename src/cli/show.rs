@@ -103,9 +103,10 @@ impl Shown<'_> {
         let (books, life) = (self.books, self.store.life(self.id));
         let typed: Vec<String> = books.start.words.iter().map(|word| words::quoted(word)).collect();
         out.line(&format!("run {}, {}: omnes {}", self.id, runs::state(books, life), typed.join(" ")))?;
-        let until = books.resumed.last().map_or_else(String::new, |part| {
-            format!(", gone on with at {}", escape::text(&part.at, 40))
-        });
+        let until = books
+            .resumed
+            .last()
+            .map_or_else(String::new, |part| format!(", gone on with at {}", escape::text(&part.at, 40)));
         out.line(&format!(
             "begun at {}{until} in {}",
             Moment(self.id.unix()),
@@ -142,7 +143,9 @@ impl Shown<'_> {
             groups.entry(face).or_default().push(*number);
         }
         let mut groups: Vec<(Face, Vec<usize>)> = groups.into_iter().collect();
-        groups.sort_by_key(|((standing, ..), group)| (*standing == Standing::Well, *standing, std::cmp::Reverse(group.len()), group[0]));
+        groups.sort_by_key(|((standing, ..), group)| {
+            (*standing == Standing::Well, *standing, std::cmp::Reverse(group.len()), group[0])
+        });
         Ok(groups)
     }
 

@@ -38,7 +38,8 @@ impl Yard {
             .expect("omnes starts");
         let mut said = BufReader::new(server.stdout.take().expect("a pipe"));
         let mut lines = said.by_ref().lines().map_while(Result::ok);
-        let config = lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
+        let config =
+            lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
         Yard { server, _said: said, config: config.expect("the server says where its ssh_config is"), home }
     }
 
@@ -134,7 +135,8 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 fn checked(text: &str) -> Vec<Value> {
     let schema = Schema::of_docs();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
     lines.iter().for_each(|line| schema.check(line).expect("a line of the documentation"));
     lines
 }
@@ -255,7 +257,10 @@ fn every_line_is_as_the_documentation_has_it() {
     // For its user alone.
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-    assert_eq!((mode(&newest), mode(&newest.join("journal.jsonl")), mode(&newest.join("output"))), (0o700, 0o600, 0o600));
+    assert_eq!(
+        (mode(&newest), mode(&newest.join("journal.jsonl")), mode(&newest.join("output"))),
+        (0o700, 0o600, 0o600)
+    );
 }
 
 #[test]
@@ -274,7 +279,10 @@ fn what_was_run_is_listed_shown_compared_and_run_again() {
     );
     assert!(shown.ends_with(&expected), "{shown}");
     let (_, shown, _) = yard.omnes(&["show", row[0], "--diff"]);
-    assert!(shown.ends_with(&format!("demo04 (1): exit status 3\n{rule}\n one\n-two\n+odd\n three\n")), "{shown}");
+    assert!(
+        shown.ends_with(&format!("demo04 (1): exit status 3\n{rule}\n one\n-two\n+odd\n three\n")),
+        "{shown}"
+    );
     let (_, shown, err) = yard.omnes(&["show", "-1", "--host", "demo04"]);
     assert_eq!((shown.as_str(), err.as_str()), ("one\nodd\nthree\n", "omnes: demo04: exit status 3\n"));
     let (_, shown, _) = yard.omnes(&["show", "last", "--failed"]);
@@ -355,7 +363,8 @@ struct Small(PathBuf);
 impl Small {
     fn new(path: PathBuf) -> Small {
         fs::create_dir(&path).expect("a directory");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&path).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&path).status();
         assert!(mounted.expect("mount starts").success(), "a file system in memory needs root");
         Small(path)
     }
@@ -373,8 +382,7 @@ fn on_a_full_disk_no_more_hosts_are_begun_and_those_that_were_are_accounted_for(
     let yard = Yard::new(HOSTS);
     let _disk = Small::new(yard.state());
     let command = yard.truthful("head -c 1000000 /dev/zero");
-    let (code, out, err) =
-        yard.run(&["--output", "json", "-f", "2", "demo[01-24]", "--", &command]);
+    let (code, out, err) = yard.run(&["--output", "json", "-f", "2", "demo[01-24]", "--", &command]);
     assert_eq!(code, 6, "{err}");
     assert!(err.contains("No space left on device") && err.contains("no more hosts were started"), "{err}");
     let executions = yard.executions();
@@ -429,7 +437,8 @@ fn a_reader_that_goes_away_or_stalls_leaves_the_journal_whole() {
         .expect("omnes starts");
     until("every outcome and the last line", || {
         let runs = yard.runs();
-        (runs.len() == 2 && yard.journal().last().is_some_and(|line| line["event"] == "summary")).then_some(())
+        (runs.len() == 2 && yard.journal().last().is_some_and(|line| line["event"] == "summary"))
+            .then_some(())
     });
     assert_eq!(child.try_wait().expect("it is ours"), None, "it waits for its reader");
     assert_eq!(outcomes(&yard.journal()), HOSTS);
@@ -460,7 +469,8 @@ fn a_damaged_journal_is_read_as_far_as_it_goes_and_nothing_is_guessed() {
     assert_eq!(code, 0, "{err}");
     assert!(shown.contains("interrupted") && !shown.contains("cannot be read"), "{shown}");
     // In the middle: who is not known to have ended may have run, and is left alone.
-    let hurt = whole.replacen("\"intent\"", "\"int\u{0}nt\"", 1).replacen("\"outcome\"", "\"outc\u{0}me\"", 1);
+    let hurt =
+        whole.replacen("\"intent\"", "\"int\u{0}nt\"", 1).replacen("\"outcome\"", "\"outc\u{0}me\"", 1);
     fs::write(&journal, &hurt).expect("it is ours");
     let (code, _, err) = yard.omnes(&["run", "--resume", "last"]);
     assert_eq!(code, 4, "{err}");
@@ -522,4 +532,46 @@ fn values_of_variables_passwords_and_input_stand_in_no_journal() {
             assert!(!text.windows(secret.len()).any(|part| part == secret.as_bytes()), "{}", run.display());
         }
     }
+}
+
+#[test]
+fn what_goes_on_sends_what_was_sent_and_each_host_keeps_its_number() {
+    let yard = Yard::new(4);
+    let script = yard.home.path().join("task.sh");
+    let text = format!(
+        "#!/bin/sh\necho $OMNES_N of $OMNES_COUNT $TOKEN >> {}/$(hostname)\n",
+        yard.truth().display()
+    );
+    fs::write(&script, &text).expect("a file");
+    let shown = script.display().to_string();
+    // The last host is not there, and so did certainly not run.
+    let hosts = "demo[01-02],demo04,127.0.0.1:9";
+    let (code, _, err) = yard.run(&["--script", &shown, "--env", "TOKEN=hunter2", hosts]);
+    assert_eq!(code, 3, "{err}");
+    let newest = yard.runs().pop().expect("a run");
+    let kept = fs::read_to_string(newest.join("journal.jsonl")).expect("a journal");
+    assert!(!kept.contains("hunter2") && !kept.contains("OMNES_N"), "{kept}");
+    let said = |host: &str| fs::read_to_string(yard.truth().join(host)).unwrap_or_default();
+    let before = said("demo02");
+    assert!(before.ends_with(" of 4 hunter2\n"), "{before}");
+    // As if the run had been killed before the turn of demo02: it keeps its number.
+    let without: String = kept
+        .lines()
+        .filter(|line| !line.contains("\"host\":\"demo02\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(newest.join("journal.jsonl"), &without).expect("it is ours");
+    yard.forget();
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("the value of TOKEN is in no journal; give it again: --env TOKEN=VALUE"), "{err}");
+    fs::write(&script, text.replace("echo", "printf '%s\\n'")).expect("a file");
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last", "--env", "TOKEN=hunter2"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("the script is not what it was"), "{err}");
+    assert!(yard.executions().is_empty());
+    fs::write(&script, &text).expect("a file");
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last", "--env", "TOKEN=hunter2"]);
+    assert_eq!(code, 3, "{err}");
+    assert_eq!((yard.executions().len(), said("demo02")), (1, before), "{err}");
 }

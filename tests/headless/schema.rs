@@ -18,7 +18,8 @@ impl Schema {
     /// A line that is of one of the events; says what does not fit.
     pub(crate) fn check(&self, line: &Value) -> Result<(), String> {
         let events = self.root["oneOf"].as_array().expect("events");
-        let faults: Vec<String> = events.iter().filter_map(|event| self.fits(event, line, "").err()).collect();
+        let faults: Vec<String> =
+            events.iter().filter_map(|event| self.fits(event, line, "").err()).collect();
         match events.len() - faults.len() {
             1 => Ok(()),
             0 => Err(format!("{line} is no event: {}", self.nearest(line))),
@@ -38,10 +39,13 @@ impl Schema {
         for (word, said) in schema.as_object().expect("a schema is an object") {
             match word.as_str() {
                 "$ref" => {
-                    let name = said.as_str().and_then(|text| text.strip_prefix("#/$defs/")).expect("a definition");
+                    let name =
+                        said.as_str().and_then(|text| text.strip_prefix("#/$defs/")).expect("a definition");
                     self.fits(&self.root["$defs"][name], value, at)?;
                 }
-                "type" => is_of_type(said, value).then_some(()).ok_or_else(|| format!("{at} is {value}, not {said}"))?,
+                "type" => is_of_type(said, value)
+                    .then_some(())
+                    .ok_or_else(|| format!("{at} is {value}, not {said}"))?,
                 "const" if said != value => return Err(format!("{at} is {value}, not {said}")),
                 "enum" if !said.as_array().expect("values").contains(value) => {
                     return Err(format!("{at} is {value}, none of {said}"));

@@ -43,7 +43,9 @@ impl RunId {
     /// The name of a run that begins now and sorts behind the newest, also in the same second and after the clock was set
     /// back; `dice` is any number.
     pub fn after(newest: Option<&RunId>, now: u64, dice: u32) -> RunId {
-        let Some(newest) = newest.filter(|newest| newest.unix() >= now) else { return RunId::new(now, dice % NAMES) };
+        let Some(newest) = newest.filter(|newest| newest.unix() >= now) else {
+            return RunId::new(now, dice % NAMES);
+        };
         match newest.number() + 1 + dice % 99 {
             number if number < NAMES => RunId::new(newest.unix(), number),
             _ => RunId::new(newest.unix() + 1, dice % 99),
@@ -187,7 +189,8 @@ mod tests {
         }
         assert_eq!(RunId::after(None, 100, 7), RunId::new(100, 7));
         assert_eq!(RunId::after(Some(&RunId::new(100, 7)), 101, 3), RunId::new(101, 3));
-        for text in ["", "20261121-181502", "20261121-181502-k3fx", "20261121-181502-K3F", "../..-181502-k3f"] {
+        for text in ["", "20261121-181502", "20261121-181502-k3fx", "20261121-181502-K3F", "../..-181502-k3f"]
+        {
             assert_eq!(text.parse::<RunId>(), Err(()), "{text}");
         }
     }
