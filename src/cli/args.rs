@@ -63,7 +63,7 @@ pub enum Command {
         after_long_help = RUN_NOTES,
         after_help = RUN_EXAMPLES
     )]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Do what was typed in terminals, or written by hand, on every host without windows
     #[command(
         override_usage = "omnes play [OPTIONS] FILE TARGET...",
@@ -130,7 +130,7 @@ const RUN_EXAMPLES: &str =
 
 const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
+    6 the journal or the output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
     first of 130, 6, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";

@@ -31,7 +31,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     what::one_reader(&args.what, &args.targets, &args.secrets)?;
     let work = Work::read(&args.what, "omnes run web -- uptime")?;
-    record.sends("command", work.command.as_bytes());
+    work.tell(&args.what, &mut record)?;
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -41,16 +41,25 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
-    let mut members = wanted.select(&inventory)?;
-    if let Record::Further(further) = &mut record {
-        members = further.turns(members);
-        if members.is_empty() {
-            return Ok(further.others());
+    let members = wanted.select(&inventory)?;
+    let turns = match &mut record {
+        Record::New(_) => (0..members.len()).collect(),
+        Record::Further(further) => {
+            let turns = further.turns(&members);
+            if turns.is_empty() {
+                return Ok(further.others());
+            }
+            turns
         }
-    }
-    let facts: Vec<Facts> = members.iter().map(Facts::of).collect();
-    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
+    };
     let resolved = reach.resolve_all(&members);
+    let facts = named(members.iter().map(Facts::of).collect(), &resolved);
+    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
+    // Every host of the run, so that each has the same number in it whenever it has its turn.
+    let orders = work.orders(&hosts, &facts)?.only(&turns);
+    let (members, hosts, facts) =
+        (past::at(members, &turns), past::at(hosts, &turns), past::at(facts, &turns));
+    let resolved = past::at(resolved, &turns);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
     let limits = headless::limits_for(&args.how.pacing, &config, each.clone());
@@ -60,8 +69,6 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     };
     let fleet = Fleet { facts: &facts, rank: &rank, each };
     let pacing = pacing::pacing(&args.how.pacing, &config, &limits, fleet)?;
-    let facts = named(facts, &resolved);
-    let orders = work.orders(&hosts, &facts)?;
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {

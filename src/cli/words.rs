@@ -93,7 +93,7 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "-_./:@=,%+".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         return word.to_owned();
