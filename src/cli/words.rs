@@ -70,7 +70,11 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
         }
         _ => return Ok(()),
     }
-    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help")) {
+    // A script needs no command, and may have no arguments either.
+    let is_clear = |word: &String| {
+        matches!(word.as_str(), "--" | "-h" | "--help" | "--script") || word.starts_with("--script=")
+    };
+    if words.iter().any(is_clear) {
         return Ok(());
     }
     let demo = words[first] == "demo";
@@ -114,7 +118,8 @@ impl Grammar {
     }
 
     fn collect(&mut self, command: &Command) {
-        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let next_word = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        for arg in command.get_arguments().filter(next_word) {
             self.valued.extend(arg.get_short().map(|short| format!("-{short}")));
             self.valued.extend(arg.get_long().map(|long| format!("--{long}")));
         }
