@@ -7,16 +7,18 @@ use anyhow::{Context, bail};
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::what::{self, Work};
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Facts, Host, Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -36,8 +38,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
@@ -135,32 +140,35 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     if run.what.sudo {
         bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
     }
+    if run.how.journal.resume.is_some() || run.how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
     what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
     let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
+    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
+    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts): (Vec<_>, Vec<_>) =
+        let (hosts, facts): (Vec<Host>, Vec<Facts>) =
             opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
-        let orders = work.orders(&hosts, &facts);
-        let orders = match orders {
-            Ok(orders) => orders,
-            Err(error) => {
-                end(&fleet).await?;
-                return Err(error);
-            }
-        };
+        let known = pacing::Fleet { facts: &facts, rank: &[], each };
+        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let plan = Plan { command: work.command.clone(), hosts, facts, limits };
-        let job = Job { plan, targets, connector, deed: Arc::new(work.deed(orders, Arc::new(Nobody))) };
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let orders = work.orders(&hosts, &facts)?;
+        let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+        let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+        let job = Job::command(plan, targets, connector).doing(deed);
+        let record = Record::New(Origin::of_process());
+        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)

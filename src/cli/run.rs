@@ -6,19 +6,35 @@ use anyhow::bail;
 
 use super::args::RunArgs;
 use super::asker::Asker;
+use super::journal::{Origin, Record};
+use super::pacing::{self, Fleet};
+use super::past::{self, Past};
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
 use super::what::{self, Work};
 use super::{headless, preferences, secrets};
 use crate::hosts::{Facts, Host};
 use crate::outcome::Exit;
+use crate::run::order::Order;
 use crate::run::{Job, Plan};
 use crate::ssh::{ConnectError, Connector, HostKeyPolicy, KnownHosts, Resolved, Tcp, UserEnvironment};
 
-/// Checks everything, then connects.
+/// A run of the command line as it stands, or one of the past that it speaks of.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    match past::of(args)? {
+        Some(Past { args, record }) => on_hosts(&args, record),
+        None => on_hosts(args, Record::New(Origin::of_process())),
+    }
+}
+
+/// Checks everything, then connects.
+fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     what::one_reader(&args.what, &args.targets, &args.secrets)?;
     let work = Work::read(&args.what, "omnes run web -- uptime")?;
+    record.sends("command", work.command.as_bytes());
+    if let Some(script) = work.script() {
+        record.sends("script", script);
+    }
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -28,24 +44,36 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
-    let members = wanted.select(&inventory)?;
-    let facts: Vec<Facts> = members.iter().map(Facts::of).collect();
-    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
+    let mut members = wanted.select(&inventory)?;
+    if let Record::Further(further) = &mut record {
+        members = further.turns(members);
+        if members.is_empty() {
+            return Ok(further.others());
+        }
+    }
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
-    let limits = headless::limits_for(&args.how.pacing, &config, each);
-    let facts = named(facts, &resolved);
+    let limits = headless::limits_for(&args.how.pacing, &config, each.clone());
+    let facts = named(members.iter().map(Facts::of).collect(), &resolved);
+    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
     let orders = work.orders(&hosts, &facts)?;
+    let rank = match args.how.pacing.order {
+        Some(Order::Given) => wanted.ranks(&inventory, &members)?,
+        _ => Vec::new(),
+    };
+    let fleet = Fleet { facts: &facts, rank: &rank, each };
+    let pacing = pacing::pacing(&args.how.pacing, &config, &limits, fleet)?;
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let plan = Plan { command: work.command.clone(), hosts, facts, limits };
-        let job = Job { plan, targets, connector, deed: Arc::new(work.deed(orders, asker.ask())) };
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
+        let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+        let deed = Arc::new(work.deed(orders, asker.ask()));
+        let job = Job::command(plan, targets, connector).doing(deed);
+        headless::carry_out(job, &args.how, record, interrupts).await
     });
     headless::leave(runtime);
     Ok(summary?.exit)

@@ -27,6 +27,7 @@ use crate::ssh::SudoPasswords;
 pub(super) struct Work {
     /// In the words of the user, for reports.
     pub(super) command: String,
+    script: Option<Vec<u8>>,
     recipe: Recipe,
     input: Option<Source>,
     sudo_password: Option<SecretString>,
@@ -36,8 +37,12 @@ impl Work {
     /// Reads what the options name. `line` is an example for who named nothing.
     pub(super) fn read(args: &WhatArgs, line: &str) -> anyhow::Result<Work> {
         let words = texts(&args.command)?;
+        let mut own = None;
         let (command, what) = match &args.script {
-            Some(file) => script(file, &words, args)?,
+            Some(file) => {
+                let bytes = own.insert(read(file)?);
+                script((file, bytes), &words, args)?
+            }
             None if words.is_empty() => bail!("no command after `--`; write, for example: {line}"),
             None => {
                 let command = plan::command(&words);
@@ -57,7 +62,12 @@ impl Work {
         };
         let input = args.stdin.as_deref().map(source).transpose()?;
         let sudo_password = sudo_password(args)?;
-        Ok(Work { command, recipe, input, sudo_password })
+        Ok(Work { command, script: own, recipe, input, sudo_password })
+    }
+
+    /// The text of a script as it was read, so that a run that goes on can tell whether it is the same.
+    pub(super) fn script(&self) -> Option<&[u8]> {
+        self.script.as_deref()
     }
 
     /// What each of these hosts is sent, or why nothing is sent to anybody.
@@ -116,31 +126,45 @@ fn text(what: &str, bytes: &[u8], args: &WhatArgs) -> anyhow::Result<Text> {
     Ok(Text::Filled(template))
 }
 
-fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, What)> {
-    let is_ours = file.as_os_str() == "-";
-    let name = if is_ours { "standard input".into() } else { escape::text(&file.display().to_string(), 300) };
-    let bytes = read(file, is_ours).with_context(|| format!("--script: {name} cannot be read"))?;
+fn script(
+    (file, bytes): (&Path, &[u8]),
+    words: &[String],
+    args: &WhatArgs,
+) -> anyhow::Result<(String, What)> {
+    let name = shown(file);
+    let interpreter = Interpreter::of(bytes).map_err(|error| anyhow!("--script: {name}: {error}"))?;
+    let argument = |(n, word): (usize, &String)| text(&format!("argument {}", n + 1), word.as_bytes(), args);
+    let arguments = words.iter().enumerate().map(argument).collect::<Result<_, _>>()?;
+    let text = text(&name, bytes, args)?;
+    let called =
+        if file.as_os_str() == "-" { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
+    let called = called.to_string_lossy().into_owned();
+    let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
+    Ok((shown, What::Script { name: called, interpreter, text, arguments }))
+}
+
+/// A file of the command line as errors name it.
+fn shown(file: &Path) -> String {
+    if file.as_os_str() == "-" {
+        "standard input".to_owned()
+    } else {
+        escape::text(&file.display().to_string(), 300)
+    }
+}
+
+/// A script, if it is not longer than what could be sent.
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = shown(file);
+    let path = if file.as_os_str() == "-" { Path::new("/dev/stdin") } else { file };
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|open| open.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("--script: {name} cannot be read"))?;
     if bytes.len() > LONGEST {
         bail!(
             "--script: {name} has more than {LONGEST} bytes, and no Linux takes a longer command; copy it to the hosts and \
              run it there"
         );
     }
-    let interpreter = Interpreter::of(&bytes).map_err(|error| anyhow!("--script: {name}: {error}"))?;
-    let argument = |(n, word): (usize, &String)| text(&format!("argument {}", n + 1), word.as_bytes(), args);
-    let arguments = words.iter().enumerate().map(argument).collect::<Result<_, _>>()?;
-    let text = text(&name, &bytes, args)?;
-    let called = if is_ours { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
-    let called = called.to_string_lossy().into_owned();
-    let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
-    Ok((shown, What::Script { name: called, interpreter, text, arguments }))
-}
-
-/// A script, up to a little more than could be sent.
-fn read(file: &Path, is_ours: bool) -> std::io::Result<Vec<u8>> {
-    let open = if is_ours { File::open("/dev/stdin")? } else { File::open(file)? };
-    let mut bytes = Vec::new();
-    open.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 8] = ["play", "push", "pull", "runs", "show", "sync", "job", "runner"];
+const RESERVED: [&str; 6] = ["play", "push", "pull", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,11 +70,10 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
         }
         _ => return Ok(()),
     }
-    // A script needs no command, and may have no arguments either.
-    let is_clear = |word: &String| {
-        matches!(word.as_str(), "--" | "-h" | "--help" | "--script") || word.starts_with("--script=")
-    };
-    if words.iter().any(is_clear) {
+    // A script needs no command, and what was run before is run again.
+    let stands_alone =
+        |word: &str| ["--script", "--resume", "--again"].iter().any(|option| word.starts_with(option));
+    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || stands_alone(word)) {
         return Ok(());
     }
     let demo = words[first] == "demo";
@@ -193,6 +192,11 @@ mod tests {
             ("__clusters", "__clusters"),
             ("ctl send --enter uptime", "ctl send --enter uptime"),
             ("open ctl", "open ctl"),
+            ("run --resume last", "run --resume last"),
+            ("run --again=-1 --only failed", "run --again=-1 --only failed"),
+            ("show -1", "show -1"),
+            ("runs", "runs"),
+            ("open runs", "open runs"),
         ] {
             assert_eq!(placed(line).as_deref(), Ok(expected), "{line}");
         }

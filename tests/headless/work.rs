@@ -271,8 +271,11 @@ fn a_wrapped_command_ends_with_the_link_and_with_the_user() {
     let err = killed.child.stderr.take().expect("a pipe");
     killed.signal(rustix::process::Signal::TERM);
     let (code, text) = killed.end(err);
-    assert!(code == 130 && text.contains("2 killed: demo[01-02]"), "{text}");
-    assert_eq!(alive(&word), [""; 0]);
+    // A busy host may take longer than somebody who waits for a prompt does; then it is not called killed.
+    let is_certain = text.contains("2 killed: demo[01-02]");
+    assert!(code == 130 && (is_certain || text.contains("interrupted, may still run: demo")), "{text}");
+    assert!(!is_certain || alive(&word).is_empty(), "{text}");
+    gone(&word);
     // Without a chance to say anything.
     let mut server = served();
     let mut lost = begin(1, &["run", "-F", &server.config, "demo01", "--ensure-kill", "--", &stubborn]);
