@@ -196,7 +196,7 @@ fn parsed(words: &[String], id: &RunId) -> anyhow::Result<RunArgs> {
     };
     let matches = command.try_get_matches_from(line).map_err(cannot)?;
     match Cli::from_arg_matches(&matches).map_err(cannot)?.command {
-        Command::Run(args) => Ok(args),
+        Command::Run(args) => Ok(*args),
         _ => bail!("run {id} was no `omnes run`"),
     }
 }

@@ -225,7 +225,7 @@ mod tests {
     fn parsed(line: &[&str]) -> Result<crate::cli::args::RunArgs, String> {
         let line = ["omnes", "run", "web"].iter().chain(line);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
-            Command::Run(run) => Ok(run),
+            Command::Run(run) => Ok(*run),
             _ => Err("run was meant".to_owned()),
         }
     }

@@ -163,7 +163,8 @@ async fn run(
     }
 }
 
-fn unable() -> ConnectError {
+/// There is nothing on the host that could make a process group, so nothing was begun.
+pub(super) fn unable() -> ConnectError {
     let why = "--ensure-kill, since the host has neither setsid nor a shell with job control";
     ConnectError::Unsupported(why.to_owned())
 }
