@@ -505,7 +505,7 @@ mod tests {
             ("--waves=1,x", "`x` is no size of a wave"),
             ("--max-fail=5%,dead=1", "`dead` is no kind of failure"),
             ("--retry-on=link-lost", "may have run"),
-            ("--retry=101", "101 is not in ..=100"),
+            ("--retry=101", "101 is not in 0..=100"),
             ("--order=random:x", "no seed"),
         ] {
             let words = ["omnes", "run", "web", option, "--", "true"];
