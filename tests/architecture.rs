@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["hosts"]),
-    ("broadcast", &["session", "size"]),
+    ("broadcast", &["scrubbed", "session", "size"]),
     (
         "cli",
         &[
@@ -26,10 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pane", &["escape", "size"]),
     ("play", &["escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
+    ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "session", "size"]),
+    (
+        "tui",
+        &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "scrubbed", "session", "size"],
+    ),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -53,6 +57,7 @@ const PURE: &[&str] = &[
     "src/broadcast.rs",
     "src/config/fold.rs",
     "src/config/guards.rs",
+    "src/config/journal.rs",
     "src/config/keeping.rs",
     "src/config/macros.rs",
     "src/config/mod.rs",
@@ -66,6 +71,12 @@ const PURE: &[&str] = &[
     "src/pane/",
     "src/run/budget.rs",
     "src/run/gather.rs",
+    "src/run/difference.rs",
+    "src/run/journal/books.rs",
+    "src/run/journal/frame.rs",
+    "src/run/journal/id.rs",
+    "src/run/journal/line.rs",
+    "src/run/journal/retention.rs",
     "src/run/json.rs",
     "src/run/keys.rs",
     "src/run/keys/",
@@ -83,6 +94,7 @@ const PURE: &[&str] = &[
     "src/run/waves.rs",
     "src/run/work.rs",
     "src/play/script.rs",
+    "src/scrubbed.rs",
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
@@ -118,7 +130,9 @@ const PURE: &[&str] = &[
     "src/tui/keep/names.rs",
     "src/tui/keep/plain.rs",
     "src/tui/keep/redraw.rs",
+    "src/tui/keep/marks.rs",
     "src/tui/keep/set.rs",
+    "src/tui/keep/unkept.rs",
     "src/tui/keep/utf8.rs",
     "src/tui/keep/words.rs",
     "src/tui/keymap.rs",
@@ -127,7 +141,6 @@ const PURE: &[&str] = &[
     "src/tui/line.rs",
     "src/tui/picker.rs",
     "src/tui/scopes.rs",
-    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
@@ -16,6 +17,7 @@ use crate::hosts::{Facts, Inventory, Member};
 use crate::outcome::Exit;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -35,8 +37,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
@@ -131,6 +136,11 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    if run.how.journal.resume.is_some() || run.how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let each = vec![DESCRIPTORS; usize::from(args.hosts)];
@@ -148,9 +158,10 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
         let plan = Plan { command, hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let record = Record::New(Origin::of_process());
+        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)

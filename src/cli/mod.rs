@@ -19,19 +19,23 @@ mod demo;
 mod front;
 mod headless;
 mod hosts;
+mod journal;
 mod keeping;
 mod keys;
 mod log;
 mod open;
 mod pacing;
 mod papers;
+mod past;
 mod ping;
 mod preferences;
 mod reach;
 mod run;
+mod runs;
 mod screen;
 mod secrets;
 mod select;
+mod show;
 mod signals;
 mod story;
 mod survey;
@@ -69,9 +73,12 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
+        Command::Runs(args) => runs::runs(&args),
+        Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),
         Command::Ping(args) => ping::ping(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::RunNames => runs::names(),
         Command::KeysPage => papers::keys(&mut out).map(|()| Exit::Well),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Ctl(args) => ctl::ctl(&args),

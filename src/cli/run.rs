@@ -6,7 +6,9 @@ use anyhow::bail;
 
 use super::args::RunArgs;
 use super::asker::Asker;
+use super::journal::{Origin, Record};
 use super::pacing::{self, Fleet};
+use super::past::{self, Past};
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
 use super::{headless, preferences, secrets};
@@ -16,9 +18,18 @@ use crate::run::order::Order;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
 
-/// Checks everything, then connects.
+/// A run of the command line as it stands, or one of the past that it speaks of.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    match past::of(args)? {
+        Some(Past { args, record }) => on_hosts(&args, record),
+        None => on_hosts(args, Record::New(Origin::of_process())),
+    }
+}
+
+/// Checks everything, then connects.
+fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     let command = headless::command(&args.what.command, "omnes run web -- uptime")?;
+    record.sends("command", command.as_bytes());
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -28,7 +39,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
-    let members = wanted.select(&inventory)?;
+    let mut members = wanted.select(&inventory)?;
+    if let Record::Further(further) = &mut record {
+        members = further.turns(members);
+        if members.is_empty() {
+            return Ok(further.others());
+        }
+    }
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
@@ -49,7 +66,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let plan = Plan { command, hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector);
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
+        headless::carry_out(job, &args.how, record, interrupts).await
     });
     headless::leave(runtime);
     Ok(summary?.exit)

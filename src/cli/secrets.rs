@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::args::{Argv, SecretArgs, TargetArgs};
 use super::tty::{Tty, Typed};
 use crate::ask::{Answer, Ask, BoxFuture, Echo, Question, SecretKind, SecretRequest};
+use crate::escape;
 use crate::hosts::Host;
 
 /// Longest password, in bytes.
@@ -97,7 +98,7 @@ fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
                 "{place}: that descriptor is not open; open it as in `{number}<FILE`; nothing was contacted"
             )
         }
-        _ => anyhow!("{place}: it cannot be read: {error}; nothing was contacted"),
+        _ => anyhow!("{place}: it cannot be read: {}; nothing was contacted", escape::reason(&error)),
     })?;
     if file.is_terminal() {
         bail!("{place}: it is a terminal, which would show what is typed; use --ask-password");

@@ -23,10 +23,13 @@ pub mod template;
 
 pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
 pub use error::{Disagreement, ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
+pub use expr::FATES;
 pub use facts::Facts;
 pub use files::{ExtraSources, Places, load};
 pub use host::{Host, HostParseError};
-pub use inventory::{Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection};
+pub use inventory::{
+    Earlier, Empty, Groups, HostList, Inventory, Listed, Member, NoGroups, Query, Selection,
+};
 pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;

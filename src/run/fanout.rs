@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::crew::{Crew, Pace, at_least};
 use super::deed::{Call, Deed};
 use super::exec::Exec;
+use super::journal::Journal;
 use super::patience::{self, Patience, Sign};
 use super::pause::{self, Look, Overseer, Unattended};
 use super::report::{Output, Reporter, Summary, summary_line};
 use super::schedule::{Decision, Pause, Retrying, Schedule, WaveOver};
 use super::work::Orders;
 use super::writer::{self, Ends, Events, Teller, Writer};
-use super::{CLOSING, Happened, HostIx, Interrupt, Plan};
+use super::{CLOSING, Happened, HostIx, Interrupt, Plan, json};
 use crate::hosts::Host;
 use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
 use crate::ssh::{ConnectError, Connector, Target};
@@ -55,22 +56,31 @@ pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receive
     run_told(job, writer, interrupts).await
 }
 
-/// Runs the plan to its end, told by this teller. Every host has exactly one outcome in the summary, however the run ends.
+/// Runs the plan to its end, told by this teller and recorded nowhere.
+pub async fn run_told(job: Job, teller: impl Teller, interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+    run_kept(job, teller, Journal::default(), interrupts).await
+}
+
+/// Runs the plan to its end, recorded in this journal and told by this teller. Every host has exactly one outcome in the
+/// summary, however the run ends.
 ///
 /// After the third interrupt tasks and the teller may still be at work when this returns: the caller leaves the process.
-pub async fn run_told(
+pub async fn run_kept(
     job: Job,
     mut teller: impl Teller,
+    journal: Journal,
     mut interrupts: mpsc::Receiver<Interrupt>,
 ) -> Summary {
     let begun = Instant::now();
     let fault = teller.fault();
     let (events, happened) = writer::queue();
+    let events = events.kept_in(journal.clone());
     let telling = tokio::task::spawn_blocking(move || {
         teller.drain(happened);
         teller
     });
     let mut run = Run::new(job, events, fault);
+    run.journal = journal;
     run.drive(&mut interrupts).await;
     let leaving = run.crew.pace() == Pace::Leave;
     if leaving {
@@ -78,6 +88,7 @@ pub async fn run_told(
     }
     let known = run.summary();
     let telling = async {
+        run.close_journal(begun).await;
         let summary = run.close_books().await;
         let mut teller = telling.await?;
         tokio::task::spawn_blocking(move || teller.finish(summary, begun.elapsed())).await
@@ -106,6 +117,7 @@ struct Run {
     /// How far the user has gone with interrupts.
     interrupted: Pace,
     fault: CancellationToken,
+    journal: Journal,
     exit: Exit,
     begun: Instant,
 }
@@ -166,12 +178,14 @@ impl Run {
             untold: HashMap::new(),
             interrupted: Pace::Go,
             fault,
+            journal: Journal::default(),
             exit: Exit::Well,
             begun: Instant::now(),
         }
     }
 
     async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+        let unkept = self.journal.fault();
         while let Some(until) = self.begin_more() {
             let faulty = self.crew.pace() >= Pace::End;
             tokio::select! {
@@ -184,6 +198,11 @@ impl Run {
                 () = self.fault.cancelled(), if !faulty => {
                     self.interrupted = self.interrupted.max(Pace::End);
                     self.begin_nothing(Pace::End);
+                }
+                () = unkept.cancelled(), if self.crew.pace() == Pace::Go => {
+                    self.begin_nothing(Pace::StartNoMore);
+                    let sentence = "the journal cannot be written; no more hosts are started, running ones go on";
+                    self.shared.events.try_send(Happened::Notice(sentence.to_owned()));
                 }
                 Some(sign) = self.signs.recv() => self.heard(sign),
                 Some((host, turn)) = self.crew.next() => self.turn_ended(host, turn),
@@ -338,19 +357,39 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
-            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted), Duration::ZERO)),
-            Some(outcome) => self.untold.get(&HostIx(ix)).map(|took| (HostIx(ix), outcome.clone(), *took)),
-        });
-        for (host, outcome, took) in silent {
-            self.shared.events.send(Happened::Ended(host, outcome, took)).await;
+        for end in self.silent() {
+            self.shared.events.tell(end).await;
         }
         self.summary()
     }
 
+    /// The ends of hosts that have not told theirs.
+    fn silent(&self) -> impl Iterator<Item = Happened> {
+        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
+            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted), Duration::ZERO)),
+            Some(outcome) => self.untold.get(&HostIx(ix)).map(|took| (HostIx(ix), outcome.clone(), *took)),
+        });
+        silent.map(|(host, outcome, took)| Happened::Ended(host, outcome, took))
+    }
+
+    /// The same in the journal, and its last line: before anything waits for the reader of our output.
+    async fn close_journal(&self, begun: Instant) {
+        if self.journal.is_nothing() {
+            return;
+        }
+        for end in self.silent() {
+            self.journal.record(&end).await;
+        }
+        let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };
+        let mut last = Vec::new();
+        json::summary(&mut last, &self.shared.names, &self.summary().with(end), begun.elapsed());
+        self.journal.close(last).await;
+    }
+
     fn summary(&self) -> Summary {
+        let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
         let stopped = self.schedule.stopped().cloned();
-        Summary { stopped, ..Summary::new(self.books.clone(), self.exit) }
+        Summary { stopped, ..Summary::new(self.books.clone(), self.exit.worst(end)) }
     }
 }
 

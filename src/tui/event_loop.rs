@@ -47,6 +47,15 @@ pub enum Ended {
     TerminalGone,
 }
 
+/// The end of the program, as far as the loop knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// How it came.
+    pub ended: Ended,
+    /// What was to be kept and could not be written any more, in sentences: there is no screen to say it on.
+    pub unkept: Vec<String>,
+}
+
 /// Runs the TUI over these hosts, whose targets are the first of the fleet's list, until it ends; the terminal is as it
 /// was then.
 pub async fn run<F: Fleet>(
@@ -54,7 +63,7 @@ pub async fn run<F: Fleet>(
     hosts: Vec<Opened>,
     fleet: F,
     inlets: Inlets,
-) -> Result<Ended, TerminalError> {
+) -> Result<Left, TerminalError> {
     let terminal = Terminal::enter()?;
     let looped = Loop::new(Desk::new(app, fleet, inlets), &terminal)?.turn(hosts).await;
     terminal.give_back();
@@ -114,7 +123,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Left, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = terminal::keyboard()?;
         let idle = self.painter.idle();
@@ -140,8 +149,8 @@ impl<'a, F: Fleet> Loop<'a, F> {
             }
         }
         // Also where the terminal has failed: what was logged so far is written to its end.
-        self.desk.finish().await;
-        turned.map(|()| self.ended.unwrap_or(Ended::ByUser))
+        let unkept = self.desk.finish().await;
+        turned.map(|()| Left { ended: self.ended.unwrap_or(Ended::ByUser), unkept })
     }
 
     fn take(&mut self, next: Next) -> Result<(), TerminalError> {
