@@ -90,13 +90,13 @@ impl Wanted {
 
     /// For each of these members the place where it was first named: lists line by line, then target by target.
     pub(super) fn ranks(&self, inventory: &Inventory, members: &[Member]) -> anyhow::Result<Vec<usize>> {
-        let sources = Sources::new();
+        let known = Known::of_process();
         let mut first: HashMap<hosts::Host, usize> = HashMap::new();
         let united = |target: &&String| !target.starts_with(['!', '&', '^']);
         for (place, target) in self.targets.iter().filter(united).enumerate() {
             let targets = std::slice::from_ref(target);
             let selection = Selection { targets, empty: Empty::Allowed, ..Selection::default() };
-            for member in inventory.select(&selection, &sources)? {
+            for member in inventory.select(&selection, &known)? {
                 first.entry(member.host).or_insert(place);
             }
         }
