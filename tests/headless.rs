@@ -8,6 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "headless/journal.rs"]
 mod journal;
+#[path = "headless/pace.rs"]
+mod pace;
 #[path = "headless/play.rs"]
 mod play;
 #[path = "headless/schema.rs"]
