@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 mod consent;
 mod journal;
 mod pacing;
+mod play;
 mod reading;
 mod run;
 mod what;
@@ -20,6 +21,7 @@ mod what;
 pub use consent::ConsentArgs;
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
+pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
 pub use run::{DemoRunArgs, HowArgs, RunArgs};
 pub use what::WhatArgs;
@@ -63,6 +65,13 @@ pub enum Command {
         after_help = RUN_EXAMPLES
     )]
     Run(Box<RunArgs>),
+    /// Do what was typed in terminals, or written by hand, on every host without windows
+    #[command(
+        override_usage = "omnes play [OPTIONS] FILE TARGET...",
+        after_long_help = PLAY_NOTES,
+        after_help = PLAY_EXAMPLES
+    )]
+    Play(PlayArgs),
     /// List what was run, with what became of it
     #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
         omnes runs -n 0 --output json")]
@@ -125,10 +134,19 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     A command that is to end early, after --command-timeout or at the second C-c, is told so, and its outcome says `ended`, \
     `may still run`, or with --ensure-kill `killed`, which then is certain.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
+    6 the journal or the output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
     first of 130, 6, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const PLAY_EXAMPLES: &str = "Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
+
+const PLAY_NOTES: &str = "FILE is TOML, a [[step]] for each thing that is done; `-` is standard input. docs/play.md describes it.\n\n\
+    Exit code: as of `omnes run`, where a step that did not come to what was expected is a failed command, and one that \
+    was sent and whose end was never seen is not known.\n\n\
+    Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
 
 const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
@@ -409,6 +427,12 @@ pub enum DemoCommand {
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
     Run(Box<DemoRunArgs>),
+    /// Play a script of steps on the fleet
+    #[command(
+        override_usage = "omnes demo play [OPTIONS] FILE",
+        after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
+    )]
+    Play(DemoPlayArgs),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

@@ -31,10 +31,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     what::one_reader(&args.what, &args.targets, &args.secrets)?;
     let work = Work::read(&args.what, "omnes run web -- uptime")?;
-    record.sends("command", work.command.as_bytes());
-    if let Some(script) = work.script() {
-        record.sends("script", script);
-    }
+    work.tell(&args.what, &mut record)?;
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -44,20 +41,28 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
-    let mut members = wanted.select(&inventory)?;
-    if let Record::Further(further) = &mut record {
-        members = further.turns(members);
-        if members.is_empty() {
-            return Ok(further.others());
+    let members = wanted.select(&inventory)?;
+    let turns = match &mut record {
+        Record::New(_) => (0..members.len()).collect(),
+        Record::Further(further) => {
+            let turns = further.turns(&members);
+            if turns.is_empty() {
+                return Ok(further.others());
+            }
+            turns
         }
-    }
+    };
     let resolved = reach.resolve_all(&members);
+    let facts = named(members.iter().map(Facts::of).collect(), &resolved);
+    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
+    // Every host of the run, so that each has the same number in it whenever it has its turn.
+    let orders = work.orders(&hosts, &facts)?.only(&turns);
+    let (members, hosts, facts) =
+        (past::at(members, &turns), past::at(hosts, &turns), past::at(facts, &turns));
+    let resolved = past::at(resolved, &turns);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
     let limits = headless::limits_for(&args.how.pacing, &config, each.clone());
-    let facts = named(members.iter().map(Facts::of).collect(), &resolved);
-    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
-    let orders = work.orders(&hosts, &facts)?;
     let rank = match args.how.pacing.order {
         Some(Order::Given) => wanted.ranks(&inventory, &members)?,
         _ => Vec::new(),

@@ -58,6 +58,18 @@ fn typed() -> anyhow::Result<SecretString> {
     }
 }
 
+/// The secret of this name in a script, asked for on the terminal.
+pub(super) fn asked(name: &str) -> anyhow::Result<SecretString> {
+    let tty = Tty::open().map_err(|_| {
+        anyhow!("there is no terminal to ask for the secret `{name}` on; use --secret-command {name}=CMD or --secret-fd {name}=N")
+    })?;
+    match tty.ask(&format!("omnes: the secret `{name}`: "), Echo::Hidden) {
+        Ok(Typed::Line(line)) if !line.expose_secret().is_empty() => Ok(line),
+        Ok(_) => bail!("secret `{name}`: nothing was typed; nothing was contacted"),
+        Err(error) => bail!("secret `{name}`: the terminal cannot be read: {error}"),
+    }
+}
+
 /// The first line that a command prints; `option` is where it was named.
 pub(super) fn of_command(option: &str, argv: &Argv) -> anyhow::Result<SecretString> {
     let (program, arguments) =

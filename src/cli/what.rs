@@ -11,6 +11,7 @@ use rand::RngCore;
 use secrecy::SecretString;
 
 use super::args::{SecretArgs, TargetArgs, WhatArgs};
+use super::journal::Record;
 use super::secrets::{self, Place};
 use crate::ask::Ask;
 use crate::escape;
@@ -27,6 +28,7 @@ use crate::ssh::SudoPasswords;
 pub(super) struct Work {
     /// In the words of the user, for reports.
     pub(super) command: String,
+    /// The text of the script, as it was read.
     script: Option<Vec<u8>>,
     recipe: Recipe,
     input: Option<Source>,
@@ -37,16 +39,15 @@ impl Work {
     /// Reads what the options name. `line` is an example for who named nothing.
     pub(super) fn read(args: &WhatArgs, line: &str) -> anyhow::Result<Work> {
         let words = texts(&args.command)?;
-        let mut own = None;
-        let (command, what) = match &args.script {
+        let (command, what, script) = match &args.script {
             Some(file) => {
-                let bytes = own.insert(read(file)?);
-                script((file, bytes), &words, args)?
+                let (command, what, text) = script(file, &words, args)?;
+                (command, what, Some(text))
             }
             None if words.is_empty() => bail!("no command after `--`; write, for example: {line}"),
             None => {
                 let command = plan::command(&words);
-                (command.clone(), What::Command(text("the command", command.as_bytes(), args)?))
+                (command.clone(), What::Command(text("the command", command.as_bytes(), args)?), None)
             }
         };
         let environment = args.env.iter().map(|word| variable(word, args)).collect::<Result<_, _>>()?;
@@ -62,12 +63,21 @@ impl Work {
         };
         let input = args.stdin.as_deref().map(source).transpose()?;
         let sudo_password = sudo_password(args)?;
-        Ok(Work { command, script: own, recipe, input, sudo_password })
+        Ok(Work { command, script, recipe, input, sudo_password })
     }
 
-    /// The text of a script as it was read, so that a run that goes on can tell whether it is the same.
-    pub(super) fn script(&self) -> Option<&[u8]> {
-        self.script.as_deref()
+    /// Tells the journal what is sent, as far as it is known before: of an input that comes through a pipe nothing is.
+    pub(super) fn tell(&self, args: &WhatArgs, record: &mut Record) -> anyhow::Result<()> {
+        record.sends("command", self.command.as_bytes())?;
+        if let Some(script) = &self.script {
+            record.sends("script", script.as_slice())?;
+        }
+        if let Some(file) = args.stdin.as_deref().filter(|file| file.is_file()) {
+            let input =
+                File::open(file).with_context(|| format!("--stdin: {} cannot be read", file.display()))?;
+            record.sends("stdin", input)?;
+        }
+        Ok(())
     }
 
     /// What each of these hosts is sent, or why nothing is sent to anybody.
@@ -126,45 +136,31 @@ fn text(what: &str, bytes: &[u8], args: &WhatArgs) -> anyhow::Result<Text> {
     Ok(Text::Filled(template))
 }
 
-fn script(
-    (file, bytes): (&Path, &[u8]),
-    words: &[String],
-    args: &WhatArgs,
-) -> anyhow::Result<(String, What)> {
-    let name = shown(file);
-    let interpreter = Interpreter::of(bytes).map_err(|error| anyhow!("--script: {name}: {error}"))?;
-    let argument = |(n, word): (usize, &String)| text(&format!("argument {}", n + 1), word.as_bytes(), args);
-    let arguments = words.iter().enumerate().map(argument).collect::<Result<_, _>>()?;
-    let text = text(&name, bytes, args)?;
-    let called =
-        if file.as_os_str() == "-" { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
-    let called = called.to_string_lossy().into_owned();
-    let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
-    Ok((shown, What::Script { name: called, interpreter, text, arguments }))
-}
-
-/// A file of the command line as errors name it.
-fn shown(file: &Path) -> String {
-    if file.as_os_str() == "-" {
-        "standard input".to_owned()
-    } else {
-        escape::text(&file.display().to_string(), 300)
-    }
-}
-
-/// A script, if it is not longer than what could be sent.
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = shown(file);
-    let path = if file.as_os_str() == "-" { Path::new("/dev/stdin") } else { file };
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|open| open.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
-    read.with_context(|| format!("--script: {name} cannot be read"))?;
+fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, What, Vec<u8>)> {
+    let is_ours = file.as_os_str() == "-";
+    let name = if is_ours { "standard input".into() } else { escape::text(&file.display().to_string(), 300) };
+    let bytes = read(file, is_ours).with_context(|| format!("--script: {name} cannot be read"))?;
     if bytes.len() > LONGEST {
         bail!(
             "--script: {name} has more than {LONGEST} bytes, and no Linux takes a longer command; copy it to the hosts and \
              run it there"
         );
     }
+    let interpreter = Interpreter::of(&bytes).map_err(|error| anyhow!("--script: {name}: {error}"))?;
+    let argument = |(n, word): (usize, &String)| text(&format!("argument {}", n + 1), word.as_bytes(), args);
+    let arguments = words.iter().enumerate().map(argument).collect::<Result<_, _>>()?;
+    let text = text(&name, &bytes, args)?;
+    let called = if is_ours { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
+    let called = called.to_string_lossy().into_owned();
+    let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
+    Ok((shown, What::Script { name: called, interpreter, text, arguments }, bytes))
+}
+
+/// A script, up to a little more than could be sent.
+fn read(file: &Path, is_ours: bool) -> std::io::Result<Vec<u8>> {
+    let open = if is_ours { File::open("/dev/stdin")? } else { File::open(file)? };
+    let mut bytes = Vec::new();
+    open.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

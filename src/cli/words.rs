@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 6] = ["play", "push", "pull", "sync", "job", "runner"];
+const RESERVED: [&str; 5] = ["push", "pull", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,7 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "-_./:@=,%+".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         return word.to_owned();
@@ -176,6 +176,10 @@ mod tests {
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
+            ("play steps.toml web", "play steps.toml web"),
+            ("-l root play --check - web", "play -l root --check - web"),
+            ("demo --hosts 3 play steps.toml", "demo --hosts 3 play steps.toml"),
+            ("open play", "open play"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),
             ("keys --from list web", "keys --from list web"),

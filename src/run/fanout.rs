@@ -291,6 +291,7 @@ impl Run {
     }
 
     fn host_ended(&mut self, host: HostIx, outcome: Outcome) {
+        self.shared.deed.left(host);
         let stopped = self.schedule.ended(host, &outcome).map(ToString::to_string);
         self.books[host.0] = Some(outcome);
         let Some(why) = stopped else { return };
@@ -361,7 +362,7 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.shared.events.tell(end).await;
         }
         self.summary()
@@ -377,11 +378,11 @@ impl Run {
     }
 
     /// The same in the journal, and its last line: before anything waits for the reader of our output.
-    async fn close_journal(&self, begun: Instant) {
+    async fn close_journal(&mut self, begun: Instant) {
         if self.journal.is_nothing() {
             return;
         }
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.journal.record(&end).await;
         }
         let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };

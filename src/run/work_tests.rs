@@ -137,3 +137,13 @@ fn faults_name_the_text_the_place_and_the_host_before_anything_is_contacted() {
         "ann@web2:2222: the variable ro.le cannot be given to a command as OMNES_VAR_ro_le: another variable of this host has that name too; nothing was contacted"
     );
 }
+
+#[test]
+fn hosts_that_go_on_later_keep_their_number_in_the_whole_run() {
+    let what = What::Command(filled("echo {n}/{count} {host}"));
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
+    assert_eq!(orders.of(HostIx(0)).command, b"echo 2/2 web2");
+    let what = What::Command(plain("uptime"));
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
+    assert_eq!(orders.of(HostIx(0)).command, b"uptime");
+}
