@@ -64,6 +64,7 @@ const PURE: &[&str] = &[
     "src/hosts/",
     "src/outcome.rs",
     "src/pane/",
+    "src/run/diff.rs",
     "src/run/gather.rs",
     "src/run/json.rs",
     "src/run/keys.rs",

@@ -14,6 +14,7 @@ use crate::ssh::Phases;
 
 mod crew;
 pub mod deed;
+pub mod diff;
 pub mod exec;
 pub mod fanout;
 pub mod gather;
