@@ -145,7 +145,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
         let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        summary
     });
     runtime.shutdown_background();
     Ok(summary?.exit)

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
-use super::{OwnFault, signals};
+use super::args::{HowArgs, PacingArgs};
+use super::{OwnFault, reading, signals};
 use crate::config::Config;
-use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
+use crate::run::{Interrupt, Job, Limits, Summary, limits, plan, run_told};
 use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
@@ -35,15 +35,6 @@ pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> 
     };
     let words: Vec<String> = words.iter().map(text).collect::<Result<_, _>>()?;
     Ok(plan::command(&words))
-}
-
-/// The form of the output.
-fn output(reading: &ReadingArgs) -> Output {
-    match (reading.output, reading.gather) {
-        (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
-        (Some(OutputArg::Json), _) => Output::Json,
-        _ => Output::Stream,
-    }
 }
 
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
@@ -106,8 +97,9 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
 }
 
 /// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> Summary {
-    crate::run::run(job, output(&how.reading), Ends::standard(), interrupts).await
+pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> anyhow::Result<Summary> {
+    let writer = reading::writer(&how.reading, &job.plan)?;
+    Ok(run_told(job, writer, interrupts).await)
 }
 
 #[cfg(test)]

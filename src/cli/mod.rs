@@ -27,6 +27,7 @@ mod papers;
 mod ping;
 mod preferences;
 mod reach;
+mod reading;
 mod run;
 mod screen;
 mod secrets;

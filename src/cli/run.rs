@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
+        headless::carry_out(job, &args.how, interrupts).await
     });
     headless::leave(runtime);
     Ok(summary?.exit)

@@ -114,7 +114,8 @@ impl Grammar {
     }
 
     fn collect(&mut self, command: &Command) {
-        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let next = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        for arg in command.get_arguments().filter(next) {
             self.valued.extend(arg.get_short().map(|short| format!("-{short}")));
             self.valued.extend(arg.get_long().map(|long| format!("--{long}")));
         }
@@ -170,6 +171,8 @@ mod tests {
             ("-bf 8 run web -- x", "run -bf 8 web -- x"),
             ("--connect-timeout 3 run web -- x", "run --connect-timeout 3 web -- x"),
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
+            ("run --top web -- x", "run --top web -- x"),
+            ("--top run web -- x", "run --top web -- x"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
             ("ping web", "ping web"),

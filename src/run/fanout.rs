@@ -200,6 +200,7 @@ impl Run {
         };
         self.crew.set_pace(pace);
         self.shared.events.try_send(Happened::Notice(sentence));
+        self.shared.events.try_send(Happened::Looked);
         pace
     }
 

@@ -12,29 +12,37 @@ use bytes::Bytes;
 use crate::outcome::Outcome;
 use crate::ssh::Phases;
 
+pub mod blocks;
 mod crew;
 pub mod deed;
 pub mod diff;
 pub mod exec;
 pub mod fanout;
+pub mod files;
 pub mod gather;
+mod groups;
 pub mod json;
 pub mod keys;
 pub mod limits;
+pub mod meter;
 mod patience;
 pub mod ping;
 pub mod plan;
+pub mod progress;
 pub mod report;
+pub mod spill;
 pub mod stream;
 pub mod survey;
 mod tally;
+pub mod top;
 pub mod work;
 pub mod writer;
 
 pub use deed::{Call, Deed};
 pub use fanout::{Job, run, run_told};
+pub use groups::{Against, Press};
 pub use plan::{Limits, Plan};
-pub use report::{Output, Reporter, Summary};
+pub use report::{Detail, Output, Reading, Reporter, Summary};
 pub use writer::{Ends, Teller};
 
 /// How long each step of taking leave may take: a signal, closing a channel, closing a link.
@@ -78,6 +86,8 @@ pub enum Happened {
     Said(HostIx, Stream, Bytes),
     /// A host's part is over, so long after it was begun.
     Ended(HostIx, Outcome, Duration),
+    /// The user looks: what is known so far is to be shown, where it waits for the end.
+    Looked,
     /// A sentence for the user that belongs to no host.
     Notice(String),
 }
