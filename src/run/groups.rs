@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::blocks::{BlockIx, Piece, Shelf};
+use super::blocks::{BlockIx, Piece};
 use super::gather::{Gather, Group, Text};
 use super::report::{Paper, Sinks, is_unremarkable, push_line};
 use super::stream::Lines;
@@ -56,9 +56,9 @@ struct Printer<'a> {
 }
 
 impl Groups {
-    /// Nothing yet; what has no room in memory goes to the shelf.
-    pub(super) fn new(show: Show, shelf: Box<dyn Shelf>) -> Groups {
-        Groups { gather: Gather::new(shelf), show, missed: Cell::new(false) }
+    /// What is in there, told so.
+    pub(super) fn new(show: Show, gather: Gather) -> Groups {
+        Groups { gather, show, missed: Cell::new(false) }
     }
 
     /// A host wrote something.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::blocks::Shelf;
+use super::gather::Gather;
 use super::groups::{Against, Groups, Press, Show};
 use super::spill::Spill;
 use super::stream::Lines;
@@ -174,11 +174,11 @@ enum Mode {
 impl Reporter {
     /// A reporter for one plan. Gathered output for which there is no room in memory goes to a file without a name.
     pub fn new(plan: &Plan, reading: impl Into<Reading>, sinks: Sinks) -> Reporter {
-        Reporter::with(plan, reading.into(), sinks, Box::new(Spill::usual()))
+        Reporter::with(plan, reading.into(), sinks, Gather::new(Box::new(Spill::usual())))
     }
 
-    /// The same, with another place for gathered output.
-    pub fn with(plan: &Plan, reading: Reading, sinks: Sinks, shelf: Box<dyn Shelf>) -> Reporter {
+    /// The same, with another place for what is gathered.
+    pub fn with(plan: &Plan, reading: Reading, sinks: Sinks, gather: Gather) -> Reporter {
         let n = plan.hosts.len();
         let show = match reading.diff {
             Some(against) => Show::Difference(against),
@@ -187,8 +187,8 @@ impl Reporter {
         Reporter {
             mode: match reading.output {
                 Output::Stream => Mode::Stream,
-                Output::Gather => Mode::Gather(Groups::new(show, shelf)),
-                Output::Quiet => Mode::Gather(Groups::new(Show::Failures, shelf)),
+                Output::Gather => Mode::Gather(Groups::new(show, gather)),
+                Output::Quiet => Mode::Gather(Groups::new(Show::Failures, gather)),
                 Output::Json => Mode::Json,
             },
             sinks,

@@ -2,6 +2,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::run::Limits;
+use crate::run::blocks::BLOCK;
+use crate::run::blocks::tests::Board;
 use crate::ssh::{ConnectError, Stage};
 
 const FILES: Sinks = Sinks { out: Sink::Exact, err: Sink::Exact };
@@ -247,25 +249,28 @@ fn a_comparison_with_one_host_is_with_that_host_if_it_ran() {
 
 #[test]
 fn a_line_that_stands_in_two_blocks_is_whole_and_none_of_its_bytes_acts() {
-    let long = format!("{}é\x1b[2J\r\nlast", "x".repeat(super::super::blocks::BLOCK - 1));
-    let (out, _, _) =
-        tell(&["a"], (Output::Gather, SCREEN), vec![said(0, Stream::Out, &long), ended(0, Outcome::Exited(0))]);
+    let long = format!("{}é\x1b[2J\r\nlast", "x".repeat(BLOCK - 1));
+    let (out, _, _) = tell(
+        &["a"],
+        (Output::Gather, SCREEN),
+        vec![said(0, Stream::Out, &long), ended(0, Outcome::Exited(0))],
+    );
     assert!(out.ends_with("xxé^[[2J\nlast\n"), "{}", &out[out.len() - 40..]);
 }
 
 #[test]
 fn output_that_cannot_be_kept_is_counted_where_it_is_missing() {
     let reading = Reading::from(Output::Gather);
-    let full = Box::new(crate::run::blocks::tests::Board::default());
+    let full = Gather::within(BLOCK, Box::new(Board::default()));
     let mut reporter = Reporter::with(&plan(&["a"]), reading, FILES, full);
     let mut paper = Paper::default();
-    let text: String = (0..).map(|n| format!("{n}\n")).take(12_000_000).collect();
+    let text: String = (0..).map(|n| format!("{n}\n")).take(20_000).collect();
     reporter.step(said(0, Stream::Out, &text), &mut paper);
     reporter.step(ended(0, Outcome::Exited(0)), &mut paper);
     assert_eq!(reporter.fault(), Some("no storage space"));
     reporter.tell_gathered(&mut paper, &mut |_| {});
     let (stream, last) = paper.parts.last().expect("it says so");
-    let lost = text.len() - crate::run::blocks::MEMORY;
+    let lost = text.len() - BLOCK;
     assert_eq!(*stream, Stream::Err);
     assert_eq!(
         String::from_utf8_lossy(last),
@@ -294,7 +299,10 @@ fn steps_are_told_where_they_fail_and_to_who_asks() {
     }
     let reading = Reading { detail: Detail::Verbose, ..Reading::default() };
     let (_, err, _) = tell(&["a", "b"], (reading, FILES), events());
-    assert!(err.starts_with("omnes: a: step 1 begun\nomnes: a: step 1 passed\nomnes: a: step 2 begun\n"), "{err}");
+    assert!(
+        err.starts_with("omnes: a: step 1 begun\nomnes: a: step 1 passed\nomnes: a: step 2 begun\n"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -309,4 +317,26 @@ fn where_the_time_went_stands_before_the_summary() {
     let (out, err, _) = tell(&["a"], (json, FILES), vec![ended(0, Outcome::Exited(0))]);
     assert!(out.lines().nth(2).is_some_and(|line| line.contains("\"event\":\"top\"")), "{out}");
     assert_eq!((out.lines().count(), err.as_str()), (4, ""));
+}
+
+#[test]
+fn however_much_was_gathered_little_of_it_is_text_at_once() {
+    let hosts: Vec<String> = (0..200).map(|n| format!("h{n}")).collect();
+    let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let board = Box::new(Board { room: usize::MAX, ..Board::default() });
+    let mut reporter =
+        Reporter::with(&plan(&names), Output::Gather.into(), FILES, Gather::within(2 * BLOCK, board));
+    let mut paper = Paper::default();
+    for host in 0..hosts.len() {
+        let text = format!("{host} {}\n", "x".repeat(98)).repeat(1_000);
+        reporter.step(said(host, Stream::Out, &text), &mut paper);
+        reporter.step(ended(host, Outcome::Exited(0)), &mut paper);
+    }
+    let (mut all, mut most) = (0, 0);
+    reporter.tell_gathered(&mut paper, &mut |paper| {
+        most = most.max(paper.len());
+        all += paper.len();
+        paper.parts.clear();
+    });
+    assert!(all > 20_000_000 && most < 2 * BLOCK, "{all} bytes, {most} at once");
 }

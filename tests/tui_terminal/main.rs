@@ -5,6 +5,7 @@ mod deaths;
 #[path = "../keeping/terminal.rs"]
 mod keeping;
 mod plain;
+mod progress;
 #[path = "../support/ui.rs"]
 pub mod ui;
 
