@@ -72,7 +72,7 @@ fn json_has_the_same_bytes_and_one_outcome_for_each_name() {
     assert_eq!((&top["count"], top["slowest"].as_array().map(Vec::len)), (&3.into(), Some(3)));
     assert!(top["ms"]["command"]["max"].as_f64() > Some(0.0), "{top}");
 
-    let names = ["ünï", "a%b", "x+y", "10.0.0.1:2222", "[::1]:22"];
+    let names = ["xn--nxasmq6b", "a_b-c.d", "me@web1", "10.0.0.1:2222", "[::1]:22"];
     let words = [
         &["run", "--output", "json", "-F", "none", "-o", "ProxyCommand=false"],
         &names as &[_],
@@ -114,7 +114,7 @@ fn a_full_disk_ends_the_files_with_a_word_and_our_fault() {
     );
     let (code, _, err) = bash(&line);
     assert_eq!(code, 6, "{err}");
-    assert!(err.contains("demo01.out cannot be written: File too large"), "{err}");
+    assert!(err.contains("demo01.out.part cannot be written: File too large"), "{err}");
     assert!(err.contains("no more hosts are started, running ones are ended"), "{err}");
     assert!(err.lines().last().is_some_and(|line| line.contains("not started: demo[0")), "{err}");
     assert!(dir.join("demo01.out.part").exists() && !dir.join("demo01.out").exists());
@@ -132,27 +132,35 @@ fn traffic(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/io")).expect("it lives")
 }
 
-/// A fleet in a process of its own, and the ssh_config that leads there.
-fn served(hosts: &str) -> (Child, String, tempfile::TempDir) {
+/// A fleet in a process of its own, which ends with this.
+struct Served {
+    server: Child,
+    /// The ssh_config that leads there.
+    config: String,
+    _home: tempfile::TempDir,
+}
+
+fn served(hosts: &str) -> Served {
     let (mut command, home) = omnes(&["demo", "serve", "--hosts", hosts]);
     let mut server = command.stdout(Stdio::piped()).spawn().expect("omnes starts");
     let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     let config = lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
-    (server, config.expect("the server says where its ssh_config is"), home)
+    Served { server, config: config.expect("the server says where its ssh_config is"), _home: home }
 }
 
-fn end_server(mut server: Child) {
-    kill_process(Pid::from_child(&server), Signal::TERM).expect("it still runs");
-    assert!(server.wait().expect("it ends").success());
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.server), Signal::TERM);
+        let _ = self.server.wait();
+    }
 }
 
 #[test]
 fn a_reader_that_stalls_stops_the_hosts_not_the_memory_and_gets_all_when_it_wakes() {
     const EACH: usize = 2_000_000;
-    let (server, config, _home) = served("30");
+    let served = served("30");
     let command = format!("yes 0123456789abcdef0123456789abcde | head -c {EACH}");
-    let words = ["run", "-F", &config, "demo[01-30]", "--", &command];
-    let mut run = begin(1, &words);
+    let mut run = begin(1, &["run", "-F", &served.config, "demo[01-30]", "--", &command]);
     let pid = run.child.id();
     let mut before = String::new();
     let mut still = 0;
@@ -162,18 +170,19 @@ fn a_reader_that_stalls_stops_the_hosts_not_the_memory_and_gets_all_when_it_wake
         before = now;
         still == 50
     });
-    // The queue, a window and a buffer for each host, and the program itself.
-    let (most, bound) = (most_memory(pid), 64 << 20);
-    let mut rest = Vec::new();
-    run.out.read_to_end(&mut rest).expect("text");
-    let lines = rest.split_inclusive(|byte| *byte == b'\n').count();
-    let after = most_memory(pid).max(most);
-    let status = run.child.wait().expect("it ends");
-    end_server(server);
-    assert!(status.success());
+    let stalled = most_memory(pid);
+    // When it wakes: the first half, while all hosts are at work again, and the rest.
+    let mut half = vec![0; 15 * EACH];
+    run.out.read_exact(&mut half).expect("so much is there");
+    let awake = most_memory(pid);
+    run.out.read_to_end(&mut half).expect("text");
+    assert!(run.child.wait().expect("it ends").success());
+    let lines = half.split_inclusive(|byte| *byte == b'\n');
     // One line was read at the beginning.
-    assert_eq!(lines + 1, 30 * EACH / 32);
-    assert!(after < bound + 30 * (1 << 20), "{most} bytes while it stalled, {after} afterwards");
+    assert_eq!(lines.count() + 1, 30 * EACH / 32);
+    // The program itself, the queue, and for each host a window, a buffer and an unfinished line.
+    let bound = (64 + 30) << 20;
+    assert!(awake.max(stalled) < bound, "{stalled} bytes while it stalled, {awake} when it woke");
 }
 
 #[test]
