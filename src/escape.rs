@@ -36,6 +36,15 @@ pub fn text(text: &str, limit: usize) -> String {
     out
 }
 
+/// Why something of the system did not work, in its own words without the number: `No such file or directory`.
+pub fn reason(error: &dyn std::fmt::Display) -> String {
+    let said = error.to_string();
+    let numbered = said.rsplit_once(" (os error ");
+    let words =
+        numbered.filter(|(_, number)| number.trim_end_matches(')').bytes().all(|b| b.is_ascii_digit()));
+    words.map_or(said.as_str(), |(words, _)| words).to_owned()
+}
+
 /// Would a terminal act on this character, or show something else than it says?
 pub fn acts(c: char) -> bool {
     c.is_ascii_control() || is_deceptive(c)
@@ -73,6 +82,17 @@ fn is_deceptive(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_gives_its_reasons_without_numbers() {
+        for (said, told) in [
+            ("No such file or directory (os error 2)", "No such file or directory"),
+            ("it is not a plain file", "it is not a plain file"),
+            ("odd (os error x)", "odd (os error x)"),
+        ] {
+            assert_eq!(reason(&said), told);
+        }
+    }
 
     #[test]
     fn nothing_that_acts_is_left() {

@@ -13,13 +13,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 mod consent;
 mod journal;
 mod pacing;
+mod play;
 mod reading;
 mod run;
 mod what;
 
 pub use consent::ConsentArgs;
-pub use journal::JournalArgs;
+pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
+pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
 pub use run::{DemoRunArgs, HowArgs, RunArgs};
 pub use what::WhatArgs;
@@ -61,7 +63,25 @@ pub enum Command {
         after_long_help = RUN_NOTES,
         after_help = RUN_EXAMPLES
     )]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    /// Do what was typed in terminals, or written by hand, on every host without windows
+    #[command(
+        override_usage = "omnes play [OPTIONS] FILE TARGET...",
+        after_long_help = PLAY_NOTES,
+        after_help = PLAY_EXAMPLES
+    )]
+    Play(PlayArgs),
+    /// List what was run, with what became of it
+    #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
+        omnes runs -n 0 --output json")]
+    Runs(RunsArgs),
+    /// Show what became of a run: its hosts, folded, and what they wrote
+    #[command(
+        override_usage = "omnes show [OPTIONS] RUN",
+        after_help = "Examples:\n  omnes show last --failed        whoever is not well\n  \
+        omnes show -2 --host web07      what one host wrote in the run before the last"
+    )]
+    Show(ShowArgs),
     /// Show which hosts an expression names; nothing is contacted
     #[command(after_help = "Examples:\n  omnes hosts 'web!web04'         fold what is left\n  \
         omnes hosts -v edge             where every value of a host comes from")]
@@ -97,6 +117,9 @@ pub enum Command {
     /// Print the names of all clusters, for completions
     #[command(name = "__clusters", hide = true)]
     Clusters(FileArgs),
+    /// Print the names of all runs, for completions
+    #[command(name = "__runs", hide = true)]
+    RunNames,
     /// Print docs/keys.md
     #[command(name = "__keys-page", hide = true)]
     KeysPage,
@@ -107,10 +130,19 @@ const RUN_EXAMPLES: &str =
 
 const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
+    6 the journal or the output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
     first of 130, 6, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const PLAY_EXAMPLES: &str = "Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
+
+const PLAY_NOTES: &str = "FILE is TOML, a [[step]] for each thing that is done; `-` is standard input. docs/play.md describes it.\n\n\
+    Exit code: as of `omnes run`, where a step that did not come to what was expected is a failed command, and one that \
+    was sent and whose end was never seen is not known.\n\n\
+    Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
 
 const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
@@ -147,6 +179,9 @@ pub struct TargetArgs {
     /// Read more hosts from FILE (`-` is standard input), one or more a line, `#` comments
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub hosts_from: Vec<PathBuf>,
+    /// Hosts of an earlier run: last:failed, ID:unreachable,login; the same as the target @run:last:failed
+    #[arg(long, value_name = "RUN:WHAT", allow_hyphen_values = true)]
+    pub hosts_of: Vec<String>,
     /// Accept an expression that names no host
     #[arg(long)]
     pub allow_empty: bool,
@@ -387,7 +422,13 @@ pub enum DemoCommand {
         override_usage = "omnes demo run [OPTIONS] -- COMMAND...",
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
-    Run(DemoRunArgs),
+    Run(Box<DemoRunArgs>),
+    /// Play a script of steps on the fleet
+    #[command(
+        override_usage = "omnes demo play [OPTIONS] FILE",
+        after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
+    )]
+    Play(DemoPlayArgs),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \
@@ -450,7 +491,7 @@ mod tests {
         while let Some(mut command) = commands.pop() {
             let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
             commands.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
-            if name.ends_with("__clusters") || name.ends_with("__keys-page") {
+            if name.ends_with("__clusters") || name.ends_with("__runs") || name.ends_with("__keys-page") {
                 continue;
             }
             for help in [command.render_help().to_string(), command.render_long_help().to_string()] {

@@ -3,19 +3,24 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::what::{self, Work};
+use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
+use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Empty, Facts, Inventory, Member};
 use crate::outcome::Exit;
+use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -25,6 +30,7 @@ const DESCRIPTORS: u64 = 8;
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Play(script)) => play_on(args, script),
         Some(DemoCommand::Serve) => serve(args),
         None => open(args),
     }
@@ -35,8 +41,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
@@ -130,25 +139,102 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
     FleetConfig { hosts, faults, ..FleetConfig::default() }
 }
 
+/// A run on hosts that are gone does not go on.
+fn refuse_past(how: &HowArgs) -> anyhow::Result<()> {
+    if how.journal.resume.is_some() || how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
+    Ok(())
+}
+
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    refuse_past(&run.how)?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
-        let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let ran = run_with(&fleet, &run.how, (work, &config), interrupts).await;
         end(&fleet).await?;
-        summary
+        ran
     });
     runtime.shutdown_background();
-    Ok(summary?.exit)
+    exit
+}
+
+/// Runs a command on a fleet that has begun.
+async fn run_with(
+    fleet: &Arc<Fleet>,
+    how: &HowArgs,
+    (work, config): (Work, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let each = vec![DESCRIPTORS; hosts.len()];
+    let limits = headless::limits_for(&how.pacing, config, each.clone());
+    let pacing =
+        pacing::pacing(&how.pacing, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    let orders = work.orders(&hosts, &facts)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+    let job = Job { deed, ..Job::command(plan, targets, connector) };
+    Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
+}
+
+fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    refuse_past(&demo.how)?;
+    let script = play::read(&demo.steps, &TargetArgs::default())?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let played = play_with(&fleet, demo, (script, &config), interrupts).await;
+        end(&fleet).await?;
+        played
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+/// Plays a script on a fleet that has begun.
+async fn play_with(
+    fleet: &Arc<Fleet>,
+    demo: &DemoPlayArgs,
+    ((text, script), config): ((String, Script), &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let members = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
+    let score = play::score(&demo.steps, script, (members, Empty::Refused))?;
+    if demo.steps.check {
+        return play::check(&score);
+    }
+    let (wanted, each) = (play::together(&score, &demo.how.pacing)?, vec![DESCRIPTORS; hosts.len()]);
+    let limits = headless::limits_for(&wanted, config, each.clone());
+    let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    play::all_at_once(&score, &limits)?;
+    let player = play::player(&demo.steps, score)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
+    let mut record = Record::New(Origin::of_process());
+    record.sends("script", text.as_bytes());
+    Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

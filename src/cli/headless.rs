@@ -1,41 +1,29 @@
 //! What all headless commands have in common: the process prepared, the run carried out, its exit code.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::args::{HowArgs, PacingArgs};
+use super::journal::{Kept, Record};
+use super::pacing::AtTerminal;
 use super::{OwnFault, reading, signals};
 use crate::config::Config;
-use crate::run::{Interrupt, Job, Limits, Summary, limits, plan, run_told};
+use crate::run::{Interrupt, Job, Limits, Summary, limits, plan};
 use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
 pub(super) type Interrupts = tokio::sync::mpsc::Receiver<Interrupt>;
 
 /// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
-const SPARE: u64 = 64;
+pub(super) const SPARE: u64 = 64;
 
 /// How long the end of the process may take at most; normally it takes a few milliseconds.
 const PARTING: Duration = Duration::from_millis(500);
-
-/// The command as it is sent; no command is an error with the right line.
-pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> {
-    if words.is_empty() {
-        bail!("no command after `--`; write, for example: {line}");
-    }
-    let text = |word: &OsString| {
-        let text = word.clone().into_string();
-        text.map_err(|word| anyhow::anyhow!("the command is not UTF-8: {}", word.display()))
-    };
-    let words: Vec<String> = words.iter().map(text).collect::<Result<_, _>>()?;
-    Ok(plan::command(&words))
-}
 
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
 /// many file descriptors each host takes.
@@ -66,17 +54,27 @@ pub(super) fn descriptors<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<
 pub(super) fn fanout_for(asked: Option<NonZeroUsize>, config: &Config, each: Vec<u64>) -> NonZeroUsize {
     let wanted = asked.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
     let needed = wanted.min(NonZeroUsize::new(each.len()).unwrap_or(NonZeroUsize::MIN));
-    let allowed = limits::raise_descriptors();
+    let allowed = descriptors_allowed();
     match plan::lowered(needed, allowed, SPARE, each) {
         None => wanted,
         Some(lower) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "omnes: fan-out {lower} instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
-            );
+            notice(&format!(
+                "fan-out {lower} instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
+            ));
             lower
         }
     }
+}
+
+/// How many file descriptors this process may have, from now on as many as it ever may.
+pub(super) fn descriptors_allowed() -> u64 {
+    limits::raise_descriptors()
+}
+
+/// A sentence of ours before a run.
+pub(super) fn notice(sentence: &str) {
+    // Whoever closed our standard error does not want to know.
+    let _ = writeln!(std::io::stderr(), "omnes: {sentence}");
 }
 
 /// A runtime for one command.
@@ -96,10 +94,19 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
     signals::interrupts().context(OwnFault("signals cannot be watched".into()))
 }
 
-/// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> anyhow::Result<Summary> {
+/// Carries out a run on the standard streams of this process, recorded in its journal. An error says that nothing was
+/// contacted.
+pub(super) async fn carry_out(
+    job: Job,
+    how: &HowArgs,
+    record: Record,
+    interrupts: Interrupts,
+) -> anyhow::Result<Summary> {
+    let job = Job { overseer: Arc::new(AtTerminal), ..job };
     let writer = reading::writer(&how.reading, &job.plan)?;
-    Ok(run_told(job, writer, interrupts).await)
+    let kept = Kept::open(&job.plan, &how.journal, record)?;
+    let summary = crate::run::run_kept(job, writer, kept.journal.clone(), interrupts).await;
+    Ok(kept.closed(summary))
 }
 
 #[cfg(test)]

@@ -19,23 +19,31 @@ mod demo;
 mod front;
 mod headless;
 mod hosts;
+mod journal;
 mod keeping;
 mod keys;
+mod launch;
 mod log;
 mod open;
+mod pacing;
 mod papers;
+mod past;
 mod ping;
+mod play;
 mod preferences;
 mod reach;
 mod reading;
 mod run;
+mod runs;
 mod screen;
 mod secrets;
 mod select;
+mod show;
 mod signals;
 mod story;
 mod survey;
 mod tty;
+mod what;
 mod words;
 
 use args::{Cli, Command};
@@ -69,9 +77,13 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
+        Command::Play(args) => play::play(&args),
+        Command::Runs(args) => runs::runs(&args),
+        Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),
         Command::Ping(args) => ping::ping(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::RunNames => runs::names(),
         Command::KeysPage => papers::keys(&mut out).map(|()| Exit::Well),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Ctl(args) => ctl::ctl(&args),

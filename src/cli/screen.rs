@@ -98,7 +98,7 @@ impl Screen {
     /// Runs the TUI until the user leaves; needs a runtime.
     pub(super) async fn show(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
         let (asker, questions) = asker();
-        let ask = secrets::before(self.password, Arc::new(asker));
+        let ask = secrets::before(self.password, secrets::Place::Login, Arc::new(asker));
         let connector = Connector::new(dial, ask, Arc::new(KnownHosts::new()));
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();
@@ -106,7 +106,7 @@ impl Screen {
         let (door, trouble) = self.front.door()?;
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
         let inlets = Inlets { questions, door, keeper };
-        let ended = match self.front.shape {
+        let left = match self.front.shape {
             front::Shape::Screen => {
                 let mut app = App::new(self.options, Size::DEFAULT);
                 self.restored.into_iter().for_each(|restored| app.restore(restored));
@@ -120,7 +120,9 @@ impl Screen {
                 plain::front::run(app, hosts, panes, (inlets, charset)).await
             }
         };
-        match ended.context(OwnFault("the terminal cannot be used".into()))? {
+        let left = left.context(OwnFault("the terminal cannot be used".into()))?;
+        left.unkept.iter().for_each(|said| front::notice(said));
+        match left.ended {
             Ended::ByUser => Ok(Exit::Well),
             Ended::BySignal | Ended::TerminalGone => Ok(Exit::Interrupted),
         }
@@ -172,6 +174,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         },
         log: usual.log,
         history: usual.history,
+        sets: usual.sets,
         fold: FoldOptions {
             view: match config.fold.start {
                 FoldStart::Off => FoldView::Off,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod fold;
 mod guards;
+mod journal;
 mod keeping;
 mod macros;
 mod parse;
@@ -18,12 +19,15 @@ mod view;
 
 pub use fold::{Fold, FoldStart};
 pub use guards::{GuardedTag, Guards, Mixed};
+pub use journal::Journal;
 pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use macros::{Enter, Macro};
+pub(crate) use parse::word;
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
+pub(crate) use value::{Item, Source};
 pub use view::{Density, Retile, View};
 
 use crate::size::Size;
@@ -76,6 +80,8 @@ pub struct Config {
     pub prompts: Prompts,
     /// `[guards]`.
     pub guards: Guards,
+    /// `[journal]`.
+    pub journal: Journal,
     /// `[limits]`.
     pub limits: Limits,
     /// `[view]`.
@@ -97,12 +103,16 @@ pub struct Place<T> {
 /// `[limits]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Hosts worked on at once by `run`.
+    /// Hosts worked on at once by `run`, at most.
     pub fanout: Option<NonZeroUsize>,
     /// From resolve to channel.
     pub connect_timeout: Option<Duration>,
     /// From sending a command to its end; zero in the file is none.
     pub command_timeout: Option<Duration>,
+    /// Attempts after the first of a host that failed before anything was sent.
+    pub retries: Option<u32>,
+    /// How many hosts may fail before a run stops, as written; the budget knows how that reads.
+    pub max_fail: Option<Place<String>>,
     /// Logins at once in the TUI.
     pub logins: Option<NonZeroUsize>,
     /// Lines of history in a pane.

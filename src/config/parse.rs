@@ -30,6 +30,7 @@ const TOP: &[&str] = &[
     "sessions",
     "log",
     "history",
+    "journal",
     "control",
     "macros",
     "paste",
@@ -39,8 +40,16 @@ const TOP: &[&str] = &[
     "limits",
     "view",
 ];
-const LIMITS: [&str; 6] =
-    ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
+const LIMITS: [&str; 8] = [
+    "fanout",
+    "connect_timeout",
+    "command_timeout",
+    "retries",
+    "max_fail",
+    "logins",
+    "scrollback",
+    "min_tile",
+];
 
 /// Parses the text of a file; its name stands in errors only.
 pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
@@ -111,6 +120,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         "log" => {
             for key in item.table()? {
                 keeping::log(&mut config.log, &key)?;
+            }
+        }
+        "journal" => {
+            for key in item.table()? {
+                super::journal::journal(&mut config.journal, &key)?;
             }
         }
         "history" => {
@@ -213,6 +227,16 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
         "command_timeout" => {
             limits.command_timeout = Some(item.seconds("seconds, such as 60 or \"5m\"; 0 is none")?);
         }
+        "retries" => {
+            let retries = item.number(0..101, "how often a host is tried again, at most 100")?;
+            limits.retries = u32::try_from(retries).ok();
+        }
+        "max_fail" => {
+            let value =
+                item.text("how many hosts may fail, such as \"5%\" or \"unreachable=10%,failed=0\"")?;
+            let at = item.source.place(item.value.span().start);
+            limits.max_fail = Some(Place { value: value.to_owned(), at });
+        }
         _ => return Err(item.unknown(" in [limits]", &LIMITS)),
     }
     Ok(())
@@ -260,7 +284,7 @@ fn theme(theme: &mut Theme, item: &Item) -> Result<(), ConfigError> {
 }
 
 /// One of these words.
-pub(super) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
+pub(crate) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let wanted = list.join(" or ");
     let text = item.text(&wanted)?;
@@ -326,6 +350,8 @@ clipboard = "never"
 fanout = 64
 connect_timeout = 2.5
 command_timeout = "5m"
+retries = 2
+max_fail = "5%"
 logins = 0x10
 scrollback = 0
 min_tile = "60x10"
@@ -348,6 +374,8 @@ min_tile = "60x10"
         assert_eq!(limits.fanout.map(NonZeroUsize::get), Some(64));
         assert_eq!(limits.connect_timeout, Some(Duration::from_millis(2_500)));
         assert_eq!(limits.command_timeout, Some(Duration::from_secs(300)));
+        assert_eq!(limits.retries, Some(2));
+        assert_eq!(limits.max_fail.map(|budget| budget.value).as_deref(), Some("5%"));
         assert_eq!((limits.scrollback, limits.min_tile), (Some(0), Some(Size::new(10, 60))));
         assert_eq!(parse("x", "").expect("silence is allowed"), Config::default());
     }
@@ -357,14 +385,20 @@ min_tile = "60x10"
         let text = include_str!("../../docs/config.toml");
         const TABLES: &[&str] = &[
             "keys", "direct", "theme", "fold", "ssh", "sessions", "reading", "prompts", "guards", "limits",
-            "view", "log", "history", "control", "macros", "paste",
+            "view", "log", "history", "control", "macros", "paste", "journal",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
         for key in ["reconnect", "socket", "bell", "clipboard", "confirm"] {
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
         }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
+        for key in TOP
+            .iter()
+            .chain(&LIMITS)
+            .chain(&keeping::LOG)
+            .chain(&crate::config::journal::JOURNAL)
+            .filter(|key| !TABLES.contains(key))
+        {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }

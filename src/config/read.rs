@@ -19,7 +19,9 @@ pub fn read(path: &Path) -> Result<Config, ConfigError> {
             Err(_) => Err(ConfigError::new(&name, "is not UTF-8; save it as UTF-8 text")),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Config::default()),
-        Err(error) => Err(ConfigError::new(&name, &format!("cannot be read: {error}"))),
+        Err(error) => {
+            Err(ConfigError::new(&name, &format!("cannot be read: {}", crate::escape::reason(&error))))
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl Loader<'_> {
             Err(error) => {
                 self.whole(
                     directory,
-                    format!("the directory cannot be listed: {error}"),
+                    format!("the directory cannot be listed: {}", crate::escape::reason(&error)),
                     "mend its permissions",
                 );
                 return Vec::new();
@@ -224,7 +224,9 @@ impl Loader<'_> {
                 self.inventory.warn(warning);
                 return None;
             }
-            Err(Unread::Io(error)) => (format!("it cannot be read: {error}"), "mend it, or take it away"),
+            Err(Unread::Io(error)) => {
+                (format!("it cannot be read: {}", crate::escape::reason(&error)), "mend it, or take it away")
+            }
             Err(Unread::Kind(message)) => (message.to_owned(), "name a plain file"),
             Err(Unread::Long) => (
                 format!("it is longer than {} MB", SIZE_LIMIT >> 20),
@@ -240,7 +242,9 @@ impl Loader<'_> {
         let refused = |reason: String| Trust::Refused(reason);
         let real = match path.canonicalize() {
             Ok(real) => real,
-            Err(error) => return refused(format!("its real path is not known: {error}")),
+            Err(error) => {
+                return refused(format!("its real path is not known: {}", crate::escape::reason(&error)));
+            }
         };
         if wanted == Wanted::ByName {
             if self.places.extra_sources == ExtraSources::Refused {

@@ -308,7 +308,7 @@ fn unknown_var(at: Position, name: &str, place: &Place<'_>) -> TemplateError {
         Some((_, near)) => format!("did you mean {}, or {{{{ for a brace?", shown(near)),
         None => format!("known are {}; {{{{ is a brace", escape::text(&known.join(", "), 4 * SHOWN_CHARS)),
     };
-    fault(at, &format!("{} is nothing known of {host}", shown(name)), &step)
+    fault(at, &format!("{} means nothing for {host}", shown(name)), &step)
 }
 
 /// A name as it was written.
@@ -362,16 +362,16 @@ mod tests {
         for (text, said) in [
             (
                 "ab {hots}",
-                "column 4: {hots} is nothing known of ann@web03:2222; did you mean {host}, or {{ for a brace?",
+                "column 4: {hots} means nothing for ann@web03:2222; did you mean {host}, or {{ for a brace?",
             ),
             (
                 "{rolle}",
-                "column 1: {rolle} is nothing known of ann@web03:2222; did you mean {role}, or {{ for a brace?",
+                "column 1: {rolle} means nothing for ann@web03:2222; did you mean {role}, or {{ for a brace?",
             ),
-            ("{x}", "column 1: {x} is nothing known of ann@web03:2222; did you mean {n}, or {{ for a brace?"),
+            ("{x}", "column 1: {x} means nothing for ann@web03:2222; did you mean {n}, or {{ for a brace?"),
             (
                 "{zzzzzz}",
-                "column 1: {zzzzzz} is nothing known of ann@web03:2222; known are host, target, user, port, n, count, \
+                "column 1: {zzzzzz} means nothing for ann@web03:2222; known are host, target, user, port, n, count, \
                  dc, odd, role; {{ is a brace",
             ),
             ("é\n語 {", "line 2, column 3: this { is not closed; write {{ for a brace"),

@@ -97,11 +97,9 @@ impl Row {
         &self.units
     }
 
-    /// The bytes of one unit alone, for a comparison; they hold its style.
-    pub fn bytes(&self, unit: &Unit) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.put(unit, &mut None, &mut bytes);
-        bytes
+    /// Puts the bytes of one unit alone, for a comparison, behind `bytes`; they hold its style.
+    pub fn put_bytes(&self, unit: &Unit, bytes: &mut Vec<u8>) {
+        self.put(unit, &mut None, bytes);
     }
 
     /// Puts the bytes that stand for the whole row behind `bytes`.

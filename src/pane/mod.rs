@@ -189,11 +189,6 @@ impl Pane {
         self.face.number(screen, reader)
     }
 
-    /// The same number, from every row read anew; nothing is remembered.
-    pub fn whole_face(&self, reader: &mut FaceReader) -> u64 {
-        Face::new(self.names().clone()).number(self.screen(), reader)
-    }
-
     /// The bytes of a key for this terminal.
     pub fn encode_key(&self, key: Key) -> Encoded {
         encode_key(key, &self.modes())

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome};
+use crate::outcome::{Class, Fate, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -45,8 +45,23 @@ struct Ended<'a> {
     status: Option<u32>,
     signal: Option<&'a str>,
     stage: Option<String>,
+    fate: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     message: String,
+    attempts: u32,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Again<'a> {
+    v: u32,
+    event: &'static str,
+    host: &'a str,
+    outcome: &'static str,
+    message: String,
+    attempt: u32,
+    wait: f64,
 }
 
 #[derive(Serialize)]
@@ -54,6 +69,7 @@ struct End {
     v: u32,
     event: &'static str,
     exit: u8,
+    stopped: Option<String>,
     seconds: f64,
     well: Part,
     failed: Part,
@@ -95,10 +111,21 @@ pub fn output(text: &mut Vec<u8>, host: &str, stream: Stream, bytes: &[u8]) {
     push(text, &Said { v: V, event: "output", host, stream: stream.word(), base64, data });
 }
 
-/// What became of a host.
-pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration) {
+/// An attempt that did nothing, and how long it is until the next.
+pub fn again(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), wait: Duration) {
+    let (outcome, attempt) = end;
+    let (message, wait) = (outcome.to_string(), seconds(wait));
+    let outcome = outcome.word();
+    push(text, &Again { v: V, event: "retry", host, outcome, message, attempt, wait });
+}
+
+/// What became of a host, after so many attempts.
+pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Duration) {
+    let (outcome, attempts) = end;
+    let fate = outcome.fate().map(Fate::word);
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
+        Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
         Outcome::Signalled(name) => (None, Some(name.as_str()), None),
         Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage, .. })) => {
             (None, None, Some(stage.to_string()))
@@ -114,7 +141,10 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration
         status,
         signal,
         stage,
+        fate,
+        step: outcome.step(),
         message: outcome.to_string(),
+        attempts,
         seconds: seconds(took),
     };
     push(text, &line);
@@ -130,6 +160,7 @@ pub fn summary(text: &mut Vec<u8>, hosts: &[Host], summary: &Summary, took: Dura
         v: V,
         event: "summary",
         exit: summary.exit.code(),
+        stopped: summary.stopped.as_ref().map(ToString::to_string),
         seconds: seconds(took),
         well: part(Class::Well),
         failed: part(Class::Failed),
@@ -172,7 +203,7 @@ pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Exit, Unknown};
+    use crate::outcome::{Exit, Fate};
     use crate::ssh::Stage;
 
     fn every_line() -> Vec<serde_json::Value> {
@@ -185,12 +216,13 @@ mod tests {
             Outcome::Exited(3),
             ConnectError::Unreachable { stage: Stage::Tcp, why: "Connection refused".into() }.into(),
             Outcome::Signalled("KILL".into()),
-            Outcome::Unknown(Unknown::NoStatus),
+            Outcome::Unknown(Unknown::Killed(Fate::MayStillRun)),
         ];
         for each in &outcomes {
-            outcome(&mut text, "web1", each, Duration::from_micros(1_234_567));
+            outcome(&mut text, "web1", (each, 1), Duration::from_micros(1_234_567));
         }
-        let end = Summary { outcomes: outcomes[..2].to_vec(), exit: Exit::Failed };
+        again(&mut text, "web1", (&outcomes[1], 2), Duration::from_millis(1500));
+        let end = Summary { outcomes: outcomes[..2].to_vec(), exit: Exit::Failed, stopped: None };
         summary(&mut text, &hosts, &end, Duration::from_secs(2));
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         lines.into_iter().map(|line| serde_json::from_slice(line).expect("a JSON line")).collect()
@@ -200,7 +232,8 @@ mod tests {
     fn each_line_parses_and_says_what_happened() {
         let lines = every_line();
         let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a word")).collect();
-        let expected = ["start", "output", "output", "outcome", "outcome", "outcome", "outcome", "summary"];
+        let expected =
+            ["start", "output", "output", "outcome", "outcome", "outcome", "outcome", "retry", "summary"];
         assert_eq!(events, expected);
         assert!(lines.iter().all(|line| line["v"] == 1));
         assert_eq!(lines[1]["data"], "zwei\n\u{7}\"");
@@ -208,8 +241,10 @@ mod tests {
         assert_eq!((&lines[3]["status"], &lines[3]["seconds"]), (&3.into(), &1.235.into()));
         assert_eq!((&lines[4]["stage"], &lines[4]["outcome"]), (&"tcp".into(), &"unreachable".into()));
         assert_eq!(lines[5]["signal"], "KILL");
-        assert_eq!(lines[6]["class"], "not_known");
-        assert_eq!((&lines[7]["failed"]["count"], &lines[7]["exit"]), (&1.into(), &1.into()));
+        assert_eq!((&lines[6]["class"], &lines[6]["fate"]), (&"not_known".into(), &"may-still-run".into()));
+        assert!(lines[5]["fate"].is_null());
+        assert_eq!((&lines[7]["attempt"], &lines[7]["wait"]), (&2.into(), &1.5.into()));
+        assert_eq!((&lines[8]["failed"]["count"], &lines[8]["exit"]), (&1.into(), &1.into()));
     }
 
     #[test]
@@ -239,7 +274,10 @@ mod tests {
         for word in ["exited", "signalled", "unreachable", "unsupported", "host-key", "login", "throttled"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");
         }
-        for word in ["cancelled", "not-started", "timed-out", "killed", "link-lost", "no-status"] {
+        for word in ["may-still-run", "ended"] {
+            assert!(page.contains(&format!("`{word}`")), "{word}");
+        }
+        for word in ["cancelled", "not-started", "timed-out", "killed", "link-lost", "no-status", "sudo"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");
         }
     }

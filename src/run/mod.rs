@@ -1,7 +1,7 @@
 //! Headless work: one command on many hosts, and what became of it on each.
 //!
-//! Theory: the [`Plan`] says what is run where; the [`fanout`] keeps at most so many hosts at work, turns each of them into
-//! [`Happened`] values and keeps the books: every host of the plan ends with exactly one outcome. The [`Reporter`] turns
+//! Theory: the [`Plan`] says what is run where; the [`schedule`] decides who is begun when; the [`fanout`] does that, turns
+//! what becomes of each host into [`Happened`] values and keeps the books: every host of the plan ends with exactly one outcome. The [`Reporter`] turns
 //! what happened into text: live lines, gathered groups or JSON lines. Between the two stands one bounded queue, so a
 //! reader of our output that stops reading stops the hosts, not the memory.
 
@@ -13,36 +13,58 @@ use crate::outcome::Outcome;
 use crate::ssh::Phases;
 
 pub mod blocks;
+pub mod budget;
 mod crew;
 pub mod deed;
 pub mod diff;
+pub mod difference;
+mod ears;
 pub mod exec;
 pub mod fanout;
 pub mod files;
+mod gate;
 pub mod gather;
 mod groups;
+pub mod journal;
 pub mod json;
 pub mod keys;
+mod lanes;
 pub mod limits;
+pub mod marks;
 pub mod meter;
+pub mod order;
 mod patience;
+pub mod pause;
 pub mod ping;
 pub mod plan;
 pub mod progress;
+pub mod quote;
 pub mod report;
+pub mod retry;
+pub mod schedule;
+pub mod script;
+pub mod share;
 pub mod spill;
+pub mod stdin;
 pub mod stream;
+pub mod sudo;
 pub mod survey;
 mod tally;
+pub mod throttle;
 pub mod top;
+pub mod waves;
 pub mod work;
+pub mod wrapper;
 pub mod writer;
 
 pub use deed::{Call, Deed};
-pub use fanout::{Job, run, run_told};
+pub use fanout::{Job, run, run_kept, run_told};
 pub use groups::{Against, Press};
+pub use journal::Journal;
+pub use pause::{Look, Overseer};
 pub use plan::{Limits, Plan};
 pub use report::{Detail, Output, Reading, Reporter, Summary};
+pub use schedule::Pacing;
 pub use writer::{Ends, Teller};
 
 /// How long each step of taking leave may take: a signal, closing a channel, closing a link.
@@ -84,6 +106,8 @@ pub enum Happened {
     Step(HostIx, usize, Passage),
     /// A host wrote this.
     Said(HostIx, Stream, Bytes),
+    /// An attempt came to this, with certainly nothing done, and another is made after so long.
+    Again(HostIx, Outcome, Duration),
     /// A host's part is over, so long after it was begun.
     Ended(HostIx, Outcome, Duration),
     /// The user looks: what is known so far is to be shown, where it waits for the end.

@@ -48,6 +48,10 @@ impl Progress {
             Happened::Began(host) => {
                 self.running.insert(*host, at);
             }
+            // It waits for another turn.
+            Happened::Again(host, ..) => {
+                self.running.remove(host);
+            }
             Happened::Ended(host, outcome, _) => self.ended(*host, outcome),
             _ => {}
         }

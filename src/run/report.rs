@@ -3,18 +3,18 @@
 //! The fan-out keeps the books; the reporter tells them. Remote bytes are escaped where they go to a terminal and exact
 //! where they do not.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::gather::Gather;
 use super::groups::{Against, Groups, Press, Show};
+use super::schedule::Stopped;
 use super::spill::Spill;
 use super::stream::Lines;
 use super::top::Top;
 use super::{Happened, HostIx, Passage, Plan, Stream, json, tally};
 use crate::escape;
 use crate::hosts::Host;
-use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
+use crate::outcome::{Exit, Fate, NotRun, Outcome, StepFailed, StepFault, Unknown};
 
 /// The form in which results are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Summary {
         let outcomes: Vec<Outcome> =
             outcomes.into_iter().map(|o| o.unwrap_or(Outcome::NotRun(NotRun::NotStarted))).collect();
         let exit = outcomes.iter().fold(end, |exit, outcome| exit.worst(outcome.class().into()));
-        Summary { outcomes, exit }
+        Summary { outcomes, exit, stopped: None }
     }
 
     /// The same, ended worse.
@@ -126,6 +126,8 @@ pub struct Summary {
     pub outcomes: Vec<Outcome>,
     /// What all outcomes add up to, the user's interrupt and our own faults included.
     pub exit: Exit,
+    /// Why it stopped before every host had its turn, where that was not an interrupt.
+    pub stopped: Option<Stopped>,
 }
 
 /// How our streams look to the reporter.
@@ -156,10 +158,10 @@ pub struct Reporter {
     names: Vec<String>,
     lines: Vec<[Lines; 2]>,
     cut: Vec<bool>,
+    /// By host: how often it was begun.
+    attempts: Vec<u32>,
     detail: Detail,
     top: Option<Top>,
-    /// By host of a script: the step that was begun last, and whether it passed.
-    steps: HashMap<HostIx, (usize, Passage)>,
     /// Since the beginning of the run.
     now: Duration,
 }
@@ -197,9 +199,9 @@ impl Reporter {
             names: plan.hosts.iter().map(Host::to_string).collect(),
             lines: (0..n).map(|_| Default::default()).collect(),
             cut: vec![false; n],
+            attempts: vec![0; n],
             detail: reading.detail,
             top: reading.top.map(|named| Top::new(n, named)),
-            steps: HashMap::new(),
             now: Duration::ZERO,
         }
     }
@@ -241,12 +243,19 @@ impl Reporter {
             top.step(&happened, self.now);
         }
         match happened {
-            Happened::Began(_) | Happened::Sent(_) => {}
+            Happened::Began(host) => self.attempts[host.0] += 1,
+            Happened::Sent(_) => {}
             Happened::Reached(host, phases) => {
                 let millis = phases.total().as_millis();
                 self.remark(host, || format!("reached in {millis} ms"), paper);
             }
-            Happened::Step(host, step, passage) => self.step_passed(host, (step, passage), paper),
+            Happened::Step(host, step, Passage::Begun) => {
+                self.remark(host, || format!("step {} begun", step + 1), paper);
+            }
+            Happened::Step(host, step, Passage::Passed) => {
+                self.remark(host, || format!("step {} passed", step + 1), paper);
+            }
+            Happened::Again(host, outcome, wait) => self.host_again(host, &outcome, wait, paper),
             Happened::Said(host, stream, bytes) => self.said(host, stream, &bytes, paper),
             Happened::Ended(host, outcome, took) => self.host_ended(host, outcome, took, paper),
             Happened::Looked => self.tell_gathered(paper, &mut |_| {}),
@@ -271,7 +280,12 @@ impl Reporter {
         }
         match self.mode {
             Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
-            _ => paper.notice(&summary_line(&self.hosts, &summary.outcomes)),
+            _ => {
+                if let Some(why) = &summary.stopped {
+                    paper.notice(&format!("stopped: {why}"));
+                }
+                paper.notice(&summary_line(self.hosts.iter().zip(&summary.outcomes)));
+            }
         }
     }
 
@@ -286,23 +300,6 @@ impl Reporter {
     fn remark(&self, host: HostIx, words: impl FnOnce() -> String, paper: &mut Paper) {
         if self.detail == Detail::Verbose && !matches!(self.mode, Mode::Json) {
             paper.notice(&format!("{}: {}", self.names[host.0], words()));
-        }
-    }
-
-    fn step_passed(&mut self, host: HostIx, step: (usize, Passage), paper: &mut Paper) {
-        let words = || match step {
-            (n, Passage::Begun) => format!("step {} begun", n + 1),
-            (n, Passage::Passed) => format!("step {} passed", n + 1),
-        };
-        self.remark(host, words, paper);
-        self.steps.insert(host, step);
-    }
-
-    /// Where a script stopped: `step 2: `.
-    fn stopped_at(&mut self, host: HostIx) -> String {
-        match self.steps.remove(&host) {
-            Some((n, Passage::Begun)) => format!("step {}: ", n + 1),
-            _ => String::new(),
         }
     }
 
@@ -327,26 +324,38 @@ impl Reporter {
         }
     }
 
+    /// An attempt failed before anything was done, and there is to be another.
+    fn host_again(&mut self, host: HostIx, outcome: &Outcome, wait: Duration, paper: &mut Paper) {
+        let name = &self.names[host.0];
+        match self.mode {
+            Mode::Json => {
+                let attempt = self.attempts[host.0];
+                json::again(paper.on(Stream::Out), name, (outcome, attempt), wait);
+            }
+            _ => {
+                let wait = wait.as_secs_f64();
+                paper.notice(&format!("{name}: {outcome}; it is tried again in {wait:.1} s"));
+            }
+        }
+    }
+
     fn host_ended(&mut self, host: HostIx, outcome: Outcome, took: Duration, paper: &mut Paper) {
         for stream in [Stream::Out, Stream::Err] {
             if let Some(last) = self.lines[host.0][stream as usize].finish() {
                 self.print_block(host, stream, &last, paper);
             }
         }
-        let step = self.stopped_at(host);
         match &mut self.mode {
-            Mode::Json => json::outcome(paper.on(Stream::Out), &self.names[host.0], &outcome, took),
-            Mode::Gather(groups) => {
-                if !step.is_empty() && !is_unremarkable(&outcome) {
-                    paper.notice(&format!("{}: {step}{outcome}", self.names[host.0]));
-                }
-                groups.ended(host, outcome);
+            Mode::Json => {
+                let attempts = self.attempts[host.0];
+                json::outcome(paper.on(Stream::Out), &self.names[host.0], (&outcome, attempts), took);
             }
+            Mode::Gather(groups) => groups.ended(host, outcome),
             // Nothing to say of the well; whom the user's interrupt kept from running is named by the summary alone.
             Mode::Stream if is_unremarkable(&outcome) => {}
             Mode::Stream => {
                 let text = paper.on(Stream::Err);
-                text.extend_from_slice(format!("{}: {step}{outcome}\n", self.names[host.0]).as_bytes());
+                text.extend_from_slice(format!("{}: {outcome}\n", self.names[host.0]).as_bytes());
             }
         }
     }
@@ -370,8 +379,8 @@ pub(super) fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
 }
 
 /// `46 ok: web[01-46]; 1 failed (exit status 2): web47; 1 unreachable (tcp): web48`.
-fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
-    let mut all: Vec<(&Host, &Outcome)> = hosts.iter().zip(outcomes).collect();
+pub(super) fn summary_line<'a>(hosts: impl Iterator<Item = (&'a Host, &'a Outcome)>) -> String {
+    let mut all: Vec<(&Host, &Outcome)> = hosts.collect();
     all.sort_by_key(|(_, outcome)| outcome.class());
     tally::line(all.into_iter().map(|(host, outcome)| (host, kind(outcome))))
 }
@@ -383,11 +392,25 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
         Outcome::NotRun(why) => tally::kind(why),
-        Outcome::Unknown(Unknown::TimedOut(_, fate)) => format!("timed out, {fate}"),
-        Outcome::Unknown(Unknown::Killed(Fate::Killed)) => "killed".into(),
-        Outcome::Unknown(Unknown::Killed(fate)) => format!("killed, {fate}"),
-        Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
-        Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
+        Outcome::Unknown(unknown) => unknown_kind(unknown),
+        Outcome::StepFailed(StepFailed { step, why: StepFault::Status(status) }) => {
+            format!("failed (step {step}, exit status {status})")
+        }
+        Outcome::StepFailed(StepFailed { step, why: StepFault::NotBegun(_) }) => {
+            format!("stopped (before step {step})")
+        }
+        Outcome::StepFailed(StepFailed { step, .. }) => format!("failed (step {step})"),
+    }
+}
+
+fn unknown_kind(unknown: &Unknown) -> String {
+    match unknown {
+        Unknown::TimedOut(_, fate) => format!("timed out, {fate}"),
+        Unknown::Killed(Fate::Killed) => "killed".into(),
+        Unknown::Killed(fate) => format!("interrupted, {fate}"),
+        Unknown::LinkLost(_) => "link lost, may have run".into(),
+        Unknown::NoStatus => "no exit status".into(),
+        Unknown::InStep(step, unknown) => format!("{} (step {step})", unknown_kind(unknown)),
     }
 }
 

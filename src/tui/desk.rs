@@ -5,13 +5,14 @@
 //! screen, the plain mode, or a rehearsal without either.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::ask::{Answer, BoxFuture};
@@ -73,7 +74,7 @@ impl Inlets {
 }
 
 /// What only whoever shows the app can do. The meaning of each is that of the [`Effect`] of its name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum FrontEffect {
     /// The response to a request that came through no socket, or whose client has gone.
     Reply(ControlId, Response),
@@ -89,6 +90,20 @@ pub(super) enum FrontEffect {
     Suspend,
     /// The user leaves.
     Quit,
+}
+
+impl std::fmt::Debug for FrontEffect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FrontEffect::Reply(id, response) => f.debug_tuple("Reply").field(id).field(response).finish(),
+            FrontEffect::Copy(text) => write!(f, "Copy([{} bytes])", text.len()),
+            FrontEffect::Motion(motion) => f.debug_tuple("Motion").field(motion).finish(),
+            FrontEffect::Bell => f.write_str("Bell"),
+            FrontEffect::Redraw => f.write_str("Redraw"),
+            FrontEffect::Suspend => f.write_str("Suspend"),
+            FrontEffect::Quit => f.write_str("Quit"),
+        }
+    }
 }
 
 /// What was found, and the request that asked for it, if it was one.
@@ -119,7 +134,7 @@ enum Heard<T> {
     Asked(Asked),
     Withdrawn,
     Knocked(socket::Asked),
-    Found(Result<Search<T>, JoinError>),
+    Found(Search<T>),
     Events(Vec<Event>),
 }
 
@@ -198,7 +213,7 @@ impl<F: Fleet> Desk<F> {
             () = self.withdrawn.notified() => Heard::Withdrawn,
             told = self.keeper.told() => Heard::Events(vec![Event::Kept(told)]),
             asked = knocked(&mut self.door) => Heard::Knocked(asked),
-            Some(found) = self.searches.join_next() => Heard::Found(found),
+            Some(Ok(found)) = self.searches.join_next() => Heard::Found(found),
             Some(Ok((path, result))) = self.files.join_next() => {
                 Heard::Events(vec![Event::FileWritten { path, result }])
             }
@@ -221,10 +236,10 @@ impl<F: Fleet> Desk<F> {
         self.listener.next(SHARE_BYTES).now_or_never().map(of_sessions)
     }
 
-    /// The end: what is to be kept is written.
-    pub(super) async fn finish(self) {
+    /// The end: what is to be kept is written. Returns what could not be, in sentences.
+    pub(super) async fn finish(self) -> Vec<String> {
         let set = self.app.open_set();
-        self.keeper.finish(set).await;
+        self.keeper.finish(set).await
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) -> Vec<FrontEffect> {
@@ -276,13 +291,19 @@ impl<F: Fleet> Desk<F> {
     }
 
     fn find(&mut self, id: Option<ControlId>, expression: String) {
-        let finding = self.fleet.find(expression);
-        self.searches.spawn(async move { (id, finding.await) });
+        let finding = AssertUnwindSafe(self.fleet.find(expression)).catch_unwind();
+        // Whoever asked gets an answer even if the search panics: a script waits for it.
+        self.searches.spawn(async move {
+            let found = finding.await;
+            (
+                id,
+                found
+                    .unwrap_or_else(|_| Err("adding hosts failed inside omnes; please report it".to_owned())),
+            )
+        });
     }
 
-    fn found(&mut self, found: Result<Search<F::Found>, JoinError>) -> Event {
-        let failed = |_| (None, Err("adding hosts failed inside omnes".to_owned()));
-        let (id, found) = found.unwrap_or_else(failed);
+    fn found(&mut self, (id, found): Search<F::Found>) -> Event {
         let found = found.map(|found| self.fleet.keep(found));
         match (id, found) {
             (Some(id), found) => Event::FoundFor(id, found),
@@ -352,6 +373,7 @@ mod tests {
             Box::pin(async move {
                 match expression.as_str() {
                     "web01" => Ok(Host::new(None, "web01", None)),
+                    "bomb" => panic!("provoked"),
                     other => Err(format!("{other} means nobody")),
                 }
             })
@@ -383,6 +405,19 @@ mod tests {
                 Effect::FindFor(ControlId(8), "x".into()),
                 Event::FoundFor(ControlId(8), Err("x means nobody".into())),
             ),
+        ] {
+            assert!(desk.carry_out(vec![effect]).is_empty());
+            assert_eq!(desk.news().await, [event]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_search_that_panics_is_answered_to_whoever_asked() {
+        let mut desk = alone();
+        let told = || "adding hosts failed inside omnes; please report it".to_owned();
+        for (effect, event) in [
+            (Effect::FindFor(ControlId(7), "bomb".into()), Event::FoundFor(ControlId(7), Err(told()))),
+            (Effect::AddHosts("bomb".into()), Event::AddFailed(told())),
         ] {
             assert!(desk.carry_out(vec![effect]).is_empty());
             assert_eq!(desk.news().await, [event]);

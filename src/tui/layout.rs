@@ -137,9 +137,19 @@ impl Layout {
         self.list.is_some_and(|list| list.contains(Position::new(column, row)))
     }
 
-    /// Is this tile on the screen?
+    /// Is this tile on the screen, and not behind the host list?
     pub fn shows(&self, id: MemberId) -> bool {
-        self.tiles.iter().any(|(tile, _)| *tile == id)
+        self.tiles.iter().any(|(tile, rect)| *tile == id && !self.covers(*rect))
+    }
+
+    /// The tiles of which something is to be seen: all of the page but those behind the host list.
+    pub fn in_sight(&self) -> impl Iterator<Item = MemberId> {
+        self.tiles.iter().filter(|(_, rect)| !self.covers(*rect)).map(|(id, _)| *id)
+    }
+
+    /// Does the host list hide all of this?
+    fn covers(&self, rect: Rect) -> bool {
+        self.list.is_some_and(|list| list.intersection(rect) == rect)
     }
 
     /// The frame of a tile that is on the screen.

@@ -14,7 +14,7 @@ pub(super) fn write(path: &str, text: &str) -> Result<(), String> {
     let written = file.and_then(|file| fill(file, &path, text));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => "it exists already; choose another name".to_owned(),
-        _ => error.to_string(),
+        _ => crate::escape::reason(&error),
     })
 }
 

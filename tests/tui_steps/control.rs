@@ -76,6 +76,7 @@ fn a_list_tells_how_each_host_stands() {
 #[test]
 fn a_text_goes_to_those_who_hear_or_to_those_who_are_named_and_is_shown() {
     let mut ui = Ui::of(&["a", "b", "c"]);
+    ["a", "b", "c"].iter().for_each(|name| ui.output(name, "$ "));
     assert_eq!(said(ask(&mut ui, 1, send("ls", None))), "sent \"ls\" Enter to a,b,c");
     assert_eq!(ui.all_got(), ["ls\\r", "ls\\r", "ls\\r"]);
     assert!(ui.screen().contains("ctl: sent \"ls\" Enter to a,b,c"), "{}", ui.screen());
@@ -114,6 +115,7 @@ fn what_cannot_be_sent_to_all_that_are_named_is_sent_to_none() {
     let answer = said(ask(&mut ui, 2, send("ls", Some("c"))));
     assert_eq!(answer, "refused: nothing was sent: c is not let in yet");
     assert_eq!(said(ask(&mut ui, 3, Request::Attach { hosts: "c".into() })), "attached c");
+    ui.output("c", "$ ");
     assert_eq!(said(ask(&mut ui, 4, send("ls", Some("c")))), "sent \"ls\" Enter to c");
 }
 
@@ -157,6 +159,7 @@ fn a_guarded_line_must_be_confirmed_however_it_is_put_together() {
         assert!(answer.contains("guarded"), "{enter}: {answer}");
     }
     ask(&mut ui, 4, keys("C-c"));
+    ["web", "lab"].iter().for_each(|name| ui.output(name, "\r\n$ "));
     assert_eq!(said(ask(&mut ui, 5, send("ls", None))), "sent \"ls\" Enter to lab,web");
     ask(
         &mut ui,
@@ -217,6 +220,7 @@ fn what_requests_send_stands_in_the_history() {
 #[test]
 fn nothing_is_sent_to_a_host_that_waits_for_a_secret() {
     let mut ui = Ui::of(&["a", "b"]);
+    ui.output("a", "$ ");
     ui.output("b", "[sudo] password for ann: ");
     for request in [send("hunter2", None), send("hunter2", Some("b"))] {
         let answer = said(ask(&mut ui, 1, request));
@@ -453,4 +457,61 @@ fn what_a_script_sends_stands_in_the_history_and_keys_do_not() {
     ui.output("web1", "[sudo] password for ann: ");
     assert!(said(ask(&mut ui, 3, send("hunter2", None))).contains("waits for a secret"));
     assert_eq!(ui.app.sent().newest().len(), 1);
+}
+
+fn act(action: &str) -> Request {
+    Request::Do { action: action.into() }
+}
+
+#[test]
+fn an_action_that_comes_to_nothing_is_refused_with_its_reason() {
+    for action in [
+        "scope-invert",
+        "scope-marked",
+        "scope-3",
+        "refresh-scope",
+        "name-scope",
+        "page-next",
+        "page-previous",
+        "admit",
+        "send-kept",
+        "send-all-kept",
+        "reconnect",
+        "reconnect-all",
+        "fold-members",
+        "next-odd",
+        "compare",
+        "pan-left",
+        "answer",
+        "macros",
+        "history",
+        "next-mark",
+        "focus-in-need",
+        "search-hits",
+        "copy-to-file",
+    ] {
+        let mut ui = Ui::with(Options::default(), omnes::size::Size::new(60, 200), &["web1"]);
+        match ask(&mut ui, 1, act(action)) {
+            Some(Response::Refused { said }) => {
+                let reason = said.strip_prefix(&format!("{action}: ")).expect("the action's name");
+                assert!(ui.screen().contains(&format!("ctl: {action}: {reason}")), "{}", ui.screen());
+            }
+            other => panic!("{action}: {other:?}"),
+        }
+    }
+    let mut ui = Ui::with(Options::default(), SMALL, &[]);
+    for action in ["detach", "close", "mark", "log", "record", "scrollback"] {
+        let answer = said(ask(&mut ui, 1, act(action)));
+        assert!(answer.starts_with("refused: ") && answer.contains("no host is open"), "{action}: {answer}");
+    }
+}
+
+#[test]
+fn an_action_that_does_something_is_not_refused() {
+    let mut ui = Ui::of(&["web1", "web2"]);
+    for action in ["detach", "attach-all", "mark", "scope-marked", "scope-all", "zoom", "fold", "help"] {
+        if let Some(Response::Refused { said }) = ask(&mut ui, 1, act(action)) {
+            panic!("{action}: {said}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use omnes::broadcast::MemberId;
 use omnes::size::Size;
 use omnes::tui::app::{FoldOptions, FoldView, Mark, Options, Sign, ZoomHears};
-use omnes::tui::event::Event;
+use omnes::tui::event::{Effect, Event};
 use ratatui::style::Modifier;
 
 use crate::harness::Ui;
@@ -90,12 +90,15 @@ fn equal_screens_are_one_tile_with_the_odd_one_and_the_detached_one_beside() {
 #[test]
 fn one_line_says_who_hears_and_in_how_many_tiles() {
     let mut ui = at_prompts(&WEB);
-    assert!(ui.status().starts_with("→ 5 hosts in 1 fold"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 5 hosts, 1 fold"), "{}", ui.status());
+    ui.keys("C-a v");
+    assert!(ui.status().starts_with("→ 5 hosts in sight, 1 fold"), "{}", ui.status());
+    ui.keys("C-a 0");
     ui.text("x");
     assert_eq!(ui.all_got(), ["x", "x", "x", "x", "x"], "a view changes nobody's part");
     ui.output("web3", "x");
     settle(&mut ui);
-    assert!(ui.status().starts_with("→ 5 hosts in 2 folds"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 5 hosts, 2 folds"), "{}", ui.status());
     ui.keys("C-a f");
     assert!(ui.status().starts_with("→ 5 hosts, 1 not shown"), "{}", ui.status());
     ui.keys("C-a f");
@@ -180,7 +183,7 @@ fn two_screens_side_by_side() {
 
 
     2 rows differ, names put aside · ↑ ↓ ← → scroll · Esc leaves
-     → nobody: you compare                                               C-a ? help
+     → nobody: you compare
     ");
     let buffer = ui.buffer();
     let marked = |x| buffer[(x, 2)].modifier.contains(Modifier::REVERSED | Modifier::UNDERLINED);
@@ -205,7 +208,7 @@ fn who_hears_and_who_does_not_never_share_a_tile() {
     assert_eq!(tiles(&ui), ["web[1-3,10-11] · 5"]);
     ui.stick("web3");
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     assert_eq!(tiles(&ui), ["web[1-2,10-11] · 4", "web3"], "held");
     ui.dies("web1");
@@ -238,7 +241,7 @@ fn odd_ones_are_found_without_the_view_too() {
     let mut ui = at_prompts(&WEB);
     ui.keys("C-a f");
     ui.keys("C-a O");
-    assert!(ui.status().contains("every host shows the same"), "{}", ui.status());
+    assert!(ui.status().contains("every open host shows the same"), "{}", ui.status());
     ui.output("web2", "!");
     ui.output("web11", "?");
     let mut been = Vec::new();
@@ -315,7 +318,7 @@ fn a_thousand_hosts_on_one_screen_for_one_row_each() {
     ui.output("web0500", "!");
     settle(&mut ui);
     assert_eq!(tiles(&ui), ["web[0001-0499,0501-1000] · 999", "web0500"]);
-    assert!(ui.status().starts_with("→ 1000 hosts in 2 folds"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 1000 hosts, 2 folds"), "{}", ui.status());
     let before = ui.app.rows_read();
     for name in &refs {
         ui.output(name, "x");
@@ -516,7 +519,64 @@ fn hosts_behind_a_tile_on_the_screen_are_in_sight() {
     WEB.iter().for_each(|name| ui.output(name, "line\r\n"));
     assert_eq!(ui.app.signs(Sign::Output), 0, "the tile shows what they printed");
     ui.output("web11", "\x07");
-    assert!(ui.screen().lines().next().is_some_and(|line| line.contains("♪ bell")), "{}", ui.screen());
+    assert!(
+        ui.screen().lines().next().is_some_and(|line| line.contains("♪ bell: 1 of 5")),
+        "{}",
+        ui.screen()
+    );
+}
+
+#[test]
+fn a_title_says_of_how_many_of_its_hosts_something_is_true() {
+    let mut ui = at_prompts(&WEB);
+    let title = |ui: &Ui| ui.screen().lines().next().expect("a line").to_owned();
+    ui.keys("C-a m");
+    assert!(title(&ui).contains("· marked: 1 of 5"), "{}", title(&ui));
+    ui.output("web3", "\x07");
+    ui.output("web10", "\x07");
+    assert!(title(&ui).contains("♪ bell: 2 of 5"), "{}", title(&ui));
+    ui.stick("web2");
+    for _ in 0..20 {
+        ui.step(Event::Paste("x".repeat(100).into()));
+    }
+    assert!(title(&ui).contains("behind: 1 of 5"), "{}", title(&ui));
+    ui.keys("C-a Enter");
+    assert!(title(&ui).contains("web1 · marked") && !title(&ui).contains(" of "), "{}", title(&ui));
+}
+
+#[test]
+fn a_click_on_the_glyph_of_a_fold_says_whom_it_took_out() {
+    let mut ui = at_prompts(&WEB);
+    ui.click(2, 0);
+    assert!(
+        ui.screen().contains("web1 is detached; the 4 other hosts of its tile stay as they are"),
+        "{}",
+        ui.screen()
+    );
+    settle(&mut ui);
+    assert_eq!(tiles(&ui), ["web[2-3,10-11] · 4", "web1"]);
+    ui.keys("C-a d");
+    assert!(ui.screen().contains("web1 is attached") && !ui.screen().contains("other"), "{}", ui.screen());
+}
+
+#[test]
+fn odd_ones_cost_only_what_changed_since_the_last_key() {
+    let names: Vec<String> = (1..=1000).map(|n| format!("web{n:04}")).collect();
+    let refs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut ui = Ui::with(Options::default(), Size::new(25, 80), &refs);
+    refs.iter().for_each(|name| ui.output(name, &format!("{name}:~$ ")));
+    ui.output("web0500", "!");
+    ui.keys("C-a O");
+    assert_eq!(ui.app.broadcast().focus(), Some(ui.member("web0500")));
+    let before = ui.app.rows_read();
+    assert!((1000..=24_000).contains(&before), "each screen is read once: {before}");
+    ui.keys("C-a O");
+    assert_eq!(ui.app.rows_read(), before, "nothing has changed");
+    ui.output("web0007", "?");
+    ui.keys("C-a O");
+    assert_eq!(ui.app.broadcast().focus(), Some(ui.member("web0007")));
+    ui.keys("C-a s Esc C-a M-d");
+    assert_eq!(ui.app.rows_read(), before + 1, "one row of one host, for all that look at them");
 }
 
 #[test]
@@ -526,7 +586,7 @@ fn a_line_of_the_host_list_tells_of_its_host_alone() {
         ui.stick(name);
     }
     for _ in 0..20 {
-        ui.step(Event::Paste("x".repeat(100)));
+        ui.step(Event::Paste("x".repeat(100).into()));
     }
     settle(&mut ui);
     ui.keys("C-a w");
@@ -534,4 +594,23 @@ fn a_line_of_the_host_list_tells_of_its_host_alone() {
     let behind: Vec<&str> = screen.lines().filter(|line| line.contains(" behind")).collect();
     let of = |name: &str| behind.iter().any(|line| line.contains(&format!("· {name} ")));
     assert!(of("web2") && of("web3") && !of("web10"), "{screen}");
+}
+
+#[test]
+fn a_copy_of_what_is_on_the_screen_is_of_every_host_that_a_tile_stands_for() {
+    let names = ["web1", "web2", "web3", "db1"];
+    let mut ui = at_prompts(&names);
+    ui.output("db1", "other");
+    settle(&mut ui);
+    // One host alone hears, so what is copied is what the screen shows.
+    ui.keys("C-a d C-a Y");
+    let copied = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    let copied = copied.expect("a copy");
+    assert!(
+        ["web1", "web2", "web3", "db1"].iter().all(|name| copied.contains(&format!("{name}:~$"))),
+        "{copied}"
+    );
 }

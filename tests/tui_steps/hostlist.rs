@@ -52,7 +52,7 @@ fn the_list_says_how_each_host_is() {
     │                                                                 │┃                               ┃
     │                                                                 │┃                               ┃
     └─────────────────────────────────────────────────────────────────┘┗━ Enter goes · Space in/out ━━━┛
-     → nobody: keys go to the list of hosts  1 detached  1 closed  page 1 of 4               C-a ? help
+     → nobody: keys go to the list of hosts  1 detached  1 closed: C-a R  page 1 of 4        C-a ? help
     ");
 }
 
@@ -150,8 +150,12 @@ fn a_narrow_screen_is_all_list() {
     │ ● web02  ║                           │
     │ ● db01   ║                           │
     └──────────────────────────────────────┘
-     → 4 hosts, 3 not shown      C-a ? help
+     → 4 hosts, 4 not shown      C-a ? help
     ");
+    ui.output("web02", "line\r\n");
+    assert_eq!(ui.app.signs(omnes::tui::app::Sign::Output), 1, "its tile is behind the list");
+    ui.keys("C-a w C-a w");
+    assert!(ui.status().starts_with("→ 4 hosts, 3 not shown"), "{}", ui.status());
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn the_menu_of_a_host_offers_what_can_be_done_with_it_now() {
     │                                                ││         ┃ close        C-a x ┃                 │
     │                                                ││× link lo┗━━━━━━━━━━━━━━━━━━━━┛ C-a r reconnects│
     └────────────────────────────────────────────────┘└────────────────────────────────────────────────┘
-     → nobody: keys go to the menu  1 closed  page 1 of 2                                    C-a ? help
+     → nobody: keys go to the menu  1 closed: C-a R  page 1 of 2
     ");
     ui.text("x");
     assert_eq!(ui.got("web01"), "");

@@ -116,7 +116,8 @@ fn logs_that_share_a_full_disk_are_one_sentence_and_nothing_else_suffers() {
             "/logs/x.log: No space left on device".to_owned(),
         )));
     }
-    let said = "the logs of web03 and 2 more have stopped: /logs/x.log: No space left on device";
+    let said = "the logs of web03 and 2 more have stopped: /logs/x.log: No space left on device; no host is logged any more, \
+        nor any that comes";
     assert_eq!(ui.app.notes().note().map(|note| note.text.as_str()), Some(said));
     assert!(!ui.screen().contains("· log"), "{}", ui.screen());
     ui.text("x");
@@ -127,6 +128,21 @@ fn logs_that_share_a_full_disk_are_one_sentence_and_nothing_else_suffers() {
     ui.step(Event::Kept(Told::LogGap(SessionId(0), 4_096)));
     let said = "web01: 4096 bytes are not in its log, since the disk is slower than the host";
     assert!(ui.screen().contains(said), "{}", ui.screen());
+}
+
+#[test]
+fn one_log_that_stops_ends_no_other_and_none_of_a_host_that_comes() {
+    let mut ui = fresh(&["web01", "web02", "web03"]);
+    ui.keys("C-a M-l");
+    new_kept(&mut ui);
+    ui.step(Event::Kept(Told::LogStopped(SessionId(1), "/logs/web02.log: it is locked".to_owned())));
+    let said = "the log of web02 has stopped: /logs/web02.log: it is locked; 2 others go on";
+    assert_eq!(ui.app.notes().note().map(|note| note.text.as_str()), Some(said));
+    assert!(ui.status().contains("2 logged"), "{}", ui.status());
+    ui.added(&["web04"]);
+    assert_eq!(new_kept(&mut ui), ["log web04 3", "open 3"], "every host is logged still");
+    ui.keys("C-a M-l");
+    assert_eq!(new_kept(&mut ui), ["log web02 1"], "asked again, the one that stopped begins anew");
 }
 
 #[test]
@@ -220,7 +236,10 @@ fn an_enter_that_ends_different_lines_gives_no_host_the_line_of_another() {
     ui.keys("C-a N");
     many.iter().for_each(|name| ui.output(name, name));
     ui.keys("Enter");
-    assert_eq!(new_kept(&mut ui), ["typed db[1-9] (not kept: too many hosts had a line of their own)"]);
+    assert_eq!(
+        new_kept(&mut ui),
+        ["typed db[1-9] (more than 8 different lines at once: not kept one by one)"]
+    );
 }
 
 #[test]
@@ -238,11 +257,11 @@ fn nothing_that_may_be_a_secret_is_remembered() {
     ui.text("hunter2").keys("Enter");
     // A paste that ends the line itself.
     names.iter().for_each(|name| ui.output(name, "\r\nPassword: "));
-    ui.step(Event::Paste("hunter2\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("hunter2\n".to_owned().into()));
+    ui.settle().keys("y");
     names.iter().for_each(|name| ui.output(name, "\r\nenter the thing now "));
-    ui.step(Event::Paste("hunter2\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("hunter2\n".to_owned().into()));
+    ui.settle().keys("y");
     assert!(ui.all_got().iter().all(|got| got.matches("hunter2").count() == 5), "{:?}", ui.all_got());
     assert_eq!(
         kept(&ui),
@@ -261,13 +280,13 @@ fn nothing_that_may_be_a_secret_is_remembered() {
 fn a_paste_of_several_lines_is_remembered_once() {
     let mut ui = fresh(&["web01"]);
     ui.output("web01", "\x1b[?2004h$ ");
-    ui.step(Event::Paste("one\ntwo".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("one\ntwo".to_owned().into()));
+    ui.settle().keys("y");
     ui.output("web01", "one\r\ntwo");
     ui.keys("Enter");
     ui.output("web01", "\r\n$ ");
     ui.text("ls ");
-    ui.step(Event::Paste("-l".to_owned()));
+    ui.step(Event::Paste("-l".to_owned().into()));
     ui.output("web01", "ls -l");
     ui.keys("Enter");
     assert_eq!(kept(&ui), ["pasted web01 one\ntwo", "typed web01 ls -l"]);
@@ -311,7 +330,7 @@ fn the_list_shows_what_was_sent_and_copies_it() {
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                                                    │
     └────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog                           C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "uptime")), 1);

@@ -237,7 +237,7 @@ impl Storm {
             assert!(layout.area.contains(at), "{at}");
         }
         match app.broadcast().focus() {
-            Some(focus) => assert!(layout.shows(focus), "the focused tile is on the screen"),
+            Some(focus) => assert!(layout.rect(focus).is_some(), "the focused tile is on the screen"),
             None => assert_eq!((app.tiles().len(), layout.tiles.len()), (0, 0)),
         }
         self.check_folds();
@@ -249,7 +249,9 @@ impl Storm {
     fn check_folds(&self) {
         let app = &self.ui.app;
         let mut seen = BTreeSet::new();
-        for tile in app.tiles().filter(|tile| !app.shows_members() || app.layout().shows(tile.member)) {
+        for tile in
+            app.tiles().filter(|tile| !app.shows_members() || app.layout().rect(tile.member).is_some())
+        {
             let members = app.members_of_tile(tile.member);
             assert!(members.contains(&tile.member));
             assert_eq!(members.len(), app.stands_for(tile.member));

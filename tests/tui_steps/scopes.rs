@@ -200,14 +200,23 @@ fn marks_inversion_and_halves() {
 }
 
 #[test]
+fn a_scope_says_how_many_of_its_hosts_hear() {
+    let mut ui = fleet();
+    ui.dies("web02");
+    choose(&mut ui, "cluster web");
+    let said = "the scope is web: 3 of 6 hosts, of which 2 hear; C-a 0 goes back to all";
+    assert!(ui.screen().contains(said), "{}", ui.screen());
+}
+
+#[test]
 fn scopes_have_names_and_numbers() {
     let mut ui = fleet();
-    ui.keys("C-a S").text("x").keys("Enter");
+    ui.keys("C-a S");
     assert!(ui.screen().contains("all hosts are in scope; choose a scope first"), "{}", ui.screen());
-    ui.keys("Esc");
+    assert!(ui.app.audience().is_some(), "no dialog opens for what cannot be done");
     choose(&mut ui, "cluster web");
     ui.keys("C-a S").text("front").keys("Enter");
-    assert!(ui.status().starts_with("→ 3 of 6 hosts in front (1)"), "{}", ui.status());
+    assert!(ui.status().starts_with("→ 3 of 6 hosts in front (C-a 1)"), "{}", ui.status());
     choose(&mut ui, "cluster db");
     ui.keys("C-a S").text("stores").keys("Enter C-a 1");
     assert_eq!(hear(&ui), "web01 web02 web03");
@@ -320,7 +329,7 @@ fn the_list_of_scopes() {
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                                                      │
     └──────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog  page 1 of 3                C-a ? help
+     → nobody: keys go to the dialog  page 1 of 3
     ");
 }
 

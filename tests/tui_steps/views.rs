@@ -94,7 +94,7 @@ fn one_line_for_each_host_with_what_it_says_and_what_is_behind() {
     ui.ready("web03");
     ui.stick("db01");
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     ui.dies("db02");
     ui.keys("C-a End C-a d C-a Home C-a Space C-a Space");
@@ -258,6 +258,16 @@ fn a_small_tile_is_moved_off_its_cursor_until_something_is_typed() {
     assert!(!ui.screen().contains("panned"), "{}", ui.screen());
     ui.keys("C-a M-Up C-a Right").text("y");
     assert!(!ui.screen().contains("panned"), "every host that hears follows its cursor again");
+    ui.keys("C-a Home C-a M-Up C-a M-Up");
+    assert!(ui.screen().contains("panned") && !ui.screen().contains("row 23"), "{}", ui.screen());
+    while ui.app.density() != omnes::tui::tiling::Density::Lines {
+        ui.keys("C-a Space");
+    }
+    let screen = ui.screen();
+    assert!(
+        screen.contains("row 23") && !screen.contains("panned"),
+        "a line is where the cursor is: {screen}"
+    );
     let mut whole = Ui::with(Options::default(), Size::new(40, 120), &["a"]);
     whole.keys("C-a M-Up");
     assert!(whole.status().contains("shown whole"), "{}", whole.status());

@@ -4,6 +4,7 @@ mod ctl;
 mod deaths;
 #[path = "../keeping/terminal.rs"]
 mod keeping;
+mod outer;
 mod plain;
 mod progress;
 #[path = "../support/ui.rs"]

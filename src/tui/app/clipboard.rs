@@ -119,10 +119,10 @@ impl App {
 
     /// Asks the user whether the focused host may set the clipboard.
     pub(super) fn ask_consent(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         if self.options.clipboard == HostClipboard::Never {
             let text = "config.toml says `clipboard = \"never\"`, so no host may set the clipboard";
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         let wish = self.clipboard.wish(focus).cloned();
         let shown = match &wish {

@@ -1,8 +1,10 @@
 //! Two screens side by side. While they are compared nothing typed reaches a host; both go on living.
 
+use std::ops::Range;
+
 use crate::broadcast::MemberId;
 use crate::pane::{Key, KeyCode, Mods};
-use crate::tui::fold::compare::{Line, Side, compare};
+use crate::tui::fold::compare::{Compared, Side, compare};
 
 use super::{App, Keyboard};
 
@@ -52,7 +54,7 @@ impl App {
     pub(super) fn compare_key(&mut self, key: Key) {
         let page = usize::from(self.layout.status.y.saturating_sub(2)).max(1);
         let lines = match &self.keyboard {
-            Keyboard::Compare(comparison) => self.compared(comparison).len(),
+            Keyboard::Compare(comparison) => self.compared(comparison, 0..0).lines.len(),
             _ => return,
         };
         let columns = self.terminal.cols;
@@ -79,15 +81,16 @@ impl App {
         }
     }
 
-    /// The rows of both screens side by side, as they are now; none where one of them is gone.
-    pub fn compared(&self, comparison: &Comparison) -> Vec<Line> {
+    /// The rows of both screens side by side, as they are now; none where one of them is gone. The columns that differ are
+    /// known of these lines only.
+    pub fn compared(&self, comparison: &Comparison, shown: Range<usize>) -> Compared {
         let side = |member| {
             let pane = &self.tiles.get(member)?.pane;
             Some(Side { screen: pane.screen(), names: pane.names() })
         };
         match (side(comparison.left().0), side(comparison.right().0)) {
-            (Some(left), Some(right)) => compare(left, right),
-            _ => Vec::new(),
+            (Some(left), Some(right)) => compare(left, right, shown),
+            _ => Compared::default(),
         }
     }
 }

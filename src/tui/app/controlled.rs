@@ -17,14 +17,32 @@ use crate::session::SessionId;
 use crate::tui::action::Place;
 use crate::tui::control::{ControlId, Request, Response};
 use crate::tui::event::{Effect, Opened};
+use crate::tui::keymap::Hands;
 use crate::tui::scopes::{self, Choice};
 
+use super::quiet::Quiet;
 use super::{App, Keyboard, Tone};
 
 pub(super) use waits::Controlled;
 
 /// What becomes of a request: a sentence of what was done, or the response that it was not.
 type Done = Result<String, Response>;
+
+/// Who makes requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum By {
+    /// Somebody else, over the socket: what is said of it names that.
+    #[default]
+    Script,
+    /// The user, with a line of the plain mode.
+    Lines,
+}
+
+impl By {
+    fn of(id: ControlId) -> By {
+        if id == ControlId::LINES { By::Lines } else { By::Script }
+    }
+}
 
 /// Names or texts in a sentence, in characters.
 const WORDS: usize = 80;
@@ -40,6 +58,7 @@ fn usage(said: impl Into<String>) -> Response {
 impl App {
     /// Takes a request. It is answered at once, but for a `wait` and an `open`.
     pub(super) fn control(&mut self, id: ControlId, request: Request) {
+        self.controlled.by = By::of(id);
         let response = match request {
             Request::List { host } => self.ctl_list(host.as_deref()),
             Request::Dump { host, history } => self.ctl_dump(host.as_deref(), history),
@@ -120,7 +139,11 @@ impl App {
 
     /// Shows what a request did, and gives it back for the response.
     fn tell_control(&mut self, said: String) -> String {
-        self.notes.tell(Tone::Plain, format!("ctl: {said}"), self.now);
+        let told = match self.controlled.by {
+            By::Script => format!("ctl: {said}"),
+            By::Lines => said.clone(),
+        };
+        self.notes.tell(Tone::Plain, told, self.now);
         said
     }
 
@@ -206,12 +229,24 @@ impl App {
             return Err(refused(format!("`{name}` works while one looks back; `scrollback` begins that")));
         }
         self.notes.turn();
-        let before = self.notes.note().cloned();
+        let before = self.notes.count();
         self.perform(action);
-        let answer =
-            self.notes.note().filter(|note| before.as_ref() != Some(*note)).map(|note| note.text.clone());
-        let said = answer.map_or_else(|| name.to_owned(), |answer| format!("{name}: {answer}"));
-        Ok(self.tell_control(said))
+        // Nobody at the screen asked for what opens now; who reads lines is told of it and answers with a line.
+        let opened = !matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback);
+        if opened && self.options.keymap.hands() == Hands::Keys {
+            self.quiet = Quiet::from(self.now);
+        }
+        let answer = self.notes.note().filter(|_| self.notes.count() > before).cloned();
+        let said = answer.as_ref().map_or_else(|| name.to_owned(), |note| format!("{name}: {}", note.text));
+        match (answer, self.controlled.by) {
+            (Some(note), By::Script) if note.refuses() => {
+                self.notes.tell(note.tone, format!("ctl: {said}"), self.now);
+                Err(refused(said))
+            }
+            // The sentence itself is told, in its turn.
+            (_, By::Lines) => Ok(said),
+            (_, By::Script) => Ok(self.tell_control(said)),
+        }
     }
 
     fn ctl_open(&mut self, id: ControlId, expression: String) -> Result<(), Response> {
@@ -226,6 +261,7 @@ impl App {
 
     /// The hosts of an `open` have been found, or not.
     pub(super) fn found_for(&mut self, id: ControlId, found: Result<Vec<Opened>, String>) {
+        self.controlled.by = By::of(id);
         let response = match found {
             Ok(hosts) => {
                 let first = self.tiles.ids().len();
@@ -239,7 +275,9 @@ impl App {
             }
             Err(why) => {
                 let why = escape::text(&why, 400);
-                self.notes.tell(Tone::Bad, format!("ctl: {why}"), self.now);
+                if self.controlled.by == By::Script {
+                    self.notes.tell(Tone::Bad, format!("ctl: {why}"), self.now);
+                }
                 refused(why)
             }
         };

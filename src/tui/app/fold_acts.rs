@@ -44,7 +44,7 @@ impl App {
     }
 
     fn open_fold(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         if self.folds.opened.take().is_none() {
             if self.stands_for(focus) < 2 {
                 let fold = self.options.keymap.hint(Action::FoldView);
@@ -53,7 +53,7 @@ impl App {
                     FoldView::On => format!("{} is alone in its tile", self.name(focus)),
                     FoldView::Off => format!("nothing is folded; {fold} folds"),
                 };
-                return self.notes.say(Tone::Plain, text, self.now);
+                return self.notes.refuse(text, self.now);
             }
             let members = self.members_of_tile(focus);
             let back = self.options.keymap.hint(Action::FoldMembers);
@@ -66,7 +66,7 @@ impl App {
 
     /// Limits the broadcast to the hosts of the focused tile, as they are at this moment.
     fn scope_here(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let members = self.members_of_tile(focus);
         let name = self.folded_name(&members);
         let host = |id: &MemberId| self.tiles.get(*id).map(|tile| tile.host.clone());
@@ -78,7 +78,7 @@ impl App {
 
     /// To the next group that is not the largest; the groups stand in the order of their tiles.
     fn next_odd(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let grouped;
         let folding = match self.folds.folds() {
             true => &self.folds.folding,
@@ -93,7 +93,7 @@ impl App {
         let here = folding.group_of(focus).and_then(|id| odd.iter().position(|odd| *odd == id));
         let next = odd.get(here.map_or(0, |here| here + 1)).or(odd.first());
         let Some(face) = next.and_then(|id| folding.face_of(*id, None)) else {
-            return self.notes.say(Tone::Plain, "every host shows the same", self.now);
+            return self.notes.refuse("every open host shows the same", self.now);
         };
         self.folds.opened = None;
         let at = here.map_or(1, |here| (here + 1) % odd.len() + 1);
@@ -104,7 +104,7 @@ impl App {
 
     /// The focused screen beside that of the largest group, or beside the first odd one if it is in the largest.
     fn compare(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let folding = self.grouped();
         let (own, crowd) = (folding.group_of(focus), crowd_of_live(&folding));
         let mut others: Vec<GroupId> =
@@ -119,7 +119,7 @@ impl App {
         let others: Vec<_> = others.into_iter().filter_map(|id| described(id, None)).collect();
         match left.filter(|_| !others.is_empty()) {
             Some(left) => self.keyboard = Keyboard::Compare(super::Comparison::new(left, others)),
-            None => self.notes.say(Tone::Plain, "every host shows the same", self.now),
+            None => self.notes.refuse("every open host shows the same", self.now),
         }
     }
 }

@@ -13,29 +13,21 @@ use std::hash::RandomState;
 use std::time::Duration;
 
 use crate::broadcast::{Entry, Life, MemberId, Part};
-use crate::escape;
-use crate::hosts::{Host, HostSet};
-use crate::pane::{FaceReader, Names, names};
+use crate::hosts::Host;
+use crate::pane::FaceReader;
 use crate::session::{SessionState, Wait};
 use crate::tui::event::Event;
 use crate::tui::fold::{Calm, Class, Folding, GroupId, Standing};
 use crate::tui::guard::Guarding;
-use crate::tui::layout::Zoom;
 
+use super::App;
 use super::sessions::ending_in_short;
-use super::{App, ZoomHears};
 
 /// What a host printed is read so long after the first note of it.
 const GATHERS: Duration = Duration::from_millis(50);
 
 /// Panes read in one step: some 2 ms.
 const AT_ONCE: usize = 64;
-
-/// Pieces of output in which a host's prompt is looked for after its session began.
-const PIECES: u16 = 64;
-
-/// Longest label, in characters; a title shows what fits of it.
-const LABEL_CHARS: usize = 200;
 
 /// Is the fold view shown?
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +50,7 @@ pub(super) enum CaughtUp {
 
 /// Whether hosts that show the same stand apart all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Apart {
+pub(super) enum Apart {
     /// None does.
     Nobody,
     /// All do: a host fills the screen and hears alone, so that it stands for no other.
@@ -95,7 +87,7 @@ pub(super) struct Folds {
     pub(super) view: FoldView,
     calm: Calm,
     pub(super) folding: Folding,
-    reader: FaceReader,
+    pub(super) reader: FaceReader,
     /// Panes that printed something since they were read; each once, so never more than there are.
     noted: Vec<MemberId>,
     is_noted: HashSet<MemberId>,
@@ -103,19 +95,19 @@ pub(super) struct Folds {
     /// Whether every pane was read since the view was switched on.
     pub(super) caught_up: CaughtUp,
     /// Whether each host has a tile of its own whatever the view says.
-    apart: Apart,
+    pub(super) apart: Apart,
     /// The detached host that had the focus last.
-    visited: Option<MemberId>,
+    pub(super) visited: Option<MemberId>,
     /// The revision of the groups that the layout shows.
-    laid: u64,
+    pub(super) laid: u64,
     /// What a tile is called, for groups on the screen, and for which members.
-    labels: HashMap<GroupId, (usize, u64, String)>,
+    pub(super) labels: HashMap<GroupId, (usize, u64, String)>,
     /// The hosts of one fold, while they are shown instead of the folds.
     pub(super) opened: Option<Vec<MemberId>>,
     /// The names of all hosts opened so far, in lower case: no host may take another's for its own.
-    taken: HashSet<String>,
+    pub(super) taken: HashSet<String>,
     /// Hosts whose own name was not seen yet, and in how many more pieces of output it is looked for.
-    unnamed: HashMap<MemberId, u16>,
+    pub(super) unnamed: HashMap<MemberId, u16>,
 }
 
 impl Folds {
@@ -300,229 +292,27 @@ impl App {
     }
 
     /// All hosts in groups by what they show at this moment, whether or not the view is on. Who receives does not matter
-    /// here. Every screen is read anew, which is for what the user asks once.
-    pub(super) fn grouped(&self) -> Folding {
+    /// here. Panes keep the numbers of their rows, so that only rows are read which changed since the last time.
+    pub(super) fn grouped(&mut self) -> Folding {
         let mut folding = Folding::new(self.folds.calm);
-        let mut reader = FaceReader::new(self.options.fold.key.clone());
-        for tile in self.tiles.iter() {
-            let class = self.class(tile.member).map(|class| match class.is_live() {
-                true => Class::Attached(Standing::Takes, Guarding::default()),
-                false => class,
-            });
-            let Some(class) = class else { continue };
-            folding.observe(tile.member, &class, tile.pane.whole_face(&mut reader), self.now);
+        for member in self.tiles.ids().to_vec() {
+            let (class, face) = match self.class(member) {
+                Some(class) if class.is_live() => {
+                    let Some(tile) = self.tiles.get_mut(member) else { continue };
+                    let face = tile.pane.face(&mut self.folds.reader);
+                    (Class::Attached(Standing::Takes, Guarding::default()), face)
+                }
+                Some(class) => (class, 0),
+                None => continue,
+            };
+            folding.observe(member, &class, face, self.now);
         }
         folding.settle(self.now);
         folding
     }
-}
-
-/// The names that are put aside.
-impl App {
-    /// New tiles, from this one on, get the names of their hosts.
-    pub(super) fn name_panes(&mut self, first: usize) {
-        let new: Vec<MemberId> = self.tiles.ids()[first..].to_vec();
-        for member in &new {
-            let Some(tile) = self.tiles.get(*member) else { continue };
-            let name = tile.host.name().to_ascii_lowercase();
-            self.folds.taken.insert(names::short(&name).to_owned());
-            self.folds.taken.insert(name);
-        }
-        new.into_iter().for_each(|member| self.name_pane(member));
-        // Who showed a name that is now another host's has no right to it any more.
-        let usurps = |member: &MemberId| {
-            let shown = self.tiles.get(*member).and_then(|tile| tile.pane.names().shown());
-            shown.is_some_and(|shown| self.is_taken(shown))
-        };
-        let usurpers: Vec<MemberId> =
-            self.tiles.ids()[..first].iter().copied().filter(|member| usurps(member)).collect();
-        for member in usurpers {
-            self.name_pane(member);
-            self.folds.unnamed.remove(&member);
-        }
-    }
-
-    /// Gives a pane the names that the user's words give its host; the one that the host shows is still to be seen.
-    pub(super) fn name_pane(&mut self, member: MemberId) {
-        let Some(tile) = self.tiles.get_mut(member) else { return };
-        let address = tile.facts.address.as_deref();
-        tile.pane.set_names(Names::given([tile.host.name()].into_iter().chain(address)));
-        self.folds.unnamed.insert(member, PIECES);
-    }
-
-    /// Looks for the host's own name in its first prompt, or in its title. Only the first is taken: a prompt that names
-    /// another host later is that of a shell on that other host.
-    fn learn_name(&mut self, member: MemberId) {
-        let Some(left) = self.folds.unnamed.get_mut(&member) else { return };
-        *left -= 1;
-        let ends = *left == 0;
-        let Some(tile) = self.tiles.get(member) else { return };
-        let screen = tile.pane.screen();
-        let row = screen.row_text(screen.cursor().row);
-        let prompt = names::ends_as_prompt(&row).then_some(row.as_str());
-        let shown = [prompt, Some(screen.title())].into_iter().flatten().find_map(names::shown_in);
-        let shown = shown.map(str::to_owned);
-        if shown.is_none() && !ends {
-            return;
-        }
-        self.folds.unnamed.remove(&member);
-        let Some(shown) = shown.filter(|shown| !self.is_taken(shown)) else { return };
-        if let Some(tile) = self.tiles.get_mut(member) {
-            let mut names = tile.pane.names().clone();
-            if names.learn(&shown) {
-                tile.pane.set_names(names);
-            }
-        }
-    }
-
-    /// Is this the name of a host that is open?
-    fn is_taken(&self, name: &str) -> bool {
-        let name = name.to_ascii_lowercase();
-        self.folds.taken.contains(names::short(&name)) || self.folds.taken.contains(&name)
-    }
-}
-
-/// What the view shows.
-impl App {
-    /// The tiles in their order, where the view leaves some out.
-    pub(super) fn fold_order(&mut self) -> Option<Vec<MemberId>> {
-        self.folds.laid = self.folds.folding.revision();
-        self.folds.apart = match (self.zoom, self.options.zoom_hears) {
-            (Zoom::Focus, ZoomHears::Alone) => Apart::All,
-            _ => Apart::Nobody,
-        };
-        if !self.folds.folds() {
-            return None;
-        }
-        let focus = self.broadcast.focus();
-        let is_detached =
-            |id: &MemberId| self.broadcast.member(*id).is_some_and(|m| m.part() == Part::Detached);
-        if let Some(alone) = focus.filter(is_detached) {
-            self.folds.visited = Some(alone);
-        }
-        let tiles = &self.tiles;
-        if let Some(opened) = &mut self.folds.opened {
-            opened.retain(|member| tiles.get(*member).is_some());
-            if focus.is_some_and(|focus| opened.contains(&focus)) {
-                return Some(opened.clone());
-            }
-            self.folds.opened = None;
-        }
-        let order = self.folds.folding.order();
-        self.label(&order);
-        Some(order.into_iter().filter_map(|id| self.face_of(id)).collect())
-    }
-
-    /// The host whose screen stands for a group. A detached host leaves its group when the focus comes to it, and comes
-    /// back when the focus goes, so there it is always the turn of the one behind the last: else the focus would go to
-    /// and fro between two of them.
-    fn face_of(&self, id: GroupId) -> Option<MemberId> {
-        let (folding, focus) = (&self.folds.folding, self.broadcast.focus());
-        let first = folding.face_of(id, focus)?;
-        match folding.class(first) {
-            Some(Class::Detached(..)) if Some(first) != focus => {
-                self.folds.visited.and_then(|last| folding.member_after(id, last)).or(Some(first))
-            }
-            _ => Some(first),
-        }
-    }
-
-    /// Names the groups, those anew whose members are others than before.
-    fn label(&mut self, order: &[GroupId]) {
-        let mut labels = HashMap::with_capacity(order.len());
-        for id in order {
-            let members: Vec<MemberId> = self.folds.folding.members(*id).collect();
-            if members.len() < 2 {
-                continue;
-            }
-            let sum =
-                members.iter().fold(0u64, |sum, m| sum.rotate_left(9).wrapping_mul(31) ^ u64::from(m.0));
-            let old = self.folds.labels.remove(id).filter(|(n, s, _)| (*n, *s) == (members.len(), sum));
-            let label = old.unwrap_or_else(|| (members.len(), sum, self.folded_name(&members)));
-            labels.insert(*id, label);
-        }
-        self.folds.labels = labels;
-    }
-
-    /// Hosts as one folded set.
-    pub(super) fn folded_name(&self, members: &[MemberId]) -> String {
-        let hosts = members.iter().filter_map(|id| self.tiles.get(*id)).map(|tile| tile.host.clone());
-        escape::text(&hosts.collect::<HostSet>().to_string(), LABEL_CHARS)
-    }
-
-    /// Every host that a tile on the screen stands for.
-    pub(super) fn shown_members(&self) -> Vec<MemberId> {
-        self.layout.tiles.iter().flat_map(|(id, _)| self.members_of_tile(*id)).collect()
-    }
-
-    /// The hosts that a tile stands for, itself among them.
-    pub fn members_of_tile(&self, id: MemberId) -> Vec<MemberId> {
-        match self.fold_of(id) {
-            Some(group) => self.folds.folding.members(group).collect(),
-            None => vec![id],
-        }
-    }
-
-    /// The group that a tile stands for, where it stands for more than itself.
-    fn fold_of(&self, id: MemberId) -> Option<GroupId> {
-        let folded = self.folds.folds() && self.folds.opened.is_none();
-        let group = self.folds.folding.group_of(id).filter(|_| folded)?;
-        self.folds.labels.contains_key(&group).then_some(group)
-    }
-
-    /// Is the fold view shown?
-    pub fn fold_view(&self) -> FoldView {
-        self.folds.view
-    }
-
-    /// Are the hosts of one fold shown instead of the folds?
-    pub fn shows_members(&self) -> bool {
-        self.folds.opened.is_some()
-    }
-
-    /// How many hosts a tile stands for; 1 where it is not folded.
-    pub fn stands_for(&self, id: MemberId) -> usize {
-        self.fold_of(id).map_or(1, |group| self.folds.folding.size(group))
-    }
-
-    /// The tile that stands for a host now; its own where it is not folded.
-    pub(super) fn tile_of(&self, id: MemberId) -> MemberId {
-        self.fold_of(id).and_then(|group| self.face_of(group)).unwrap_or(id)
-    }
-
-    /// The hosts that a folded tile stands for, as a set such as `web[001-997]`; `None` for a tile of one host.
-    pub fn fold_label(&self, id: MemberId) -> Option<&str> {
-        self.folds.labels.get(&self.fold_of(id)?).map(|(_, _, label)| label.as_str())
-    }
-
-    /// Input that is kept for the hosts of a tile, in bytes.
-    pub fn backlog_of_tile(&self, id: MemberId) -> usize {
-        let backlog = |id: MemberId| self.broadcast.member(id).map_or(0, |member| member.backlog());
-        self.members_of_tile(id).into_iter().map(backlog).sum()
-    }
-
-    /// In how many tiles those are who hear a broadcast; `None` where the view is off.
-    pub fn folds_that_hear(&self) -> Option<usize> {
-        let hears = |id: &GroupId| {
-            let first = self.folds.folding.face_of(*id, None);
-            first.is_some_and(|first| self.broadcast.hears(first))
-        };
-        let shown = self.folds.folds() && self.folds.opened.is_none();
-        shown.then(|| self.folds.folding.groups().filter(hears).count())
-    }
-
-    /// Rows read for the fold view since the beginning.
-    pub fn rows_read(&self) -> u64 {
-        self.folds.reader.rows()
-    }
-
-    /// Members looked through for the fold view since it was switched on.
-    pub fn members_judged(&self) -> u64 {
-        self.folds.folding.judged()
-    }
 
     /// The open hosts that show something else than most do, at this moment; nobody where no two show the same.
-    pub(super) fn odd_ones(&self) -> HashSet<Host> {
+    pub(super) fn odd_ones(&mut self) -> HashSet<Host> {
         let folding = self.grouped();
         let crowd = crowd_of_live(&folding).filter(|crowd| folding.members(*crowd).len() > 1);
         let odd = folding.order().into_iter().filter(|id| Some(*id) != crowd && is_live(&folding, *id));

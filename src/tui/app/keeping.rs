@@ -13,7 +13,7 @@ use crate::tui::keep::redraw::redraw;
 use crate::tui::keep::words::{Keep, Past, Recorded, Told};
 
 use super::restoring::Restored;
-use super::{App, LogStart, Purpose, Tone};
+use super::{App, LogStart, Purpose, SetsKept, Tone};
 
 /// What is kept now.
 #[derive(Debug, Default)]
@@ -68,6 +68,11 @@ impl Keeping {
         self.screen == Recording::On || !self.recorded.is_empty()
     }
 
+    /// Are the frames of omnes recorded?
+    pub fn records_screen(&self) -> bool {
+        self.screen == Recording::On
+    }
+
     /// How many hosts are logged.
     pub fn logged(&self) -> usize {
         self.logged.len()
@@ -88,6 +93,11 @@ impl App {
             Action::Record => self.toggle_record(),
             Action::RecordScreen => self.toggle_record_screen(),
             Action::History => self.list_sent(),
+            _ if self.options.sets == SetsKept::Passing => {
+                let text =
+                    "not saved: these hosts are gone when omnes ends, so their set could not be opened again";
+                self.notes.say(Tone::Bad, text, self.now);
+            }
             _ => self.ask_for(Purpose::SaveSet),
         }
     }
@@ -157,7 +167,7 @@ impl App {
 /// Logs.
 impl App {
     fn toggle_log(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         self.keeping.stopped = 0;
         if self.keeping.logs(focus) {
             self.unlog(focus);
@@ -234,28 +244,37 @@ impl App {
         self.notes.tell(Tone::Plain, text, self.now);
     }
 
-    /// One sentence however many logs share the same disk.
+    /// One sentence however many logs share the same disk. The others go on, and hosts that come are logged as before, until
+    /// no log is left: then the user's next word about logs begins them anew.
     fn log_stopped(&mut self, session: SessionId, why: &str) {
         let Some(member) = self.tiles.member_of(session) else { return };
         if !self.keeping.logged.remove(&member) {
             return;
         }
         self.keeping.asked = None;
-        self.keeping.every = LogStart::Off;
         self.keeping.stopped += 1;
         let name = self.name(member);
-        let text = match self.keeping.stopped {
+        let stopped = match self.keeping.stopped {
             1 => format!("the log of {name} has stopped: {why}"),
             n => format!("the logs of {name} and {} more have stopped: {why}", n - 1),
         };
-        self.notes.tell(Tone::Bad, text, self.now);
+        let rest = match (self.keeping.logged.len(), self.keeping.every) {
+            (0, LogStart::Every) => {
+                self.keeping.every = LogStart::Off;
+                "; no host is logged any more, nor any that comes".to_owned()
+            }
+            (0, LogStart::Off) => String::new(),
+            (1, _) => "; 1 other goes on".to_owned(),
+            (n, _) => format!("; {n} others go on"),
+        };
+        self.notes.tell(Tone::Bad, stopped + &rest, self.now);
     }
 }
 
 /// Recordings.
 impl App {
     fn toggle_record(&mut self) {
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let (member, session) = (tile.member, tile.session);
         if self.keeping.records(member) {
             self.keeping.recorded.remove(&member);
@@ -263,7 +282,7 @@ impl App {
         }
         if tile.state.is_closed() {
             let text = format!("{} is closed; there is nothing to record", tile.name);
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         let (host, size) = (tile.host.to_string(), tile.pane.size());
         let redraw = redraw(tile.pane.screen(), &tile.pane.modes());

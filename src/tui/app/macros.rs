@@ -4,10 +4,10 @@ use crate::escape;
 use crate::hosts::Template;
 use crate::pane::Key;
 use crate::tui::action::Action;
-use crate::tui::compose::{Compose, Ending, View};
+use crate::tui::compose::{Compose, Ending, Reading, Remembered, View};
 use crate::tui::picker::Choice;
 
-use super::composing::{Parcel, Then};
+use super::dispatch::{Parcel, Then};
 use super::picking::Picking;
 use super::sent::How;
 use super::{App, Keyboard, Tone};
@@ -33,7 +33,7 @@ impl App {
     pub(super) fn open_macros(&mut self) {
         if self.options.macros.is_empty() {
             let text = "there is no macro; name some under [macros] in config.toml";
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         let choices = (self.options.macros.iter())
             .map(|one| Choice {
@@ -47,10 +47,13 @@ impl App {
         self.pick(Picking::Macro, choices);
     }
 
-    /// What a macro says to the focused host; its text as it stands where that cannot be told.
+    /// What a macro would say to the focused host, among all whom it would go to; to the first of them where the focused one
+    /// hears nothing. Its text as it stands where that cannot be told.
     fn example(&self, one: &Macro) -> String {
-        let said = (self.broadcast.focus().zip(Template::parse(&one.text).ok()))
-            .and_then(|(focus, template)| self.filled_in_for(&template, focus, (1, 1)).ok());
+        let to = self.broadcast.hearing();
+        let at = self.broadcast.focus().and_then(|focus| to.binary_search(&focus).ok()).unwrap_or(0);
+        let said = (to.get(at).zip(Template::parse(&one.text).ok()))
+            .and_then(|(host, template)| self.filled_in_for(&template, *host, (at + 1, to.len())).ok());
         let text = said.unwrap_or_else(|| one.text.clone());
         escape::text(&text.replace('\n', " ⏎ "), LIST_CHARS)
     }
@@ -101,7 +104,7 @@ impl App {
         match template.and_then(|template| self.filled_in(&template, &to, &to)) {
             Err(fault) => self.notes.say(Tone::Bad, format!("nothing was sent: {fault}"), self.now),
             Ok(texts) => {
-                let source = text.to_owned();
+                let source = Remembered { text: text.to_owned(), reading: Reading::Template };
                 self.dispatch(Parcel { how: How::Macro, source, texts, ending, then: Then::Nothing });
             }
         }

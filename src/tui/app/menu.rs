@@ -13,7 +13,7 @@ use crate::tui::action::Action;
 use crate::tui::layout::{self, Zoom};
 use crate::tui::tiling::FRAME;
 
-use super::{App, Keyboard, Tone};
+use super::{App, Keyboard};
 
 /// One thing to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Menu {
 impl App {
     /// Opens the menu of the focused host, beside its glyph.
     pub(super) fn open_menu_of_focus(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let at = self.layout.rect(focus).map_or((0, 0), |rect| (rect.x.saturating_add(2), rect.y + 1));
         self.open_menu(focus, at);
     }
@@ -171,7 +171,7 @@ impl App {
         let Some(item) = menu.items.get(n) else { return };
         if self.tiles.get(menu.member).is_none() {
             let text = format!("{} is not open any more", menu.title);
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         match item.choice {
             Choice::Focus => self.set_focus(menu.member),

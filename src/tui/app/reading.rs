@@ -135,7 +135,11 @@ impl App {
     /// What a key of the group "Reading" does.
     pub(super) fn reading_action(&mut self, action: Action) {
         match action {
-            Action::Scrollback => self.enter_scrollback(),
+            Action::Scrollback => {
+                if self.focus_or_say().is_some() {
+                    self.enter_scrollback();
+                }
+            }
             Action::ScrollTogether => self.toggle_scrolling(),
             Action::Search | Action::SearchAll | Action::SearchHits => self.search_action(action),
             Action::Copy => self.copy_shown(),

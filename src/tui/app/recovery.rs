@@ -207,7 +207,7 @@ impl App {
         let around = ids.iter().cycle().skip(from).take(ids.len());
         match around.copied().find(|id| self.needs_user(*id)) {
             Some(member) => self.set_focus(member),
-            None => self.notes.say(Tone::Plain, "no host needs you", self.now),
+            None => self.notes.refuse("no host needs you", self.now),
         }
     }
 

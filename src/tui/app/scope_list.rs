@@ -48,7 +48,7 @@ impl App {
     }
 
     /// What can be chosen now, in words, with the number of hosts.
-    fn offers(&self) -> Vec<(Offer, String, Option<usize>)> {
+    fn offers(&mut self) -> Vec<(Offer, String, Option<usize>)> {
         let all = self.tiles.ids().len();
         let mut offers = vec![
             (Offer::Take(Choice::all()), "all".to_owned(), Some(all)),

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::broadcast::{Entry, Life, MemberId, Part, Scope};
+use crate::broadcast::{Entry, Life, MemberId, Part, Receivers, Scope};
 use crate::hosts::{Facts, Host};
 use crate::pane;
 use crate::tui::action::Action;
@@ -14,6 +14,9 @@ use crate::tui::scopes::{self, Choice, Half, Rule, Scopes, State, Taken};
 
 use super::scope_list::Offer;
 use super::{App, Purpose, ScopeDefault, Tile, Tone};
+
+/// Why "all" gets no name.
+const NO_NAME_FOR_ALL: &str = "all hosts are in scope; choose a scope first, then give it a name";
 
 /// The scopes, and what the list of them holds.
 #[derive(Debug, Default)]
@@ -74,7 +77,7 @@ impl App {
     }
 
     /// The hosts that a rule names now; none is an error.
-    fn hosts_of(&self, choice: &Choice) -> Result<HashSet<Host>, String> {
+    fn hosts_of(&mut self, choice: &Choice) -> Result<HashSet<Host>, String> {
         let hosts = match &choice.rule {
             Rule::All => return Ok(HashSet::new()),
             Rule::Visible => self.in_sight(),
@@ -199,8 +202,13 @@ impl App {
             _ => {
                 let held = self.tiles.iter().filter(|tile| current.holds(&tile.host)).count();
                 let all = self.tiles.ids().len();
+                // Some of them may be closed or held.
+                let hear = match self.broadcast.receivers() {
+                    Receivers::All(hear) if hear < held => format!(", of which {hear} hear"),
+                    _ => String::new(),
+                };
                 format!(
-                    "the scope is {}: {held} of {all} hosts{change}; {} goes back to all",
+                    "the scope is {}: {held} of {all} hosts{hear}{change}; {} goes back to all",
                     current.choice.name,
                     hint(Action::ScopeAll)
                 )
@@ -223,6 +231,9 @@ impl App {
             Action::ScopeMarked => self.try_scope(Choice::marked()),
             Action::ScopeInvert => self.invert_scope(),
             Action::ScopeHalf => self.halve_scope(),
+            Action::ScopeName if self.scoping.scopes.current.choice.rule == Rule::All => {
+                self.notes.refuse(NO_NAME_FOR_ALL, self.now);
+            }
             Action::ScopeName => self.ask_for(Purpose::ScopeName),
             Action::ScopeRefresh => self.refresh_scope(),
             Action::Mark => self.toggle_mark(),
@@ -249,7 +260,7 @@ impl App {
             None => {
                 let name = self.options.keymap.hint(Action::ScopeName);
                 let text = format!("there is no scope {number}; {name} gives the present one a name");
-                self.notes.say(Tone::Plain, text, self.now);
+                self.notes.refuse(text, self.now);
             }
         }
     }
@@ -298,7 +309,7 @@ impl App {
         let current = self.scoping.scopes.current.clone();
         if matches!(current.choice.rule, Rule::All | Rule::Visible | Rule::These(_)) {
             let text = format!("the scope {} has no rule that could be asked again", current.choice.name);
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         match self.hosts_of(&current.choice) {
             Err(why) => self.notes.say(Tone::Bad, format!("{why} now: the scope stays as it was"), self.now),
@@ -314,7 +325,7 @@ impl App {
     }
 
     fn toggle_mark(&mut self) {
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let (host, name) = (tile.host.clone(), tile.name.clone());
         let is_marked = self.scoping.scopes.toggle_mark(&host);
         let marked = self.options.keymap.hint(Action::ScopeMarked);
@@ -340,26 +351,29 @@ impl App {
         let is_in = |id: &&MemberId| self.broadcast.member(**id).is_some_and(|member| member.in_scope());
         match around.copied().find(|id| is_in(&id)) {
             Some(id) => self.set_focus(id),
-            None => self.notes.say(Tone::Plain, "no open host is in scope", self.now),
+            None => self.notes.refuse("no open host is in scope", self.now),
         }
     }
 
     /// Gives the present scope a name; the error keeps the dialog open.
     pub(super) fn name_scope(&mut self, name: &str) -> Result<(), String> {
         if self.scoping.scopes.current.choice.rule == Rule::All {
-            return Err("all hosts are in scope; choose a scope first, then give it a name".to_owned());
+            return Err(NO_NAME_FOR_ALL.to_owned());
         }
         let number = self.scoping.scopes.keep(name)?;
         self.scoping.scopes.whole = None;
         let name = &self.scoping.scopes.current.choice.name;
-        let text = match keyed(number) {
-            Some(action) => {
-                format!("{name} is scope {number}: {} comes back to it", self.options.keymap.hint(action))
-            }
+        let text = match self.key_of_scope(number) {
+            Some(key) => format!("{name} is scope {number}: {key} comes back to it"),
             None => format!("{name} is scope {number}, in the list"),
         };
         self.notes.say(Tone::Plain, text, self.now);
         Ok(())
+    }
+
+    /// The key that comes back to the scope of this number.
+    pub fn key_of_scope(&self, number: usize) -> Option<String> {
+        keyed(number).map(|action| self.options.keymap.hint(action).to_string())
     }
 
     /// Keeps a scope of these hosts under a name without putting it in force, as one that was saved; returns its number.

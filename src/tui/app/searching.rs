@@ -107,7 +107,7 @@ impl App {
             Action::SearchHits => {
                 let text =
                     format!("{} searches every host first", self.options.keymap.hint(Action::SearchAll));
-                self.notes.say(Tone::Plain, text, self.now);
+                self.notes.refuse(text, self.now);
             }
             Action::SearchNewer => self.ask_query(Purpose::Search(Way::Newer)),
             Action::HitNext => self.next_hit(self.searching.way),
@@ -250,7 +250,7 @@ impl App {
         let Some(look) = self.reading.look else { return };
         if self.searching.query.is_none() {
             let text = format!("{} searches first", self.options.keymap.hint(Action::SearchOlder));
-            return self.notes.say(Tone::Plain, text, self.now);
+            return self.notes.refuse(text, self.now);
         }
         // The first search from the newest line finds what stands on the line of the cursor too.
         let from = match (self.hit_of(look.member), way) {
@@ -296,7 +296,7 @@ impl App {
             Some(hit) => self.go_to_hit(next, hit),
             None => {
                 let text = format!("{} does not hold it any more", self.name(next));
-                self.notes.say(Tone::Plain, text, self.now);
+                self.notes.refuse(text, self.now);
             }
         }
     }
@@ -345,7 +345,7 @@ impl App {
     /// Shows a hit: its host gets the focus, and the view goes where it stands.
     fn go_to_hit(&mut self, member: MemberId, hit: Hit) {
         if self.tiles.get(member).is_none() {
-            return self.notes.say(Tone::Plain, "that host was closed meanwhile", self.now);
+            return self.notes.refuse("that host was closed meanwhile", self.now);
         }
         if self.broadcast.focus() != Some(member) {
             self.set_focus(member);

@@ -60,7 +60,7 @@ impl App {
         if self.look().is_some_and(|look| look.selects.is_some()) {
             return self.copy_selection();
         }
-        let Some(tile) = self.focused() else { return };
+        let Some(tile) = self.focus_or_say().and_then(|id| self.tiles.get(id)) else { return };
         let member = tile.member;
         let (screen, top) = (tile.pane.screen(), self.window(tile, self.inside(member)).line);
         let shown = match self.looks_back(tile, self.inside(member)) {
@@ -97,7 +97,7 @@ impl App {
 
     /// Copies the same region of every host: rows and columns of what each tile shows. Equal ones stand once.
     pub(super) fn copy_from_all(&mut self) {
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let Some(region) = self.region(focus) else { return };
         let mut groups: BTreeMap<String, Vec<Host>> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();
@@ -134,11 +134,11 @@ impl App {
         self.give_copy(copied, &whose);
     }
 
-    /// Who a key reaches now; where that is one host or none, the hosts on the screen.
+    /// Who a key reaches now; where that is one host or none, the hosts on the screen, with those that a tile stands for.
     fn copied_from(&self) -> Vec<MemberId> {
         let mut members = self.broadcast.hearing();
         if members.len() < 2 {
-            members = self.layout.tiles.iter().map(|(id, _)| *id).collect();
+            members = self.shown_members();
         }
         members.extend(self.broadcast.focus());
         members.sort_unstable();
@@ -160,7 +160,7 @@ impl App {
         let (tile, focused) = (self.tiles.get(member)?, self.tiles.get(focus)?);
         let inside = self.inside(focus);
         let window = self.window(focused, inside).line as i64;
-        let top = match self.layout.shows(member) {
+        let top = match self.layout.rect(member).is_some() {
             true => self.window(tile, self.inside(member)).line as i64,
             false => newest(tile, inside.height) as i64 + window - newest(focused, inside.height) as i64,
         };
@@ -171,7 +171,7 @@ impl App {
     /// Asks for the file to write to.
     pub(super) fn ask_for_file(&mut self) {
         match self.copying.last.is_empty() {
-            true => self.notes.say(Tone::Plain, "nothing was copied yet", self.now),
+            true => self.notes.refuse("nothing was copied yet", self.now),
             false => self.ask_for(Purpose::CopyToFile),
         }
     }

@@ -100,14 +100,6 @@ impl App {
         Sign::ALL.into_iter().find(|sign| self.signs.of[*sign as usize].contains(&member))
     }
 
-    /// The most important sign of the hosts that a tile stands for.
-    pub fn sign_of_tile(&self, id: MemberId) -> Option<Sign> {
-        if Sign::ALL.into_iter().all(|sign| self.signs(sign) == 0) {
-            return None;
-        }
-        self.members_of_tile(id).into_iter().filter_map(|member| self.sign(member)).min()
-    }
-
     /// How many hosts have a sign.
     pub fn signs(&self, sign: Sign) -> usize {
         self.signs.of[sign as usize].len()
@@ -174,9 +166,8 @@ impl App {
     /// What is on the screen is seen, and the focused host above all.
     pub(super) fn see(&mut self) {
         if !self.signs.of[Sign::Output as usize].is_empty() {
-            for member in self.shown_members() {
-                self.signs.take(Sign::Output, member);
-            }
+            let seen = self.layout.in_sight().flat_map(|id| self.members_of_tile(id)).collect::<Vec<_>>();
+            seen.into_iter().for_each(|member| self.signs.take(Sign::Output, member));
         }
         if let Some(focus) = self.broadcast.focus() {
             [Sign::Watch, Sign::Bell, Sign::Output].into_iter().for_each(|sign| self.signs.take(sign, focus));
@@ -192,11 +183,7 @@ impl App {
         };
         let found = Sign::ALL.into_iter().find_map(|sign| Some((sign, next(&self.signs.of[sign as usize])?)));
         let Some((sign, member)) = found else {
-            return self.notes.say(
-                Tone::Plain,
-                "no host rang or printed anything that you have not seen",
-                self.now,
-            );
+            return self.notes.refuse("no host rang or printed anything that you have not seen", self.now);
         };
         let text = format!("{}: {} {}", self.name(member), sign.glyph(), sign.word());
         self.set_focus(member);

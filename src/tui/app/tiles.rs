@@ -80,15 +80,21 @@ impl Tile {
     /// The first row and column of the screen that a tile with this inside shows: where the user moved it, else around the
     /// cursor. Drawing and the mouse both go by it.
     pub fn view(&self, inside: Rect) -> (u16, u16) {
-        let screen = self.pane.screen();
-        let (size, cursor) = (screen.size(), screen.cursor());
+        let size = self.pane.size();
         match self.pan {
             Some((row, col)) => (
                 row.min(size.rows.saturating_sub(inside.height)),
                 col.min(size.cols.saturating_sub(inside.width)),
             ),
-            None => layout::view(size, (cursor.row, cursor.col), inside),
+            None => self.around_cursor(inside),
         }
+    }
+
+    /// The same around the cursor, wherever the user moved the tile.
+    pub fn around_cursor(&self, inside: Rect) -> (u16, u16) {
+        let screen = self.pane.screen();
+        let cursor = screen.cursor();
+        layout::view(screen.size(), (cursor.row, cursor.col), inside)
     }
 
     /// The number of the line at the top of a tile this high, while the user looks back.

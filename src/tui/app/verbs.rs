@@ -153,9 +153,19 @@ impl App {
 
     /// Does something with the focused host.
     fn on_focus(&mut self, act: fn(&mut App, MemberId)) {
-        if let Some(focus) = self.broadcast.focus() {
+        if let Some(focus) = self.focus_or_say() {
             act(self, focus);
         }
+    }
+
+    /// The focused host; where there is none, says so.
+    pub(super) fn focus_or_say(&mut self) -> Option<MemberId> {
+        let focus = self.broadcast.focus();
+        if focus.is_none() {
+            let add = self.options.keymap.hint(Action::Add);
+            self.notes.refuse(format!("no host is open; {add} opens one"), self.now);
+        }
+        focus
     }
 
     /// Moves the focus, on the user's word; the programs that asked to know are told.
@@ -212,7 +222,7 @@ impl App {
                 (_, true) => "this is the last page",
                 (_, false) => "this is the first page",
             };
-            self.notes.say(Tone::Plain, text, self.now);
+            self.notes.refuse(text, self.now);
         }
     }
 
@@ -226,12 +236,21 @@ impl App {
 
     pub(super) fn toggle_part(&mut self, id: MemberId) {
         let Some(member) = self.broadcast.member(id) else { return };
-        let (part, told) = match member.part() {
-            Part::Attached => (Part::Detached, "is detached"),
-            Part::Detached => (Part::Attached, "is attached"),
+        let (part, told, stay) = match member.part() {
+            Part::Attached => (Part::Detached, "is detached", "stay as they are"),
+            Part::Detached => (Part::Attached, "is attached", "stay detached"),
         };
         self.broadcast.set_part(id, part);
-        let text = format!("{} {told}", self.name(id));
+        // A tile of many hosts stands for more than was done.
+        let others = match self.stands_for(id) - 1 {
+            0 => String::new(),
+            1 => format!(
+                "; the other host of its tile {}",
+                stay.replace("stay", "stays").replace("they are", "it is")
+            ),
+            n => format!("; the {n} other hosts of its tile {stay}"),
+        };
+        let text = format!("{} {told}{others}", self.name(id));
         self.notes.say(Tone::Plain, text, self.now);
     }
 
@@ -250,10 +269,12 @@ impl App {
 
     pub(super) fn admit(&mut self, id: MemberId) {
         let waits = self.broadcast.member(id).is_some_and(|m| m.entry() == Entry::Waiting);
-        let told = if waits { "was let in" } else { "does not wait" };
+        if !waits {
+            let text = format!("{} does not wait to be let in", self.name(id));
+            return self.notes.refuse(text, self.now);
+        }
         self.broadcast.admit(id);
-        let text = format!("{} {told}", self.name(id));
-        self.notes.say(Tone::Plain, text, self.now);
+        self.notes.say(Tone::Plain, format!("{} was let in", self.name(id)), self.now);
     }
 
     /// Releases a held host and sends what was kept.
@@ -271,14 +292,14 @@ impl App {
             self.release(&[id], kept);
         } else {
             let text = format!("{} is not held", self.name(id));
-            self.notes.say(Tone::Plain, text, self.now);
+            self.notes.refuse(text, self.now);
         }
     }
 
     fn release_all(&mut self, kept: Kept) {
         let held: Vec<MemberId> = self.tiles.ids().iter().copied().filter(|id| self.is_held(*id)).collect();
         match held.as_slice() {
-            [] => self.notes.say(Tone::Plain, "no host is held", self.now),
+            [] => self.notes.refuse("no host is held", self.now),
             held => self.release(held, kept),
         }
     }
@@ -312,7 +333,7 @@ impl App {
 
     fn open_questions(&mut self) {
         if self.questions.is_empty() && self.questions.dialog().is_none() {
-            return self.notes.say(Tone::Plain, "there is no question", self.now);
+            return self.notes.refuse("there is no question", self.now);
         }
         self.leave_scrollback();
         self.questions.open_for_user();
@@ -341,7 +362,7 @@ impl App {
             self.reconnect(id);
         } else {
             let text = format!("{} is not closed", self.name(id));
-            self.notes.say(Tone::Plain, text, self.now);
+            self.notes.refuse(text, self.now);
         }
     }
 
@@ -349,7 +370,7 @@ impl App {
         let closed: Vec<MemberId> =
             self.tiles.iter().filter(|tile| tile.state.is_closed()).map(|tile| tile.member).collect();
         if closed.is_empty() {
-            return self.notes.say(Tone::Plain, "no session is closed", self.now);
+            return self.notes.refuse("no session is closed", self.now);
         }
         self.effects.push(Effect::Pardon);
         for member in closed {
@@ -359,8 +380,9 @@ impl App {
 
     fn send_prefix(&mut self) {
         let prefix = self.options.keymap.prefix();
-        if matches!(self.keyboard, Keyboard::Hosts) {
-            self.send_key(prefix);
+        match self.keyboard {
+            Keyboard::Hosts => self.send_key(prefix),
+            _ => self.notes.refuse("nothing was sent: the keyboard is not with the hosts", self.now),
         }
     }
 }

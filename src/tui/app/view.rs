@@ -205,7 +205,7 @@ impl App {
     /// Moves the view of the focused tile by half of what it shows.
     fn pan(&mut self, toward: Toward) {
         self.leave_scrollback();
-        let Some(focus) = self.broadcast.focus() else { return };
+        let Some(focus) = self.focus_or_say() else { return };
         let Some(rect) = self.layout.rect(focus) else { return };
         let inside = layout::inner(rect);
         let Some(tile) = self.tiles.get_mut(focus) else { return };
@@ -215,7 +215,7 @@ impl App {
                 Form::Line => "a line cannot be moved; a tile can",
                 Form::Tile => "this host is shown whole",
             };
-            return self.notes.say(Tone::Plain, why, self.now);
+            return self.notes.refuse(why, self.now);
         }
         let (row, col) = tile.view(inside);
         let (rows, cols) = ((inside.height / 2).max(1), (inside.width / 2).max(1));

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -21,8 +20,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use crate::scrubbed::Scrubbed;
+
 use super::place::{Place, PlaceError, check_name};
 use super::protocol::{self, ControlId, Hello, REQUEST_BYTES, Request, Response, V};
+use crate::tui::lock::lock;
 
 /// Clients at once; the next wait in the system's queue.
 const CLIENTS: usize = 16;
@@ -108,7 +110,7 @@ pub fn listen(directory: &Path, name: Option<&str>) -> Result<Door, SocketError>
     name.map_or(Ok(()), check_name)?;
     let place = Place::make(directory)?;
     let failed = |error| SocketError::Io(place.path().display().to_string(), error);
-    rustix::fs::flock(place.dir(), FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    lock(place.dir()).map_err(failed)?;
     clean(&place).map_err(failed)?;
     let pid = std::process::id();
     let called = name.map_or_else(|| pid.to_string(), str::to_owned);
@@ -244,7 +246,8 @@ async fn gone(write: &OwnedWriteHalf) {
 }
 
 enum Heard {
-    Line(Vec<u8>),
+    /// Wiped when it goes.
+    Line(Scrubbed),
     TooLong,
     Nothing,
 }
@@ -259,7 +262,7 @@ async fn line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Heard {
 }
 
 async fn whole_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Heard {
-    let mut line = Vec::new();
+    let mut line = Scrubbed::default();
     loop {
         let Ok(bytes) = read.fill_buf().await else { return Heard::Nothing };
         let end = bytes.iter().position(|byte| *byte == b'\n');
@@ -270,7 +273,7 @@ async fn whole_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> He
         if line.len() + taken >= REQUEST_BYTES {
             return Heard::TooLong;
         }
-        line.extend_from_slice(&bytes[..taken]);
+        line.extend(&bytes[..taken]);
         read.consume(taken + usize::from(end.is_some()));
         if end.is_some() {
             return Heard::Line(line);

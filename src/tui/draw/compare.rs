@@ -24,9 +24,9 @@ pub(super) fn compare(app: &App, comparison: &Comparison, layout: &Layout, buf: 
     let half = body.width.saturating_sub(GUTTER) / 2;
     let left = Rect { width: half, ..body };
     let right = Rect { width: half, ..behind(body, half + GUTTER) };
-    let lines = app.compared(comparison);
-    heading(comparison, (left, right), buf);
     let room = usize::from(body.height.saturating_sub(2));
+    let lines = app.compared(comparison, comparison.top..comparison.top + room).lines;
+    heading(comparison, (left, right), buf);
     for (n, line) in (1u16..).zip(lines.iter().skip(comparison.top).take(room)) {
         let first = comparison.first_column;
         let sides = [
@@ -41,7 +41,7 @@ pub(super) fn compare(app: &App, comparison: &Comparison, layout: &Layout, buf: 
         }
         put(buf, behind(row(body, n), half), gutter(line), theme::strong());
     }
-    let differing = lines.iter().filter(|line| line.differs()).count();
+    let differing = lines.iter().filter(|line| !line.equal).count();
     let (at, of) = comparison.place();
     let others = if of > 1 { format!(" · n p other of {of} ({at})") } else { String::new() };
     let text = format!("{} · ↑ ↓ ← → scroll{others} · Esc leaves", differ(differing));
@@ -85,7 +85,7 @@ fn gutter(line: &Line) -> &'static str {
     match (line.left, line.right) {
         (Some(_), None) => " < ",
         (None, Some(_)) => " > ",
-        _ if line.differs() => " ≠ ",
+        _ if !line.equal => " ≠ ",
         _ => " │ ",
     }
 }

@@ -1,10 +1,8 @@
 //! What a folded tile says of itself.
 
-use crate::broadcast::MemberId;
 use crate::tui::action::Action;
 use crate::tui::app::{App, Tile};
 
-use super::rows::Whose;
 use super::text::{count, fitting, width};
 
 /// The name of a tile: the host's, or the set that the tile stands for with its number, which is in sight however little
@@ -19,17 +17,9 @@ pub(super) fn name(app: &App, tile: &Tile, room: u16) -> String {
     }
 }
 
-/// Input kept for a host, or for all hosts of its tile, in bytes.
-pub(super) fn backlog(app: &App, member: MemberId, whose: Whose) -> usize {
-    match whose {
-        Whose::Tile => app.backlog_of_tile(member),
-        Whose::Host => app.broadcast().member(member).map_or(0, |member| member.backlog()),
-    }
-}
-
-/// In how many tiles those are who hear: ` in 3 folds`; nothing while the view is off.
+/// In how many tiles those are who hear: `, 3 folds`; nothing while the view is off.
 pub(super) fn folds(app: &App) -> String {
-    app.folds_that_hear().map_or(String::new(), |folds| format!(" in {}", count(folds, "fold")))
+    app.folds_that_hear().map_or(String::new(), |folds| format!(", {}", count(folds, "fold")))
 }
 
 /// While the hosts of one fold are shown: that they are, and the way back.

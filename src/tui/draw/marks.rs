@@ -11,7 +11,7 @@ use ratatui::style::{Modifier, Style};
 use crate::tui::app::{App, Scrolling, Sign, Tile, Window};
 use crate::tui::layout::{self, Layout};
 
-use super::rows::Whose;
+use super::panes::Whom;
 use super::text::{count, row};
 
 /// Paints over the lines of a tile.
@@ -60,15 +60,15 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<Position> {
 }
 
 /// What a tile's title says of reading.
-pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
+pub(super) fn remarks(app: &App, tile: &Tile, whom: &Whom<'_>) -> String {
     let inside = app.layout().rect(tile.member).map_or(Rect::new(0, 0, 1, 1), layout::inner);
     let mut text = String::new();
-    let sign = match whose {
-        Whose::Tile => app.sign_of_tile(tile.member),
-        Whose::Host => app.sign(tile.member),
-    };
-    if let Some(sign) = sign {
-        text.push_str(&format!(" · {} {}", sign.glyph(), sign.word()));
+    // The most important one alone: a title is short.
+    if Sign::ALL.into_iter().any(|sign| app.signs(sign) > 0)
+        && let Some(sign) = whom.hosts().filter_map(|host| app.sign(host.member)).min()
+    {
+        let word = format!("{} {}", sign.glyph(), sign.word());
+        text.push_str(&whom.told(&word, |host| app.sign(host.member) == Some(sign)));
     }
     let screen = tile.pane.screen();
     let look = app.look().filter(|look| look.member == tile.member);

@@ -6,13 +6,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
-use crate::broadcast::Receivers;
+use crate::broadcast::{MemberId, Receivers};
 use crate::outcome::Outcome;
 use crate::pane::{Cursor, CursorShape, StyledLine};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Mark, Tile, Window, ending, ending_in_short};
-use crate::tui::layout::{self, Layout};
+use crate::tui::layout::{self, Form, Layout};
 use crate::tui::selection;
 
 use super::ink::Ink;
@@ -65,7 +65,8 @@ fn title(app: &App, tile: &Tile, mark: Mark, line: Rect, buf: &mut Buffer) {
 /// What is special about a host, or about all hosts of its tile; each remark begins with ` · `.
 pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
     let mark = app.mark(tile.member);
-    let is_fold = whose == Whose::Tile && app.stands_for(tile.member) > 1;
+    let whom = Whom::of(app, tile, whose);
+    let is_fold = whom.all > 1;
     let mut text = match &tile.state {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
@@ -83,27 +84,66 @@ pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
         SessionState::Ready if mark.word().is_empty() => String::new(),
         SessionState::Ready => format!(" · {}", mark.word()),
     };
-    if app.scopes().marked.contains(&tile.host) {
-        text.push_str(" · marked");
+    if !app.scopes().marked.is_empty() {
+        text.push_str(&whom.told("marked", |tile| app.scopes().marked.contains(&tile.host)));
     }
     if let Some(since) = tile.recovery.silent_since() {
         text.push_str(&stalled(app, tile, since));
     }
-    let backlog = fold::backlog(app, tile.member, whose);
-    if backlog >= BACKLOG_SHOWN {
-        text.push_str(&format!(" · {} behind", bytes(backlog)));
+    let backlog = |tile: &Tile| app.broadcast().member(tile.member).map_or(0, |member| member.backlog());
+    let behind: usize = whom.hosts().map(backlog).sum();
+    if behind >= BACKLOG_SHOWN {
+        text.push_str(&whom.told(&format!("{} behind", bytes(behind)), |tile| backlog(tile) > 0));
     }
-    text.push_str(&marks::remarks(app, tile, whose));
-    if tile.pan.is_some() {
+    text.push_str(&marks::remarks(app, tile, &whom));
+    if tile.pan.is_some() && app.layout().form == Form::Tile && whose == Whose::Tile {
         text.push_str(" · panned");
     }
-    if app.keeping().records(tile.member) {
-        text.push_str(" · ● rec");
+    if app.keeping().is_recording() {
+        text.push_str(&whom.told("● rec", |tile| app.keeping().records(tile.member)));
     }
-    if app.keeping().logs(tile.member) {
-        text.push_str(" · log");
+    if app.keeping().logged() > 0 {
+        text.push_str(&whom.told("log", |tile| app.keeping().logs(tile.member)));
     }
     text
+}
+
+/// The hosts of whom remarks speak: the one of a line, or all of a tile.
+pub(super) struct Whom<'a> {
+    app: &'a App,
+    /// Empty where it is the one host.
+    members: Vec<MemberId>,
+    one: &'a Tile,
+    all: usize,
+}
+
+impl<'a> Whom<'a> {
+    fn of(app: &'a App, one: &'a Tile, whose: Whose) -> Whom<'a> {
+        let members = match whose {
+            Whose::Tile if app.stands_for(one.member) > 1 => app.members_of_tile(one.member),
+            Whose::Tile | Whose::Host => Vec::new(),
+        };
+        Whom { app, one, all: members.len().max(1), members }
+    }
+
+    /// Each of them.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &'a Tile> {
+        let app = self.app;
+        let one = self.members.is_empty().then_some(self.one);
+        one.into_iter().chain(self.members.iter().filter_map(move |id| app.tile(*id)))
+    }
+
+    /// A remark of which these are meant, with their number where a tile stands for more: ` · marked`, ` · marked: 2 of 5`,
+    /// ` · marked: all 5`. Nothing where it is none of them.
+    pub(super) fn told(&self, word: &str, is: impl Fn(&Tile) -> bool) -> String {
+        let all = self.all;
+        match self.hosts().filter(|tile| is(tile)).count() {
+            0 => String::new(),
+            _ if all == 1 => format!(" · {word}"),
+            n if n == all => format!(" · {word}: all {all}"),
+            n => format!(" · {word}: {n} of {all}"),
+        }
+    }
 }
 
 /// A stalled host, and whether keys are on their way to it.

@@ -83,9 +83,10 @@ pub(super) fn line(app: &App, tile: &Tile, front: Front, row: Row, buf: &mut Buf
     let mark = app.mark(tile.member);
     Clear.render(row.area.intersection(buf.area), buf);
     put(buf, row.area, &format!("{}{} ", front.pointer, mark.glyph()), front.style);
-    let Parts { name: line, remark, bar, text } = Parts::of(app, tile, row);
+    let remarks = special(app, tile, row.whose);
+    let Parts { name: line, remark, bar, text } = Parts::of(row, width(&remarks));
     put(buf, line, fitting(&name(app, tile, row.whose, line.width), line.width), front.style);
-    put(buf, remark, &special(app, tile, row.whose), theme::frame(app, mark));
+    put(buf, remark, &remarks, theme::frame(app, mark));
     put(buf, bar, if mark == Mark::Hears { "║" } else { "│" }, theme::frame(app, mark));
     if text.is_empty() {
         return;
@@ -113,12 +114,13 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(app: &App, tile: &Tile, row: Row) -> Parts {
+    /// The parts of a line whose remarks are so many columns wide.
+    fn of(row: Row, remarks: u16) -> Parts {
         let cut = |line: Rect, columns: u16| Rect { width: columns.min(line.width), ..line };
         let rest = behind(row.area, LEAD);
         let name = cut(rest, row.names);
         let rest = behind(rest, row.names + 1);
-        let remark = cut(rest, width(&special(app, tile, row.whose)));
+        let remark = cut(rest, remarks);
         let rest = behind(rest, remark.width);
         Parts { name, remark, bar: cut(rest, 1), text: behind(rest, 2) }
     }
@@ -127,7 +129,8 @@ impl Parts {
 /// The row of a screen that says most, and the first column shown of it: the row with the cursor and the part around it;
 /// where nothing stands there, the last row above it in which something does.
 fn shown(tile: &Tile, text: Rect) -> (u16, u16) {
-    let (row, col) = tile.view(Rect { height: 1, ..text });
+    // A line follows the cursor also where the tile of its host was moved off it.
+    let (row, col) = tile.around_cursor(Rect { height: 1, ..text });
     let is_blank = |row: u16| is_blank(tile, row);
     match is_blank(row) {
         false => (row, col),
@@ -149,8 +152,8 @@ pub(super) fn cursor(app: &App, layout: &Layout) -> Option<(Position, CursorShap
         return None;
     }
     let tiles = layout.tiles.iter().filter_map(|(id, rect)| Some((app.tile(*id)?, *rect)));
-    let text =
-        Parts::of(app, tile, Row { area, names: names(app, tiles, Whose::Tile), whose: Whose::Tile }).text;
+    let row = Row { area, names: names(app, tiles, Whose::Tile), whose: Whose::Tile };
+    let text = Parts::of(row, width(&special(app, tile, Whose::Tile))).text;
     let (row, first) = shown(tile, text);
     let col = cursor.col.checked_sub(first).filter(|_| row == cursor.row)?;
     let at = Position::new(text.x.saturating_add(col), text.y);

@@ -68,9 +68,9 @@ fn audience(app: &App, layout: &Layout) -> String {
             let all = app.tiles().len();
             let who =
                 if hear == all { count(all, "host") } else { format!("{hear} of {}", count(all, "host")) };
-            let heard = layout.tiles.iter().filter(|(id, _)| app.broadcast().hears(*id));
-            let shown: usize = heard.map(|(id, _)| app.stands_for(*id)).sum();
-            let mut text = format!("→ {who}{}{}", fold::folds(app), in_scope(app));
+            let heard = layout.in_sight().filter(|id| app.broadcast().hears(*id));
+            let shown: usize = heard.map(|id| app.stands_for(id)).sum();
+            let mut text = format!("→ {who}{}{}", in_scope(app), fold::folds(app));
             if hear > shown {
                 text.push_str(&format!(", {} not shown", hear - shown));
             }
@@ -104,10 +104,14 @@ fn audience(app: &App, layout: &Layout) -> String {
     }
 }
 
-/// The scope, where there is a limit, with its number: ` in web (2)`.
+/// The scope, where there is a limit, with the key that comes back to it: ` in web (C-a 2)`.
 fn in_scope(app: &App) -> String {
     let scopes = app.scopes();
-    let number = scopes.number().map_or(String::new(), |number| format!(" ({number})"));
+    let key = |number| match app.key_of_scope(number) {
+        Some(key) => format!(" ({key})"),
+        None => format!(" (scope {number})"),
+    };
+    let number = scopes.number().map_or(String::new(), key);
     match scopes.current.choice.rule {
         Rule::All => String::new(),
         _ => format!(" in {}{number}", scopes.current.choice.name),
@@ -143,7 +147,6 @@ pub(super) fn states(app: &App) -> Vec<String> {
     // Those that do not come back by themselves.
     match counts.closed - app.returning().min(counts.closed) {
         0 => {}
-        1 => facts.push("1 closed".to_owned()),
         n => facts.push(format!("{n} closed: {}", app.options().keymap.hint(Action::ReconnectAll))),
     }
     let quiet = app.stalled_tiles().filter(|tile| !app.broadcast().hears(tile.member)).count();
@@ -225,7 +228,10 @@ fn right(app: &App) -> String {
             hint(Action::CopySelection),
             hint(Action::LeaveAtOnce)
         )
-    } else {
+    } else if matches!(app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback | Keyboard::HostList) {
         format!("{recorded}{} help ", map.hint(Action::Help))
+    } else {
+        // A dialog takes no prefix, or none for the help, and tells its own keys.
+        recorded.to_owned()
     }
 }

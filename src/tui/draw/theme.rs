@@ -28,7 +28,7 @@ pub(super) fn audience(app: &App, hears: bool) -> Style {
 /// The style of a sentence.
 pub(super) fn note(app: &App, tone: Tone) -> Style {
     match tone {
-        Tone::Plain => Style::new(),
+        Tone::Plain | Tone::Refused => Style::new(),
         Tone::Bad => colored(app, Role::Bad).add_modifier(Modifier::BOLD),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
+
+use crate::tui::lock::lock;
 
 /// How often writing begins again because somebody else rotated the file.
 const TRIES: usize = 8;
@@ -27,7 +29,7 @@ pub fn private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Puts bytes at the end of a file by one write, so that nothing of another process comes between. The file is opened for
+/// Puts bytes at the end of a file, all of them or none, with nothing of another process between them. The file is opened for
 /// each piece: a thousand hosts need no thousand descriptors, and whoever else rotates the file is followed.
 pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
     if bytes.is_empty() {
@@ -35,20 +37,57 @@ pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
     }
     for _ in 0..TRIES {
         let mut file = open(path)?;
+        lock(&file)?;
+        if !is_at(path, &file) {
+            continue;
+        }
         let size = file.metadata()?.len();
         if size == 0 || size + bytes.len() as u64 <= rotation.max {
-            return file.write_all(bytes);
+            return write_whole(&mut file, bytes);
         }
-        rotate(path, &file, rotation.keep)?;
+        put_aside(path, rotation.keep)?;
     }
-    open(path)?.write_all(bytes)
+    let mut file = open(path)?;
+    lock(&file)?;
+    write_whole(&mut file, bytes)
+}
+
+/// The same for a line. Half a line that somebody left at the end of the file, who was killed while he wrote, does not
+/// become a part of it.
+pub fn append_line(path: &Path, line: &str, rotation: Rotation) -> io::Result<()> {
+    match ends_whole(path) {
+        true => append(path, line.as_bytes(), rotation),
+        false => append(path, format!("\n{line}").as_bytes(), rotation),
+    }
+}
+
+/// Is the last byte of the file, if it has one and can be read, the end of a line?
+fn ends_whole(path: &Path) -> bool {
+    let last = || {
+        let file = open(path).ok()?;
+        let (size, mut last) = (file.metadata().ok()?.len(), [0]);
+        file.read_exact_at(&mut last, size.checked_sub(1)?).ok()?;
+        Some(last[0])
+    };
+    last().is_none_or(|byte| byte == b'\n')
+}
+
+/// Writes all of it, or leaves the file as it was: half an entry, as a full disk takes it, would swallow the next one. The
+/// file is locked, so that nobody else's bytes stand behind its former end.
+fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    let good = file.metadata()?.len();
+    file.write_all(bytes).inspect_err(|_| {
+        // The fault that counts is the first.
+        let _ = file.set_len(good);
+    })
 }
 
 /// A link is not followed, a FIFO is not waited for, and what somebody else put there is left alone: he could read it.
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let flags = i32::try_from(flags).expect("open's flags are an int");
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    let file =
+        OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
     let about = file.metadata()?;
     match (about.is_file(), about.uid() == rustix::process::geteuid().as_raw()) {
         (true, true) => Ok(file),
@@ -57,13 +96,14 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Puts a full file aside, unless another process has done it meanwhile.
-fn rotate(path: &Path, file: &File, keep: usize) -> io::Result<()> {
-    flock(file, FlockOperation::LockExclusive)?;
-    let (ours, present) = (file.metadata()?, fs::symlink_metadata(path));
-    if !present.is_ok_and(|present| (present.dev(), present.ino()) == (ours.dev(), ours.ino())) {
-        return Ok(());
-    }
+/// Is this still the file of that name? Another process may have put it aside while we waited for its lock.
+fn is_at(path: &Path, file: &File) -> bool {
+    let (Ok(ours), Ok(present)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+    (ours.dev(), ours.ino()) == (present.dev(), present.ino())
+}
+
+/// Puts a full file aside, which is locked.
+fn put_aside(path: &Path, keep: usize) -> io::Result<()> {
     if keep == 0 {
         return gone(fs::remove_file(path));
     }
@@ -217,5 +257,73 @@ mod tests {
         assert_eq!(fs::read(&path).expect("it is there"), b"two");
         assert_eq!((mode(&path), mode(path.parent().expect("a directory"))), (0o600, 0o700));
         assert_eq!(fs::read_dir(dir.path().join("sets")).expect("it is there").count(), 1);
+    }
+
+    /// A file system with room for 64 kB, which goes with this value.
+    struct Disk(tempfile::TempDir);
+
+    impl Disk {
+        fn small() -> Disk {
+            let dir = tempfile::tempdir().expect("a directory");
+            let mounted = std::process::Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+                .arg(dir.path())
+                .status();
+            assert!(mounted.expect("mount is there").success(), "the tests run as root");
+            Disk(dir)
+        }
+    }
+
+    impl Drop for Disk {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+        }
+    }
+
+    #[test]
+    fn what_a_full_disk_took_half_of_is_taken_back() {
+        const LARGE: Rotation = Rotation { max: 1 << 20, keep: 1 };
+        let disk = Disk::small();
+        let (path, ballast) = (disk.0.path().join("history"), disk.0.path().join("ballast"));
+        append(&path, b"first\n", LARGE).expect("it is written");
+        fs::write(&ballast, vec![b'x'; 40 << 10]).expect("there is room");
+        let long = vec![b'y'; 60 << 10];
+        let error = append(&path, &long, LARGE).expect_err("there is no room");
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "first\n", "no half of it is left");
+        fs::remove_file(ballast).expect("it is there");
+        append(&path, b"next\n", LARGE).expect("there is room again");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "first\nnext\n");
+    }
+
+    #[test]
+    fn a_line_begins_a_line_whoever_was_killed_in_the_middle_of_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("history");
+        let rotation = Rotation { max: 100, keep: 1 };
+        append_line(&path, "one\n", rotation).expect("it is written");
+        append(&path, b"tw", rotation).expect("it is written");
+        append_line(&path, "three\n", rotation).expect("it is written");
+        append_line(&path, "four\n", rotation).expect("it is written");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "one\ntw\nthree\nfour\n");
+    }
+
+    /// Whoever holds the lock may have been stopped, and may never go on.
+    #[test]
+    fn a_lock_that_nobody_gives_back_is_not_waited_for_without_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("log");
+        append(&path, b"one\n", SMALL).expect("it is written");
+        let held = File::open(&path).expect("it is there");
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("a lock");
+        let (send, told) = std::sync::mpsc::channel();
+        let writer = path.clone();
+        std::thread::spawn(move || send.send(append(&writer, b"two\n", SMALL)));
+        let told = told.recv_timeout(std::time::Duration::from_secs(60)).expect("it comes to an end");
+        let told = told.expect_err("it is locked").to_string();
+        assert!(told.contains("has held its lock for 3 s"), "{told}");
+        drop(held);
+        append(&path, b"two\n", SMALL).expect("it is written");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "one\ntwo\n");
     }
 }

@@ -34,7 +34,9 @@ pub(super) fn line(entry: &SentEntry, time: Stamp) -> String {
             SentText::Begun(_) => Some("finished on the host".to_owned()),
             SentText::Secret => Some("not kept: secret prompt".to_owned()),
             SentText::Unseen => Some("not kept: its echo was not seen".to_owned()),
-            SentText::Apart => Some("not kept: too many hosts had a line of their own".to_owned()),
+            SentText::Apart => {
+                Some("not kept: more different lines at once than are kept one by one".to_owned())
+            }
         },
     };
     serde_json::to_string(&line).expect("texts have a form in JSON") + "\n"

@@ -22,7 +22,7 @@ pub(super) fn append(path: &Path, line: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         disk::private_directory(directory)?;
     }
-    disk::append(path, line.as_bytes(), ROTATION)
+    disk::append_line(path, line, ROTATION)
 }
 
 /// The newest entries, the oldest of them first. A file that is not there, or lines that are none of ours, hold nothing.

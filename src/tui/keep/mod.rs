@@ -3,7 +3,7 @@
 //! The app says what is to be kept ([`words::Keep`]) and hears what became of it ([`words::Told`]). The [`Keeper`] stands in
 //! the event loop: it taps the output of the sessions that are logged or recorded, before the app sees it, and hands it to a
 //! thread that does all the writing (`worker`), through a queue with a bound. The formats are pure: `plain` (lines of text),
-//! `cast` and `redraw` (recordings), `set`, `entry` (history), `names` (of files).
+//! `cast` and `redraw` (recordings), `set`, `entry` (history), `marks` (the lines of ours in a log), `names` (of files).
 
 use std::collections::HashMap;
 use std::io;
@@ -15,19 +15,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
 
 pub mod cast;
 pub mod disk;
 mod entry;
 mod history;
+pub mod marks;
 pub mod names;
 pub mod plain;
 pub mod redraw;
 pub mod saved;
 pub mod set;
 pub mod stamp;
+mod unkept;
 pub mod utf8;
 pub mod words;
 mod worker;
@@ -37,6 +39,7 @@ use crate::size::Size;
 use crate::tui::app::ending;
 use disk::Rotation;
 use set::OpenSet;
+use unkept::Unkept;
 use words::{Keep, Recorded, Told};
 use worker::{Job, Queued, Rooms, Worker};
 
@@ -52,8 +55,8 @@ const JOB_BYTES: usize = 128;
 /// What the thread has told and the loop has not read; the thread waits then.
 const UNREAD: usize = 64;
 
-/// How long the end of the program waits for a disk that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end of the program waits for a disk that takes nothing; longer than for a lock, so that the reason is told.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a log holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,7 +138,6 @@ pub struct Keeper {
     screen: Option<Tap>,
     waits: Arc<AtomicUsize>,
     told: mpsc::Receiver<Told>,
-    over: oneshot::Receiver<()>,
     save_last: SaveLast,
 }
 
@@ -153,24 +155,18 @@ impl Keeper {
     pub fn start(places: Places) -> io::Result<Keeper> {
         let (jobs, given) = std::sync::mpsc::channel();
         let (tell, told) = mpsc::channel(UNREAD);
-        let (end, over) = oneshot::channel();
         let save_last = places.save_last;
         let worker = Worker::new(places, tell);
-        thread::Builder::new().name("keeping".to_owned()).spawn(move || {
-            worker.work(&given);
-            // Nobody may wait for the end any more.
-            let _ = end.send(());
-        })?;
+        thread::Builder::new().name("keeping".to_owned()).spawn(move || worker.work(&given))?;
         let (taps, waits) = (HashMap::new(), Arc::default());
-        Ok(Keeper { jobs: Some(jobs), taps, screen: None, waits, told, over, save_last })
+        Ok(Keeper { jobs: Some(jobs), taps, screen: None, waits, told, save_last })
     }
 
     /// A keeper without a thread, which keeps nothing and tells nothing.
     pub fn of_nothing() -> Keeper {
         let (_, told) = mpsc::channel(1);
-        let (_, over) = oneshot::channel();
         let (taps, waits) = (HashMap::new(), Arc::default());
-        Keeper { jobs: None, taps, screen: None, waits, told, over, save_last: SaveLast::No }
+        Keeper { jobs: None, taps, screen: None, waits, told, save_last: SaveLast::No }
     }
 
     /// Does what the app wants kept. What needs room in the queue and finds none is refused, and what is returned says so.
@@ -258,19 +254,32 @@ impl Keeper {
         told
     }
 
-    /// Saves the last set, if it is to be saved, and waits until everything is written, but not for ever.
-    pub async fn finish(mut self, set: OpenSet) {
+    /// Saves the last set, if it is to be saved, and waits until everything is written, but not for ever. Returns what was
+    /// not, in sentences, for nobody looks at the app any more.
+    pub async fn finish(mut self, set: OpenSet) -> Vec<String> {
+        let mut unkept = Unkept::default();
         if self.save_last == SaveLast::Yes && !set.hosts.is_empty() {
-            // A disk that takes nothing is not waited for; there is nobody left to tell.
-            let _refused = self.keep(Keep::Save { name: set::LAST.to_owned(), set: Box::new(set) });
+            let refused = self.keep(Keep::Save { name: set::LAST.to_owned(), set: Box::new(set) });
+            refused.into_iter().for_each(|told| unkept.note(told));
         }
         let sessions: Vec<SessionId> = self.taps.keys().copied().collect();
         sessions.into_iter().for_each(|session| self.own_up(session));
+        // The thread ends when there are no more jobs, and then it tells nothing any more.
         self.jobs = None;
-        // Whoever tells something now tells nobody, and must not wait.
-        self.told.close();
-        while self.told.try_recv().is_ok() {}
-        let _ = timeout(PATIENCE, &mut self.over).await;
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match timeout_at(until, self.told.recv()).await {
+                Ok(Some(told)) => unkept.note(told),
+                Ok(None) => return unkept.sentences(),
+                Err(_) => {
+                    unkept.say(format!(
+                        "the disk has taken nothing for {} s: the end of logs and recordings, the history and the set may be missing",
+                        PATIENCE.as_secs()
+                    ));
+                    return unkept.sentences();
+                }
+            }
+        }
     }
 
     fn output(&mut self, session: SessionId, bytes: &Bytes) {

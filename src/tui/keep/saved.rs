@@ -24,7 +24,7 @@ pub fn read(places: &Places, name: &str) -> Result<OpenSet, String> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(format!("there is no saved set `{name}`\n{}", listed(places)))
         }
-        Err(error) => Err(format!("{file}: cannot be read: {error}")),
+        Err(error) => Err(format!("{file}: cannot be read: {}", crate::escape::reason(&error))),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::tui::control::protocol::Response;
 use crate::tui::control::{ControlId, text};
 use crate::tui::desk::{Desk, Fleet, FrontEffect, Inlets};
 use crate::tui::event::{Event, Opened};
-use crate::tui::event_loop::{Ended, at};
+use crate::tui::event_loop::{Ended, Left, at};
 use crate::tui::signals::Endings;
 use crate::tui::terminal::TerminalError;
 
@@ -33,16 +33,13 @@ const TWICE: Duration = Duration::from_secs(1);
 /// Lines of ours that wait for the terminal; beyond, the oldest go.
 const MOST_WAITING: usize = 10_000;
 
-/// The plain mode's own requests; those of the socket count from 1.
-const OWN: ControlId = ControlId(0);
-
 /// Runs the plain mode over these hosts, whose targets are the first of the fleet's list, until it ends.
 pub async fn run<F: Fleet>(
     mut app: App,
     hosts: Vec<Opened>,
     fleet: F,
     (inlets, charset): (Inlets, Charset),
-) -> Result<Ended, TerminalError> {
+) -> Result<Left, TerminalError> {
     // A question is told, and opened by the user's word alone.
     app.ask_only_when_told();
     Front::new(Desk::new(app, fleet, inlets), charset)?.turn(hosts).await
@@ -86,7 +83,7 @@ impl<F: Fleet> Front<F> {
         })
     }
 
-    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Ended, TerminalError> {
+    async fn turn(mut self, hosts: Vec<Opened>) -> Result<Left, TerminalError> {
         let mut signals = Signals::listen()?;
         let mut keyboard = lines()?;
         let idle = self.output.idle();
@@ -107,9 +104,9 @@ impl<F: Fleet> Front<F> {
         }
         let _ = timeout(LAST_LINES, self.output.finish()).await;
         self.tell();
-        self.desk.finish().await;
+        let unkept = self.desk.finish().await;
         let _ = timeout(LAST_LINES, self.output.finish()).await;
-        Ok(self.ended.unwrap_or(Ended::ByUser))
+        Ok(Left { ended: self.ended.unwrap_or(Ended::ByUser), unkept })
     }
 
     fn take(&mut self, next: Next) {
@@ -152,7 +149,7 @@ impl<F: Fleet> Front<F> {
             Said::Line(line) => self.line(&line, ended),
             Said::Help => self.say_all(words::help().iter().map(|line| format!("omnes: {line}")).collect()),
             Said::Wrong(why) => self.say(&format!("omnes: {why}")),
-            Said::Request(request) => self.step(Event::Control(OWN, request)),
+            Said::Request(request) => self.step(Event::Control(ControlId::LINES, request)),
         }
         self.close_what_has_no_lines();
     }
@@ -218,7 +215,7 @@ impl<F: Fleet> Front<F> {
     fn act(&mut self, effects: Vec<FrontEffect>) {
         for effect in effects {
             match effect {
-                FrontEffect::Reply(OWN, response) => self.say_all(told(&response)),
+                FrontEffect::Reply(ControlId::LINES, response) => self.say_all(told(&response)),
                 FrontEffect::Suspend => self.say("omnes: C-z suspends here"),
                 FrontEffect::Quit => self.ended = Some(Ended::ByUser),
                 // Its client is gone.

@@ -45,7 +45,8 @@ pub struct Teller {
     audience: String,
     /// Hosts that hear and ask for a secret; ascending.
     asking: Vec<MemberId>,
-    note: String,
+    /// How many of the sentences of omnes were told.
+    notes: u64,
     dialog: Vec<String>,
 }
 
@@ -83,7 +84,7 @@ impl Teller {
             unsettled: BTreeMap::new(),
             audience: String::new(),
             asking: Vec::new(),
-            note: String::new(),
+            notes: 0,
             dialog: Vec::new(),
         }
     }
@@ -157,11 +158,7 @@ impl Teller {
 
     /// What omnes itself has to say, where it is new.
     fn tell_app(&mut self, app: &App, lines: &mut Vec<String>) {
-        let note = app.notes().note().map(|note| note.text.clone()).unwrap_or_default();
-        if note != self.note && !note.is_empty() && !lines.contains(&note) {
-            lines.push(format!("omnes: {note}"));
-        }
-        self.note = note;
+        self.tell_notes(app, lines);
         let dialog = dialog_of(app);
         if dialog != self.dialog {
             lines.extend(dialog.iter().map(|line| format!("omnes: {line}")));
@@ -181,6 +178,22 @@ impl Teller {
             ));
         }
         self.asking = asking;
+    }
+
+    /// Every sentence that omnes said since the last look; of very many the last ones, and how many there were before.
+    fn tell_notes(&mut self, app: &App, lines: &mut Vec<String>) {
+        let (lost, said) = app.notes().since(self.notes);
+        if lost > 0 {
+            lines.push(format!("omnes: (... {lost} sentences before these are left out)"));
+        }
+        let mut last = None;
+        for note in said.filter(|note| !note.is_empty()) {
+            if last != Some(note) && !lines.iter().any(|line| line == note) {
+                lines.push(format!("omnes: {note}"));
+            }
+            last = Some(note);
+        }
+        self.notes = app.notes().count();
     }
 
     /// A line as this terminal can show it.

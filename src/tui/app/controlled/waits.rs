@@ -38,6 +38,8 @@ pub(super) struct Wish {
 /// What is remembered for requests.
 #[derive(Debug, Default)]
 pub(in crate::tui::app) struct Controlled {
+    /// Who makes the request that is being carried out.
+    pub(super) by: super::By,
     waits: Vec<Wait>,
     /// Hosts that said something since the last look; filled only while somebody waits.
     heard: BTreeSet<MemberId>,
