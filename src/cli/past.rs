@@ -242,9 +242,16 @@ fn parsed(words: &[String], id: &RunId) -> anyhow::Result<RunArgs> {
     };
     let matches = command.try_get_matches_from(line).map_err(cannot)?;
     match Cli::from_arg_matches(&matches).map_err(cannot)?.command {
-        Command::Run(args) => Ok(args),
+        Command::Run(args) => Ok(*args),
         _ => bail!("run {id} was no `omnes run`"),
     }
+}
+
+/// Those at these places, which are in their order.
+pub(super) fn at<T>(all: Vec<T>, places: &[usize]) -> Vec<T> {
+    let mut places = places.iter().copied().peekable();
+    let wanted = |(at, one): (usize, T)| places.next_if_eq(&at).map(|_| one);
+    all.into_iter().enumerate().filter_map(wanted).collect()
 }
 
 impl Further {
@@ -269,14 +276,13 @@ impl Further {
         }
     }
 
-    /// The hosts that have their turn now. Who is left out is said, and counts for the exit code.
-    pub(super) fn turns(&mut self, members: Vec<Member>) -> Vec<Member> {
+    /// Which of these hosts have their turn now, by their places. Who is left out is said, and counts for the exit code.
+    pub(super) fn turns(&mut self, members: &[Member]) -> Vec<usize> {
         let number = |member: &Member| self.reopened.books.number(&member.host.to_string());
-        let (turns, _): (Vec<Member>, Vec<Member>) = members
-            .into_iter()
-            .partition(|member| number(member).is_some_and(|number| self.has_turn(number)));
+        let has_turn = |member: &Member| number(member).is_some_and(|number| self.has_turn(number));
+        let turns: Vec<usize> = (0..members.len()).filter(|at| has_turn(&members[*at])).collect();
         let mut left: Vec<bool> = vec![true; self.reopened.books.hosts.len()];
-        turns.iter().filter_map(number).for_each(|number| left[number] = false);
+        turns.iter().filter_map(|at| number(&members[*at])).for_each(|number| left[number] = false);
         let left = || left.iter().enumerate().filter(|(_, left)| **left).map(|(number, _)| number);
         let others = left().map(|number| exit_of(self.reopened.books.standing(number)));
         self.others = others.fold(Exit::Well, Exit::worst);

@@ -358,7 +358,7 @@ fn unknown_kind(unknown: &Unknown) -> String {
     match unknown {
         Unknown::TimedOut(_, fate) => format!("timed out, {fate}"),
         Unknown::Killed(Fate::Killed) => "killed".into(),
-        Unknown::Killed(fate) => format!("killed, {fate}"),
+        Unknown::Killed(fate) => format!("interrupted, {fate}"),
         Unknown::LinkLost(_) => "link lost, may have run".into(),
         Unknown::NoStatus => "no exit status".into(),
         Unknown::InStep(step, unknown) => format!("{} (step {step})", unknown_kind(unknown)),
