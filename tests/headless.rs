@@ -15,6 +15,8 @@ mod journal;
 mod play;
 #[path = "headless/schema.rs"]
 mod schema;
+#[path = "headless/work.rs"]
+mod work;
 
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 

@@ -188,7 +188,7 @@ async fn run_with(
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
-    let job = Job { deed, ..Job::command(plan, targets, connector) };
+    let job = Job::command(plan, targets, connector).doing(deed);
     Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
 }
 
@@ -231,9 +231,9 @@ async fn play_with(
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
-    let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
+    let job = Job::command(plan, targets, connector).doing(Arc::new(player));
     let mut record = Record::New(Origin::of_process());
-    record.sends("script", text.as_bytes());
+    record.sends("script", text.as_bytes())?;
     Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 

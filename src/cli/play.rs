@@ -26,10 +26,11 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
     let is_past = past.is_some();
     let (targets, mut record) =
         past.unwrap_or_else(|| (args.targets.clone(), Record::New(Origin::of_process())));
-    record.sends("script", text.as_bytes());
+    record.sends("script", text.as_bytes())?;
     let mut chosen = launch::choose(&targets, "omnes play steps.toml web")?;
     if let Record::Further(further) = &mut record {
-        chosen.members = further.turns(chosen.members);
+        let turns = further.turns(&chosen.members);
+        chosen.members = past::at(chosen.members, &turns);
         if chosen.members.is_empty() {
             return Ok(further.others());
         }
@@ -53,7 +54,7 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
         let interrupts = headless::interrupts()?;
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
-        let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
+        let job = Job::command(plan, targets, connector).doing(Arc::new(player));
         headless::carry_out(job, &args.how, record, interrupts).await
     });
     headless::leave(runtime);

@@ -77,7 +77,7 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
         let deed = Arc::new(work.deed(orders, asker.ask()));
-        let job = Job { deed, ..Job::command(plan, targets, connector) };
+        let job = Job::command(plan, targets, connector).doing(deed);
         headless::carry_out(job, &args.how, record, interrupts).await
     });
     headless::leave(runtime);

@@ -48,6 +48,11 @@ impl Job {
         let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
         Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
     }
+
+    /// The same with another deed.
+    pub fn doing(self, deed: Arc<dyn Deed>) -> Job {
+        Job { deed, ..self }
+    }
 }
 
 /// Runs the plan to its end, told on these streams.

@@ -203,7 +203,7 @@ pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Exit, Fate};
+    use crate::outcome::{Exit, Unknown};
     use crate::ssh::Stage;
 
     fn every_line() -> Vec<serde_json::Value> {

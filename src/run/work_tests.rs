@@ -121,9 +121,11 @@ fn faults_name_the_text_the_place_and_the_host_before_anything_is_contacted() {
     let (command, file) = (What::Command(filled("a {roll}")), script("", vec![plain("x"), filled("{roll}")]));
     assert_eq!(
         told(Recipe { what: command, ..Recipe::default() }),
-        "the command: column 3: {roll} is nothing known of web1; did you mean {role}, or {{ for a brace?; nothing was contacted"
+        "the command: column 3: {roll} means nothing for web1; did you mean {role}, or {{ for a brace?; nothing was contacted"
     );
-    assert!(told(Recipe { what: file, ..Recipe::default() }).starts_with("argument 2: column 1: {roll} is"));
+    assert!(
+        told(Recipe { what: file, ..Recipe::default() }).starts_with("argument 2: column 1: {roll} means")
+    );
     let long = Recipe { what: script(&"x\n".repeat(LONGEST / 2), vec![]), ..Recipe::default() };
     assert!(told(long).starts_with("what would be sent to web1 has 131"));
     let (hosts, mut facts) = fleet();
