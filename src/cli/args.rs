@@ -71,7 +71,7 @@ pub enum Command {
         after_long_help = PLAY_NOTES,
         after_help = PLAY_EXAMPLES
     )]
-    Play(PlayArgs),
+    Play(Box<PlayArgs>),
     /// List what was run, with what became of it
     #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
         omnes runs -n 0 --output json")]
@@ -435,7 +435,7 @@ pub enum DemoCommand {
         override_usage = "omnes demo play [OPTIONS] FILE",
         after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
     )]
-    Play(DemoPlayArgs),
+    Play(Box<DemoPlayArgs>),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

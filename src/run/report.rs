@@ -169,7 +169,7 @@ pub struct Reporter {
 #[derive(Debug)]
 enum Mode {
     Stream,
-    Gather(Groups),
+    Gather(Box<Groups>),
     Json,
 }
 
@@ -189,8 +189,8 @@ impl Reporter {
         Reporter {
             mode: match reading.output {
                 Output::Stream => Mode::Stream,
-                Output::Gather => Mode::Gather(Groups::new(show, gather)),
-                Output::Quiet => Mode::Gather(Groups::new(Show::Failures, gather)),
+                Output::Gather => Mode::Gather(Box::new(Groups::new(show, gather))),
+                Output::Quiet => Mode::Gather(Box::new(Groups::new(Show::Failures, gather))),
                 Output::Json => Mode::Json,
             },
             sinks,
