@@ -9,7 +9,7 @@ use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
 use crate::hosts::{Facts, Inventory, Member};
@@ -133,16 +133,21 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
+    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
+    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let (hosts, facts): (_, Vec<Facts>) =
+            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let known = pacing::Fleet { facts: &facts, rank: &[], each };
+        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        let plan = Plan { command, hosts, facts, limits, pacing };
+        let job = Job::command(plan, targets, connector);
         let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
         anyhow::Ok(summary)

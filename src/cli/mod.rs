@@ -23,6 +23,7 @@ mod keeping;
 mod keys;
 mod log;
 mod open;
+mod pacing;
 mod papers;
 mod ping;
 mod preferences;
