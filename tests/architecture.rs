@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "src/outcome.rs",
     "src/pane/",
     "src/run/budget.rs",
+    "src/run/forecast.rs",
     "src/run/gather.rs",
     "src/run/json.rs",
     "src/run/keys.rs",

@@ -9,11 +9,12 @@ use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
+use super::{OwnFault, confirm, forecast, headless, keeping, pacing, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
 use crate::hosts::{Facts, Inventory, Member};
 use crate::outcome::Exit;
+use crate::run::work::Orders;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
 use crate::tui::event::Opened;
@@ -132,11 +133,12 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    confirm::enough(&run.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let each = vec![DESCRIPTORS; usize::from(args.hosts)];
     let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
@@ -145,15 +147,24 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
             opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
         let known = pacing::Fleet { facts: &facts, rank: &[], each };
         let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
-        let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
         let plan = Plan { command, hosts, facts, limits, pacing };
-        let job = Job::command(plan, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let exit = match run.how.consent.plan {
+            true => {
+                let (orders, asks) =
+                    (Orders::same(&plan.command), forecast::asks(None, None, plan.pacing.pause));
+                forecast::tell((&plan, &targets), &orders, &run.how, asks)
+            }
+            false => {
+                let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+                let job = Job::command(plan, targets, connector);
+                Ok(headless::carry_out(job, &run.how, interrupts).await.exit)
+            }
+        };
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        exit
     });
     runtime.shutdown_background();
-    Ok(summary?.exit)
+    exit
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

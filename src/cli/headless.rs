@@ -39,7 +39,7 @@ pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> 
 }
 
 /// The form of the output.
-fn output(reading: &ReadingArgs) -> Output {
+pub(super) fn output(reading: &ReadingArgs) -> Output {
     match (reading.output, reading.gather) {
         (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
         (Some(OutputArg::Json), _) => Output::Json,

@@ -6,13 +6,15 @@ use anyhow::bail;
 
 use super::args::RunArgs;
 use super::asker::Asker;
+use super::confirm::{Consent, Word};
 use super::pacing::{self, Fleet};
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
-use super::{headless, preferences, secrets};
+use super::{forecast, headless, preferences, secrets};
 use crate::hosts::Facts;
 use crate::outcome::Exit;
 use crate::run::order::Order;
+use crate::run::work::Orders;
 use crate::run::{Job, Plan};
 use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
 
@@ -40,17 +42,27 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let fleet = Fleet { facts: &facts, rank: &rank, each };
     let pacing = pacing::pacing(&args.how.pacing, &config, &limits, fleet)?;
+    let hosts = members.into_iter().map(|member| member.host).collect();
+    let targets: Vec<_> = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
+    let plan = Plan { command, hosts, facts, limits, pacing };
+    let orders = Orders::same(&plan.command);
+    let consent = Consent::new(&args.how.consent, &config, &plan, &orders)?;
+    if args.how.consent.plan {
+        let asks = forecast::asks(consent.asks(), Some(&args.secrets), plan.pacing.pause);
+        return forecast::tell((&plan, &targets), &orders, &args.how, asks);
+    }
+    consent.can_be_had()?;
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
-        let interrupts = headless::interrupts()?;
-        let hosts = members.into_iter().map(|member| member.host).collect();
-        let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
+    let exit = runtime.block_on(async {
+        let mut interrupts = headless::interrupts()?;
+        if consent.given(&mut interrupts).await? == Word::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let plan = Plan { command, hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector);
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
+        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await.exit)
     });
     headless::leave(runtime);
-    Ok(summary?.exit)
+    exit
 }

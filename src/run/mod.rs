@@ -17,6 +17,7 @@ mod crew;
 pub mod deed;
 pub mod exec;
 pub mod fanout;
+pub mod forecast;
 pub mod gather;
 pub mod json;
 pub mod keys;

@@ -1,0 +1,67 @@
+//! `--plan`: what would happen, told on standard output in place of the run.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+
+use super::OwnFault;
+use super::args::{HowArgs, OutputArg, SecretArgs};
+use super::headless;
+use crate::outcome::Exit;
+use crate::run::Output;
+use crate::run::Plan;
+use crate::run::forecast::{Forecast, Sends};
+use crate::run::schedule::Pause;
+use crate::ssh::{ConnectError, Target};
+
+/// Tells what would happen; no host is contacted. `asks` is what else the user would be asked, besides what `how` says.
+pub(super) fn tell(
+    (plan, targets): (&Plan, &[Result<Target, ConnectError>]),
+    sends: &dyn Sends,
+    how: &HowArgs,
+    asks: Vec<String>,
+) -> anyhow::Result<Exit> {
+    let asks = if asks.is_empty() {
+        vec!["nothing, but what hosts ask when they let us in".to_owned()]
+    } else {
+        asks
+    };
+    let forecast = Forecast { plan, targets, sends, asks, output: output(how) };
+    let text = match how.reading.output {
+        Some(OutputArg::Json) => forecast.json(),
+        _ => forecast.text().into_bytes(),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(&text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Exit::Well),
+        // A reader that has seen enough knows it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::OwnFault),
+        Err(error) => Err(error).context(OwnFault("standard output cannot be written".into())),
+    }
+}
+
+/// What the options make omnes ask before and during a run, in the order in which it does.
+pub(super) fn asks(number: Option<String>, secrets: Option<&SecretArgs>, pause: Pause) -> Vec<String> {
+    let mut asks = Vec::from_iter(number);
+    if secrets.is_some_and(|secrets| secrets.ask_password) {
+        asks.push("the login password, before anything is contacted".to_owned());
+    }
+    if pause == Pause::Look {
+        asks.push("after each wave but the last, whether it goes on".to_owned());
+    }
+    asks
+}
+
+/// Where what hosts write goes, and the rest.
+fn output(how: &HowArgs) -> Vec<String> {
+    let form = match headless::output(&how.reading) {
+        Output::Stream => {
+            "what hosts write to standard output and standard error, live, each line with its host"
+        }
+        Output::Gather => "equal outputs once, with their hosts, to standard output",
+        Output::Json => {
+            return vec!["JSON lines to standard output, sentences for people to standard error".to_owned()];
+        }
+    };
+    vec![form.to_owned(), "the summary to standard error".to_owned()]
+}
