@@ -15,6 +15,9 @@ use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+#[path = "fanout/pace.rs"]
+mod pace;
+
 /// A stream of ours that can be read afterwards.
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);

@@ -107,9 +107,12 @@ const RUN_EXAMPLES: &str =
 
 const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
-    first of 130, 6, 4, 1, 3.\n\n\
+    5 stopped by --max-fail; 6 output could not be written (also when its reader went away, as in `| head -1`); 130 \
+    interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
+    --waves 1,10%,100% goes from 1 host to another 10% of all to the rest; the next wave begins when every host of the one \
+    before has its outcome. --max-fail 5 stops at the sixth failure of the run: what runs goes on, the rest is not started. \
+    Only what failed before anything was sent is ever tried again.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
 
 const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
@@ -472,5 +475,42 @@ mod tests {
         assert_eq!((run.targets.with, run.targets.exclude), (vec!["web".into()], vec!["web1".into()]));
         assert!(run.how.reading.gather);
         assert_eq!(run.how.pacing.command_timeout, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_pause_has_a_time_or_asks_and_never_takes_a_target_for_either() {
+        use crate::run::schedule::Pause;
+        let parse = |words: &str| {
+            let cli = Cli::try_parse_from(words.split(' ')).map_err(|error| error.to_string())?;
+            let Command::Run(run) = cli.command else { panic!("run was meant") };
+            Ok::<_, String>((run.how.pacing.pause, run.targets.targets))
+        };
+        let web = || vec!["web".to_owned()];
+        for (words, pause) in [
+            ("omnes run web --waves 1 --pause -- true", Some(Pause::Look)),
+            ("omnes run --waves 1 --pause 60s web -- true", Some(Pause::For(Duration::from_secs(60)))),
+            ("omnes run --waves 1 --pause=2m web -- true", Some(Pause::For(Duration::from_secs(120)))),
+            ("omnes run --waves 1 web -- true", None),
+        ] {
+            assert_eq!(parse(words), Ok((pause, web())), "{words}");
+        }
+        let error = parse("omnes run --waves 1 --pause web -- true").expect_err("web is no time");
+        assert!(error.contains("--pause 60s") && error.contains("after the targets"), "{error}");
+        assert!(parse("omnes run web --pause 60s -- true").expect_err("no waves").contains("--waves"));
+    }
+
+    #[test]
+    fn paces_are_judged_where_they_are_typed() {
+        for (option, said) in [
+            ("--waves=1,x", "`x` is no size of a wave"),
+            ("--max-fail=5%,dead=1", "`dead` is no kind of failure"),
+            ("--retry-on=link-lost", "may have run"),
+            ("--retry=101", "101 is not in ..=100"),
+            ("--order=random:x", "no seed"),
+        ] {
+            let words = ["omnes", "run", "web", option, "--", "true"];
+            let error = Cli::try_parse_from(words).expect_err(option).to_string();
+            assert!(error.contains(said), "{option}: {error}");
+        }
     }
 }
