@@ -163,7 +163,7 @@ async fn timeouts_tell_not_run_from_may_still_run() {
     assert_eq!(summary.outcomes[1].class(), Class::NotKnown, "{:?}", summary.outcomes[1]);
     assert_eq!(
         summary.outcomes[2],
-        Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2), Fate::Killed))
+        Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2), Fate::MayStillRun))
     );
     assert_eq!(summary.outcomes[3], Outcome::Exited(0));
 }

@@ -390,7 +390,7 @@ pub enum DemoCommand {
         override_usage = "omnes demo run [OPTIONS] -- COMMAND...",
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
-    Run(DemoRunArgs),
+    Run(Box<DemoRunArgs>),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

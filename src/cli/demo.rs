@@ -3,13 +3,15 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoRunArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::{OwnFault, confirm, forecast, headless, keeping, pacing, preferences, signals, story};
+use super::what::{self, Work};
+use super::{OwnFault, headless, keeping, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
 use crate::hosts::{Facts, Inventory, Member};

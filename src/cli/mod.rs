@@ -38,6 +38,7 @@ mod signals;
 mod story;
 mod survey;
 mod tty;
+mod what;
 mod words;
 
 use args::{Cli, Command};

@@ -16,11 +16,12 @@ use crate::outcome::Exit;
 use crate::run::order::Order;
 use crate::run::work::Orders;
 use crate::run::{Job, Plan};
-use crate::ssh::{Connector, HostKeyPolicy, KnownHosts, Tcp, UserEnvironment};
+use crate::ssh::{ConnectError, Connector, HostKeyPolicy, KnownHosts, Resolved, Tcp, UserEnvironment};
 
 /// Checks everything, then connects.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&args.what.command, "omnes run web -- uptime")?;
+    what::one_reader(&args.what, &args.targets, &args.secrets)?;
+    let work = Work::read(&args.what, "omnes run web -- uptime")?;
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
     let wanted = Wanted::new(&args.targets)?;
@@ -31,6 +32,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
     let members = wanted.select(&inventory)?;
+    let facts: Vec<Facts> = members.iter().map(Facts::of).collect();
+    let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
     let resolved = reach.resolve_all(&members);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
@@ -65,4 +68,16 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     });
     headless::leave(runtime);
     exit
+}
+
+/// Facts with the login name, port and address that ssh_config and the command line settled on, for templates; a host that
+/// is not contacted keeps what its cluster files say.
+fn named(mut facts: Vec<Facts>, resolved: &[Result<Resolved, ConnectError>]) -> Vec<Facts> {
+    for (facts, resolved) in facts.iter_mut().zip(resolved) {
+        let Ok(Resolved { target, .. }) = resolved else { continue };
+        facts.user = Some(target.user.clone());
+        facts.port = Some(target.port);
+        facts.address = Some(target.address.clone());
+    }
+    facts
 }

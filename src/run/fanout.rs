@@ -44,7 +44,7 @@ pub struct Job {
 impl Job {
     /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
     pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
-        let deed = Arc::new(Exec { orders: Orders::same(&plan.command) });
+        let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
         Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
     }
 }

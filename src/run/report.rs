@@ -345,7 +345,7 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::NotRun(why) => tally::kind(why),
         Outcome::Unknown(Unknown::TimedOut(_, fate)) => format!("timed out, {fate}"),
         Outcome::Unknown(Unknown::Killed(Fate::Killed)) => "killed".into(),
-        Outcome::Unknown(Unknown::Killed(fate)) => format!("killed, {fate}"),
+        Outcome::Unknown(Unknown::Killed(fate)) => format!("interrupted, {fate}"),
         Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
         Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
     }
