@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs, SecretArgs, TargetArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, confirm, forecast, headless, keeping, pacing, preferences, signals, story};
 use super::what::{self, Work};
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::{OwnFault, confirm, forecast, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
+use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Empty, Facts, Inventory, Member};
 use crate::outcome::Exit;
-use crate::run::work::Orders;
+use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
 use crate::tui::event::Opened;
@@ -28,6 +28,7 @@ const DESCRIPTORS: u64 = 8;
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Play(script)) => play_on(args, script),
         Some(DemoCommand::Serve) => serve(args),
         None => open(args),
     }
@@ -134,39 +135,96 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     confirm::enough(&run.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
-    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts): (_, Vec<Facts>) =
-            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
-        let known = pacing::Fleet { facts: &facts, rank: &[], each };
-        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
-        let plan = Plan { command, hosts, facts, limits, pacing };
-        let exit = match run.how.consent.plan {
-            true => {
-                let (orders, asks) =
-                    (Orders::same(&plan.command), forecast::asks(None, None, plan.pacing.pause));
-                forecast::tell((&plan, &targets), &orders, &run.how, asks)
-            }
-            false => {
-                let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-                let job = Job::command(plan, targets, connector);
-                Ok(headless::carry_out(job, &run.how, interrupts).await.exit)
-            }
-        };
+        let ran = run_with(&fleet, run, (work, &config), interrupts).await;
         end(&fleet).await?;
-        exit
+        ran
     });
     runtime.shutdown_background();
     exit
+}
+
+/// Runs a command on a fleet that has begun.
+async fn run_with(
+    fleet: &Arc<Fleet>,
+    run: &DemoRunArgs,
+    (work, config): (Work, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let each = vec![DESCRIPTORS; hosts.len()];
+    let limits = headless::limits_for(&run.how.pacing, config, each.clone());
+    let known = pacing::Fleet { facts: &facts, rank: &[], each };
+    let pacing = pacing::pacing(&run.how.pacing, config, &limits, known)?;
+    let orders = work.orders(&hosts, &facts)?;
+    let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    if run.how.consent.plan {
+        return forecast::tell((&plan, &targets), &orders, &run.how, forecast::looks(&plan).collect());
+    }
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+    let job = Job::new(plan, targets, connector, deed);
+    Ok(headless::carry_out(job, &run.how, interrupts).await.exit)
+}
+
+fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    let script = play::read(&demo.steps, &TargetArgs::default())?;
+    confirm::enough(&demo.how.consent, args.hosts.into())?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let played = play_with(&fleet, demo, (script, &config), interrupts).await;
+        end(&fleet).await?;
+        played
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+/// Plays a script on a fleet that has begun.
+async fn play_with(
+    fleet: &Arc<Fleet>,
+    demo: &DemoPlayArgs,
+    (script, config): (Script, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let members = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
+    let score = play::score(&demo.steps, script, (members, Empty::Refused))?;
+    if demo.steps.check {
+        return play::check(&score);
+    }
+    let each = vec![DESCRIPTORS; hosts.len()];
+    let limits = play::limits(&score, &demo.how.pacing, (config, each.clone()))?;
+    let known = pacing::Fleet { facts: &facts, rank: &[], each };
+    let pacing = play::pacing(&score, &demo.how.pacing, (config, &limits), known)?;
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    if demo.how.consent.plan {
+        let asks = forecast::looks(&plan).chain(play::asks(&score)).collect();
+        return forecast::tell((&plan, &targets), &score, &demo.how, asks);
+    }
+    let player = play::player(&demo.steps, score)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let job = Job::new(plan, targets, connector, Arc::new(player));
+    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::OwnFault;
 use super::args::{HowArgs, OutputArg, SecretArgs};
+use super::confirm::Consent;
 use super::headless;
 use crate::outcome::Exit;
 use crate::run::Output;
@@ -40,16 +41,17 @@ pub(super) fn tell(
     }
 }
 
-/// What the options make omnes ask before and during a run, in the order in which it does.
-pub(super) fn asks(number: Option<String>, secrets: Option<&SecretArgs>, pause: Pause) -> Vec<String> {
-    let mut asks = Vec::from_iter(number);
-    if secrets.is_some_and(|secrets| secrets.ask_password) {
-        asks.push("the login password, before anything is contacted".to_owned());
-    }
-    if pause == Pause::Look {
-        asks.push("after each wave but the last, whether it goes on".to_owned());
-    }
-    asks
+/// What the options make omnes ask before and during a run.
+pub(super) fn asks(consent: &Consent, secrets: &SecretArgs, plan: &Plan) -> impl Iterator<Item = String> {
+    let password = "the login password, before anything is contacted".to_owned();
+    let password = secrets.ask_password.then_some(password);
+    consent.asks().into_iter().chain(password).chain(looks(plan))
+}
+
+/// The same, where nothing but the pauses of the run itself ask.
+pub(super) fn looks(plan: &Plan) -> impl Iterator<Item = String> + use<> {
+    let looks = plan.pacing.pause == Pause::Look;
+    looks.then(|| "after each wave but the last, whether it goes on".to_owned()).into_iter()
 }
 
 /// Where what hosts write goes, and the rest.

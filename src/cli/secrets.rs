@@ -58,7 +58,19 @@ fn typed() -> anyhow::Result<SecretString> {
     }
 }
 
-/// The first line that a command prints; `option` is where it was named.
+/// The secret of this name in a script, asked for on the terminal.
+pub(super) fn asked(name: &str) -> anyhow::Result<SecretString> {
+    let tty = Tty::open().map_err(|_| {
+        anyhow!("there is no terminal to ask for the secret `{name}` on; use --secret-command {name}=CMD or --secret-fd {name}=N")
+    })?;
+    match tty.ask(&format!("omnes: the secret `{name}`: "), Echo::Hidden) {
+        Ok(Typed::Line(line)) if !line.expose_secret().is_empty() => Ok(line),
+        Ok(_) => bail!("secret `{name}`: nothing was typed; nothing was contacted"),
+        Err(error) => bail!("secret `{name}`: the terminal cannot be read: {error}"),
+    }
+}
+
+/// The first line that a command prints; `option` gave it.
 pub(super) fn of_command(option: &str, argv: &Argv) -> anyhow::Result<SecretString> {
     let (program, arguments) =
         argv.0.split_first().with_context(|| format!("{option}: the command is empty"))?;
@@ -92,7 +104,7 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
     }
 }
 
-/// The first line of an open descriptor; `option` is where it was named.
+/// The first line of an open descriptor; `option` gave it.
 pub(super) fn of_descriptor(option: &str, number: u32) -> anyhow::Result<SecretString> {
     let place = format!("{option} {number}");
     let file = open_descriptor(number).map_err(|error| match error.kind() {

@@ -67,6 +67,13 @@ impl Work {
         Ok(Orders::made(self.recipe.clone(), hosts, facts, seed)?)
     }
 
+    /// What the user would be asked for it, in sentences.
+    pub(super) fn asks(&self) -> Option<String> {
+        let is_asked = |sudo: &Sudo| sudo.password == Password::OnDemand && self.sudo_password.is_none();
+        let asked = self.recipe.sudo.as_ref().is_some_and(is_asked);
+        asked.then(|| "the password for sudo, once a host wants it".to_owned())
+    }
+
     /// The deed that carries these orders out; questions about `sudo` go to `ask`.
     pub(super) fn deed(self, orders: Orders, ask: Arc<dyn Ask>) -> Exec {
         let ask = secrets::before(self.sudo_password, Place::Sudo, ask);

@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::crew::{Crew, Pace, at_least};
 use super::deed::{Call, Deed};
 use super::exec::Exec;
+use super::journal::Journal;
 use super::patience::{self, Patience, Sign};
 use super::pause::{self, Look, Overseer, Unattended};
 use super::report::{Output, Reporter, Summary, summary_line};
 use super::schedule::{Decision, Pause, Retrying, Schedule, WaveOver};
 use super::work::Orders;
 use super::writer::{self, Ends, Events, Teller, Writer};
-use super::{CLOSING, Happened, HostIx, Interrupt, Plan};
+use super::{CLOSING, Happened, HostIx, Interrupt, Plan, json};
 use crate::hosts::Host;
 use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
 use crate::ssh::{ConnectError, Connector, Target};
@@ -45,6 +46,16 @@ impl Job {
     /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
     pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
         let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
+        Job::new(plan, targets, connector, deed)
+    }
+
+    /// This on every host, with nobody who looks at its waves.
+    pub fn new(
+        plan: Plan,
+        targets: Vec<Result<Target, ConnectError>>,
+        connector: Connector,
+        deed: Arc<dyn Deed>,
+    ) -> Job {
         Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
     }
 }
@@ -55,22 +66,31 @@ pub async fn run(job: Job, output: Output, ends: Ends, interrupts: mpsc::Receive
     run_told(job, writer, interrupts).await
 }
 
-/// Runs the plan to its end, told by this teller. Every host has exactly one outcome in the summary, however the run ends.
+/// Runs the plan to its end, told by this teller and recorded nowhere.
+pub async fn run_told(job: Job, teller: impl Teller, interrupts: mpsc::Receiver<Interrupt>) -> Summary {
+    run_kept(job, teller, Journal::default(), interrupts).await
+}
+
+/// Runs the plan to its end, recorded in this journal and told by this teller. Every host has exactly one outcome in the
+/// summary, however the run ends.
 ///
 /// After the third interrupt tasks and the teller may still be at work when this returns: the caller leaves the process.
-pub async fn run_told(
+pub async fn run_kept(
     job: Job,
     mut teller: impl Teller,
+    journal: Journal,
     mut interrupts: mpsc::Receiver<Interrupt>,
 ) -> Summary {
     let begun = Instant::now();
     let fault = teller.fault();
     let (events, happened) = writer::queue();
+    let events = events.kept_in(journal.clone());
     let telling = tokio::task::spawn_blocking(move || {
         teller.drain(happened);
         teller
     });
     let mut run = Run::new(job, events, fault);
+    run.journal = journal;
     run.drive(&mut interrupts).await;
     let leaving = run.crew.pace() == Pace::Leave;
     if leaving {
@@ -78,6 +98,7 @@ pub async fn run_told(
     }
     let known = run.summary();
     let telling = async {
+        run.close_journal(begun).await;
         let summary = run.close_books().await;
         let mut teller = telling.await?;
         tokio::task::spawn_blocking(move || teller.finish(summary, begun.elapsed())).await
@@ -106,6 +127,7 @@ struct Run {
     /// How far the user has gone with interrupts.
     interrupted: Pace,
     fault: CancellationToken,
+    journal: Journal,
     exit: Exit,
     begun: Instant,
 }
@@ -166,12 +188,14 @@ impl Run {
             untold: HashMap::new(),
             interrupted: Pace::Go,
             fault,
+            journal: Journal::default(),
             exit: Exit::Well,
             begun: Instant::now(),
         }
     }
 
     async fn drive(&mut self, interrupts: &mut mpsc::Receiver<Interrupt>) {
+        let unkept = self.journal.fault();
         while let Some(until) = self.begin_more() {
             let faulty = self.crew.pace() >= Pace::End;
             tokio::select! {
@@ -184,6 +208,11 @@ impl Run {
                 () = self.fault.cancelled(), if !faulty => {
                     self.interrupted = self.interrupted.max(Pace::End);
                     self.begin_nothing(Pace::End);
+                }
+                () = unkept.cancelled(), if self.crew.pace() == Pace::Go => {
+                    self.begin_nothing(Pace::StartNoMore);
+                    let sentence = "the journal cannot be written; no more hosts are started, running ones go on";
+                    self.shared.events.try_send(Happened::Notice(sentence.to_owned()));
                 }
                 Some(sign) = self.signs.recv() => self.heard(sign),
                 Some((host, turn)) = self.crew.next() => self.turn_ended(host, turn),
@@ -252,7 +281,9 @@ impl Run {
         match turn {
             Some(Turn::Over(outcome)) => self.host_ended(host, outcome),
             Some(Turn::Again { outcome, took, wait }) => {
-                self.schedule.failed(self.begun.elapsed(), host, (&outcome, wait));
+                if !self.schedule.failed(self.begun.elapsed(), host, (&outcome, wait)) {
+                    self.shared.deed.left(host);
+                }
                 self.untold.insert(host, took);
                 self.books[host.0] = Some(outcome);
             }
@@ -267,6 +298,7 @@ impl Run {
     }
 
     fn host_ended(&mut self, host: HostIx, outcome: Outcome) {
+        self.shared.deed.left(host);
         let stopped = self.schedule.ended(host, &outcome).map(ToString::to_string);
         self.books[host.0] = Some(outcome);
         let Some(why) = stopped else { return };
@@ -288,6 +320,7 @@ impl Run {
 
     /// What is not known of this host yet will not be known.
     fn given_up(&mut self, host: HostIx) {
+        self.shared.deed.left(host);
         let sent = self.shared.sent[host.0].load(Ordering::Acquire);
         self.untold.insert(host, Duration::ZERO);
         self.books[host.0] = Some(match sent {
@@ -337,19 +370,39 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
-            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted), Duration::ZERO)),
-            Some(outcome) => self.untold.get(&HostIx(ix)).map(|took| (HostIx(ix), outcome.clone(), *took)),
-        });
-        for (host, outcome, took) in silent {
-            self.shared.events.send(Happened::Ended(host, outcome, took)).await;
+        for end in self.silent() {
+            self.shared.events.tell(end).await;
         }
         self.summary()
     }
 
+    /// The ends of hosts that have not told theirs.
+    fn silent(&self) -> impl Iterator<Item = Happened> {
+        let silent = self.books.iter().enumerate().filter_map(|(ix, outcome)| match outcome {
+            None => Some((HostIx(ix), Outcome::NotRun(NotRun::NotStarted), Duration::ZERO)),
+            Some(outcome) => self.untold.get(&HostIx(ix)).map(|took| (HostIx(ix), outcome.clone(), *took)),
+        });
+        silent.map(|(host, outcome, took)| Happened::Ended(host, outcome, took))
+    }
+
+    /// The same in the journal, and its last line: before anything waits for the reader of our output.
+    async fn close_journal(&self, begun: Instant) {
+        if self.journal.is_nothing() {
+            return;
+        }
+        for end in self.silent() {
+            self.journal.record(&end).await;
+        }
+        let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };
+        let mut last = Vec::new();
+        json::summary(&mut last, &self.shared.names, &self.summary().with(end), begun.elapsed());
+        self.journal.close(last).await;
+    }
+
     fn summary(&self) -> Summary {
         let stopped = self.schedule.stopped().cloned();
-        Summary { stopped, ..Summary::new(self.books.clone(), self.exit) }
+        let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
+        Summary { stopped, ..Summary::new(self.books.clone(), self.exit.worst(end)) }
     }
 }
 

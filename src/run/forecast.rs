@@ -42,16 +42,15 @@ pub trait Sends {
 
 impl Sends for Orders {
     fn shown(&self, host: HostIx) -> String {
-        let lines = self.of(host).command.split(|&byte| byte == b'\n').map(escape::line);
-        lines.collect::<Vec<_>>().join("\n")
+        Orders::shown(self, host)
     }
 
     fn essence(&self, host: HostIx) -> Vec<u8> {
-        self.of(host).command.clone()
+        Orders::essence(self, host)
     }
 
     fn own(&self, host: HostIx) -> String {
-        String::from_utf8_lossy(&self.of(host).command).into_owned()
+        Orders::own(self, host)
     }
 
     fn is_same_for_all(&self) -> bool {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome, Unknown};
+use crate::outcome::{Class, NotRun, Outcome, StepFailed, StepFault, Unknown};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -46,6 +46,8 @@ struct Ended<'a> {
     signal: Option<&'a str>,
     stage: Option<String>,
     fate: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     message: String,
     attempts: u32,
     seconds: f64,
@@ -126,6 +128,7 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Durat
     };
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
+        Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
         Outcome::Signalled(name) => (None, Some(name.as_str()), None),
         Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage, .. })) => {
             (None, None, Some(stage.to_string()))
@@ -142,6 +145,7 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Durat
         signal,
         stage,
         fate,
+        step: outcome.step(),
         message: outcome.to_string(),
         attempts,
         seconds: seconds(took),
