@@ -6,8 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/journal.rs"]
+mod journal;
 #[path = "headless/play.rs"]
 mod play;
+#[path = "headless/schema.rs"]
+mod schema;
 
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 

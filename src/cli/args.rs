@@ -19,7 +19,7 @@ mod run;
 mod what;
 
 pub use consent::ConsentArgs;
-pub use journal::JournalArgs;
+pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
@@ -71,6 +71,17 @@ pub enum Command {
         after_help = PLAY_EXAMPLES
     )]
     Play(PlayArgs),
+    /// List what was run, with what became of it
+    #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
+        omnes runs -n 0 --output json")]
+    Runs(RunsArgs),
+    /// Show what became of a run: its hosts, folded, and what they wrote
+    #[command(
+        override_usage = "omnes show [OPTIONS] RUN",
+        after_help = "Examples:\n  omnes show last --failed        whoever is not well\n  \
+        omnes show -2 --host web07      what one host wrote in the run before the last"
+    )]
+    Show(ShowArgs),
     /// Show which hosts an expression names; nothing is contacted
     #[command(after_help = "Examples:\n  omnes hosts 'web!web04'         fold what is left\n  \
         omnes hosts -v edge             where every value of a host comes from")]
@@ -106,6 +117,9 @@ pub enum Command {
     /// Print the names of all clusters, for completions
     #[command(name = "__clusters", hide = true)]
     Clusters(FileArgs),
+    /// Print the names of all runs, for completions
+    #[command(name = "__runs", hide = true)]
+    RunNames,
     /// Print docs/keys.md
     #[command(name = "__keys-page", hide = true)]
     KeysPage,
@@ -168,6 +182,9 @@ pub struct TargetArgs {
     /// Read more hosts from FILE (`-` is standard input), one or more a line, `#` comments
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub hosts_from: Vec<PathBuf>,
+    /// Hosts of an earlier run: last:failed, ID:unreachable,login; the same as the target @run:last:failed
+    #[arg(long, value_name = "RUN:WHAT", allow_hyphen_values = true)]
+    pub hosts_of: Vec<String>,
     /// Accept an expression that names no host
     #[arg(long)]
     pub allow_empty: bool,
@@ -477,7 +494,7 @@ mod tests {
         while let Some(mut command) = commands.pop() {
             let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
             commands.extend(command.get_subcommands().filter(|c| c.get_name() != "help").cloned());
-            if name.ends_with("__clusters") || name.ends_with("__keys-page") {
+            if name.ends_with("__clusters") || name.ends_with("__runs") || name.ends_with("__keys-page") {
                 continue;
             }
             for help in [command.render_help().to_string(), command.render_long_help().to_string()] {

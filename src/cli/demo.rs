@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, SecretArgs, TargetArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, JournalArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::what::{self, Work};
@@ -135,6 +136,7 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 }
 
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    no_further(&run.how.journal)?;
     if run.what.sudo {
         bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
     }
@@ -153,6 +155,16 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     });
     runtime.shutdown_background();
     exit
+}
+
+/// There is nobody left whom a later run could reach.
+fn no_further(args: &JournalArgs) -> anyhow::Result<()> {
+    if args.resume.is_some() || args.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
+    Ok(())
 }
 
 /// Runs a command on a fleet that has begun.
@@ -177,10 +189,12 @@ async fn run_with(
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
     let job = Job::new(plan, targets, connector, deed);
-    Ok(headless::carry_out(job, &run.how, interrupts).await.exit)
+    let record = Record::New(Origin::of_process());
+    Ok(headless::carry_out(job, &run.how, record, interrupts).await?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    no_further(&demo.how.journal)?;
     let script = play::read(&demo.steps, &TargetArgs::default())?;
     confirm::enough(&demo.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
@@ -224,7 +238,8 @@ async fn play_with(
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let job = Job::new(plan, targets, connector, Arc::new(player));
-    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
+    let record = Record::New(Origin::of_process());
+    Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

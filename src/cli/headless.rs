@@ -9,10 +9,12 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
+use super::journal::{Kept, Record};
 use super::pacing::AtTerminal;
 use super::{OwnFault, signals};
 use crate::config::Config;
-use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
+use crate::run::writer::Writer;
+use crate::run::{Ends, Interrupt, Job, Limits, Output, Reporter, Summary, limits, plan};
 use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
@@ -102,10 +104,20 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
     signals::interrupts().context(OwnFault("signals cannot be watched".into()))
 }
 
-/// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> Summary {
+/// Carries out a run on the standard streams of this process, recorded in its journal. An error says that nothing was
+/// contacted.
+pub(super) async fn carry_out(
+    job: Job,
+    how: &HowArgs,
+    record: Record,
+    interrupts: Interrupts,
+) -> anyhow::Result<Summary> {
     let job = Job { overseer: Arc::new(AtTerminal), ..job };
-    crate::run::run(job, output(&how.reading), Ends::standard(), interrupts).await
+    let kept = Kept::open(&job.plan, &how.journal, record)?;
+    let ends = Ends::standard();
+    let writer = Writer::new(Reporter::new(&job.plan, output(&how.reading), ends.sinks), ends);
+    let summary = crate::run::run_kept(job, writer, kept.journal.clone(), interrupts).await;
+    Ok(kept.closed(summary))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use super::args::{PacingArgs, PlayArgs, StepsArgs, TargetArgs};
 use super::asker::Asker;
 use super::confirm::{Consent, Word};
+use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
 use super::pacing::{self, Fleet};
 use super::{forecast, headless, secrets};
@@ -24,6 +25,11 @@ use crate::ssh::{Connector, KnownHosts, Tcp};
 
 /// Checks everything, then connects.
 pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
+    if args.how.journal.resume.is_some() || args.how.journal.again.is_some() {
+        bail!(
+            "`omnes play` goes on with no earlier run; name its hosts, as in @run:last:not-ok, to play to them"
+        );
+    }
     let script = read(&args.steps, &args.targets)?;
     let chosen = launch::choose(&args.targets, "omnes play steps.toml web")?;
     let members = chosen.members.iter().map(|member| (member.host.clone(), Facts::of(member))).collect();
@@ -56,7 +62,8 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
         }
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let job = Job::new(plan, targets, connector, Arc::new(player));
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await.exit)
+        let record = Record::New(Origin::of_process());
+        Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
     });
     headless::leave(runtime);
     exit

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::args::RunArgs;
 use super::asker::Asker;
 use super::confirm::{Consent, Word};
+use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
 use super::pacing::{self, Fleet};
+use super::past::{self, Past};
 use super::reach::Reach;
 use super::what::{self, Work};
 use super::{forecast, headless, secrets};
@@ -15,11 +17,26 @@ use crate::outcome::Exit;
 use crate::run::{Job, Plan};
 use crate::ssh::{ConnectError, Connector, KnownHosts, Target, Tcp};
 
-/// Checks everything, then connects.
+/// A run of the command line as it stands, or one of the past that it speaks of.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    match past::of(args)? {
+        Some(Past { args, record }) => on_hosts(&args, record),
+        None => on_hosts(args, Record::New(Origin::of_process())),
+    }
+}
+
+/// Checks everything, then connects.
+fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     what::one_reader(&args.what, &args.targets, &args.secrets)?;
     let work = Work::read(&args.what, "omnes run web -- uptime")?;
-    let chosen = launch::choose(&args.targets, "omnes run web -- uptime")?;
+    work.told_to(&mut record);
+    let mut chosen = launch::choose(&args.targets, "omnes run web -- uptime")?;
+    if let Record::Further(further) = &mut record {
+        chosen.members = further.turns(chosen.members);
+        if chosen.members.is_empty() {
+            return Ok(further.others());
+        }
+    }
     let rank = chosen.rank(&args.how.pacing)?;
     let (config, settled) = chosen.settle(&args.ssh, Reach::for_command)?;
     let Settled { hosts, facts, targets, descriptors } = settled;
@@ -45,7 +62,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let deed = Arc::new(work.deed(orders, asker.ask()));
         let job = Job::new(plan, targets, connector, deed);
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await.exit)
+        Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
     });
     headless::leave(runtime);
     exit

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::args::{FileArgs, TargetArgs};
+use super::{journal, past};
 use crate::hosts::{
-    self, Empty, ExtraSources, HostList, Inventory, Member, Origin, Places, Selection, Sources,
-    parse_host_list,
+    self, Earlier, Empty, ExtraSources, Groups, HostList, Inventory, Member, Origin, Places, Query,
+    Selection, Source, Sources, parse_host_list,
 };
-use crate::ssh::Request;
+use crate::run::journal::Store;
+use crate::ssh::{Request, UserEnvironment};
 
 /// A list of hosts larger than this is a mistake, in bytes.
 const LIST_LIMIT: u64 = 64 << 20;
@@ -52,7 +54,11 @@ impl Wanted {
             list_names.push(list_name(file));
         }
         Ok(Wanted {
-            targets: all().filter(|target| !is_stdin(target)).cloned().collect(),
+            targets: all()
+                .filter(|target| !is_stdin(target))
+                .cloned()
+                .chain(args.hosts_of.iter().map(|said| format!("@run:{said}")))
+                .collect(),
             exclude: args.exclude.clone(),
             lists,
             list_names,
@@ -84,7 +90,7 @@ impl Wanted {
 
     /// For each of these members the place where it was first named: lists line by line, then target by target.
     pub(super) fn ranks(&self, inventory: &Inventory, members: &[Member]) -> anyhow::Result<Vec<usize>> {
-        let sources = Sources::new();
+        let sources = Known::of_process();
         let mut first: HashMap<hosts::Host, usize> = HashMap::new();
         let united = |target: &&String| !target.starts_with(['!', '&', '^']);
         for (place, target) in self.targets.iter().filter(united).enumerate() {
@@ -116,7 +122,29 @@ impl Wanted {
             lists: &self.lists,
             empty: self.empty,
         };
-        Ok(inventory.select(&selection, &Sources::new())?)
+        Ok(inventory.select(&selection, &Known::of_process())?)
+    }
+}
+
+/// What stands in no cluster file: dynamic sources, and the hosts of earlier runs.
+struct Known {
+    sources: Sources,
+    runs: Store,
+}
+
+impl Known {
+    fn of_process() -> Known {
+        Known { sources: Sources::new(), runs: journal::store(&UserEnvironment::of_process()) }
+    }
+}
+
+impl Groups for Known {
+    fn ask(&self, source: &Source, query: Query<'_>) -> Result<String, String> {
+        self.sources.ask(source, query)
+    }
+
+    fn earlier(&self, said: &str) -> Result<Vec<Earlier>, String> {
+        past::hosts(&self.runs, said)
     }
 }
 

@@ -11,6 +11,7 @@ use rand::RngCore;
 use secrecy::SecretString;
 
 use super::args::{SecretArgs, TargetArgs, WhatArgs};
+use super::journal::Record;
 use super::secrets::{self, Place};
 use crate::ask::Ask;
 use crate::escape;
@@ -28,6 +29,8 @@ pub(super) struct Work {
     /// In the words of the user, for reports.
     pub(super) command: String,
     recipe: Recipe,
+    /// The script as it was read.
+    script: Option<Vec<u8>>,
     input: Option<Source>,
     sudo_password: Option<SecretString>,
 }
@@ -36,12 +39,12 @@ impl Work {
     /// Reads what the options name. `line` is an example for who named nothing.
     pub(super) fn read(args: &WhatArgs, line: &str) -> anyhow::Result<Work> {
         let words = texts(&args.command)?;
-        let (command, what) = match &args.script {
+        let (command, script, what) = match &args.script {
             Some(file) => script(file, &words, args)?,
             None if words.is_empty() => bail!("no command after `--`; write, for example: {line}"),
             None => {
                 let command = plan::command(&words);
-                (command.clone(), What::Command(text("the command", command.as_bytes(), args)?))
+                (command.clone(), None, What::Command(text("the command", command.as_bytes(), args)?))
             }
         };
         let environment = args.env.iter().map(|word| variable(word, args)).collect::<Result<_, _>>()?;
@@ -57,7 +60,7 @@ impl Work {
         };
         let input = args.stdin.as_deref().map(source).transpose()?;
         let sudo_password = sudo_password(args)?;
-        Ok(Work { command, recipe, input, sudo_password })
+        Ok(Work { command, recipe, script, input, sudo_password })
     }
 
     /// What each of these hosts is sent, or why nothing is sent to anybody.
@@ -65,6 +68,14 @@ impl Work {
         let mut seed = [0; 16];
         rand::rng().fill_bytes(&mut seed);
         Ok(Orders::made(self.recipe.clone(), hosts, facts, seed)?)
+    }
+
+    /// Tells the journal what is sent, so that a run goes on only with the same.
+    pub(super) fn told_to(&self, record: &mut Record) {
+        record.sends("command", self.command.as_bytes());
+        if let Some(script) = &self.script {
+            record.sends("script", script);
+        }
     }
 
     /// What the user would be asked for it, in sentences.
@@ -123,7 +134,7 @@ fn text(what: &str, bytes: &[u8], args: &WhatArgs) -> anyhow::Result<Text> {
     Ok(Text::Filled(template))
 }
 
-fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, What)> {
+fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, Option<Vec<u8>>, What)> {
     let is_ours = file.as_os_str() == "-";
     let name = if is_ours { "standard input".into() } else { escape::text(&file.display().to_string(), 300) };
     let bytes = read(file, is_ours).with_context(|| format!("--script: {name} cannot be read"))?;
@@ -140,7 +151,7 @@ fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(Str
     let called = if is_ours { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
     let called = called.to_string_lossy().into_owned();
     let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
-    Ok((shown, What::Script { name: called, interpreter, text, arguments }))
+    Ok((shown, Some(bytes), What::Script { name: called, interpreter, text, arguments }))
 }
 
 /// A script, up to a little more than could be sent.

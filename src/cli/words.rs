@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 7] = ["push", "pull", "runs", "show", "sync", "job", "runner"];
+const RESERVED: [&str; 5] = ["push", "pull", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,9 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
         }
         _ => return Ok(()),
     }
-    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help")) {
+    // What was run before is run again.
+    let earlier = |word: &str| ["--resume", "--again"].iter().any(|option| word.starts_with(option));
+    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || earlier(word)) {
         return Ok(());
     }
     let demo = words[first] == "demo";
@@ -91,7 +93,7 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "-_./:@=,%+".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         return word.to_owned();
@@ -192,6 +194,11 @@ mod tests {
             ("__clusters", "__clusters"),
             ("ctl send --enter uptime", "ctl send --enter uptime"),
             ("open ctl", "open ctl"),
+            ("run --resume last", "run --resume last"),
+            ("run --again=-1 --only failed", "run --again=-1 --only failed"),
+            ("show -1", "show -1"),
+            ("runs", "runs"),
+            ("open runs", "open runs"),
         ] {
             assert_eq!(placed(line).as_deref(), Ok(expected), "{line}");
         }

@@ -15,6 +15,7 @@ use crate::ssh::Phases;
 pub mod budget;
 mod crew;
 pub mod deed;
+pub mod difference;
 mod ears;
 pub mod exec;
 pub mod fanout;

@@ -242,7 +242,7 @@ pub enum Wish {
 }
 
 /// What can be wished for, in the order in which it is named.
-const WISHES: [(&str, Wish); 19] = [
+const WISHES: [(&str, Wish); 20] = [
     ("all", Wish::All),
     ("ok", Wish::Standing(Standing::Well)),
     ("failed", Wish::Standing(Standing::Failed)),
@@ -253,6 +253,7 @@ const WISHES: [(&str, Wish); 19] = [
     ("login", Wish::Outcome("login")),
     ("host-key", Wish::Outcome("host-key")),
     ("throttled", Wish::Outcome("throttled")),
+    ("sudo", Wish::Outcome("sudo")),
     ("unsupported", Wish::Outcome("unsupported")),
     ("cancelled", Wish::Outcome("cancelled")),
     ("not-started", Wish::Standing(Standing::NotStarted)),

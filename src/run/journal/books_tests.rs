@@ -161,3 +161,13 @@ fn the_furthest_step_of_a_script_is_known() {
     assert_eq!((books.account(0).begun, books.account(0).passed), (Some(1), Some(0)));
     assert_eq!((books.standing(0), books.standing(1)), (Standing::NotKnown, Standing::NotStarted));
 }
+
+#[test]
+fn every_word_of_the_host_language_about_a_run_can_be_wished_for() {
+    for word in crate::hosts::FATES {
+        assert!(Wish::read(word).is_ok(), "{word}");
+    }
+    for (word, _) in WISHES {
+        assert!(crate::hosts::FATES.contains(&word), "{word}");
+    }
+}

@@ -71,6 +71,8 @@ pub(super) struct State {
     pub(super) owed: Vec<u8>,
     /// By host, where it is not 0: bytes of output that are not kept.
     pub(super) left_out: HashMap<HostIx, u64>,
+    /// How often each host that has no outcome yet had its turn.
+    pub(super) attempts: HashMap<HostIx, u32>,
     pub(super) committed: Option<Instant>,
 }
 
@@ -145,12 +147,14 @@ impl Scribe {
                     frame::push(&mut group.frames, self.hosts[host.0].1, Kind::Said(stream), &bytes);
                 }
             }
+            Entry::Began(host) => *self.state.attempts.entry(host).or_default() += 1,
             Entry::Ended(host, outcome, took) => {
                 let name = &self.hosts[host.0].0;
                 if let Some(bytes) = self.state.left_out.remove(&host) {
                     line::left_out(&mut self.state.owed, name, bytes);
                 }
-                json::outcome(&mut self.state.owed, name, &outcome, took);
+                let attempts = self.state.attempts.remove(&host).unwrap_or_default();
+                json::outcome(&mut self.state.owed, name, (&outcome, attempts), took);
                 self.state.at_work = self.state.at_work.saturating_sub(1);
             }
             Entry::Close(last, done) => {
