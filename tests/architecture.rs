@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Which rooms a room may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["hosts"]),
-    ("broadcast", &["session", "size"]),
+    ("broadcast", &["scrubbed", "session", "size"]),
     (
         "cli",
         &[
@@ -26,10 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pane", &["escape", "size"]),
     ("play", &["config", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
+    ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),
     ("size", &[]),
     ("ssh", &["ask", "escape", "hosts", "size"]),
-    ("tui", &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "session", "size"]),
+    (
+        "tui",
+        &["ask", "broadcast", "escape", "hosts", "outcome", "pane", "play", "scrubbed", "session", "size"],
+    ),
 ];
 
 /// Which rooms may name a crate that has owners.
@@ -95,6 +99,7 @@ const PURE: &[&str] = &[
     "src/run/waves.rs",
     "src/run/work.rs",
     "src/run/wrapper.rs",
+    "src/play/ahead.rs",
     "src/play/course.rs",
     "src/play/ear.rs",
     "src/play/file.rs",
@@ -104,6 +109,7 @@ const PURE: &[&str] = &[
     "src/play/score.rs",
     "src/play/script.rs",
     "src/play/shell.rs",
+    "src/scrubbed.rs",
     "src/session/mod.rs",
     "src/session/state.rs",
     "src/size.rs",
@@ -139,6 +145,7 @@ const PURE: &[&str] = &[
     "src/tui/keep/names.rs",
     "src/tui/keep/plain.rs",
     "src/tui/keep/redraw.rs",
+    "src/tui/keep/marks.rs",
     "src/tui/keep/set.rs",
     "src/tui/keep/unkept.rs",
     "src/tui/keep/utf8.rs",
@@ -149,7 +156,6 @@ const PURE: &[&str] = &[
     "src/tui/line.rs",
     "src/tui/picker.rs",
     "src/tui/scopes.rs",
-    "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",
     "src/tui/plain/words.rs",

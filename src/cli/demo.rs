@@ -20,6 +20,7 @@ use crate::outcome::Exit;
 use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -40,8 +41,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();

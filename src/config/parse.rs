@@ -402,7 +402,7 @@ min_tile = "60x10"
             .iter()
             .chain(&LIMITS)
             .chain(&keeping::LOG)
-            .chain(&super::journal::JOURNAL)
+            .chain(&crate::config::journal::JOURNAL)
             .filter(|key| !TABLES.contains(key))
         {
             assert!(text.contains(&format!("{key} = ")), "{key}");

@@ -400,8 +400,8 @@ impl Run {
     }
 
     fn summary(&self) -> Summary {
-        let stopped = self.schedule.stopped().cloned();
         let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
+        let stopped = self.schedule.stopped().cloned();
         Summary { stopped, ..Summary::new(self.books.clone(), self.exit.worst(end)) }
     }
 }

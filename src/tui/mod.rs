@@ -29,7 +29,6 @@ pub mod picker;
 pub mod plain;
 pub mod rehearsal;
 pub mod scopes;
-mod scrubbed;
 pub mod search;
 pub mod selection;
 mod signals;

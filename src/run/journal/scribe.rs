@@ -19,6 +19,7 @@ use super::super::{HostIx, Passage, json};
 use super::frame::{self, Kind};
 use super::keeper::{Entry, Trouble};
 use super::line;
+use crate::outcome::{NotRun, Outcome};
 
 /// While intents come one upon the other, a group reaches the disk no more often than this.
 const SPACING: Duration = Duration::from_millis(5);
@@ -71,8 +72,8 @@ pub(super) struct State {
     pub(super) owed: Vec<u8>,
     /// By host, where it is not 0: bytes of output that are not kept.
     pub(super) left_out: HashMap<HostIx, u64>,
-    /// How often each host that has no outcome yet had its turn.
-    pub(super) attempts: HashMap<HostIx, u32>,
+    /// By host, where it is not 0: attempts that failed and were followed by another.
+    pub(super) repeated: HashMap<HostIx, u32>,
     pub(super) committed: Option<Instant>,
 }
 
@@ -147,13 +148,14 @@ impl Scribe {
                     frame::push(&mut group.frames, self.hosts[host.0].1, Kind::Said(stream), &bytes);
                 }
             }
-            Entry::Began(host) => *self.state.attempts.entry(host).or_default() += 1,
+            Entry::Again(host) => *self.state.repeated.entry(host).or_default() += 1,
             Entry::Ended(host, outcome, took) => {
                 let name = &self.hosts[host.0].0;
                 if let Some(bytes) = self.state.left_out.remove(&host) {
                     line::left_out(&mut self.state.owed, name, bytes);
                 }
-                let attempts = self.state.attempts.remove(&host).unwrap_or_default();
+                let begun = u32::from(outcome != Outcome::NotRun(NotRun::NotStarted));
+                let attempts = begun + self.state.repeated.remove(&host).unwrap_or_default();
                 json::outcome(&mut self.state.owed, name, (&outcome, attempts), took);
                 self.state.at_work = self.state.at_work.saturating_sub(1);
             }

@@ -44,6 +44,8 @@ pub struct Options {
     pub log: LogStart,
     /// Whether what was sent is remembered.
     pub history: HistoryKept,
+    /// Whether the open set can be saved.
+    pub sets: SetsKept,
     /// Texts that the user named.
     pub macros: Vec<Macro>,
     /// Which pastes wait for the user's word.
@@ -135,6 +137,16 @@ pub enum HistoryKept {
     No,
 }
 
+/// Whether the open set can be saved and opened again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetsKept {
+    /// It can.
+    #[default]
+    Yes,
+    /// Its hosts are gone with the program, so there is nothing to open again.
+    Passing,
+}
+
 /// What becomes of the bells of hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostBell {
@@ -172,6 +184,7 @@ impl Default for Options {
             theme: Theme::default(),
             log: LogStart::Off,
             history: HistoryKept::Yes,
+            sets: SetsKept::Yes,
             macros: Vec::new(),
             paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),
