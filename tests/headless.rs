@@ -8,10 +8,18 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "headless/journal.rs"]
 mod journal;
+#[path = "headless/manners.rs"]
+mod manners;
+#[path = "headless/plan.rs"]
+mod plan;
 #[path = "headless/play.rs"]
 mod play;
 #[path = "headless/schema.rs"]
 mod schema;
+
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;
 
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 

@@ -87,7 +87,8 @@ const GUARD: &str = "[guards.prod]\npatterns = ['\\breboot\\b']\n";
 #[test]
 fn a_plan_says_what_would_happen_and_contacts_nobody() {
     let trap = Trap::new(GUARD, CLUSTERS);
-    let line = "run --plan -F none web inner --waves 1,50% --pause 60s --max-fail 10% -f 2 -u 30 -- sudo reboot";
+    let line =
+        "run --plan -F none web inner --waves 1,50% --pause 60s --max-fail 10% -f 2 -u 30 -- sudo reboot";
     let (code, out, err) = trap.run(&line.split(' ').collect::<Vec<_>>());
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     for part in [
@@ -120,6 +121,7 @@ fn a_plan_as_json_is_one_line_with_every_host() {
     assert_eq!((&targets[2]["user"], &targets[2]["port"]), (&"deploy".into(), &trap.port().into()), "{line}");
     assert!(targets[0]["through"][0].as_str().expect("a jump host").starts_with("127.0.0.9"), "{line}");
     assert_eq!(line["sent"][0]["command"], "uptime");
+    crate::schema::Schema::of_docs().check(&line).expect("an event of the documentation");
     trap.is_untouched();
 }
 
@@ -272,7 +274,8 @@ impl Served {
         let (mut command, home) = crate::omnes(&["demo", "serve", "--hosts", &hosts.to_string()]);
         let mut server = command.stdout(Stdio::piped()).spawn().expect("omnes starts");
         let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let config = lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
+        let config =
+            lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
         Served { server, config: config.expect("the server says where its ssh_config is"), _home: home }
     }
 }
@@ -298,7 +301,11 @@ fn the_number_begins_the_run_whatever_becomes_of_standard_output() {
     let out = fs::read_to_string(&file).expect("a file");
     let mut lines: Vec<&str> = out.lines().collect();
     lines.sort_unstable();
-    assert_eq!(lines, ["demo01: demo01", "demo02: demo02", "demo03: demo03"], "nothing of the question is in it");
+    assert_eq!(
+        lines,
+        ["demo01: demo01", "demo02: demo02", "demo03: demo03"],
+        "nothing of the question is in it"
+    );
 }
 
 #[test]
