@@ -159,6 +159,14 @@ impl Outcome {
         }
     }
 
+    /// What became of a command that was told to end.
+    pub fn fate(&self) -> Option<Fate> {
+        match self {
+            Outcome::Unknown(unknown) => unknown.fate(),
+            _ => None,
+        }
+    }
+
     /// The step of a played script at which it stopped, counted from 1.
     pub fn step(&self) -> Option<usize> {
         match self {
@@ -170,6 +178,14 @@ impl Outcome {
 }
 
 impl Unknown {
+    fn fate(&self) -> Option<Fate> {
+        match self {
+            Unknown::TimedOut(_, fate) | Unknown::Killed(fate) => Some(*fate),
+            Unknown::InStep(_, unknown) => unknown.fate(),
+            Unknown::LinkLost(_) | Unknown::NoStatus => None,
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Unknown::TimedOut(..) => "timed-out",

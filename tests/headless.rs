@@ -16,6 +16,8 @@ mod plan;
 mod play;
 #[path = "headless/schema.rs"]
 mod schema;
+#[path = "headless/work.rs"]
+mod work;
 
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 #[path = "support/ui.rs"]

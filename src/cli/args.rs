@@ -59,11 +59,12 @@ pub enum Command {
     Open(OpenArgs),
     /// Run a command on every host, without windows
     #[command(
-        override_usage = "omnes run [OPTIONS] TARGET... -- COMMAND...",
+        override_usage = "omnes run [OPTIONS] TARGET... -- COMMAND...\n       \
+            omnes run [OPTIONS] TARGET... --script FILE [-- ARGUMENT...]",
         after_long_help = RUN_NOTES,
         after_help = RUN_EXAMPLES
     )]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Do what was typed in terminals, or written by hand, on every host without windows
     #[command(
         override_usage = "omnes play [OPTIONS] FILE TARGET...",
@@ -128,9 +129,12 @@ pub enum Command {
 const RUN_EXAMPLES: &str =
     "Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
 
-const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
+const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space; the options below \
+    \"What is run\" put words around it, which need a POSIX shell on the host (docs/run.md has them all).\n\n\
+    A command that is to end early, after --command-timeout or at the second C-c, is told so, and its outcome says `ended`, \
+    `may still run`, or with --ensure-kill `killed`, which then is certain.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    5 stopped by --max-fail; 6 output could not be written (also when its reader went away, as in `| head -1`); 130 \
+    5 stopped by --max-fail; 6 the journal or the output could not be written (also when its reader went away, as in `| head -1`); 130 \
     interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
     --plan shows what would happen. A run on more than 100 hosts, or on guarded ones, asks for their number; without a terminal \
     --yes N has to confirm it (docs/plan.md).\n\n\
@@ -433,7 +437,7 @@ pub enum DemoCommand {
         override_usage = "omnes demo play [OPTIONS] FILE",
         after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
     )]
-    Play(Box<DemoPlayArgs>),
+    Play(DemoPlayArgs),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, JournalArgs, SecretArgs, TargetArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
@@ -139,8 +139,18 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
     FleetConfig { hosts, faults, ..FleetConfig::default() }
 }
 
+/// A run on hosts that are gone does not go on.
+fn refuse_past(how: &HowArgs) -> anyhow::Result<()> {
+    if how.journal.resume.is_some() || how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
+    Ok(())
+}
+
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    no_further(&run.how.journal)?;
+    refuse_past(&run.how)?;
     if run.what.sudo {
         bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
     }
@@ -153,7 +163,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let ran = run_with(&fleet, run, (work, &config), interrupts).await;
+        let ran = run_with(&fleet, &run.how, (work, &config), interrupts).await;
         end(&fleet).await?;
         ran
     });
@@ -161,20 +171,10 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     exit
 }
 
-/// There is nobody left whom a later run could reach.
-fn no_further(args: &JournalArgs) -> anyhow::Result<()> {
-    if args.resume.is_some() || args.again.is_some() {
-        bail!(
-            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
-        );
-    }
-    Ok(())
-}
-
 /// Runs a command on a fleet that has begun.
 async fn run_with(
     fleet: &Arc<Fleet>,
-    run: &DemoRunArgs,
+    how: &HowArgs,
     (work, config): (Work, &Config),
     interrupts: headless::Interrupts,
 ) -> anyhow::Result<Exit> {
@@ -182,23 +182,22 @@ async fn run_with(
     let (hosts, facts): (Vec<_>, Vec<_>) =
         opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
     let each = vec![DESCRIPTORS; hosts.len()];
-    let limits = headless::limits_for(&run.how.pacing, config, each.clone());
-    let known = pacing::Fleet { facts: &facts, rank: &[], each };
-    let pacing = pacing::pacing(&run.how.pacing, config, &limits, known)?;
+    let limits = headless::limits_for(&how.pacing, config, each.clone());
+    let pacing =
+        pacing::pacing(&how.pacing, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
     let orders = work.orders(&hosts, &facts)?;
     let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
-    if run.how.consent.plan {
-        return forecast::tell((&plan, &targets), &orders, &run.how, forecast::looks(&plan).collect());
+    if how.consent.plan {
+        return forecast::tell((&plan, &targets), &orders, how, forecast::looks(&plan).collect());
     }
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
-    let job = Job::new(plan, targets, connector, deed);
-    let record = Record::New(Origin::of_process());
-    Ok(headless::carry_out(job, &run.how, record, interrupts).await?.exit)
+    let job = Job::command(plan, targets, connector).doing(deed);
+    Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
-    no_further(&demo.how.journal)?;
+    refuse_past(&demo.how)?;
     let script = play::read(&demo.steps, &TargetArgs::default())?;
     confirm::enough(&demo.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
@@ -219,7 +218,7 @@ fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
 async fn play_with(
     fleet: &Arc<Fleet>,
     demo: &DemoPlayArgs,
-    (script, config): (Script, &Config),
+    ((text, script), config): ((String, Script), &Config),
     interrupts: headless::Interrupts,
 ) -> anyhow::Result<Exit> {
     let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
@@ -230,10 +229,10 @@ async fn play_with(
     if demo.steps.check {
         return play::check(&score);
     }
-    let each = vec![DESCRIPTORS; hosts.len()];
-    let limits = play::limits(&score, &demo.how.pacing, (config, each.clone()))?;
-    let known = pacing::Fleet { facts: &facts, rank: &[], each };
-    let pacing = play::pacing(&score, &demo.how.pacing, (config, &limits), known)?;
+    let (wanted, each) = (play::together(&score, &demo.how.pacing)?, vec![DESCRIPTORS; hosts.len()]);
+    let limits = headless::limits_for(&wanted, config, each.clone());
+    let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    play::all_at_once(&score, &limits)?;
     let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
     if demo.how.consent.plan {
         let asks = forecast::looks(&plan).chain(play::asks(&score)).collect();
@@ -241,8 +240,9 @@ async fn play_with(
     }
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-    let job = Job::new(plan, targets, connector, Arc::new(player));
-    let record = Record::New(Origin::of_process());
+    let job = Job::command(plan, targets, connector).doing(Arc::new(player));
+    let mut record = Record::New(Origin::of_process());
+    record.sends("script", text.as_bytes())?;
     Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 

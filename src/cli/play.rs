@@ -13,37 +13,40 @@ use super::asker::Asker;
 use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
-use super::pacing::{self, Fleet};
-use super::{forecast, headless, secrets};
-use crate::config::Config;
+use super::{forecast, headless, past, secrets};
 use crate::hosts::{Empty, Facts, Host};
 use crate::outcome::Exit;
 use crate::play::{self, Player, Score, Screens, Script, Secrets, Texts, file};
-use crate::run::throttle::Fanout;
-use crate::run::{Job, Limits, Pacing, Plan};
+use crate::run::{HostIx, Job, Limits, Plan};
 use crate::ssh::{Connector, KnownHosts, Tcp};
 
 /// Checks everything, then connects.
 pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
-    if args.how.journal.resume.is_some() || args.how.journal.again.is_some() {
-        bail!(
-            "`omnes play` goes on with no earlier run; name its hosts, as in @run:last:not-ok, to play to them"
-        );
+    let (text, script) = read(&args.steps, &args.targets)?;
+    let past = past::of_script(&args.how.journal, &args.targets)?;
+    let is_past = past.is_some();
+    let (targets, mut record) =
+        past.unwrap_or_else(|| (args.targets.clone(), Record::New(Origin::of_process())));
+    record.sends("script", text.as_bytes())?;
+    let mut chosen = launch::choose(&targets, "omnes play steps.toml web")?;
+    if let Record::Further(further) = &mut record {
+        let turns = further.turns(&chosen.members);
+        chosen.members = past::at(chosen.members, &turns);
+        if chosen.members.is_empty() {
+            return Ok(further.others());
+        }
     }
-    let script = read(&args.steps, &args.targets)?;
-    let chosen = launch::choose(&args.targets, "omnes play steps.toml web")?;
     let members = chosen.members.iter().map(|member| (member.host.clone(), Facts::of(member))).collect();
-    let empty = if args.targets.allow_empty { Empty::Allowed } else { Empty::Refused };
+    // Where a run goes on, some of its hosts are done.
+    let empty = if args.targets.allow_empty || is_past { Empty::Allowed } else { Empty::Refused };
     let score = score(&args.steps, script, (members, empty))?;
     if args.steps.check {
         return check(&score);
     }
-    let rank = chosen.rank(&args.how.pacing)?;
-    let (config, settled) = chosen.settle(&args.ssh, |reach| reach)?;
-    let Settled { hosts, facts, targets, descriptors } = settled;
-    let limits = limits(&score, &args.how.pacing, (&config, descriptors.clone()))?;
-    let fleet = Fleet { facts: &facts, rank: &rank, each: descriptors };
-    let pacing = pacing(&score, &args.how.pacing, (&config, &limits), fleet)?;
+    let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
+    let (limits, pacing) = settled.pace(&together(&score, &args.how.pacing)?)?;
+    all_at_once(&score, &limits)?;
+    let Settled { config, hosts, facts, targets, .. } = settled;
     let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
     let consent = Consent::new(&args.how.consent, &config, &plan, &score)?;
     if args.how.consent.plan {
@@ -52,7 +55,7 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
     }
     consent.can_be_had()?;
     let password = secrets::password(&args.secrets, &args.targets)?;
-    let player = player(&args.steps, score)?;
+    let player = begun(player(&args.steps, score)?, &plan.hosts, &record);
     let asker = Asker::headless(password);
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
@@ -61,8 +64,7 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Interrupted);
         }
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let job = Job::new(plan, targets, connector, Arc::new(player));
-        let record = Record::New(Origin::of_process());
+        let job = Job::command(plan, targets, connector).doing(Arc::new(player));
         Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
     });
     headless::leave(runtime);
@@ -75,24 +77,11 @@ pub(super) fn asks(score: &Score) -> impl Iterator<Item = String> {
     secrets.map(|name| format!("the secret {name}, before anything is contacted, where no option gives it"))
 }
 
-/// In which order and waves. Hosts that wait for each other are in one.
-pub(super) fn pacing(
-    score: &Score,
-    args: &PacingArgs,
-    (config, limits): (&Config, &Limits),
-    fleet: Fleet<'_>,
-) -> anyhow::Result<Pacing> {
-    let hosts = score.hosts();
-    let pacing = pacing::pacing(args, config, limits, fleet)?;
-    match score.barriers().first() {
-        Some(barrier) if pacing.waves.cut(hosts).len() > 1 => bail!(
-            "step {} is a barrier, so all {hosts} hosts must be connected at once; leave --waves out, or take the barrier out",
-            barrier + 1
-        ),
-        // All of them at once, whatever the run finds out.
-        Some(_) => Ok(Pacing { fanout: Fanout::Fixed, ..pacing }),
-        None => Ok(pacing),
-    }
+/// Each host begins with the step in which it stopped, where the run goes on.
+fn begun(player: Player, hosts: &[Host], record: &Record) -> Player {
+    let Record::Further(further) = record else { return player };
+    let hosts = hosts.iter().enumerate();
+    hosts.fold(player, |player, (n, host)| player.from(HostIx(n), further.step_of(host)))
 }
 
 /// What a run of a script is called.
@@ -100,8 +89,8 @@ pub(super) fn command(args: &StepsArgs) -> String {
     format!("play {}", args.file.display())
 }
 
-/// Reads the script. Standard input has one reader.
-pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<Script> {
+/// Reads the script, and its text. Standard input has one reader.
+pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<(String, Script)> {
     let is_stdin = args.file.as_os_str() == "-";
     let hosts = targets.targets.iter().chain(&targets.with).any(|target| target == "-")
         || targets.hosts_from.iter().any(|file| file.as_os_str() == "-");
@@ -116,7 +105,8 @@ pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<Scr
             (args.file.display().to_string(), text(open, &args.file)?)
         }
     };
-    Ok(play::parse(&name, &text)?)
+    let script = play::parse(&name, &text)?;
+    Ok((text, script))
 }
 
 fn text(reader: impl Read, name: &Path) -> anyhow::Result<String> {
@@ -148,29 +138,36 @@ pub(super) fn check(score: &Score) -> anyhow::Result<Exit> {
     Ok(if written.is_ok() { Exit::Well } else { Exit::OwnFault })
 }
 
-/// How much at once. Hosts that wait for each other must all have their turn.
-pub(super) fn limits(
-    score: &Score,
-    pacing: &PacingArgs,
-    (config, descriptors): (&Config, Vec<u64>),
-) -> anyhow::Result<Limits> {
-    let hosts = score.hosts();
-    let (Some(barrier), Some(all)) = (score.barriers().first().copied(), NonZeroUsize::new(hosts)) else {
-        return Ok(headless::limits_for(pacing, config, descriptors));
+/// The pace that is wanted. Hosts that wait for each other all have their turn at once.
+pub(super) fn together(score: &Score, pacing: &PacingArgs) -> anyhow::Result<PacingArgs> {
+    let (Some(why), Some(all)) = (why_together(score), NonZeroUsize::new(score.hosts())) else {
+        return Ok(pacing.clone());
     };
-    let why = format!("step {} is a barrier, so all {hosts} hosts must be connected at once", barrier + 1);
     if let Some(fanout) = pacing.fanout.filter(|fanout| *fanout < all) {
         bail!("{why}, and -f {fanout} allows fewer; leave -f out, name fewer hosts, or take the barrier out");
     }
-    let raised = PacingArgs { fanout: Some(all), ..pacing.clone() };
-    let limits = headless::limits_for(&raised, config, descriptors);
-    if limits.fanout < all {
-        bail!(
-            "{why}, and {} is what the system allows (`ulimit -n`); name fewer hosts, or take the barrier out",
-            limits.fanout
-        );
+    if pacing.waves.is_some() {
+        bail!("{why}, and --waves begins one after the other; leave it out, or take the barrier out");
     }
-    Ok(limits)
+    Ok(PacingArgs { fanout: Some(all), ..pacing.clone() })
+}
+
+/// Whether that is possible here.
+pub(super) fn all_at_once(score: &Score, limits: &Limits) -> anyhow::Result<()> {
+    let Some(why) = why_together(score).filter(|_| limits.fanout.get() < score.hosts()) else {
+        return Ok(());
+    };
+    bail!(
+        "{why}, and {} is what the system allows (`ulimit -n`); name fewer hosts, or take the barrier out",
+        limits.fanout
+    );
+}
+
+/// Why all hosts must have their turn at once, if they must.
+fn why_together(score: &Score) -> Option<String> {
+    let (barrier, hosts) = (score.barriers().first().copied()?, score.hosts());
+    (hosts > 1)
+        .then(|| format!("step {} is a barrier, so all {hosts} hosts must be connected at once", barrier + 1))
 }
 
 /// The deed, with every secret that it needs.

@@ -70,7 +70,7 @@ pub(super) fn asked(name: &str) -> anyhow::Result<SecretString> {
     }
 }
 
-/// The first line that a command prints; `option` gave it.
+/// The first line that a command prints; `option` is where it was named.
 pub(super) fn of_command(option: &str, argv: &Argv) -> anyhow::Result<SecretString> {
     let (program, arguments) =
         argv.0.split_first().with_context(|| format!("{option}: the command is empty"))?;
@@ -104,7 +104,7 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
     }
 }
 
-/// The first line of an open descriptor; `option` gave it.
+/// The first line of an open descriptor; `option` is where it was named.
 pub(super) fn of_descriptor(option: &str, number: u32) -> anyhow::Result<SecretString> {
     let place = format!("{option} {number}");
     let file = open_descriptor(number).map_err(|error| match error.kind() {

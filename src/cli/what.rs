@@ -28,9 +28,9 @@ use crate::ssh::SudoPasswords;
 pub(super) struct Work {
     /// In the words of the user, for reports.
     pub(super) command: String,
-    recipe: Recipe,
-    /// The script as it was read.
+    /// The text of the script, as it was read.
     script: Option<Vec<u8>>,
+    recipe: Recipe,
     input: Option<Source>,
     sudo_password: Option<SecretString>,
 }
@@ -39,12 +39,15 @@ impl Work {
     /// Reads what the options name. `line` is an example for who named nothing.
     pub(super) fn read(args: &WhatArgs, line: &str) -> anyhow::Result<Work> {
         let words = texts(&args.command)?;
-        let (command, script, what) = match &args.script {
-            Some(file) => script(file, &words, args)?,
+        let (command, what, script) = match &args.script {
+            Some(file) => {
+                let (command, what, text) = script(file, &words, args)?;
+                (command, what, Some(text))
+            }
             None if words.is_empty() => bail!("no command after `--`; write, for example: {line}"),
             None => {
                 let command = plan::command(&words);
-                (command.clone(), None, What::Command(text("the command", command.as_bytes(), args)?))
+                (command.clone(), What::Command(text("the command", command.as_bytes(), args)?), None)
             }
         };
         let environment = args.env.iter().map(|word| variable(word, args)).collect::<Result<_, _>>()?;
@@ -60,22 +63,21 @@ impl Work {
         };
         let input = args.stdin.as_deref().map(source).transpose()?;
         let sudo_password = sudo_password(args)?;
-        Ok(Work { command, recipe, script, input, sudo_password })
+        Ok(Work { command, script, recipe, input, sudo_password })
     }
 
-    /// What each of these hosts is sent, or why nothing is sent to anybody.
-    pub(super) fn orders(&self, hosts: &[Host], facts: &[Facts]) -> anyhow::Result<Orders> {
-        let mut seed = [0; 16];
-        rand::rng().fill_bytes(&mut seed);
-        Ok(Orders::made(self.recipe.clone(), hosts, facts, seed)?)
-    }
-
-    /// Tells the journal what is sent, so that a run goes on only with the same.
-    pub(super) fn told_to(&self, record: &mut Record) {
-        record.sends("command", self.command.as_bytes());
+    /// Tells the journal what is sent, as far as it is known before: of an input that comes through a pipe nothing is.
+    pub(super) fn tell(&self, args: &WhatArgs, record: &mut Record) -> anyhow::Result<()> {
+        record.sends("command", self.command.as_bytes())?;
         if let Some(script) = &self.script {
-            record.sends("script", script);
+            record.sends("script", script.as_slice())?;
         }
+        if let Some(file) = args.stdin.as_deref().filter(|file| file.is_file()) {
+            let input =
+                File::open(file).with_context(|| format!("--stdin: {} cannot be read", file.display()))?;
+            record.sends("stdin", input)?;
+        }
+        Ok(())
     }
 
     /// What the user would be asked for it, in sentences.
@@ -83,6 +85,13 @@ impl Work {
         let is_asked = |sudo: &Sudo| sudo.password == Password::OnDemand && self.sudo_password.is_none();
         let asked = self.recipe.sudo.as_ref().is_some_and(is_asked);
         asked.then(|| "the password for sudo, once a host wants it".to_owned())
+    }
+
+    /// What each of these hosts is sent, or why nothing is sent to anybody.
+    pub(super) fn orders(&self, hosts: &[Host], facts: &[Facts]) -> anyhow::Result<Orders> {
+        let mut seed = [0; 16];
+        rand::rng().fill_bytes(&mut seed);
+        Ok(Orders::made(self.recipe.clone(), hosts, facts, seed)?)
     }
 
     /// The deed that carries these orders out; questions about `sudo` go to `ask`.
@@ -134,7 +143,7 @@ fn text(what: &str, bytes: &[u8], args: &WhatArgs) -> anyhow::Result<Text> {
     Ok(Text::Filled(template))
 }
 
-fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, Option<Vec<u8>>, What)> {
+fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(String, What, Vec<u8>)> {
     let is_ours = file.as_os_str() == "-";
     let name = if is_ours { "standard input".into() } else { escape::text(&file.display().to_string(), 300) };
     let bytes = read(file, is_ours).with_context(|| format!("--script: {name} cannot be read"))?;
@@ -151,7 +160,7 @@ fn script(file: &Path, words: &[String], args: &WhatArgs) -> anyhow::Result<(Str
     let called = if is_ours { "omnes".as_ref() } else { file.file_name().unwrap_or(file.as_os_str()) };
     let called = called.to_string_lossy().into_owned();
     let shown = plan::command(&[&["script".to_owned(), called.clone()], words].concat());
-    Ok((shown, Some(bytes), What::Script { name: called, interpreter, text, arguments }))
+    Ok((shown, What::Script { name: called, interpreter, text, arguments }, bytes))
 }
 
 /// A script, up to a little more than could be sent.
@@ -219,7 +228,7 @@ mod tests {
     fn parsed(line: &[&str]) -> Result<crate::cli::args::RunArgs, String> {
         let line = ["omnes", "run", "web"].iter().chain(line);
         match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
-            Command::Run(run) => Ok(run),
+            Command::Run(run) => Ok(*run),
             _ => Err("run was meant".to_owned()),
         }
     }

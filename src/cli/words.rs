@@ -70,9 +70,10 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
         }
         _ => return Ok(()),
     }
-    // What was run before is run again.
-    let earlier = |word: &str| ["--resume", "--again"].iter().any(|option| word.starts_with(option));
-    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || earlier(word)) {
+    // A script needs no command, and what was run before is run again.
+    let stands_alone =
+        |word: &str| ["--script", "--resume", "--again"].iter().any(|option| word.starts_with(option));
+    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || stands_alone(word)) {
         return Ok(());
     }
     let demo = words[first] == "demo";
@@ -116,7 +117,8 @@ impl Grammar {
     }
 
     fn collect(&mut self, command: &Command) {
-        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let next_word = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        for arg in command.get_arguments().filter(next_word) {
             self.valued.extend(arg.get_short().map(|short| format!("-{short}")));
             self.valued.extend(arg.get_long().map(|long| format!("--{long}")));
         }

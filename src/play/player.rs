@@ -75,11 +75,6 @@ impl Player {
         self
     }
 
-    /// Whether hosts wait for each other, so that all of them must have their turn at once.
-    pub fn wants_all_at_once(&self) -> bool {
-        !self.score.barriers().is_empty() && self.score.hosts() > 1
-    }
-
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Stream;
 use super::marks::{Heard, Mark, Sieve};
-use super::work::{Order, RunsOn};
+use super::work::Order;
 use crate::outcome::Outcome;
 use crate::ssh::{ChannelEvent, ChannelOutput};
 
@@ -24,11 +24,10 @@ pub(super) enum Word {
 /// Listens to one command.
 pub(super) struct Ears {
     output: ChannelOutput,
-    sieve: Option<Sieve>,
-    /// Where marks come: on standard error, or on a terminal where both are one.
-    marked: Stream,
+    /// By stream: marks come on standard error, but on a terminal, which the host's configuration may want, both are one.
+    sieves: Vec<(Stream, Sieve)>,
     /// What one piece of output fell into; at most as much as that piece.
-    heard: VecDeque<Heard>,
+    heard: VecDeque<(Stream, Heard)>,
     /// How it ended, once it has said so.
     pub(super) status: Option<Outcome>,
     /// What the wrapper saw of the end it was told to bring about.
@@ -39,20 +38,17 @@ pub(super) struct Ears {
 
 impl Ears {
     pub(super) fn new(output: ChannelOutput, order: &Order) -> Ears {
-        let marked = match order.place {
-            RunsOn::Pipes => Stream::Err,
-            RunsOn::Terminal => Stream::Out,
-        };
-        let sieve = order.token.as_ref().map(Sieve::new);
-        Ears { output, sieve, marked, heard: VecDeque::new(), status: None, fate: None, is_unable: false }
+        let both = |token| [Stream::Out, Stream::Err].map(|stream| (stream, Sieve::new(token)));
+        let sieves = order.token.iter().flat_map(both).collect();
+        Ears { output, sieves, heard: VecDeque::new(), status: None, fate: None, is_unable: false }
     }
 
     /// The next thing that is heard. May be dropped and called anew.
     pub(super) async fn next(&mut self) -> Word {
         loop {
             match self.heard.pop_front() {
-                Some(Heard::Said(bytes)) => return Word::Said(self.marked, bytes),
-                Some(Heard::Mark(mark)) => return Word::Mark(self.noted(mark)),
+                Some((stream, Heard::Said(bytes))) => return Word::Said(stream, bytes),
+                Some((_, Heard::Mark(mark))) => return Word::Mark(self.noted(mark)),
                 None => {}
             }
             let (stream, bytes) = match self.output.next().await {
@@ -67,14 +63,19 @@ impl Ears {
                     self.status.get_or_insert(Outcome::Signalled(name));
                     continue;
                 }
-                ChannelEvent::Closed(how) => match self.sieve.take().and_then(|mut sieve| sieve.finish()) {
-                    Some(last) => return Word::Said(self.marked, last),
+                ChannelEvent::Closed(how) => match self.sieves.pop() {
+                    Some((stream, mut sieve)) => match sieve.finish() {
+                        Some(last) => return Word::Said(stream, last),
+                        None => continue,
+                    },
                     None => return Word::Closed(how),
                 },
             };
-            match &mut self.sieve {
-                Some(sieve) if stream == self.marked => self.heard.extend(sieve.feed(&bytes)),
-                _ => return Word::Said(stream, bytes),
+            match self.sieves.iter_mut().find(|(sieved, _)| *sieved == stream) {
+                Some((_, sieve)) => {
+                    self.heard.extend(sieve.feed(&bytes).into_iter().map(|heard| (stream, heard)));
+                }
+                None => return Word::Said(stream, bytes),
             }
         }
     }

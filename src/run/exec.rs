@@ -22,9 +22,9 @@ use super::wrapper;
 use crate::outcome::{Fate, NotRun, Outcome, Unknown};
 use crate::ssh::{Channel, ChannelInput, ConnectError, Link, Opened, StartError, SudoPasswords};
 
-/// How long a command may take to end after the user wants it to. With three times [`CLOSING`], for the signal, the channel
+/// How long a command may take to end after the user wants it to, the signal included. With twice [`CLOSING`], for the channel
 /// and the link, these are the 5 s that the user was promised.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The same for the wrapper of `--ensure-kill` after a timeout, where nobody waits for a prompt: it needs a second before it
 /// kills, and a busy host as long again.
@@ -163,7 +163,8 @@ async fn run(
     }
 }
 
-fn unable() -> ConnectError {
+/// There is nothing on the host that could make a process group, so nothing was begun.
+pub(super) fn unable() -> ConnectError {
     let why = "--ensure-kill, since the host has neither setsid nor a shell with job control";
     ConnectError::Unsupported(why.to_owned())
 }
@@ -196,18 +197,21 @@ async fn end(
     (order, ending): (&Order, Ending),
 ) {
     let is_wrapped = order.keeper == Keeper::Wrapper;
-    let asking = async {
-        let _ = input.signal("TERM").await;
-        if is_wrapped {
-            let _ = input.eof().await;
-        }
-    };
-    let _ = timeout(CLOSING, asking).await;
     let patience = match ending {
         Ending::Overdue(_) if is_wrapped => WRAPPER_GRACE,
         _ => GRACE,
     };
-    let _ = timeout(patience, telling).await;
+    let ending = async {
+        let asking = async {
+            let _ = input.signal("TERM").await;
+            if is_wrapped {
+                let _ = input.eof().await;
+            }
+        };
+        let _ = timeout(CLOSING, asking).await;
+        let _ = telling.await;
+    };
+    let _ = timeout(patience, ending).await;
     let _ = timeout(CLOSING, input.close()).await;
 }
 

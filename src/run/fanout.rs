@@ -46,17 +46,12 @@ impl Job {
     /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
     pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
         let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
-        Job::new(plan, targets, connector, deed)
+        Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
     }
 
-    /// This on every host, with nobody who looks at its waves.
-    pub fn new(
-        plan: Plan,
-        targets: Vec<Result<Target, ConnectError>>,
-        connector: Connector,
-        deed: Arc<dyn Deed>,
-    ) -> Job {
-        Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
+    /// The same with another deed.
+    pub fn doing(self, deed: Arc<dyn Deed>) -> Job {
+        Job { deed, ..self }
     }
 }
 
@@ -281,9 +276,7 @@ impl Run {
         match turn {
             Some(Turn::Over(outcome)) => self.host_ended(host, outcome),
             Some(Turn::Again { outcome, took, wait }) => {
-                if !self.schedule.failed(self.begun.elapsed(), host, (&outcome, wait)) {
-                    self.shared.deed.left(host);
-                }
+                self.schedule.failed(self.begun.elapsed(), host, (&outcome, wait));
                 self.untold.insert(host, took);
                 self.books[host.0] = Some(outcome);
             }
@@ -320,7 +313,6 @@ impl Run {
 
     /// What is not known of this host yet will not be known.
     fn given_up(&mut self, host: HostIx) {
-        self.shared.deed.left(host);
         let sent = self.shared.sent[host.0].load(Ordering::Acquire);
         self.untold.insert(host, Duration::ZERO);
         self.books[host.0] = Some(match sent {
@@ -370,7 +362,7 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.shared.events.tell(end).await;
         }
         self.summary()
@@ -386,11 +378,11 @@ impl Run {
     }
 
     /// The same in the journal, and its last line: before anything waits for the reader of our output.
-    async fn close_journal(&self, begun: Instant) {
+    async fn close_journal(&mut self, begun: Instant) {
         if self.journal.is_nothing() {
             return;
         }
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.journal.record(&end).await;
         }
         let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::CLOSING;
 use super::deed::{Call, Ending};
 use super::ears::{Ears, Word};
+use super::exec::unable;
 use super::sudo::{Gate, Step};
 use super::wrapper;
 use crate::outcome::{Fate, NotRun, Outcome, Unknown};
@@ -166,6 +167,7 @@ impl Talk<'_> {
             self.claim.iter_mut().for_each(SudoClaim::refused);
         }
         match (&self.ears.status, how) {
+            (Some(_), Ok(())) if self.ears.is_unable => Outcome::from(unable()),
             (Some(status), Ok(())) => Outcome::NotRun(self.gate.refused(Some(status), ours)),
             (_, Ok(())) => Outcome::Unknown(Unknown::NoStatus),
             (_, Err(why)) => Outcome::Unknown(Unknown::LinkLost(why)),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome, StepFailed, StepFault, Unknown};
+use crate::outcome::{Class, Fate, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -122,10 +122,7 @@ pub fn again(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), wait: Duratio
 /// What became of a host, after so many attempts.
 pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Duration) {
     let (outcome, attempts) = end;
-    let fate = match outcome {
-        Outcome::Unknown(Unknown::TimedOut(_, fate) | Unknown::Killed(fate)) => Some(fate.word()),
-        _ => None,
-    };
+    let fate = outcome.fate().map(Fate::word);
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
         Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
@@ -206,7 +203,7 @@ pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Exit, Fate};
+    use crate::outcome::{Exit, Unknown};
     use crate::ssh::Stage;
 
     fn every_line() -> Vec<serde_json::Value> {

@@ -201,6 +201,10 @@ pub struct Kitchen {
     recipe: Recipe,
     /// In the order of the plan.
     hosts: Vec<(Host, Facts)>,
+    /// By host: its number in the whole run, from 1.
+    numbers: Vec<usize>,
+    /// How many hosts the whole run has.
+    count: usize,
     /// What the tokens are drawn from.
     seed: [u8; 16],
 }
@@ -221,13 +225,23 @@ impl Orders {
         facts: &[Facts],
         seed: [u8; 16],
     ) -> Result<Orders, WorkError> {
+        let count = hosts.len();
         let hosts = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
-        let kitchen = Kitchen { recipe, hosts, seed };
+        let kitchen = Kitchen { recipe, hosts, numbers: (1..=count).collect(), count, seed };
         kitchen.check()?;
         Ok(match kitchen.recipe.is_same_for_all() && !kitchen.hosts.is_empty() {
             true => Orders::Same(Arc::new(kitchen.make(HostIx(0))?)),
             false => Orders::Each(Arc::new(kitchen)),
         })
+    }
+
+    /// Those of some hosts, by their places in the plan that was; each keeps its number in the whole run.
+    pub fn only(self, places: &[usize]) -> Orders {
+        let Orders::Each(whole) = &self else { return self };
+        let hosts = places.iter().map(|at| whole.hosts[*at].clone()).collect();
+        let numbers = places.iter().map(|at| whole.numbers[*at]).collect();
+        let (recipe, count, seed) = (whole.recipe.clone(), whole.count, whole.seed);
+        Orders::Each(Arc::new(Kitchen { recipe, hosts, numbers, count, seed }))
     }
 
     /// What this host is sent.
@@ -388,7 +402,7 @@ impl Recipe {
 impl Kitchen {
     fn place(&self, host: HostIx) -> Place<'_> {
         let (name, facts) = &self.hosts[host.0];
-        Place { host: name, facts, n: host.0 + 1, count: self.hosts.len() }
+        Place { host: name, facts, n: self.numbers[host.0], count: self.count }
     }
 
     fn make(&self, host: HostIx) -> Result<Order, WorkError> {

@@ -121,9 +121,11 @@ fn faults_name_the_text_the_place_and_the_host_before_anything_is_contacted() {
     let (command, file) = (What::Command(filled("a {roll}")), script("", vec![plain("x"), filled("{roll}")]));
     assert_eq!(
         told(Recipe { what: command, ..Recipe::default() }),
-        "the command: column 3: {roll} is nothing known of web1; did you mean {role}, or {{ for a brace?; nothing was contacted"
+        "the command: column 3: {roll} means nothing for web1; did you mean {role}, or {{ for a brace?; nothing was contacted"
     );
-    assert!(told(Recipe { what: file, ..Recipe::default() }).starts_with("argument 2: column 1: {roll} is"));
+    assert!(
+        told(Recipe { what: file, ..Recipe::default() }).starts_with("argument 2: column 1: {roll} means")
+    );
     let long = Recipe { what: script(&"x\n".repeat(LONGEST / 2), vec![]), ..Recipe::default() };
     assert!(told(long).starts_with("what would be sent to web1 has 131"));
     let (hosts, mut facts) = fleet();
@@ -134,4 +136,14 @@ fn faults_name_the_text_the_place_and_the_host_before_anything_is_contacted() {
         Orders::made(recipe, &hosts, &facts, [0; 16]).expect_err("a fault").to_string(),
         "ann@web2:2222: the variable ro.le cannot be given to a command as OMNES_VAR_ro_le: another variable of this host has that name too; nothing was contacted"
     );
+}
+
+#[test]
+fn hosts_that_go_on_later_keep_their_number_in_the_whole_run() {
+    let what = What::Command(filled("echo {n}/{count} {host}"));
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
+    assert_eq!(orders.of(HostIx(0)).command, b"echo 2/2 web2");
+    let what = What::Command(plain("uptime"));
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
+    assert_eq!(orders.of(HostIx(0)).command, b"uptime");
 }

@@ -14,11 +14,16 @@ use crate::outcome::{Fate, Outcome};
 /// The status of a wrapper that ended its command: what a shell says of TERM.
 const ENDED: u32 = 143;
 
-/// Looks for living members of the group: in `/proc` where there is one, since zombies that nobody collects still answer to
-/// `kill -0`.
-const ALIVE: &str = "g(){ if [ -r /proc/self/stat ];then for f in /proc/[0-9]*/stat;do { read -r l<$f;} 2>/dev/null||\
-continue;set -- ${l##*) };[ \"$3\" = $c ]&&case $1 in Z|X);;*)return 0;;esac;done;return 1;fi;\
-kill -0 -$c 2>/dev/null;}";
+/// How often the group is looked at before it is killed, and before it is given up; a fifth of a second lies between.
+const PATIENCE: u32 = 5;
+const LIMIT: u32 = 25;
+
+/// Looks for living members of the group: in `/proc`, since zombies that nobody collects still answer to `kill -0`; but only
+/// if it is ours, as in a container it may be that of another space of process ids, where our number is another's.
+const ALIVE: &str = "g(){ if { read -r l</proc/self/stat;} 2>/dev/null&&[ \"${l%% *}\" = $$ ];then \
+for f in /proc/[0-9]*/stat;do { read -r l<$f;} 2>/dev/null||continue;set -- ${l##*) };\
+[ \"$3\" = $c ]&&case $1 in Z|X);;*)return 0;;esac;done;return 1;fi;\
+[ $i -ge 5 ]&&wait $c;kill -0 -$c 2>/dev/null;}";
 
 /// Signals the group, or a process that is about to make it.
 const SIGNAL: &str = "k(){ kill -$1 -$c 2>/dev/null||kill -$1 $c 2>/dev/null;}";
@@ -32,8 +37,8 @@ pub fn around(token: &Token, words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         format!("exec 3<&0 4>&2 </dev/null;c=;w=;{ALIVE};{SIGNAL}"),
         format!(
             "e(){{ trap '' TERM HUP INT;exec 2>/dev/null;c=${{c:-$!}};[ \"$c\" ]||{{ echo '{killed}'>&4;exit {ENDED};}};\
-             [ \"$w\" ]&&kill $w 2>/dev/null;k TERM;i=0;while g;do i=$((i+1));[ $i -ge 10 ]&&k KILL;\
-             [ $i -ge 40 ]&&{{ echo '{left}'>&4;exit {ENDED};}};sleep 0.1 2>/dev/null||sleep 1;done;\
+             [ \"$w\" ]&&kill $w 2>/dev/null;k TERM;i=0;while g;do i=$((i+1));[ $i -ge {PATIENCE} ]&&k KILL;\
+             [ $i -ge {LIMIT} ]&&{{ echo '{left}'>&4;exit {ENDED};}};sleep 0.2 2>/dev/null||sleep 1;done;\
              echo '{killed}'>&4;exit {ENDED};}}"
         ),
         "trap e TERM HUP INT".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -19,6 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A fleet of the demo in a process of its own, and a home for whoever runs something on it.
 struct Yard {
     server: Child,
+    _said: BufReader<ChildStdout>,
     config: String,
     home: tempfile::TempDir,
 }
@@ -35,10 +36,11 @@ impl Yard {
             .stdout(Stdio::piped())
             .spawn()
             .expect("omnes starts");
-        let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let mut said = BufReader::new(server.stdout.take().expect("a pipe"));
+        let mut lines = said.by_ref().lines().map_while(Result::ok);
         let config =
             lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
-        Yard { server, config: config.expect("the server says where its ssh_config is"), home }
+        Yard { server, _said: said, config: config.expect("the server says where its ssh_config is"), home }
     }
 
     fn state(&self) -> PathBuf {
@@ -530,4 +532,46 @@ fn values_of_variables_passwords_and_input_stand_in_no_journal() {
             assert!(!text.windows(secret.len()).any(|part| part == secret.as_bytes()), "{}", run.display());
         }
     }
+}
+
+#[test]
+fn what_goes_on_sends_what_was_sent_and_each_host_keeps_its_number() {
+    let yard = Yard::new(4);
+    let script = yard.home.path().join("task.sh");
+    let text = format!(
+        "#!/bin/sh\necho $OMNES_N of $OMNES_COUNT $TOKEN >> {}/$(hostname)\n",
+        yard.truth().display()
+    );
+    fs::write(&script, &text).expect("a file");
+    let shown = script.display().to_string();
+    // The last host is not there, and so did certainly not run.
+    let hosts = "demo[01-02],demo04,127.0.0.1:9";
+    let (code, _, err) = yard.run(&["--script", &shown, "--env", "TOKEN=hunter2", hosts]);
+    assert_eq!(code, 3, "{err}");
+    let newest = yard.runs().pop().expect("a run");
+    let kept = fs::read_to_string(newest.join("journal.jsonl")).expect("a journal");
+    assert!(!kept.contains("hunter2") && !kept.contains("OMNES_N"), "{kept}");
+    let said = |host: &str| fs::read_to_string(yard.truth().join(host)).unwrap_or_default();
+    let before = said("demo02");
+    assert!(before.ends_with(" of 4 hunter2\n"), "{before}");
+    // As if the run had been killed before the turn of demo02: it keeps its number.
+    let without: String = kept
+        .lines()
+        .filter(|line| !line.contains("\"host\":\"demo02\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(newest.join("journal.jsonl"), &without).expect("it is ours");
+    yard.forget();
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("the value of TOKEN is in no journal; give it again: --env TOKEN=VALUE"), "{err}");
+    fs::write(&script, text.replace("echo", "printf '%s\\n'")).expect("a file");
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last", "--env", "TOKEN=hunter2"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("the script is not what it was"), "{err}");
+    assert!(yard.executions().is_empty());
+    fs::write(&script, &text).expect("a file");
+    let (code, _, err) = yard.omnes(&["run", "--resume", "last", "--env", "TOKEN=hunter2"]);
+    assert_eq!(code, 3, "{err}");
+    assert_eq!((yard.executions().len(), said("demo02")), (1, before), "{err}");
 }

@@ -48,17 +48,18 @@ run = "pwd"
 "##;
     let (code, out, err) = play(4, &["-b"], text);
     let rule = "-".repeat(15);
-    let expected = format!("{rule}\ndemo[1-4] (4): ok\n{rule}\nred\nit's\n100 % of !it\nno line end\n/usr\n");
-    assert_eq!((code, out, err), (0, expected, "omnes: 4 ok: demo[1-4]\n".to_owned()));
+    let expected =
+        format!("{rule}\ndemo[01-04] (4): ok\n{rule}\nred\nit's\n100 % of !it\nno line end\n/usr\n");
+    assert_eq!((code, out, err), (0, expected, "omnes: 4 ok: demo[01-04]\n".to_owned()));
 }
 
 #[test]
 fn one_host_is_different_and_is_named_by_an_expression() {
-    let text = "[[step]]\nrun = 'echo all'\n[[step]]\non = 'demo2'\nrun = 'echo special'\n[[step]]\non = '@canary'\nrun = 'echo canary'";
+    let text = "[[step]]\nrun = 'echo all'\n[[step]]\non = 'demo02'\nrun = 'echo special'\n[[step]]\non = '@canary'\nrun = 'echo canary'";
     let (code, out, err) = play(3, &[], text);
     let mut lines: Vec<&str> = out.lines().collect();
     lines.sort_unstable();
-    let expected = ["demo1: all", "demo1: canary", "demo2: all", "demo2: special", "demo3: all"];
+    let expected = ["demo01: all", "demo01: canary", "demo02: all", "demo02: special", "demo03: all"];
     assert_eq!((code, lines), (0, expected.to_vec()), "{err}");
 }
 
@@ -66,9 +67,9 @@ fn one_host_is_different_and_is_named_by_an_expression() {
 fn a_host_stops_at_the_step_that_fails_and_says_what_it_saw() {
     let text = r##"
 [[step]]
-run = 'test $(hostname) != demo2 || (echo broken; exit 7)'
+run = 'test $(hostname) != demo02 || (echo broken; exit 7)'
 [[step]]
-on = 'demo3'
+on = 'demo03'
 send = '"cat" Enter'
 expect = 'never'
 timeout = 2
@@ -84,34 +85,34 @@ run = 'echo end'
         .filter(|line| line["event"] == "outcome")
         .map(|line| (line["host"].as_str().expect("a name"), line))
         .collect();
-    assert_eq!(ends["demo1"]["class"], "well");
-    let two = ends["demo2"];
+    assert_eq!(ends["demo01"]["class"], "well");
+    let two = ends["demo02"];
     assert_eq!(
         (&two["outcome"], &two["status"], &two["step"]),
         (&"step-failed".into(), &7.into(), &1.into())
     );
     assert_eq!(
-        ends["demo3"]["message"],
+        ends["demo03"]["message"],
         "step 2: /never/ did not come within 2 s; the cursor's line is empty"
     );
     let said: Vec<&str> = lines.iter().filter_map(|line| line["data"].as_str()).collect();
     assert_eq!(said.iter().filter(|said| **said == "end\n").count(), 1, "{said:?}");
     let (_, _, err) = play(3, &[], text);
-    assert!(err.contains("demo2: step 1: exit status 7\n"), "{err}");
-    assert!(err.contains("1 failed (step 1, exit status 7): demo2; 1 failed (step 2): demo3"), "{err}");
+    assert!(err.contains("demo02: step 1: exit status 7\n"), "{err}");
+    assert!(err.contains("1 failed (step 1, exit status 7): demo02; 1 failed (step 2): demo03"), "{err}");
 }
 
 #[test]
 fn a_failure_may_be_passed_over_and_a_lost_command_never_is() {
     let text = "[[step]]\nrun = 'exit 3 | false'\non_fail = 'continue'\n[[step]]\nrun = 'echo on'";
     let (code, out, err) = play(1, &[], text);
-    assert_eq!((code, out.as_str()), (0, "demo1: on\n"), "{err}");
-    assert!(err.contains("demo1: step 1: exit status 1; it goes on"), "{err}");
+    assert_eq!((code, out.as_str()), (0, "demo01: on\n"), "{err}");
+    assert!(err.contains("demo01: step 1: exit status 1; it goes on"), "{err}");
     let text = "[[step]]\nrun = 'sleep 100'\ntimeout = 1\non_fail = 'continue'\n[[step]]\nrun = 'echo on'";
     let (code, out, err) = play(1, &[], text);
     assert_eq!((code, out.as_str()), (4, ""), "{err}");
-    assert!(err.contains("demo1: step 1: timed out after 1 s, may still run"), "{err}");
-    assert!(err.contains("1 timed out, may still run (step 1): demo1"), "{err}");
+    assert!(err.contains("demo01: step 1: timed out after 1 s, may still run"), "{err}");
+    assert!(err.contains("1 timed out, may still run (step 1): demo01"), "{err}");
 }
 
 #[test]
@@ -136,7 +137,7 @@ run = 'echo "$name"'
     assert_eq!(code, 0, "{err}");
     assert!(out.ends_with("\nBobby\n"), "{out}");
     let (_, out, _) = play(1, &["--screen"], "[[step]]\nsend = '\"echo $((6*7))\" Enter'\nexpect = '42'");
-    assert!(out.contains("demo1: 42\n"), "{out}");
+    assert!(out.contains("demo01: 42\n"), "{out}");
 }
 
 #[test]
@@ -160,7 +161,7 @@ run = 'echo "it is $p"; test "$p" = hunter2hunter2'
     let (code, _, err) = play(1, &given[..2], text);
     assert_eq!(code, 1, "{err}");
     assert!(
-        err.contains("demo1: step 1: nothing was typed: /Password:$/ did not come within 1 s; the cursor's"),
+        err.contains("demo01: step 1: nothing was typed: /Password:$/ did not come within 1 s; the cursor's"),
         "{err}"
     );
     // Nobody can be asked here.
@@ -177,7 +178,7 @@ fn nobody_passes_a_barrier_before_all_have_come() {
     let shared = tempfile::tempdir().expect("a directory");
     let dir = shared.path().display();
     let text = format!(
-        "[[step]]\nrun = 'case $(hostname) in demo3) sleep 1; esac; touch {dir}/$(hostname)'\n\
+        "[[step]]\nrun = 'case $(hostname) in demo03) sleep 1; esac; touch {dir}/$(hostname)'\n\
          [[step]]\nrun = 'ls {dir} | wc -l'\nbarrier = true\n"
     );
     let (code, out, err) = play(5, &["-b"], &text);
@@ -202,11 +203,11 @@ fn a_barrier_that_can_never_open_is_refused_before_anything_is_contacted() {
 
 #[test]
 fn one_host_may_stop_all() {
-    let text = "[[step]]\nrun = 'test $(hostname) != demo2'\non_fail = 'stop all'\n[[step]]\nrun = 'echo on'\nbarrier = true";
+    let text = "[[step]]\nrun = 'test $(hostname) != demo02'\non_fail = 'stop all'\n[[step]]\nrun = 'echo on'\nbarrier = true";
     let (code, out, err) = play(4, &[], text);
     assert_eq!((code, out.as_str()), (1, ""), "{err}");
-    assert!(err.contains("demo1: step 2: not begun, as step 1 failed on demo2"), "{err}");
-    assert!(err.contains("3 stopped (before step 2): demo[1,3-4]"), "{err}");
+    assert!(err.contains("demo01: step 2: not begun, as step 1 failed on demo02"), "{err}");
+    assert!(err.contains("3 stopped (before step 2): demo[01,03-04]"), "{err}");
 }
 
 #[test]
