@@ -94,7 +94,8 @@ fn by_cron_nothing_asks_and_each_stream_holds_what_it_should() {
             let (got, out, err) = told(&ended(child));
             assert_eq!(got, code, "{words:?}: {out}{err}");
             assert!(err.contains(said), "{words:?}: {err}");
-            let ours = |line: &&str| line.starts_with("omnes: ") || line.starts_with("demo0");
+            let ours =
+                |line: &&str| ["omnes: ", "demo0", "me@127."].iter().any(|begin| line.starts_with(begin));
             assert!(err.lines().all(|line| ours(&line)), "{words:?}: {err}");
             if words.contains(&"json") {
                 out.lines()
@@ -237,10 +238,12 @@ fn an_input_that_never_ends_delays_nothing() {
 #[test]
 fn a_run_in_the_background_of_a_terminal_is_not_stopped_and_leaves_its_input_alone() {
     let (_, home) = omnes(&[]);
-    let line = "set -m; \"$OMNES\" demo run --hosts 2 -- 'cat; echo done' & read -r typed; wait $!; echo \"it ended: $?, $typed\"";
+    let served = Served::new(2);
+    let run = "\"$OMNES\" run -F \"$1\" 'demo[01-02]' -- 'cat; echo done'";
+    let line = format!("set -m; {run} & read -r typed; wait $!; echo \"it ended: $?, $typed\"");
     let (home, path) = (home.path().display().to_string(), std::env::var("PATH").expect("a PATH"));
     let env = [("HOME", home.as_str()), ("PATH", &path), ("TERM", "xterm-256color"), ("OMNES", OMNES)];
-    let ui = Ui::start(Path::new("/bin/bash"), &["-c", line], &env, (24, 100));
+    let ui = Ui::start(Path::new("/bin/bash"), &["-c", &line, "bash", &served.config], &env, (24, 100));
     ui.wait_for("2 ok: demo[01-02]");
     ui.line("mine");
     ui.wait_for("it ended: 0, mine");
