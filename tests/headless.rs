@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 mod journal;
 #[path = "headless/manners.rs"]
 mod manners;
+#[path = "headless/pace.rs"]
+mod pace;
 #[path = "headless/plan.rs"]
 mod plan;
 #[path = "headless/play.rs"]

@@ -134,8 +134,8 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     A command that is to end early, after --command-timeout or at the second C-c, is told so, and its outcome says `ended`, \
     `may still run`, or with --ensure-kill `killed`, which then is certain.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    5 stopped by --max-fail; 6 the journal or the output could not be written (also when its reader went away, as in `| head -1`); 130 \
-    interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
+    5 stopped by --max-fail; 6 the journal or the output could not be written (also when its reader went away, as in \
+    `| head -1`); 130 interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
     --plan shows what would happen. A run on more than 100 hosts, or on guarded ones, asks for their number; without a terminal \
     --yes N has to confirm it (docs/plan.md).\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
@@ -432,12 +432,6 @@ pub enum DemoCommand {
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
     Run(Box<DemoRunArgs>),
-    /// Play a script of steps on the fleet
-    #[command(
-        override_usage = "omnes demo play [OPTIONS] FILE",
-        after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
-    )]
-    Play(DemoPlayArgs),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \
@@ -594,7 +588,7 @@ mod tests {
             ("--waves=1,x", "`x` is no size of a wave"),
             ("--max-fail=5%,dead=1", "`dead` is no kind of failure"),
             ("--retry-on=link-lost", "may have run"),
-            ("--retry=101", "101 is not in ..=100"),
+            ("--retry=101", "101 is not in 0..=100"),
             ("--order=random:x", "no seed"),
         ] {
             let words = ["omnes", "run", "web", option, "--", "true"];

@@ -241,17 +241,19 @@ impl Run {
         let hosts = self.schedule.hosts(over).iter();
         let ended = hosts.filter_map(|host| Some((&self.shared.names[host.0], self.books[host.0].as_ref()?)));
         let sentence = pause::sentence(over, &summary_line(ended), self.pause);
-        let (events, overseer, pause) = (self.shared.events.clone(), self.overseer.clone(), self.pause);
+        let events = self.shared.events.clone();
+        let word = match self.pause {
+            Pause::Look => self.overseer.look(),
+            Pause::For(wait) => async move {
+                sleep(wait).await;
+                Look::GoOn
+            }
+            .boxed(),
+            Pause::None => std::future::ready(Look::GoOn).boxed(),
+        };
         let pausing = async move {
             events.send(Happened::Notice(sentence)).await;
-            match pause {
-                Pause::Look => overseer.look().await,
-                Pause::For(wait) => {
-                    sleep(wait).await;
-                    Look::GoOn
-                }
-                Pause::None => Look::GoOn,
-            }
+            word.await
         };
         self.pausing = Some(pausing.boxed());
     }
@@ -266,8 +268,7 @@ impl Run {
 
     fn heard(&mut self, sign: Sign) {
         match sign {
-            Sign::Waits(host, waits) => self.schedule.waits(self.begun.elapsed(), host, waits),
-            Sign::TurnedAway(host) => self.schedule.turned_away(host),
+            Sign::Goes(host, way) => self.schedule.goes(self.begun.elapsed(), host, way),
             Sign::Reached(host, took) => self.schedule.reached(host, took),
         }
     }

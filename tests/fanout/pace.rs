@@ -276,7 +276,7 @@ async fn a_pause_hears_an_interrupt_and_nobody_else_is_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_at_any_moment_leaves_every_host_accounted_for() {
     const HOSTS: usize = 60;
-    for round in 0..9_usize {
+    for round in 0..6_usize {
         // The moment is the n-th line of a host or end of one, so that all phases of a run are met.
         let faults = Faults::by_shares(HOSTS, LEDGER, round as u64)
             .with(1 + round % HOSTS, Fault::Stall(StallAt::Login))
@@ -293,7 +293,7 @@ async fn an_interrupt_at_any_moment_leaves_every_host_accounted_for() {
             scene.0.ends(),
             interrupts,
         );
-        let (moment, times) = (round * 5, 1 + round % 3);
+        let (moment, times) = (round * 8, 1 + round % 3);
         let interrupting = async {
             while scene.0.out.text().matches("\n").count() < moment {
                 tokio::task::yield_now().await;
@@ -320,8 +320,8 @@ async fn an_interrupt_at_any_moment_leaves_every_host_accounted_for() {
                 "{round}: {outcome}, and did not run"
             );
         }
-        // Whoever leaves at once does not wait for the record.
-        if times < 3 {
+        // Whoever interrupts again when no host is at work any more does not wait for the record.
+        if times == 1 {
             let lines = each_told_once(&scene.0);
             assert_eq!(lines.last().expect("a summary")["exit"], 130, "{round}");
         }
@@ -370,4 +370,42 @@ async fn a_fan_out_that_adapts_accounts_for_every_host_of_a_mixed_fleet() {
     }
     assert!(ran(&scene.0, "hostname").iter().all(|runs| *runs <= 1));
     each_told_once(&scene.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_hosts_are_on_their_way_at_once_where_they_are_reached_and_fewer_where_they_turn_away() {
+    // Forty hosts that answer, then some that never do: as many of those are begun as may be on their way at once.
+    const GOOD: usize = 40;
+    const HOSTS: usize = 200;
+    let faults =
+        (GOOD + 1..=HOSTS).fold(Faults::none(), |faults, n| faults.with(n, Fault::Stall(StallAt::Banner)));
+    for (turns_away, least, most) in [(false, 33, 32 + GOOD), (true, 16, 31)] {
+        let pacing = Pacing { fanout: Fanout::Adapts { aside: 0 }, ..Pacing::default() };
+        let scene = paced(fleet(HOSTS, faults.clone()), 256, pacing).await;
+        let dial: Arc<dyn Dial> = match turns_away {
+            true => Arc::new(Porch(scene.0.fleet.clone(), Mutex::default())),
+            false => scene.0.fleet.clone(),
+        };
+        let (send, interrupts) = mpsc::channel(4);
+        let job = job(&scene.0, &scene.1, dial, "hostname");
+        let running = run::run(job, scene.0.output, scene.0.ends(), interrupts);
+        let interrupting = async {
+            let names: Vec<&str> = scene.0.fleet.names().collect();
+            let (good, silent) = names.split_at(GOOD);
+            let settled = |truth: &omnes::demo::Truth| {
+                good.iter().all(|name| truth.executions(name, "hostname") == 1)
+                    && silent.iter().filter(|name| truth.connections(name) > 0).count() >= least
+            };
+            scene.0.fleet.truth().wait_until(settled).await;
+            send.send(Interrupt::Int).await.expect("the run listens");
+            std::future::pending::<()>().await
+        };
+        let summary = in_time(async {
+            tokio::select! { summary = running => summary, () = interrupting => unreachable!("it waits for ever") }
+        })
+        .await;
+        let on_their_way = count(&summary, "cancelled");
+        assert!((least..=most).contains(&on_their_way), "{turns_away}: {on_their_way} at once");
+        each_told_once(&scene.0);
+    }
 }

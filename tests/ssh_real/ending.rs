@@ -40,7 +40,7 @@ pub(crate) async fn run_there(
     let sinks = Sinks { out: Sink::Exact, err: Sink::Exact };
     let ends = Ends { out: Box::new(said.clone()), err: Box::new(said.clone()), sinks };
     let (_interrupts, none) = mpsc::channel(1);
-    let job = Job { plan, targets, connector, deed: Arc::new(exec) };
+    let job = Job::command(plan, targets, connector).doing(Arc::new(exec));
     let running = run(job, Output::Stream, ends, none);
     let summary = tokio::time::timeout(DEADLINE, running).await.expect("it ends");
     (summary, said.text())
