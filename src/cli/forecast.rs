@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use anyhow::Context;
 
 use super::OwnFault;
-use super::args::{HowArgs, OutputArg, SecretArgs};
+use super::args::{HowArgs, OutputArg, ReadingArgs, SecretArgs};
 use super::confirm::Consent;
-use super::headless;
+use super::reading;
+use crate::escape;
 use crate::outcome::Exit;
 use crate::run::Output;
 use crate::run::Plan;
@@ -27,7 +28,7 @@ pub(super) fn tell(
     } else {
         asks
     };
-    let forecast = Forecast { plan, targets, sends, asks, output: output(how) };
+    let forecast = Forecast { plan, targets, sends, asks, output: output(&how.reading, plan)? };
     let text = match how.reading.output {
         Some(OutputArg::Json) => forecast.json(),
         _ => forecast.text().into_bytes(),
@@ -55,15 +56,24 @@ pub(super) fn looks(plan: &Plan) -> impl Iterator<Item = String> + use<> {
 }
 
 /// Where what hosts write goes, and the rest.
-fn output(how: &HowArgs) -> Vec<String> {
-    let form = match headless::output(&how.reading) {
+fn output(args: &ReadingArgs, plan: &Plan) -> anyhow::Result<Vec<String>> {
+    let reading = reading::reading(args, &plan.hosts)?;
+    let form = match reading.output {
         Output::Stream => {
             "what hosts write to standard output and standard error, live, each line with its host"
         }
         Output::Gather => "equal outputs once, with their hosts, to standard output",
-        Output::Json => {
-            return vec!["JSON lines to standard output, sentences for people to standard error".to_owned()];
-        }
+        Output::Json => "JSON lines to standard output, sentences for people to standard error",
+        Output::Quiet => "no output of hosts",
     };
-    vec![form.to_owned(), "the summary to standard error".to_owned()]
+    let mut output = vec![form.to_owned()];
+    output.extend(reading.diff.map(|_| "how others differ from what is compared with".to_owned()));
+    if let Some(directory) = &args.output_dir {
+        let directory = escape::text(&directory.display().to_string(), 200);
+        output.push(format!("a file for each host and stream, below {directory}"));
+    }
+    if reading.output != Output::Json {
+        output.push("the summary to standard error".to_owned());
+    }
+    Ok(output)
 }

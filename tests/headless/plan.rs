@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -46,7 +46,7 @@ impl Trap {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(OMNES);
         command.args(words).env("HOME", self.home.path()).stdin(Stdio::null());
-        ["XDG_CONFIG_HOME", "XDG_STATE_HOME"].iter().for_each(|name| drop(command.env_remove(name)));
+        command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME");
         command
     }
 
@@ -266,6 +266,8 @@ fn a_job_in_the_background_is_not_stopped_by_the_question() {
 pub(crate) struct Served {
     server: Child,
     pub(crate) config: String,
+    /// It goes on saying things, and ends when nobody hears them.
+    _out: BufReader<ChildStdout>,
     _home: tempfile::TempDir,
 }
 
@@ -273,10 +275,15 @@ impl Served {
     pub(crate) fn new(hosts: usize) -> Served {
         let (mut command, home) = crate::omnes(&["demo", "serve", "--hosts", &hosts.to_string()]);
         let mut server = command.stdout(Stdio::piped()).spawn().expect("omnes starts");
-        let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let config =
-            lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
-        Served { server, config: config.expect("the server says where its ssh_config is"), _home: home }
+        let mut out = BufReader::new(server.stdout.take().expect("a pipe"));
+        let config = loop {
+            let mut line = String::new();
+            assert_ne!(out.read_line(&mut line).expect("text"), 0, "the server says where its ssh_config is");
+            if let Some(path) = line.strip_prefix("ssh_config") {
+                break path.trim().to_owned();
+            }
+        };
+        Served { server, config, _out: out, _home: home }
     }
 }
 
