@@ -18,7 +18,7 @@ use super::throttle::Fanout;
 use super::work::Orders;
 use super::{HostIx, Plan};
 use crate::escape;
-use crate::hosts::HostSet;
+use crate::hosts::{Host, HostSet};
 use crate::ssh::{ConnectError, Route, Target};
 
 /// Bytes of commands after which no further one is shown; a forecast of ten thousand hosts with a script of their own is
@@ -306,8 +306,12 @@ impl Forecast<'_> {
 
     /// Folded where that is their order; else one after another.
     fn in_order(&self, hosts: &[HostIx]) -> String {
-        if hosts.is_sorted() {
-            return self.counted(hosts);
+        let folded = self.counted(hosts);
+        let set = folded.rsplit_once(' ').map_or("", |(set, _)| set);
+        let parts = parts(set).into_iter().filter_map(|part| part.parse::<HostSet>().ok());
+        let order: Vec<Host> = parts.flat_map(|part| part.iter().cloned().collect::<Vec<_>>()).collect();
+        if order.iter().eq(hosts.iter().map(|host| &self.plan.hosts[host.0])) {
+            return folded;
         }
         let names: Vec<String> = hosts.iter().map(|host| self.name(*host)).collect();
         format!("{} ({})", names.join(" "), hosts.len())
@@ -326,6 +330,16 @@ fn hops(target: &Target) -> (Vec<String>, Option<&str>) {
         Route::Command(command) => (names, Some(command)),
         _ => (names, None),
     }
+}
+
+/// The parts of a folded set, as they stand.
+fn parts(set: &str) -> Vec<&str> {
+    let mut inside = false;
+    let between = move |c: char| {
+        inside = (inside || c == '[') && c != ']';
+        c == ',' && !inside
+    };
+    set.split(between).collect()
 }
 
 fn way(target: &Target) -> String {

@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::*;
-use crate::hosts::Host;
 use crate::run::plan::Limits;
 
 /// The command of each host, by its name.

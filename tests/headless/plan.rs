@@ -94,7 +94,7 @@ fn a_plan_says_what_would_happen_and_contacts_nobody() {
     for part in [
         "plan for 6 hosts; no host was contacted\nsent\n",
         " (6):\n    sudo reboot\n",
-        "turns\n  wave 1 of 3: 10.9.9.1 (1)\n  a pause of 60 s\n  wave 2 of 3: 10.9.9.2,127.0.0.[1-2] (3)\n",
+        "turns\n  wave 1 of 3: 10.9.9.1 (1)\n  a pause of 60 s\n  wave 2 of 3: 10.9.9.2 127.0.0.1 127.0.0.2 (3)\n",
         " (2): through 127.0.0.9",
         " (4): directly\n",
         "\n  2 hosts at once\n  15 s to reach a host\n  30 s for a command\n",
