@@ -11,14 +11,22 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "headless/journal.rs"]
 mod journal;
+#[path = "headless/manners.rs"]
+mod manners;
 #[path = "headless/pace.rs"]
 mod pace;
+#[path = "headless/plan.rs"]
+mod plan;
 #[path = "headless/play.rs"]
 mod play;
 #[path = "headless/schema.rs"]
 mod schema;
 #[path = "headless/work.rs"]
 mod work;
+
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/ui.rs"]
+mod ui;
 
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 

@@ -136,6 +136,8 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
     5 stopped by --max-fail; 6 the journal or the output could not be written (also when its reader went away, as in \
     `| head -1`); 130 interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
+    --plan shows what would happen. A run on more than 100 hosts, or on guarded ones, asks for their number; without a terminal \
+    --yes N has to confirm it (docs/plan.md).\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     --waves 1,10%,100% goes from 1 host to another 10% of all to the rest; the next wave begins when every host of the one \
     before has its outcome. --max-fail 5 stops at the sixth failure of the run: what runs goes on, the rest is not started. \
@@ -178,7 +180,7 @@ pub struct TargetArgs {
     #[arg(value_name = "TARGET", allow_hyphen_values = false)]
     pub targets: Vec<String>,
     /// One more target, as in clush
-    #[arg(short = 'w', value_name = "TARGET")]
+    #[arg(short = 'w', value_name = "TARGET", allow_hyphen_values = true, value_parser = target_of_w)]
     pub with: Vec<String>,
     /// Leave out these hosts
     #[arg(short = 'x', value_name = "EXPR")]
@@ -460,6 +462,19 @@ pub struct ManArgs {
     pub directory: Option<PathBuf>,
 }
 
+/// What pdsh means by the first character of a target is told to who is used to it.
+fn target_of_w(text: &str) -> Result<String, String> {
+    match text.strip_prefix(['-', '^']) {
+        Some(host) if text.starts_with('-') && !host.is_empty() => {
+            Err(format!("what begins with `-` is no target; to leave it out, as in pdsh, write -x {host}"))
+        }
+        Some(file) if text.starts_with('^') && file.contains('/') => {
+            Err(format!("`^` is no file of hosts, as it is in pdsh; write --hosts-from {file}"))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn argv(text: &str) -> Result<Argv, String> {
     super::argv::split(text).map(Argv)
 }
@@ -507,6 +522,35 @@ mod tests {
                 let lines: Vec<&str> = examples.trim_end().lines().collect();
                 assert_eq!(lines.len(), 2, "{name}: {help}");
                 assert!(lines.iter().all(|line| line.starts_with("  omnes ")), "{name}: {help}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_means_something_else_in_pdsh_says_what_it_is_here() {
+        for (line, part) in [
+            ("omnes run -w web -w -web3 -- x", "write -x web3"),
+            ("omnes run -w ^/etc/hosts.web -- x", "write --hosts-from /etc/hosts.web"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err(line).to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        for line in ["omnes run -w - -- x", "omnes run -w web -w ^db -- x"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_table_of_other_tools_says_of_omnes_can_be_typed() {
+        let table = include_str!("../../docs/peers.md");
+        let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        assert!(rows.len() > 15, "{} rows", rows.len());
+        for row in rows {
+            let ours = row.trim_end_matches('|').rsplit(" | ").next().expect("a last column");
+            let typed = ours.split('`').nth(1).unwrap_or_else(|| panic!("nothing to type: {row}"));
+            let line = format!("omnes run web {typed} -- true");
+            if let Err(error) = Cli::try_parse_from(line.split(' ')) {
+                panic!("{row}\n{line}\n{error}");
             }
         }
     }

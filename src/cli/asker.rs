@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::process::getpgrp;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
@@ -47,8 +48,10 @@ impl Asker {
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        if let Some((tty, modes)) = &self.modes {
-            // A terminal that is gone has nothing to restore.
+        if let Some((tty, modes)) = &self.modes
+            && tcgetpgrp(tty) == Ok(getpgrp())
+        {
+            // In the background it is somebody else's, and to touch it would stop us. A terminal that is gone has nothing to restore.
             let _ = tcsetattr(tty, OptionalActions::Now, modes);
         }
     }

@@ -1,4 +1,5 @@
-//! How changes to known_hosts are confirmed: on the command line, or by a question on the terminal.
+//! How changes to known_hosts are confirmed, on the command line or by a question on the terminal; and that question, as
+//! `confirm` puts it too.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,7 +8,11 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::args::{FormArg, KeysArgs};
 use super::headless::Interrupts;
+use crate::escape;
 use crate::hosts::HostSet;
+
+/// Characters of the hosts' names in a question; thousands that do not fold would push it off the screen.
+const SET_CHARS: usize = 1000;
 
 /// How learning and replacing are confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +78,10 @@ pub(super) enum Answers {
 }
 
 impl Question<'_> {
-    fn prompt(&self) -> String {
-        let (text, set, n) = (self.text, self.hosts, hosts(self.hosts.len()));
+    /// The question as it stands on the terminal, behind which the answer is typed.
+    pub(super) fn prompt(&self) -> String {
+        let (text, n) = (self.text, hosts(self.hosts.len()));
+        let set = escape::text(&self.hosts.to_string(), SET_CHARS);
         let answers = match self.answers {
             Answers::Number => "type the number of hosts to confirm",
             Answers::NumberOrYes => "type `yes` or the number of hosts to confirm",
@@ -82,7 +89,8 @@ impl Question<'_> {
         format!("omnes: {text} {n}: {set}? ({answers}) ")
     }
 
-    fn is_confirmed_by(&self, line: &str) -> bool {
+    /// Whether this line is the answer.
+    pub(super) fn is_confirmed_by(&self, line: &str) -> bool {
         let line = line.trim();
         line == self.hosts.len().to_string() || (self.answers == Answers::NumberOrYes && line == "yes")
     }

@@ -11,7 +11,7 @@ use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::what::{self, Work};
-use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
+use super::{OwnFault, confirm, forecast, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
@@ -156,6 +156,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     }
     what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
     let work = Work::read(&run.what, "omnes demo run -- hostname")?;
+    confirm::enough(&run.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
@@ -185,8 +186,11 @@ async fn run_with(
     let pacing =
         pacing::pacing(&how.pacing, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
     let orders = work.orders(&hosts, &facts)?;
-    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    if how.consent.plan {
+        return forecast::tell((&plan, &targets), &orders, how, forecast::looks(&plan).collect());
+    }
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
     let job = Job::command(plan, targets, connector).doing(deed);
     Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
@@ -195,6 +199,7 @@ async fn run_with(
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
     refuse_past(&demo.how)?;
     let script = play::read(&demo.steps, &TargetArgs::default())?;
+    confirm::enough(&demo.how.consent, args.hosts.into())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
@@ -228,9 +233,13 @@ async fn play_with(
     let limits = headless::limits_for(&wanted, config, each.clone());
     let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
     play::all_at_once(&score, &limits)?;
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    if demo.how.consent.plan {
+        let asks = forecast::looks(&plan).chain(play::asks(&score)).collect();
+        return forecast::tell((&plan, &targets), &score, &demo.how, asks);
+    }
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
     let job = Job::command(plan, targets, connector).doing(Arc::new(player));
     let mut record = Record::New(Origin::of_process());
     record.sends("script", text.as_bytes())?;

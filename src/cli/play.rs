@@ -10,9 +10,10 @@ use anyhow::{Context, anyhow, bail};
 
 use super::args::{PacingArgs, PlayArgs, StepsArgs, TargetArgs};
 use super::asker::Asker;
+use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
-use super::{headless, past, secrets};
+use super::{forecast, headless, past, secrets};
 use crate::hosts::{Empty, Facts, Host};
 use crate::outcome::Exit;
 use crate::play::{self, Player, Score, Screens, Script, Secrets, Texts, file};
@@ -45,20 +46,35 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
     let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
     let (limits, pacing) = settled.pace(&together(&score, &args.how.pacing)?)?;
     all_at_once(&score, &limits)?;
-    let Settled { hosts, facts, targets, .. } = settled;
+    let Settled { config, hosts, facts, targets, .. } = settled;
+    let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
+    let consent = Consent::new(&args.how.consent, &config, &plan, &score)?;
+    if args.how.consent.plan {
+        let asks = forecast::asks(&consent, &args.secrets, &plan).chain(asks(&score)).collect();
+        return forecast::tell((&plan, &targets), &score, &args.how, asks);
+    }
+    consent.can_be_had()?;
     let password = secrets::password(&args.secrets, &args.targets)?;
-    let player = begun(player(&args.steps, score)?, &hosts, &record);
+    let player = begun(player(&args.steps, score)?, &plan.hosts, &record);
     let asker = Asker::headless(password);
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
-        let interrupts = headless::interrupts()?;
+    let exit = runtime.block_on(async {
+        let mut interrupts = headless::interrupts()?;
+        if consent.given(&mut interrupts).await? == Word::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
         let job = Job::command(plan, targets, connector).doing(Arc::new(player));
-        headless::carry_out(job, &args.how, record, interrupts).await
+        Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
     });
     headless::leave(runtime);
-    Ok(summary?.exit)
+    exit
+}
+
+/// What the script makes omnes ask, in sentences.
+pub(super) fn asks(score: &Score) -> impl Iterator<Item = String> {
+    let secrets = score.secrets().into_iter();
+    secrets.map(|name| format!("the secret {name}, before anything is contacted, where no option gives it"))
 }
 
 /// Each host begins with the step in which it stopped, where the run goes on.

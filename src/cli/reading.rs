@@ -25,7 +25,7 @@ pub(super) fn writer(args: &ReadingArgs, plan: &Plan) -> anyhow::Result<Writer> 
 }
 
 /// The form of the output, and what is shown besides.
-fn reading(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Reading> {
+pub(super) fn reading(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Reading> {
     let diff = diff(args, hosts)?;
     let output = match (args.output, args.gather || diff.is_some()) {
         (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,

@@ -6,13 +6,14 @@ use anyhow::bail;
 
 use super::args::RunArgs;
 use super::asker::Asker;
+use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::pacing::{self, Fleet};
 use super::past::{self, Past};
 use super::reach::{self, Reach};
 use super::select::{self, Wanted};
 use super::what::{self, Work};
-use super::{headless, preferences, secrets};
+use super::{forecast, headless, preferences, secrets};
 use crate::hosts::{Facts, Host};
 use crate::outcome::Exit;
 use crate::run::order::Order;
@@ -69,19 +70,28 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     };
     let fleet = Fleet { facts: &facts, rank: &rank, each };
     let pacing = pacing::pacing(&args.how.pacing, &config, &limits, fleet)?;
+    let targets: Vec<_> = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
+    let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    let consent = Consent::new(&args.how.consent, &config, &plan, &orders)?;
+    if args.how.consent.plan {
+        let asks = forecast::asks(&consent, &args.secrets, &plan).chain(work.asks()).collect();
+        return forecast::tell((&plan, &targets), &orders, &args.how, asks);
+    }
+    consent.can_be_had()?;
     let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
-        let interrupts = headless::interrupts()?;
-        let targets = resolved.into_iter().map(|resolved| Ok(resolved?.target)).collect();
+    let exit = runtime.block_on(async {
+        let mut interrupts = headless::interrupts()?;
+        if consent.given(&mut interrupts).await? == Word::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
         let deed = Arc::new(work.deed(orders, asker.ask()));
         let job = Job::command(plan, targets, connector).doing(deed);
-        headless::carry_out(job, &args.how, record, interrupts).await
+        Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
     });
     headless::leave(runtime);
-    Ok(summary?.exit)
+    exit
 }
 
 /// Facts with the login name, port and address that ssh_config and the command line settled on, for templates; a host that

@@ -240,7 +240,7 @@ fn prompts(config: &config::Prompts) -> anyhow::Result<Prompts> {
 }
 
 /// The guards as the TUI takes them.
-fn guards(config: &config::Guards) -> anyhow::Result<Guards> {
+pub(super) fn guards(config: &config::Guards) -> anyhow::Result<Guards> {
     let mixed = match config.mixed {
         config::Mixed::Ask => Mixed::Ask,
         config::Mixed::Tell => Mixed::Tell,

@@ -80,6 +80,13 @@ impl Work {
         Ok(())
     }
 
+    /// What the user would be asked for it, in sentences.
+    pub(super) fn asks(&self) -> Option<String> {
+        let is_asked = |sudo: &Sudo| sudo.password == Password::OnDemand && self.sudo_password.is_none();
+        let asked = self.recipe.sudo.as_ref().is_some_and(is_asked);
+        asked.then(|| "the password for sudo, once a host wants it".to_owned())
+    }
+
     /// What each of these hosts is sent, or why nothing is sent to anybody.
     pub(super) fn orders(&self, hosts: &[Host], facts: &[Facts]) -> anyhow::Result<Orders> {
         let mut seed = [0; 16];

@@ -113,6 +113,8 @@ pub struct Limits {
     pub retries: Option<u32>,
     /// How many hosts may fail before a run stops, as written; the budget knows how that reads.
     pub max_fail: Option<Place<String>>,
+    /// On more hosts than this a run is confirmed by the user.
+    pub confirm_above: Option<usize>,
     /// Logins at once in the TUI.
     pub logins: Option<NonZeroUsize>,
     /// Lines of history in a pane.

@@ -40,12 +40,13 @@ const TOP: &[&str] = &[
     "limits",
     "view",
 ];
-const LIMITS: [&str; 8] = [
+const LIMITS: [&str; 9] = [
     "fanout",
     "connect_timeout",
     "command_timeout",
     "retries",
     "max_fail",
+    "confirm_above",
     "logins",
     "scrollback",
     "min_tile",
@@ -231,6 +232,10 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
             let retries = item.number(0..101, "how often a host is tried again, at most 100")?;
             limits.retries = u32::try_from(retries).ok();
         }
+        "confirm_above" => {
+            limits.confirm_above =
+                Some(item.number(0..1_000_001, "a number of hosts; 0 asks before every run")?);
+        }
         "max_fail" => {
             let value =
                 item.text("how many hosts may fail, such as \"5%\" or \"unreachable=10%,failed=0\"")?;
@@ -352,6 +357,7 @@ connect_timeout = 2.5
 command_timeout = "5m"
 retries = 2
 max_fail = "5%"
+confirm_above = 20
 logins = 0x10
 scrollback = 0
 min_tile = "60x10"
@@ -374,7 +380,7 @@ min_tile = "60x10"
         assert_eq!(limits.fanout.map(NonZeroUsize::get), Some(64));
         assert_eq!(limits.connect_timeout, Some(Duration::from_millis(2_500)));
         assert_eq!(limits.command_timeout, Some(Duration::from_secs(300)));
-        assert_eq!(limits.retries, Some(2));
+        assert_eq!((limits.retries, limits.confirm_above), (Some(2), Some(20)));
         assert_eq!(limits.max_fail.map(|budget| budget.value).as_deref(), Some("5%"));
         assert_eq!((limits.scrollback, limits.min_tile), (Some(0), Some(Size::new(10, 60))));
         assert_eq!(parse("x", "").expect("silence is allowed"), Config::default());

@@ -6,6 +6,7 @@
 //! each host: a shell in a terminal, a pure [`course`] through the steps, and one [`gate`] at which hosts wait for each
 //! other.
 
+mod ahead;
 pub mod course;
 pub mod ear;
 pub mod file;

@@ -167,6 +167,11 @@ impl Score {
         names
     }
 
+    /// Whether every host plays the same.
+    pub fn is_same_for_all(&self) -> bool {
+        self.texts == Texts::AsTheyAre && self.who.iter().all(Option::is_none)
+    }
+
     /// What a host plays from this step on.
     pub fn parts(&self, host: usize, from: usize) -> Vec<Part> {
         let steps = (from..self.script.steps.len()).filter(|step| self.is_for(*step, host));

@@ -22,6 +22,7 @@ mod ears;
 pub mod exec;
 pub mod fanout;
 pub mod files;
+pub mod forecast;
 mod gate;
 pub mod gather;
 mod groups;

@@ -273,6 +273,15 @@ impl Orders {
             Orders::Each(kitchen) => kitchen.essence(host),
         }
     }
+
+    /// The user's own text as it comes to this host: the command, or the script with its arguments, each on a line of its own.
+    pub fn own(&self, host: HostIx) -> String {
+        let own = match self {
+            Orders::Same(order) => order.command.clone(),
+            Orders::Each(kitchen) => kitchen.own(host),
+        };
+        String::from_utf8_lossy(&own).into_owned()
+    }
 }
 
 impl Recipe {
@@ -411,7 +420,23 @@ impl Kitchen {
         let start = self.recipe.start(&place).expect("every order was checked before");
         own.extend(quote::line(&start.words));
         own.extend(start.document.unwrap_or_default());
+        let around = self.recipe.environment.iter().map(|(_, value)| value).chain(&self.recipe.directory);
+        for text in around.filter(|text| !text.is_same_for_all()) {
+            own.push(b'\n');
+            own.extend(text.fill(&place, Names::Bare).expect("every order was checked before"));
+        }
         own
+    }
+
+    fn own(&self, host: HostIx) -> Vec<u8> {
+        let (text, arguments) = match &self.recipe.what {
+            What::Command(text) => (text, &[][..]),
+            What::Script { text, arguments, .. } => (text, &arguments[..]),
+        };
+        let place = self.place(host);
+        let fill = |text: &Text| text.fill(&place, Names::Quoted).expect("every order was checked before");
+        let texts: Vec<Vec<u8>> = std::iter::once(text).chain(arguments).map(fill).collect();
+        texts.join(&b'\n')
     }
 
     /// No two hosts have the same, and no host can tell another's from its own.

@@ -1,0 +1,79 @@
+//! `--plan`: what would happen, told on standard output in place of the run.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+
+use super::OwnFault;
+use super::args::{HowArgs, OutputArg, ReadingArgs, SecretArgs};
+use super::confirm::Consent;
+use super::reading;
+use crate::escape;
+use crate::outcome::Exit;
+use crate::run::Output;
+use crate::run::Plan;
+use crate::run::forecast::{Forecast, Sends};
+use crate::run::schedule::Pause;
+use crate::ssh::{ConnectError, Target};
+
+/// Tells what would happen; no host is contacted. `asks` is what else the user would be asked, besides what `how` says.
+pub(super) fn tell(
+    (plan, targets): (&Plan, &[Result<Target, ConnectError>]),
+    sends: &dyn Sends,
+    how: &HowArgs,
+    asks: Vec<String>,
+) -> anyhow::Result<Exit> {
+    let asks = if asks.is_empty() {
+        vec!["nothing, but what hosts ask when they let us in".to_owned()]
+    } else {
+        asks
+    };
+    let forecast = Forecast { plan, targets, sends, asks, output: output(&how.reading, plan)? };
+    let text = match how.reading.output {
+        Some(OutputArg::Json) => forecast.json(),
+        _ => forecast.text().into_bytes(),
+    };
+    let mut out = io::stdout().lock();
+    match out.write_all(&text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Exit::Well),
+        // A reader that has seen enough knows it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::OwnFault),
+        Err(error) => Err(error).context(OwnFault("standard output cannot be written".into())),
+    }
+}
+
+/// What the options make omnes ask before and during a run.
+pub(super) fn asks(consent: &Consent, secrets: &SecretArgs, plan: &Plan) -> impl Iterator<Item = String> {
+    let password = "the login password, before anything is contacted".to_owned();
+    let password = secrets.ask_password.then_some(password);
+    consent.asks().into_iter().chain(password).chain(looks(plan))
+}
+
+/// The same, where nothing but the pauses of the run itself ask.
+pub(super) fn looks(plan: &Plan) -> impl Iterator<Item = String> + use<> {
+    let looks = plan.pacing.pause == Pause::Look;
+    looks.then(|| "after each wave but the last, whether it goes on".to_owned()).into_iter()
+}
+
+/// Where what hosts write goes, and the rest.
+fn output(args: &ReadingArgs, plan: &Plan) -> anyhow::Result<Vec<String>> {
+    let reading = reading::reading(args, &plan.hosts)?;
+    let form = match reading.output {
+        Output::Stream => {
+            "what hosts write to standard output and standard error, live, each line with its host"
+        }
+        Output::Gather => "equal outputs once, with their hosts, to standard output",
+        Output::Json => "JSON lines to standard output, sentences for people to standard error",
+        Output::Quiet => "no output of hosts",
+    };
+    let mut output = vec![form.to_owned()];
+    output.extend(reading.diff.map(|_| "how others differ from what is compared with".to_owned()));
+    if let Some(directory) = &args.output_dir {
+        let directory = escape::text(&directory.display().to_string(), 200);
+        output.push(format!("a file for each host and stream, below {directory}"));
+    }
+    if reading.output != Output::Json {
+        output.push("the summary to standard error".to_owned());
+    }
+    Ok(output)
+}
