@@ -121,6 +121,8 @@ const PURE: &[&str] = &[
     "src/tui/layout.rs",
     "src/tui/line.rs",
     "src/tui/picker.rs",
+    "src/tui/recorder.rs",
+    "src/tui/recorder/",
     "src/tui/scopes.rs",
     "src/tui/scrubbed.rs",
     "src/tui/plain/gather.rs",

@@ -18,6 +18,7 @@ mod plain;
 mod prompts;
 mod reading;
 mod receivers;
+mod recorder;
 mod recovery;
 mod scopes;
 mod screens;

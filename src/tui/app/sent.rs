@@ -263,7 +263,7 @@ impl App {
 
     /// Was it seen that these hosts show what is typed? A host that stands at its shell's prompt shows it; where neither is
     /// known, the line may be a secret.
-    fn was_echoed(&self, to: &[MemberId]) -> bool {
+    pub(super) fn was_echoed(&self, to: &[MemberId]) -> bool {
         let live = to
             .iter()
             .filter(|id| self.tiles.get(**id).is_some_and(|tile| tile.recovery.silent_since().is_none()));
