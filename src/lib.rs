@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod pane;
 pub mod play;
 pub mod run;
+mod scrubbed;
 pub mod session;
 pub mod size;
 pub mod ssh;

@@ -6,6 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/play.rs"]
+mod play;
+
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
 /// The program with a home of its own.

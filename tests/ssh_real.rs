@@ -36,10 +36,15 @@ mod hostkeys_killed;
 mod hostkeys_updates;
 #[path = "ssh_real/jump.rs"]
 mod jump;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/lab.rs"]
+mod lab;
 #[path = "ssh_real/login.rs"]
 mod login;
 #[path = "ssh_real/pace.rs"]
 mod pace;
+#[path = "ssh_real/play.rs"]
+mod play;
 #[path = "ssh_real/proxy.rs"]
 mod proxy;
 #[path = "ssh_real/proxy_command.rs"]

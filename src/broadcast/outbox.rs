@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+use crate::scrubbed::Scrubbed;
 
 /// Bytes kept for one host. What would go beyond is not taken and the host is held, so that nothing is lost in silence.
 pub const OUTBOX_BYTES: usize = 64 * 1024;
@@ -13,10 +15,11 @@ pub const CHUNK_BYTES: usize = 16 * 1024;
 /// Replies of a terminal are taken only below this backlog: a host that asks without reading cannot get itself held.
 const REPLY_BYTES: usize = 16 * 1024;
 
-/// An ordered, bounded queue of input with at most one chunk under way.
+/// An ordered, bounded queue of input with at most one chunk under way. It may be a password: it is wiped when it goes, and no
+/// log shows it.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    kept: BytesMut,
+    kept: Scrubbed,
     under_way: usize,
     flow: Flow,
 }
@@ -49,7 +52,7 @@ impl Outbox {
             self.flow = Flow::Held;
             return Push::NowHeld;
         }
-        self.kept.extend_from_slice(input);
+        self.kept.extend(input);
         Push::Taken
     }
 
@@ -59,7 +62,7 @@ impl Outbox {
         if self.is_held() || self.backlog() + reply.len() > REPLY_BYTES {
             return Push::Refused;
         }
-        self.kept.extend_from_slice(reply);
+        self.kept.extend(reply);
         Push::Taken
     }
 
@@ -69,11 +72,8 @@ impl Outbox {
             return None;
         }
         let len = self.kept.len().min(CHUNK_BYTES);
-        let chunk = self.kept.split_to(len).freeze();
-        if self.kept.is_empty() {
-            // Keeps no allocation alive for a host that is idle: there may be thousands of them.
-            self.kept = BytesMut::new();
-        }
+        // With the last of it goes its room: there may be thousands of hosts that are idle.
+        let chunk = self.kept.split_to(len);
         self.under_way = len;
         Some(chunk)
     }
@@ -158,6 +158,13 @@ mod tests {
         o.push(&bytes(1));
         assert_eq!(o.discard(), OUTBOX_BYTES);
         assert_eq!((o.is_held(), o.backlog()), (false, 0));
+    }
+
+    #[test]
+    fn what_is_kept_stands_in_no_log() {
+        let mut o = Outbox::default();
+        o.push(b"hunter2");
+        assert!(format!("{o:?}").contains("[7 bytes]"), "{o:?}");
     }
 
     #[test]

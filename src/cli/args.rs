@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 mod consent;
 mod journal;
 mod pacing;
+mod play;
 mod reading;
 mod run;
 mod what;
@@ -20,6 +21,7 @@ mod what;
 pub use consent::ConsentArgs;
 pub use journal::JournalArgs;
 pub use pacing::PacingArgs;
+pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
 pub use run::{DemoRunArgs, HowArgs, RunArgs};
 pub use what::WhatArgs;
@@ -62,6 +64,13 @@ pub enum Command {
         after_help = RUN_EXAMPLES
     )]
     Run(RunArgs),
+    /// Do what was typed in terminals, or written by hand, on every host without windows
+    #[command(
+        override_usage = "omnes play [OPTIONS] FILE TARGET...",
+        after_long_help = PLAY_NOTES,
+        after_help = PLAY_EXAMPLES
+    )]
+    Play(PlayArgs),
     /// Show which hosts an expression names; nothing is contacted
     #[command(after_help = "Examples:\n  omnes hosts 'web!web04'         fold what is left\n  \
         omnes hosts -v edge             where every value of a host comes from")]
@@ -111,6 +120,15 @@ const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it
     first of 130, 6, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const PLAY_EXAMPLES: &str = "Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
+
+const PLAY_NOTES: &str = "FILE is TOML, a [[step]] for each thing that is done; `-` is standard input. docs/play.md describes it.\n\n\
+    Exit code: as of `omnes run`, where a step that did not come to what was expected is a failed command, and one that \
+    was sent and whose end was never seen is not known.\n\n\
+    Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
 
 const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
@@ -391,6 +409,12 @@ pub enum DemoCommand {
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
     Run(DemoRunArgs),
+    /// Play a script of steps on the fleet
+    #[command(
+        override_usage = "omnes demo play [OPTIONS] FILE",
+        after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
+    )]
+    Play(DemoPlayArgs),
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

@@ -55,13 +55,13 @@ fn request(verb: &Verb) -> (Request, Option<Duration>, Form) {
             Request::List { host: list.host.clone() }
         }
         Verb::Send(send) => Request::Send {
-            text: send.text.join(" "),
+            text: send.text.join(" ").into(),
             enter: send.enter,
             host: send.host.clone(),
             yes: send.yes,
         },
         Verb::Keys(keys) => {
-            Request::Keys { keys: keys.keys.join(" "), host: keys.host.clone(), yes: keys.yes }
+            Request::Keys { keys: keys.keys.join(" ").into(), host: keys.host.clone(), yes: keys.yes }
         }
         Verb::Select(named) => Request::Select { hosts: together(&named.hosts) },
         Verb::Attach(named) => Request::Attach { hosts: together(&named.hosts) },

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, TargetArgs};
 use super::front::{self, Front};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, preferences, signals, story};
+use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
+use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Empty, Facts, Inventory, Member};
 use crate::outcome::Exit;
+use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
+use crate::tui::app::{Options, SetsKept};
 use crate::tui::event::Opened;
 
 /// File descriptors of one demo host while a command runs on it: its pipes and those of its process.
@@ -25,6 +28,7 @@ const DESCRIPTORS: u64 = 8;
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Play(script)) => play_on(args, script),
         Some(DemoCommand::Serve) => serve(args),
         None => open(args),
     }
@@ -35,8 +39,11 @@ pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
 fn open(args: &DemoArgs) -> anyhow::Result<Exit> {
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let options = keeping::options(screen::options(&config)?, &config, &args.log);
     // The fleet is gone with the program, so there is nothing to open again.
+    let options = Options {
+        sets: SetsKept::Passing,
+        ..keeping::options(screen::options(&config)?, &config, &args.log)
+    };
     let places = keeping::passing(keeping::places(&config, &environment, &args.log)?);
     let front = Front::new(&args.front, &config)?;
     limits::raise_descriptors();
@@ -133,22 +140,69 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let limits = headless::limits_for(&run.how.pacing, &config, vec![DESCRIPTORS; usize::from(args.hosts)]);
+    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
+    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
         let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts) = opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let (hosts, facts): (_, Vec<Facts>) =
+            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+        let known = pacing::Fleet { facts: &facts, rank: &[], each };
+        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
         let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let job = Job::command(Plan { command, hosts, facts, limits }, targets, connector);
+        let plan = Plan { command, hosts, facts, limits, pacing };
+        let job = Job::command(plan, targets, connector);
         let summary = headless::carry_out(job, &run.how, interrupts).await;
         end(&fleet).await?;
         anyhow::Ok(summary)
     });
     runtime.shutdown_background();
     Ok(summary?.exit)
+}
+
+fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    let script = play::read(&demo.steps, &TargetArgs::default())?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let played = play_with(&fleet, demo, (script, &config), interrupts).await;
+        end(&fleet).await?;
+        played
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+/// Plays a script on a fleet that has begun.
+async fn play_with(
+    fleet: &Arc<Fleet>,
+    demo: &DemoPlayArgs,
+    (script, config): (Script, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let members = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
+    let score = play::score(&demo.steps, script, (members, Empty::Refused))?;
+    if demo.steps.check {
+        return play::check(&score);
+    }
+    let (wanted, each) = (play::together(&score, &demo.how.pacing)?, vec![DESCRIPTORS; hosts.len()]);
+    let limits = headless::limits_for(&wanted, config, each.clone());
+    let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    play::all_at_once(&score, &limits)?;
+    let player = play::player(&demo.steps, score)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
+    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
+use super::pacing::AtTerminal;
 use super::{OwnFault, signals};
 use crate::config::Config;
 use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
@@ -19,7 +20,7 @@ use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 pub(super) type Interrupts = tokio::sync::mpsc::Receiver<Interrupt>;
 
 /// File descriptors kept for standard streams, files, the runtime, the agent's pool of connections.
-const SPARE: u64 = 64;
+pub(super) const SPARE: u64 = 64;
 
 /// How long the end of the process may take at most; normally it takes a few milliseconds.
 const PARTING: Duration = Duration::from_millis(500);
@@ -75,17 +76,27 @@ pub(super) fn descriptors<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<
 pub(super) fn fanout_for(asked: Option<NonZeroUsize>, config: &Config, each: Vec<u64>) -> NonZeroUsize {
     let wanted = asked.or(config.limits.fanout).unwrap_or(Limits::DEFAULT.fanout);
     let needed = wanted.min(NonZeroUsize::new(each.len()).unwrap_or(NonZeroUsize::MIN));
-    let allowed = limits::raise_descriptors();
+    let allowed = descriptors_allowed();
     match plan::lowered(needed, allowed, SPARE, each) {
         None => wanted,
         Some(lower) => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "omnes: fan-out {lower} instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
-            );
+            notice(&format!(
+                "fan-out {lower} instead of {needed}: {allowed} file descriptors are allowed (`ulimit -n`)"
+            ));
             lower
         }
     }
+}
+
+/// How many file descriptors this process may have, from now on as many as it ever may.
+pub(super) fn descriptors_allowed() -> u64 {
+    limits::raise_descriptors()
+}
+
+/// A sentence of ours before a run.
+pub(super) fn notice(sentence: &str) {
+    // Whoever closed our standard error does not want to know.
+    let _ = writeln!(std::io::stderr(), "omnes: {sentence}");
 }
 
 /// A runtime for one command.
@@ -107,6 +118,7 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
 
 /// Carries out a run on the standard streams of this process.
 pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> Summary {
+    let job = Job { overseer: Arc::new(AtTerminal), ..job };
     crate::run::run(job, output(&how.reading), Ends::standard(), interrupts).await
 }
 

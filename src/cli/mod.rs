@@ -21,10 +21,13 @@ mod headless;
 mod hosts;
 mod keeping;
 mod keys;
+mod launch;
 mod log;
 mod open;
+mod pacing;
 mod papers;
 mod ping;
+mod play;
 mod preferences;
 mod reach;
 mod run;
@@ -68,6 +71,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
+        Command::Play(args) => play::play(&args),
         Command::Hosts(args) => hosts::hosts(&args),
         Command::Ping(args) => ping::ping(&args),
         Command::Keys(args) => keys::keys(&args),

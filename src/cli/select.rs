@@ -1,5 +1,6 @@
 //! Which hosts: targets, exclusions and lists of the command line against the cluster files.
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,8 @@ use anyhow::{Context, bail};
 
 use super::args::{FileArgs, TargetArgs};
 use crate::hosts::{
-    self, Empty, ExtraSources, HostList, Inventory, Member, Places, Selection, Sources, parse_host_list,
+    self, Empty, ExtraSources, HostList, Inventory, Member, Origin, Places, Selection, Sources,
+    parse_host_list,
 };
 use crate::ssh::Request;
 
@@ -19,6 +21,8 @@ pub(super) struct Wanted {
     targets: Vec<String>,
     exclude: Vec<String>,
     lists: Vec<HostList>,
+    /// Of each list: what its hosts say that they come from.
+    list_names: Vec<String>,
     empty: Empty,
 }
 
@@ -37,18 +41,21 @@ impl Wanted {
                 "standard input has two readers, {one} and {two}; keep one and give the other hosts by a file"
             );
         }
-        let mut lists = Vec::new();
+        let (mut lists, mut list_names) = (Vec::new(), Vec::new());
         if !readers.is_empty() {
             lists.push(read_list(std::io::stdin().lock(), Path::new("-"))?);
+            list_names.push(list_name(Path::new("-")));
         }
         for file in args.hosts_from.iter().filter(|file| file.as_os_str() != "-") {
             let open = std::fs::File::open(file).with_context(|| cannot_read(file))?;
             lists.push(read_list(open, file)?);
+            list_names.push(list_name(file));
         }
         Ok(Wanted {
             targets: all().filter(|target| !is_stdin(target)).cloned().collect(),
             exclude: args.exclude.clone(),
             lists,
+            list_names,
             empty: if args.allow_empty { Empty::Allowed } else { Empty::Refused },
         })
     }
@@ -59,6 +66,7 @@ impl Wanted {
             targets: vec![text.to_owned()],
             exclude: Vec::new(),
             lists: Vec::new(),
+            list_names: Vec::new(),
             empty: Empty::Refused,
         }
     }
@@ -72,6 +80,32 @@ impl Wanted {
     pub(super) fn with(mut self, target: &str) -> Wanted {
         self.targets.push(target.to_owned());
         self
+    }
+
+    /// For each of these members the place where it was first named: lists line by line, then target by target.
+    pub(super) fn ranks(&self, inventory: &Inventory, members: &[Member]) -> anyhow::Result<Vec<usize>> {
+        let sources = Sources::new();
+        let mut first: HashMap<hosts::Host, usize> = HashMap::new();
+        let united = |target: &&String| !target.starts_with(['!', '&', '^']);
+        for (place, target) in self.targets.iter().filter(united).enumerate() {
+            let targets = std::slice::from_ref(target);
+            let selection = Selection { targets, empty: Empty::Allowed, ..Selection::default() };
+            for member in inventory.select(&selection, &sources)? {
+                first.entry(member.host).or_insert(place);
+            }
+        }
+        let in_list = |member: &Member| match &member.origin {
+            Origin::File { file, line } => {
+                let list = self.list_names.iter().position(|name| **name == **file)?;
+                Some((list << 32) + *line as usize)
+            }
+            _ => None,
+        };
+        let after = self.list_names.len() << 32;
+        let rank = |member: &Member| {
+            in_list(member).unwrap_or_else(|| after + first.get(&member.host).copied().unwrap_or_default())
+        };
+        Ok(members.iter().map(rank).collect())
     }
 
     /// The hosts, in natural order. Dynamic sources that are named are asked now.
@@ -90,11 +124,15 @@ fn cannot_read(file: &Path) -> String {
     format!("--hosts-from: {} cannot be read", file.display())
 }
 
+fn list_name(file: &Path) -> String {
+    match file.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => file.display().to_string(),
+    }
+}
+
 fn read_list(reader: impl Read, file: &Path) -> anyhow::Result<HostList> {
-    let name = match file.as_os_str() == "-" {
-        true => PathBuf::from("standard input"),
-        false => file.to_owned(),
-    };
+    let name = PathBuf::from(list_name(file));
     let mut bytes = Vec::new();
     reader.take(LIST_LIMIT + 1).read_to_end(&mut bytes).with_context(|| cannot_read(&name))?;
     if bytes.len() as u64 > LIST_LIMIT {

@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 8] = ["play", "push", "pull", "runs", "show", "sync", "job", "runner"];
+const RESERVED: [&str; 7] = ["push", "pull", "runs", "show", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,6 +172,10 @@ mod tests {
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
+            ("play steps.toml web", "play steps.toml web"),
+            ("-l root play --check - web", "play -l root --check - web"),
+            ("demo --hosts 3 play steps.toml", "demo --hosts 3 play steps.toml"),
+            ("open play", "open play"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),
             ("keys --from list web", "keys --from list web"),

@@ -99,12 +99,16 @@ pub struct Place<T> {
 /// `[limits]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Hosts worked on at once by `run`.
+    /// Hosts worked on at once by `run`, at most.
     pub fanout: Option<NonZeroUsize>,
     /// From resolve to channel.
     pub connect_timeout: Option<Duration>,
     /// From sending a command to its end; zero in the file is none.
     pub command_timeout: Option<Duration>,
+    /// Attempts after the first of a host that failed before anything was sent.
+    pub retries: Option<u32>,
+    /// How many hosts may fail before a run stops, as written; the budget knows how that reads.
+    pub max_fail: Option<Place<String>>,
     /// Logins at once in the TUI.
     pub logins: Option<NonZeroUsize>,
     /// Lines of history in a pane.

@@ -39,8 +39,16 @@ const TOP: &[&str] = &[
     "limits",
     "view",
 ];
-const LIMITS: [&str; 6] =
-    ["fanout", "connect_timeout", "command_timeout", "logins", "scrollback", "min_tile"];
+const LIMITS: [&str; 8] = [
+    "fanout",
+    "connect_timeout",
+    "command_timeout",
+    "retries",
+    "max_fail",
+    "logins",
+    "scrollback",
+    "min_tile",
+];
 
 /// Parses the text of a file; its name stands in errors only.
 pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
@@ -213,6 +221,16 @@ fn limit(limits: &mut Limits, item: &Item) -> Result<(), ConfigError> {
         "command_timeout" => {
             limits.command_timeout = Some(item.seconds("seconds, such as 60 or \"5m\"; 0 is none")?);
         }
+        "retries" => {
+            let retries = item.number(0..101, "how often a host is tried again, at most 100")?;
+            limits.retries = u32::try_from(retries).ok();
+        }
+        "max_fail" => {
+            let value =
+                item.text("how many hosts may fail, such as \"5%\" or \"unreachable=10%,failed=0\"")?;
+            let at = item.source.place(item.value.span().start);
+            limits.max_fail = Some(Place { value: value.to_owned(), at });
+        }
         _ => return Err(item.unknown(" in [limits]", &LIMITS)),
     }
     Ok(())
@@ -326,6 +344,8 @@ clipboard = "never"
 fanout = 64
 connect_timeout = 2.5
 command_timeout = "5m"
+retries = 2
+max_fail = "5%"
 logins = 0x10
 scrollback = 0
 min_tile = "60x10"
@@ -348,6 +368,8 @@ min_tile = "60x10"
         assert_eq!(limits.fanout.map(NonZeroUsize::get), Some(64));
         assert_eq!(limits.connect_timeout, Some(Duration::from_millis(2_500)));
         assert_eq!(limits.command_timeout, Some(Duration::from_secs(300)));
+        assert_eq!(limits.retries, Some(2));
+        assert_eq!(limits.max_fail.map(|budget| budget.value).as_deref(), Some("5%"));
         assert_eq!((limits.scrollback, limits.min_tile), (Some(0), Some(Size::new(10, 60))));
         assert_eq!(parse("x", "").expect("silence is allowed"), Config::default());
     }

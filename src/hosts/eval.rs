@@ -18,6 +18,8 @@ use super::{
     Empty, ExprError, Groups, Host, HostSet, Inventory, NoGroups, Origin, Query, SelectError, Selection,
 };
 
+mod earlier;
+
 /// How many hosts may be looked at in one selection, all steps together.
 const WORK_LIMIT: u64 = 1_000_000;
 /// How deep clusters may nest.
@@ -32,6 +34,8 @@ enum Key {
     Everything,
     /// Every host of one source.
     AllOf(Arc<str>),
+    /// Hosts of an earlier run.
+    Earlier(Arc<str>),
 }
 
 impl Key {
@@ -41,6 +45,7 @@ impl Key {
             Key::Group(source, group) => format!("@{source}:{group}"),
             Key::Everything => "@*".to_owned(),
             Key::AllOf(source) => format!("@{source}:*"),
+            Key::Earlier(said) => format!("@run:{said}"),
         }
     }
 }
@@ -268,10 +273,7 @@ impl<'a> Evaluator<'a> {
 
     fn group_key(&self, place: &Place<'_>, span: Span, name: &str) -> Result<Key, SelectError> {
         let (source, group) = match name.split_once(':') {
-            Some(("run", _)) => {
-                let message = "`@run:` is reserved for the hosts of an earlier run and means nothing yet";
-                return Err(place.error(span, message, "name the hosts or a cluster"));
-            }
+            Some(("run", said)) => return Ok(Key::Earlier(Arc::from(said))),
             Some((source, group)) => (Some(Arc::from(source)), group),
             None => (place.namespace.clone(), name),
         };
@@ -402,6 +404,7 @@ impl<'a> Evaluator<'a> {
             }
             Key::Everything => self.everything(place, span),
             Key::AllOf(source) => self.all_of(source, place, span),
+            Key::Earlier(said) => self.earlier(said, place, span),
         }
     }
 

@@ -9,6 +9,31 @@ use super::{ExprError, Origin};
 
 /// The longest expression in bytes; a list of 20,000 full names fits.
 pub(super) const TEXT_LIMIT: usize = 1 << 20;
+/// What may become of a host in a run, as `@run:ID:WORD,WORD` names it. A comma before one of these does not end the item;
+/// a host of such a name is written before it, or as an argument of its own.
+pub const FATES: [&str; 21] = [
+    "all",
+    "ok",
+    "well",
+    "failed",
+    "not-run",
+    "unknown",
+    "not-known",
+    "not-ok",
+    "unreachable",
+    "login",
+    "host-key",
+    "throttled",
+    "unsupported",
+    "cancelled",
+    "not-started",
+    "timed-out",
+    "killed",
+    "link-lost",
+    "no-status",
+    "signalled",
+    "exited",
+];
 /// How deep parentheses may nest.
 const DEPTH_LIMIT: usize = 32;
 
@@ -156,6 +181,7 @@ impl Parser<'_> {
                 (Some(_), _) => {}
                 (None, '[') => close = Some(']'),
                 (None, '{') => close = Some('}'),
+                (None, ',') if self.names_another_fate(start, start + offset) => {}
                 (None, c) if c.is_whitespace() || c == '(' || c == ')' || Op::read(c).is_some() => {
                     self.at = start + offset;
                     return start..self.at;
@@ -165,6 +191,14 @@ impl Parser<'_> {
         }
         self.at = self.text.len();
         start..self.text.trim_end().len()
+    }
+
+    /// Whether the comma at `comma` stands between two fates of `@run:ID:WORD,WORD`, an item that begins at `start`.
+    fn names_another_fate(&self, start: usize, comma: usize) -> bool {
+        let item = &self.text[start..comma];
+        let of_run = item.strip_prefix("@run:").is_some_and(|said| said.contains(':'));
+        let word = self.text[comma + 1..].split(|c: char| c.is_whitespace() || "()!&^,".contains(c)).next();
+        of_run && word.is_some_and(|word| FATES.contains(&word))
     }
 
     /// The next character that is no blank.

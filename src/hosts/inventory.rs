@@ -23,6 +23,21 @@ pub enum Query<'a> {
 pub trait Groups {
     /// The source's answer: words separated by blanks or lines. The error is a sentence.
     fn ask(&self, source: &Source, query: Query<'_>) -> Result<String, String>;
+
+    /// The hosts of an earlier run: what stands behind `@run:`, such as `last:failed`. The error is a sentence.
+    fn earlier(&self, said: &str) -> Result<Vec<Earlier>, String> {
+        let _ = said;
+        Err("the hosts of earlier runs are not known here".to_owned())
+    }
+}
+
+/// Hosts of an earlier run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// The cluster through which they were named, and through which they are looked for again.
+    pub cluster: Option<String>,
+    /// They themselves, as they were named.
+    pub hosts: HostSet,
 }
 
 /// Asks nobody: every dynamic source is refused.

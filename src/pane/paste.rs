@@ -3,6 +3,8 @@
 //! A paste that carries the end marker of bracketed paste would leave the brackets and be executed, so the markers are
 //! taken out in both their forms, until none is left that the removal of another put together.
 
+use zeroize::Zeroizing;
+
 use super::modes::Modes;
 
 const START: &str = "\x1b[200~";
@@ -38,7 +40,7 @@ fn is_control(c: char) -> bool {
 
 /// Takes out the paste markers and every C1 character, to a fixed point; all else stays.
 pub fn clean(text: &str) -> String {
-    let unmarked = without_markers(text.chars());
+    let unmarked = Zeroizing::new(without_markers(text.chars()));
     // Without its C1 characters the rest may close up to a marker; a second pass over text without C1 is the last.
     without_markers(unmarked.chars().filter(|c| !('\u{80}'..='\u{9f}').contains(c)))
 }
@@ -51,7 +53,8 @@ pub fn printable(text: &str) -> String {
 /// Removes each marker at the moment its last character arrives, so that what it separated is looked at again.
 /// Linear, where repeated removal would take a pass for each level of nesting.
 fn without_markers(text: impl Iterator<Item = char>) -> String {
-    let mut out = String::with_capacity(text.size_hint().0);
+    // As much as it may become, so that growing leaves no copy behind: it may be a secret.
+    let mut out = String::with_capacity(text.size_hint().1.unwrap_or(0));
     for c in text {
         out.push(c);
         let marker = MARKERS.iter().find(|marker| c == '~' && out.ends_with(**marker));
@@ -63,10 +66,10 @@ fn without_markers(text: impl Iterator<Item = char>) -> String {
 /// The bytes of a paste for a terminal in these modes, cleaned: in brackets if the host asked for them, otherwise with
 /// line ends as the Enter key sends them.
 pub fn encode_paste(text: &str, modes: &Modes) -> Vec<u8> {
-    let text = clean(text);
+    let text = Zeroizing::new(clean(text));
     match modes.bracketed_paste {
         true => [START, &text, END].concat().into_bytes(),
-        false => text.replace("\r\n", "\r").replace('\n', "\r").into_bytes(),
+        false => Zeroizing::new(text.replace("\r\n", "\r")).replace('\n', "\r").into_bytes(),
     }
 }
 

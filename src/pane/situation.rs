@@ -231,6 +231,11 @@ impl EchoWatch {
         self.since.get_or_insert((cursor.row, cursor.col, now));
     }
 
+    /// When the first of the letters was sent.
+    pub fn since(&self) -> Option<Duration> {
+        self.since.map(|(_, _, at)| at)
+    }
+
     /// The line was sent or given up: what is typed next is looked at anew.
     pub fn forget(&mut self) {
         self.since = None;

@@ -1,10 +1,9 @@
-//! At most so many hosts at work, each in a task of its own, under one pace that all of them hear.
+//! The hosts at work, each in a task of its own, under one pace that all of them hear.
 //!
-//! Every host that is handed in is either never begun, at work, or given back once by [`Crew::next`]; whoever uses a crew
-//! keeps the books of that.
+//! Every host that is begun is at work until it is given back once by [`Crew::next`] or [`Crew::give_up`]; whoever uses a
+//! crew decides who is begun when, and keeps the books. A host may come again after it was given back.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -22,26 +21,17 @@ pub(super) enum Pace {
     Leave,
 }
 
-/// Hosts, what is needed for each (`J`), and what their tasks come to (`T`).
-pub(super) struct Crew<J, T> {
-    waiting: std::iter::Enumerate<std::vec::IntoIter<J>>,
-    /// Tasks at once; at the bound the next host waits for its turn.
-    fanout: usize,
+/// Hosts at work, whose tasks come to a `T`.
+pub(super) struct Crew<T> {
     tasks: JoinSet<T>,
     hosts: HashMap<Id, HostIx>,
     pace: watch::Sender<Pace>,
 }
 
-impl<J, T: Send + 'static> Crew<J, T> {
-    /// A crew that has begun nothing; the first of `jobs` is host 0.
-    pub(super) fn new(jobs: Vec<J>, fanout: NonZeroUsize) -> Crew<J, T> {
-        Crew {
-            waiting: jobs.into_iter().enumerate(),
-            fanout: fanout.get(),
-            tasks: JoinSet::new(),
-            hosts: HashMap::new(),
-            pace: watch::Sender::new(Pace::Go),
-        }
+impl<T: Send + 'static> Crew<T> {
+    /// Nobody is at work.
+    pub(super) fn new() -> Crew<T> {
+        Crew { tasks: JoinSet::new(), hosts: HashMap::new(), pace: watch::Sender::new(Pace::Go) }
     }
 
     /// The pace that holds.
@@ -49,21 +39,18 @@ impl<J, T: Send + 'static> Crew<J, T> {
         *self.pace.borrow()
     }
 
-    /// Another pace from now on; every task hears of it.
-    pub(super) fn set_pace(&self, pace: Pace) {
-        self.pace.send_replace(pace);
+    /// At least this pace from now on; every task hears of it.
+    pub(super) fn raise(&self, pace: Pace) {
+        self.pace.send_if_modified(|old| std::mem::replace(old, pace.max(*old)) < pace);
     }
 
-    /// Begins hosts until the fan-out is reached; none at any other pace than [`Pace::Go`].
-    pub(super) fn start_more<F>(&mut self, mut work: impl FnMut(HostIx, J, watch::Receiver<Pace>) -> F)
+    /// Begins a host that is not at work.
+    pub(super) fn begin<F>(&mut self, host: HostIx, work: impl FnOnce(watch::Receiver<Pace>) -> F)
     where
         F: Future<Output = T> + Send + 'static,
     {
-        while self.pace() == Pace::Go && self.tasks.len() < self.fanout {
-            let Some((ix, job)) = self.waiting.next() else { return };
-            let task = self.tasks.spawn(work(HostIx(ix), job, self.pace.subscribe()));
-            self.hosts.insert(task.id(), HostIx(ix));
-        }
+        let task = self.tasks.spawn(work(self.pace.subscribe()));
+        self.hosts.insert(task.id(), host);
     }
 
     /// The next host that is done, and what it came to: `None` where its task broke off. `None` when nobody is at work.
@@ -82,7 +69,7 @@ impl<J, T: Send + 'static> Crew<J, T> {
     }
 
     /// The hosts at work.
-    pub(super) fn at_work(&self) -> impl Iterator<Item = HostIx> {
+    pub(super) fn at_work(&self) -> impl ExactSizeIterator<Item = HostIx> {
         self.hosts.values().copied()
     }
 
@@ -116,20 +103,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_host_is_given_back_once_and_no_more_than_the_fan_out_are_at_work() {
-        let two = NonZeroUsize::new(2).expect("not zero");
-        let mut crew = Crew::new(vec![10, 11, 12, 13, 14], two);
-        let mut done = Vec::new();
-        loop {
-            crew.start_more(|host, job, _| async move {
-                assert_ne!(host, HostIx(3), "this one breaks off");
-                job
+    async fn each_host_is_given_back_once_for_each_time_that_it_was_begun() {
+        let mut crew = Crew::new();
+        let begin = |crew: &mut Crew<usize>, host: usize| {
+            crew.begin(HostIx(host), move |_| async move {
+                assert_ne!(host, 3, "this one breaks off");
+                host + 10
             });
-            assert!(crew.at_work().count() <= 2);
-            let Some(ended) = crew.next().await else { break };
+        };
+        (0..5).for_each(|host| begin(&mut crew, host));
+        assert_eq!(crew.at_work().count(), 5);
+        let (mut done, mut again) = (Vec::new(), true);
+        while let Some(ended) = crew.next().await {
+            if std::mem::take(&mut again) {
+                begin(&mut crew, ended.0.0);
+            }
             done.push(ended);
         }
         done.sort_by_key(|(host, _)| *host);
+        done.dedup();
         let expected = [Some(10), Some(11), Some(12), None, Some(14)];
         assert_eq!(
             done,
@@ -138,12 +130,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_given_up_is_named_and_who_waits_is_not_begun() {
-        let two = NonZeroUsize::new(2).expect("not zero");
-        let mut crew: Crew<u8, ()> = Crew::new(vec![0; 5], two);
-        crew.start_more(|_, _, mut pace| async move { at_least(&mut pace, Pace::Leave).await });
-        crew.set_pace(Pace::StartNoMore);
-        crew.start_more(|_, _, _| std::future::ready(()));
+    async fn who_is_given_up_is_named_and_the_pace_never_goes_back() {
+        let mut crew: Crew<()> = Crew::new();
+        for host in 0..2 {
+            crew.begin(HostIx(host), |mut pace| async move { at_least(&mut pace, Pace::Leave).await });
+        }
+        crew.raise(Pace::End);
+        crew.raise(Pace::StartNoMore);
+        assert_eq!(crew.pace(), Pace::End);
         let mut given_up = crew.give_up(Duration::from_secs(60)).await;
         given_up.sort_by_key(|(host, _)| *host);
         assert_eq!(given_up, [(HostIx(0), None), (HostIx(1), None)]);

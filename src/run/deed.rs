@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::crew::{Pace, at_least};
+use super::journal::JournalFault;
 use super::writer::Events;
-use super::{Happened, HostIx, Stream};
+use super::{Happened, HostIx, Passage, Stream};
 use crate::hosts::Host;
 use crate::outcome::{NotRun, Outcome};
 use crate::ssh::Link;
@@ -24,6 +25,10 @@ use crate::ssh::Link;
 pub trait Deed: Send + Sync + 'static {
     /// Does it on one host, over a link that stands; the caller closes the link.
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome>;
+
+    /// A host's part of the run is over, also where it was never carried out there; for deeds whose hosts wait for each
+    /// other.
+    fn left(&self, _host: HostIx) {}
 }
 
 /// One host's turn: who it is, where to tell what happens, and how far the user has gone with interrupts.
@@ -49,11 +54,25 @@ pub enum Ending {
 
 impl Call<'_> {
     /// To be called right before the first byte that may have an effect there: from here on it may have run. An error says
-    /// that it must not be sent, and did not run.
+    /// that it must not be sent, and did not run. The intent is in the journal, on the disk, when this returns.
     pub async fn sending(&self) -> Result<(), NotRun> {
+        self.events.intent(self.host).await?;
         self.events.send(Happened::Sent(self.host)).await;
         self.sent.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// To be called right before the first byte of a step of a played script: the intent of that step is in the journal
+    /// then. An error says that the step must not be begun.
+    pub async fn beginning(&self, step: usize) -> Result<(), JournalFault> {
+        self.events.step_intent(self.host, step).await?;
+        self.events.tell(Happened::Step(self.host, step, Passage::Begun)).await;
+        Ok(())
+    }
+
+    /// What a step of a played script expected has come.
+    pub async fn passed(&self, step: usize) {
+        self.events.send(Happened::Step(self.host, step, Passage::Passed)).await;
     }
 
     /// The host wrote something; waits while the writer is behind, and with it the host's window.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome};
+use crate::outcome::{Class, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -45,8 +45,22 @@ struct Ended<'a> {
     status: Option<u32>,
     signal: Option<&'a str>,
     stage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     message: String,
+    attempts: u32,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Again<'a> {
+    v: u32,
+    event: &'static str,
+    host: &'a str,
+    outcome: &'static str,
+    message: String,
+    attempt: u32,
+    wait: f64,
 }
 
 #[derive(Serialize)]
@@ -54,6 +68,7 @@ struct End {
     v: u32,
     event: &'static str,
     exit: u8,
+    stopped: Option<String>,
     seconds: f64,
     well: Part,
     failed: Part,
@@ -95,10 +110,20 @@ pub fn output(text: &mut Vec<u8>, host: &str, stream: Stream, bytes: &[u8]) {
     push(text, &Said { v: V, event: "output", host, stream: stream.word(), base64, data });
 }
 
-/// What became of a host.
-pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration) {
+/// An attempt that did nothing, and how long it is until the next.
+pub fn again(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), wait: Duration) {
+    let (outcome, attempt) = end;
+    let (message, wait) = (outcome.to_string(), seconds(wait));
+    let outcome = outcome.word();
+    push(text, &Again { v: V, event: "retry", host, outcome, message, attempt, wait });
+}
+
+/// What became of a host, after so many attempts.
+pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Duration) {
+    let (outcome, attempts) = end;
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
+        Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
         Outcome::Signalled(name) => (None, Some(name.as_str()), None),
         Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage, .. })) => {
             (None, None, Some(stage.to_string()))
@@ -114,7 +139,9 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, outcome: &Outcome, took: Duration
         status,
         signal,
         stage,
+        step: outcome.step(),
         message: outcome.to_string(),
+        attempts,
         seconds: seconds(took),
     };
     push(text, &line);
@@ -130,6 +157,7 @@ pub fn summary(text: &mut Vec<u8>, hosts: &[Host], summary: &Summary, took: Dura
         v: V,
         event: "summary",
         exit: summary.exit.code(),
+        stopped: summary.stopped.as_ref().map(ToString::to_string),
         seconds: seconds(took),
         well: part(Class::Well),
         failed: part(Class::Failed),
@@ -188,9 +216,10 @@ mod tests {
             Outcome::Unknown(Unknown::NoStatus),
         ];
         for each in &outcomes {
-            outcome(&mut text, "web1", each, Duration::from_micros(1_234_567));
+            outcome(&mut text, "web1", (each, 1), Duration::from_micros(1_234_567));
         }
-        let end = Summary { outcomes: outcomes[..2].to_vec(), exit: Exit::Failed };
+        again(&mut text, "web1", (&outcomes[1], 2), Duration::from_millis(1500));
+        let end = Summary { outcomes: outcomes[..2].to_vec(), exit: Exit::Failed, stopped: None };
         summary(&mut text, &hosts, &end, Duration::from_secs(2));
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         lines.into_iter().map(|line| serde_json::from_slice(line).expect("a JSON line")).collect()
@@ -200,7 +229,8 @@ mod tests {
     fn each_line_parses_and_says_what_happened() {
         let lines = every_line();
         let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a word")).collect();
-        let expected = ["start", "output", "output", "outcome", "outcome", "outcome", "outcome", "summary"];
+        let expected =
+            ["start", "output", "output", "outcome", "outcome", "outcome", "outcome", "retry", "summary"];
         assert_eq!(events, expected);
         assert!(lines.iter().all(|line| line["v"] == 1));
         assert_eq!(lines[1]["data"], "zwei\n\u{7}\"");
@@ -209,7 +239,8 @@ mod tests {
         assert_eq!((&lines[4]["stage"], &lines[4]["outcome"]), (&"tcp".into(), &"unreachable".into()));
         assert_eq!(lines[5]["signal"], "KILL");
         assert_eq!(lines[6]["class"], "not_known");
-        assert_eq!((&lines[7]["failed"]["count"], &lines[7]["exit"]), (&1.into(), &1.into()));
+        assert_eq!((&lines[7]["attempt"], &lines[7]["wait"]), (&2.into(), &1.5.into()));
+        assert_eq!((&lines[8]["failed"]["count"], &lines[8]["exit"]), (&1.into(), &1.into()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Headless work: one command on many hosts, and what became of it on each.
 //!
-//! Theory: the [`Plan`] says what is run where; the [`fanout`] keeps at most so many hosts at work, turns each of them into
-//! [`Happened`] values and keeps the books: every host of the plan ends with exactly one outcome. The [`Reporter`] turns
+//! Theory: the [`Plan`] says what is run where; the [`schedule`] decides who is begun when; the [`fanout`] does that, turns
+//! what becomes of each host into [`Happened`] values and keeps the books: every host of the plan ends with exactly one outcome. The [`Reporter`] turns
 //! what happened into text: live lines, gathered groups or JSON lines. Between the two stands one bounded queue, so a
 //! reader of our output that stops reading stops the hosts, not the memory.
 
@@ -12,28 +12,41 @@ use bytes::Bytes;
 use crate::outcome::Outcome;
 use crate::ssh::Phases;
 
+pub mod budget;
 mod crew;
 pub mod deed;
 pub mod exec;
 pub mod fanout;
 pub mod gather;
+pub mod journal;
 pub mod json;
 pub mod keys;
+mod lanes;
 pub mod limits;
+pub mod order;
 mod patience;
+pub mod pause;
 pub mod ping;
 pub mod plan;
 pub mod report;
+pub mod retry;
+pub mod schedule;
+pub mod share;
 pub mod stream;
 pub mod survey;
 mod tally;
+pub mod throttle;
+pub mod waves;
 pub mod work;
 pub mod writer;
 
 pub use deed::{Call, Deed};
-pub use fanout::{Job, run, run_told};
+pub use fanout::{Job, run, run_kept, run_told};
+pub use journal::Journal;
+pub use pause::{Look, Overseer};
 pub use plan::{Limits, Plan};
 pub use report::{Output, Reporter, Summary};
+pub use schedule::Pacing;
 pub use writer::{Ends, Teller};
 
 /// How long each step of taking leave may take: a signal, closing a channel, closing a link.
@@ -75,6 +88,8 @@ pub enum Happened {
     Step(HostIx, usize, Passage),
     /// A host wrote this.
     Said(HostIx, Stream, Bytes),
+    /// An attempt came to this, with certainly nothing done, and another is made after so long.
+    Again(HostIx, Outcome, Duration),
     /// A host's part is over, so long after it was begun.
     Ended(HostIx, Outcome, Duration),
     /// A sentence for the user that belongs to no host.

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::schedule::Pacing;
 use crate::hosts::{Facts, Host};
 
 /// One command for many hosts.
@@ -16,13 +17,16 @@ pub struct Plan {
     pub facts: Vec<Facts>,
     /// How much at once, and for how long.
     pub limits: Limits,
+    /// In which order, in which waves, how often, and when it stops.
+    pub pacing: Pacing,
 }
 
 impl Plan {
     /// A command for hosts of which nothing is known but their names.
     pub fn new(command: &str, hosts: Vec<Host>, limits: Limits) -> Plan {
         let facts = vec![Facts::default(); hosts.len()];
-        Plan { command: command.to_owned(), hosts, facts, limits }
+        let pacing = Pacing::default();
+        Plan { command: command.to_owned(), hosts, facts, limits, pacing }
     }
 }
 

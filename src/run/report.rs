@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use super::gather::{Gather, Group, Kept, Text};
+use super::schedule::Stopped;
 use super::stream::Lines;
 use super::{Happened, HostIx, Plan, Stream, json, tally};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
+use crate::outcome::{Exit, Fate, NotRun, Outcome, StepFailed, StepFault, Unknown};
 
 /// The form in which results are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Summary {
         let outcomes: Vec<Outcome> =
             outcomes.into_iter().map(|o| o.unwrap_or(Outcome::NotRun(NotRun::NotStarted))).collect();
         let exit = outcomes.iter().fold(end, |exit, outcome| exit.worst(outcome.class().into()));
-        Summary { outcomes, exit }
+        Summary { outcomes, exit, stopped: None }
     }
 
     /// The same, ended worse.
@@ -81,6 +82,8 @@ pub struct Summary {
     pub outcomes: Vec<Outcome>,
     /// What all outcomes add up to, the user's interrupt and our own faults included.
     pub exit: Exit,
+    /// Why it stopped before every host had its turn, where that was not an interrupt.
+    pub stopped: Option<Stopped>,
 }
 
 /// How our streams look to the reporter.
@@ -111,6 +114,8 @@ pub struct Reporter {
     names: Vec<String>,
     lines: Vec<[Lines; 2]>,
     cut: Vec<bool>,
+    /// By host: how often it was begun.
+    attempts: Vec<u32>,
     ended: usize,
 }
 
@@ -137,6 +142,7 @@ impl Reporter {
             names: plan.hosts.iter().map(Host::to_string).collect(),
             lines: (0..n).map(|_| Default::default()).collect(),
             cut: vec![false; n],
+            attempts: vec![0; n],
             ended: 0,
         }
     }
@@ -151,7 +157,9 @@ impl Reporter {
     /// One thing happened.
     pub fn step(&mut self, happened: Happened, paper: &mut Paper) {
         match happened {
-            Happened::Began(_) | Happened::Reached(..) | Happened::Sent(_) | Happened::Step(..) => {}
+            Happened::Began(host) => self.attempts[host.0] += 1,
+            Happened::Reached(..) | Happened::Sent(_) | Happened::Step(..) => {}
+            Happened::Again(host, outcome, wait) => self.host_again(host, &outcome, wait, paper),
             Happened::Said(host, stream, bytes) => self.said(host, stream, &bytes, paper),
             Happened::Ended(host, outcome, took) => self.host_ended(host, outcome, took, paper),
             Happened::Notice(sentence) => {
@@ -171,7 +179,12 @@ impl Reporter {
         }
         match self.mode {
             Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
-            _ => paper.notice(&summary_line(&self.hosts, &summary.outcomes)),
+            _ => {
+                if let Some(why) = &summary.stopped {
+                    paper.notice(&format!("stopped: {why}"));
+                }
+                paper.notice(&summary_line(self.hosts.iter().zip(&summary.outcomes)));
+            }
         }
     }
 
@@ -214,6 +227,22 @@ impl Reporter {
         }
     }
 
+    /// An attempt failed before anything was done, and there is to be another.
+    fn host_again(&mut self, host: HostIx, outcome: &Outcome, wait: Duration, paper: &mut Paper) {
+        let name = &self.names[host.0];
+        match self.mode {
+            Mode::Json => {
+                let attempt = self.attempts[host.0];
+                json::again(paper.on(Stream::Out), name, (outcome, attempt), wait);
+            }
+            _ => {
+                self.wipe_progress(paper);
+                let wait = wait.as_secs_f64();
+                paper.notice(&format!("{name}: {outcome}; it is tried again in {wait:.1} s"));
+            }
+        }
+    }
+
     fn host_ended(&mut self, host: HostIx, outcome: Outcome, took: Duration, paper: &mut Paper) {
         for stream in [Stream::Out, Stream::Err] {
             if let Some(last) = self.lines[host.0][stream as usize].finish() {
@@ -222,7 +251,10 @@ impl Reporter {
         }
         self.ended += 1;
         match &mut self.mode {
-            Mode::Json => json::outcome(paper.on(Stream::Out), &self.names[host.0], &outcome, took),
+            Mode::Json => {
+                let attempts = self.attempts[host.0];
+                json::outcome(paper.on(Stream::Out), &self.names[host.0], (&outcome, attempts), took);
+            }
             Mode::Gather(gather) => {
                 gather.ended(host, outcome.clone());
                 self.progress(paper);
@@ -298,8 +330,8 @@ fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
 }
 
 /// `46 ok: web[01-46]; 1 failed (exit status 2): web47; 1 unreachable (tcp): web48`.
-fn summary_line(hosts: &[Host], outcomes: &[Outcome]) -> String {
-    let mut all: Vec<(&Host, &Outcome)> = hosts.iter().zip(outcomes).collect();
+pub(super) fn summary_line<'a>(hosts: impl Iterator<Item = (&'a Host, &'a Outcome)>) -> String {
+    let mut all: Vec<(&Host, &Outcome)> = hosts.collect();
     all.sort_by_key(|(_, outcome)| outcome.class());
     tally::line(all.into_iter().map(|(host, outcome)| (host, kind(outcome))))
 }
@@ -311,11 +343,25 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
         Outcome::NotRun(why) => tally::kind(why),
-        Outcome::Unknown(Unknown::TimedOut(_, fate)) => format!("timed out, {fate}"),
-        Outcome::Unknown(Unknown::Killed(Fate::Killed)) => "killed".into(),
-        Outcome::Unknown(Unknown::Killed(fate)) => format!("killed, {fate}"),
-        Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
-        Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
+        Outcome::Unknown(unknown) => unknown_kind(unknown),
+        Outcome::StepFailed(StepFailed { step, why: StepFault::Status(status) }) => {
+            format!("failed (step {step}, exit status {status})")
+        }
+        Outcome::StepFailed(StepFailed { step, why: StepFault::NotBegun(_) }) => {
+            format!("stopped (before step {step})")
+        }
+        Outcome::StepFailed(StepFailed { step, .. }) => format!("failed (step {step})"),
+    }
+}
+
+fn unknown_kind(unknown: &Unknown) -> String {
+    match unknown {
+        Unknown::TimedOut(_, fate) => format!("timed out, {fate}"),
+        Unknown::Killed(Fate::Killed) => "killed".into(),
+        Unknown::Killed(fate) => format!("killed, {fate}"),
+        Unknown::LinkLost(_) => "link lost, may have run".into(),
+        Unknown::NoStatus => "no exit status".into(),
+        Unknown::InStep(step, unknown) => format!("{} (step {step})", unknown_kind(unknown)),
     }
 }
 

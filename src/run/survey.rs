@@ -43,20 +43,23 @@ where
 {
     let total = targets.len();
     let mut books = Books { found: (0..total).map(|_| Err(NotRun::NotStarted)).collect(), end: Exit::Well };
-    let mut crew = Crew::new(targets, fanout);
+    let (mut crew, mut waiting) = (Crew::new(), targets.into_iter().enumerate());
     let mut done = 0;
     loop {
-        crew.start_more(|_, target, mut pace| {
+        while crew.pace() == Pace::Go
+            && crew.at_work().len() < fanout.get()
+            && let Some((host, target)) = waiting.next()
+        {
             let looking = target.map(&look);
-            async move {
+            crew.begin(HostIx(host), |mut pace| async move {
                 let looking = looking.map_err(NotRun::Connect)?;
                 tokio::select! {
                     biased;
                     () = at_least(&mut pace, Pace::End) => Err(NotRun::Cancelled),
                     found = looking => found.map_err(NotRun::Connect),
                 }
-            }
-        });
+            });
+        }
         tokio::select! {
             biased;
             Some(_) = interrupts.recv() => {
@@ -64,7 +67,7 @@ where
                 if crew.pace() == Pace::End {
                     break;
                 }
-                crew.set_pace(Pace::End);
+                crew.raise(Pace::End);
                 told(Told::Ending);
             }
             ended = crew.next() => match ended {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::{Journal, JournalFault};
 use super::report::{Paper, Reporter, Sinks, Summary};
-use super::{Happened, Stream};
+use super::{Happened, HostIx, Stream};
 use crate::outcome::Exit;
 
 /// How many events wait for the writer; at the bound the hosts wait, and with them their SSH windows.
@@ -25,6 +26,7 @@ const BATCH: usize = 64 << 10;
 pub struct Events {
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
+    journal: Journal,
 }
 
 /// What waits for the writer.
@@ -38,12 +40,40 @@ pub struct Queued {
 /// A queue to a writer: where it is told, and where the writer takes it out.
 pub fn queue() -> (Events, mpsc::Receiver<Queued>) {
     let (queue, queued) = mpsc::channel(QUEUE);
-    (Events { queue, room: Arc::new(Semaphore::new(ROOM)) }, queued)
+    let (room, journal) = (Arc::new(Semaphore::new(ROOM)), Journal::default());
+    (Events { queue, room, journal }, queued)
 }
 
 impl Events {
-    /// Tells of an event; waits while too much is untold. Without a writer nothing is told.
+    /// The same events, recorded in this journal before they are told.
+    pub fn kept_in(self, journal: Journal) -> Events {
+        Events { journal, ..self }
+    }
+
+    /// To be awaited right before something may have an effect on a host: its intent is on the disk then. An error says
+    /// that it must not be sent.
+    pub async fn intent(&self, host: HostIx) -> Result<(), JournalFault> {
+        self.journal.intent(host).await
+    }
+
+    /// The same before a step of a played script.
+    pub async fn step_intent(&self, host: HostIx, step: usize) -> Result<(), JournalFault> {
+        self.journal.step_intent(host, step).await
+    }
+
+    /// Records an event and tells of it; waits while too much is unwritten or untold.
     pub async fn send(&self, event: Happened) {
+        self.record(&event).await;
+        self.tell(event).await;
+    }
+
+    /// Records an event; a reader of our output that stalls is not waited for.
+    pub async fn record(&self, event: &Happened) {
+        self.journal.record(event).await;
+    }
+
+    /// Tells of an event; waits while too much is untold. Without a writer nothing is told.
+    pub async fn tell(&self, event: Happened) {
         let room = match &event {
             Happened::Said(_, _, bytes) => {
                 let bytes = u32::try_from(bytes.len().min(ROOM)).unwrap_or(u32::MAX);
@@ -167,7 +197,6 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::HostIx;
     use bytes::Bytes;
     use futures_util::FutureExt;
     use tokio::task::unconstrained;

@@ -7,6 +7,7 @@
 mod editor;
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::broadcast::MemberId;
 use crate::hosts::{Template, TemplateError};
@@ -49,6 +50,21 @@ pub enum View {
     Preview(usize),
 }
 
+/// A text with the way in which its braces are read; a log shows its size alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The text.
+    pub text: String,
+    /// How its braces are read.
+    pub reading: Reading,
+}
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes, {:?}]", self.text.len(), self.reading)
+    }
+}
+
 /// One host got the text before the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canary {
@@ -76,13 +92,18 @@ pub struct Compose {
     /// Who got it already.
     pub canary: Option<Canary>,
     /// Which of the remembered texts it shows, from the newest, and what stood here before.
-    recalled: Option<(usize, String)>,
+    recalled: Option<(usize, Remembered)>,
 }
 
 impl Compose {
     /// A box with a text.
     pub fn holding(text: &str) -> Compose {
         Compose { editor: Editor::holding(text), ..Compose::default() }
+    }
+
+    /// A box with a text that was remembered.
+    pub fn of(text: &Remembered) -> Compose {
+        Compose { reading: text.reading, ..Compose::holding(&text.text) }
     }
 
     /// The text as it is read.
@@ -128,24 +149,34 @@ impl Compose {
     /// Shows an older text.
     pub fn older(&mut self, past: &Past) {
         let next = self.recalled.as_ref().map_or(0, |(n, _)| n + 1);
-        if let Some(text) = past.newest(next) {
-            let draft = self.recalled.take().map_or_else(|| self.editor.text(), |(_, draft)| draft);
+        if let Some(older) = past.newest(next) {
+            let draft = self.recalled.take().map_or_else(|| self.remembered(), |(_, draft)| draft);
             self.recalled = Some((next, draft));
-            self.editor = Editor::holding(text);
-            self.changed();
+            self.recall(older);
         }
     }
 
     /// Shows a newer text, at last the one that stood here first.
     pub fn newer(&mut self, past: &Past) {
         let Some((n, draft)) = self.recalled.take() else { return };
-        let newer = n.checked_sub(1).and_then(|n| past.newest(n).map(|text| (n, text.to_owned())));
-        let (text, recalled) = match newer {
-            Some((n, text)) => (text, Some((n, draft))),
-            None => (draft, None),
-        };
-        self.editor = Editor::holding(&text);
-        self.recalled = recalled;
+        match n.checked_sub(1).and_then(|n| Some((n, past.newest(n)?))) {
+            Some((n, newer)) => {
+                self.recall(newer);
+                self.recalled = Some((n, draft));
+            }
+            None => self.recall(&draft),
+        }
+    }
+
+    /// The text and how it is read, to be remembered.
+    pub fn remembered(&self) -> Remembered {
+        Remembered { text: self.editor.text(), reading: self.reading }
+    }
+
+    /// Shows a text that was remembered, read as it was then.
+    fn recall(&mut self, text: &Remembered) {
+        self.editor = Editor::holding(&text.text);
+        self.reading = text.reading;
         self.changed();
     }
 }
@@ -153,7 +184,7 @@ impl Compose {
 /// Texts that were composed before, and the one that was left without being sent.
 #[derive(Debug, Default)]
 pub struct Past {
-    texts: VecDeque<String>,
+    texts: VecDeque<Remembered>,
     bytes: usize,
     /// The box as it was left with Esc.
     pub draft: Option<Compose>,
@@ -163,28 +194,28 @@ pub struct Past {
 
 impl Past {
     /// Remembers a text; one that was the newest already is not remembered twice.
-    pub fn remember(&mut self, text: String) {
-        if text.trim().is_empty() || self.texts.back() == Some(&text) {
+    pub fn remember(&mut self, text: Remembered) {
+        if text.text.trim().is_empty() || self.texts.back() == Some(&text) {
             return;
         }
-        self.bytes += text.len();
+        self.bytes += text.text.len();
         self.texts.push_back(text);
         while self.texts.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
             let Some(oldest) = self.texts.pop_front() else { return };
-            self.bytes -= oldest.len();
+            self.bytes -= oldest.text.len();
         }
     }
 
     /// Remembers a text, unless a secret was asked for where it went.
-    pub fn remember_unless(&mut self, text: String, asks_for_secret: bool) {
+    pub fn remember_unless(&mut self, text: Remembered, asks_for_secret: bool) {
         if !asks_for_secret {
             self.remember(text);
         }
     }
 
     /// The text with this number, from 0, the newest first.
-    fn newest(&self, n: usize) -> Option<&str> {
-        self.texts.iter().rev().nth(n).map(String::as_str)
+    fn newest(&self, n: usize) -> Option<&Remembered> {
+        self.texts.iter().rev().nth(n)
     }
 }
 
@@ -192,10 +223,31 @@ impl Past {
 mod tests {
     use super::*;
 
+    fn read_as_template(text: &str) -> Remembered {
+        Remembered { text: text.to_owned(), reading: Reading::Template }
+    }
+
+    #[test]
+    fn a_text_comes_back_with_its_braces_read_as_they_were() {
+        let mut past = Past::default();
+        past.remember(Remembered { text: "${x}".to_owned(), reading: Reading::Literal });
+        past.remember(read_as_template("{host}"));
+        let mut compose = Compose::holding("draft");
+        let mut seen = Vec::new();
+        for step in [Compose::older, Compose::older, Compose::newer, Compose::newer] {
+            step(&mut compose, &past);
+            seen.push((compose.editor.text(), compose.reading));
+        }
+        use Reading::{Literal, Template};
+        let expected = [("{host}", Template), ("${x}", Literal), ("{host}", Template), ("draft", Template)];
+        assert_eq!(seen, expected.map(|(text, reading)| (text.to_owned(), reading)));
+        assert!(!format!("{compose:?} {past:?}").contains("host"), "{compose:?} {past:?}");
+    }
+
     #[test]
     fn older_texts_come_back_and_the_draft_is_not_lost() {
         let mut past = Past::default();
-        ["one", "two", "two", " "].into_iter().for_each(|text| past.remember(text.to_owned()));
+        ["one", "two", "two", " "].into_iter().for_each(|text| past.remember(read_as_template(text)));
         let mut compose = Compose::holding("draft");
         let mut seen = Vec::new();
         for step in
@@ -210,9 +262,9 @@ mod tests {
     #[test]
     fn the_past_is_bounded() {
         let mut past = Past::default();
-        (0..REMEMBERED + 9).for_each(|n| past.remember(n.to_string()));
-        assert_eq!((past.texts.len(), past.newest(0)), (REMEMBERED, Some("108")));
-        (0..9).for_each(|n| past.remember(n.to_string().repeat(60_000)));
+        (0..REMEMBERED + 9).for_each(|n| past.remember(read_as_template(&n.to_string())));
+        assert_eq!((past.texts.len(), past.newest(0)), (REMEMBERED, Some(&read_as_template("108"))));
+        (0..9).for_each(|n| past.remember(read_as_template(&n.to_string().repeat(60_000))));
         assert!(past.bytes <= REMEMBERED_BYTES && past.texts.len() == 4, "{}", past.texts.len());
     }
 

@@ -74,7 +74,7 @@ impl Inlets {
 }
 
 /// What only whoever shows the app can do. The meaning of each is that of the [`Effect`] of its name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum FrontEffect {
     /// The response to a request that came through no socket, or whose client has gone.
     Reply(ControlId, Response),
@@ -90,6 +90,20 @@ pub(super) enum FrontEffect {
     Suspend,
     /// The user leaves.
     Quit,
+}
+
+impl std::fmt::Debug for FrontEffect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FrontEffect::Reply(id, response) => f.debug_tuple("Reply").field(id).field(response).finish(),
+            FrontEffect::Copy(text) => write!(f, "Copy([{} bytes])", text.len()),
+            FrontEffect::Motion(motion) => f.debug_tuple("Motion").field(motion).finish(),
+            FrontEffect::Bell => f.write_str("Bell"),
+            FrontEffect::Redraw => f.write_str("Redraw"),
+            FrontEffect::Suspend => f.write_str("Suspend"),
+            FrontEffect::Quit => f.write_str("Quit"),
+        }
+    }
 }
 
 /// What was found, and the request that asked for it, if it was one.

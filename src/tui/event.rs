@@ -3,10 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use crate::ask::{Answer, Question};
 use crate::hosts::{Facts, Host};
-use crate::pane::{FocusChange, Key, MouseEvent};
+use crate::pane::{FocusChange, Key, KeyCode, MouseEvent};
 use crate::session::{SessionEvent, SessionId};
 use crate::size::Size;
 
@@ -43,13 +44,13 @@ impl From<Host> for Opened {
     }
 }
 
-/// Something happened.
-#[derive(Clone, Debug, PartialEq)]
+/// Something happened. It may be a secret that is being typed, so a log shows of it what kind it is, and its size.
+#[derive(Clone, PartialEq)]
 pub enum Event {
     /// A key was pressed.
     Key(Key),
-    /// Text was pasted.
-    Paste(String),
+    /// Text was pasted; it is wiped when it goes.
+    Paste(Zeroizing<String>),
     /// The mouse did something; row and column are those of the outer screen.
     Mouse(MouseEvent),
     /// The outer terminal has another size.
@@ -98,8 +99,8 @@ pub enum Motion {
     Reported,
 }
 
-/// Something is to be done.
-#[derive(Clone, Debug)]
+/// Something is to be done. A log shows nothing of what is typed or copied but its size.
+#[derive(Clone)]
 pub enum Effect {
     /// Start a session.
     Open {
@@ -158,4 +159,144 @@ pub enum Effect {
     Suspend,
     /// End the program.
     Quit,
+}
+
+/// A key as a log may show it: not which letter it is.
+pub(super) struct Hidden(pub(super) Key);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.code(), self.0.mods().ctrl) {
+            (KeyCode::Char(_), false) => f.write_str("a letter"),
+            _ => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// The size of something that a log does not show.
+pub(super) struct Length(pub(super) usize);
+
+impl fmt::Debug for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Key(key) => f.debug_tuple("Key").field(&Hidden(*key)).finish(),
+            Event::Paste(text) => f.debug_tuple("Paste").field(&Length(text.len())).finish(),
+            Event::Mouse(mouse) => f.debug_tuple("Mouse").field(mouse).finish(),
+            Event::Resize(size) => f.debug_tuple("Resize").field(size).finish(),
+            Event::Focus(change) => f.debug_tuple("Focus").field(change).finish(),
+            // A host shows what is typed at it.
+            Event::Session(id, SessionEvent::Output(bytes)) => {
+                f.debug_tuple("Output").field(id).field(&Length(bytes.len())).finish()
+            }
+            Event::Session(id, event) => f.debug_tuple("Session").field(id).field(event).finish(),
+            Event::Question(id, question) => f.debug_tuple("Question").field(id).field(question).finish(),
+            Event::QuestionWithdrawn(id) => f.debug_tuple("QuestionWithdrawn").field(id).finish(),
+            Event::Added(hosts) => f.debug_tuple("Added").field(hosts).finish(),
+            Event::AddFailed(why) => f.debug_tuple("AddFailed").field(why).finish(),
+            Event::Kept(told) => f.debug_tuple("Kept").field(told).finish(),
+            Event::Control(id, request) => f.debug_tuple("Control").field(id).field(request).finish(),
+            Event::ControlGone(id) => f.debug_tuple("ControlGone").field(id).finish(),
+            Event::FoundFor(id, found) => f.debug_tuple("FoundFor").field(id).field(found).finish(),
+            Event::FileWritten { path, result } => {
+                f.debug_struct("FileWritten").field("path", path).field("result", result).finish()
+            }
+            Event::Tick => f.write_str("Tick"),
+            Event::Resumed(size) => f.debug_tuple("Resumed").field(size).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Effect::Open { session, target, size } => (f.debug_struct("Open"))
+                .field("session", session)
+                .field("target", target)
+                .field("size", size)
+                .finish(),
+            Effect::Pardon => f.write_str("Pardon"),
+            Effect::Input { session, bytes } => f
+                .debug_struct("Input")
+                .field("session", session)
+                .field("bytes", &Length(bytes.len()))
+                .finish(),
+            Effect::Resize { session, size } => {
+                f.debug_struct("Resize").field("session", session).field("size", size).finish()
+            }
+            Effect::Close(session) => f.debug_tuple("Close").field(session).finish(),
+            Effect::Answer(id, answer) => f.debug_tuple("Answer").field(id).field(answer).finish(),
+            Effect::AddHosts(expression) => f.debug_tuple("AddHosts").field(expression).finish(),
+            Effect::Keep(keep) => f.debug_tuple("Keep").field(keep).finish(),
+            Effect::Reply(id, response) => f.debug_tuple("Reply").field(id).field(response).finish(),
+            Effect::FindFor(id, hosts) => f.debug_tuple("FindFor").field(id).field(hosts).finish(),
+            Effect::Copy(text) => f.debug_tuple("Copy").field(&Length(text.len())).finish(),
+            Effect::Motion(motion) => f.debug_tuple("Motion").field(motion).finish(),
+            Effect::WriteFile { path, text } => {
+                f.debug_struct("WriteFile").field("path", path).field("text", &Length(text.len())).finish()
+            }
+            Effect::Bell => f.write_str("Bell"),
+            Effect::Redraw => f.write_str("Redraw"),
+            Effect::Suspend => f.write_str("Suspend"),
+            Effect::Quit => f.write_str("Quit"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of it.
+    fn shown(what: impl fmt::Debug) -> String {
+        format!("{what:?}")
+    }
+
+    #[test]
+    fn nothing_that_is_typed_stands_in_a_log() {
+        let session = SessionId(7);
+        let secret = || "hunter2".to_owned();
+        let bytes = || Bytes::from_static(b"hunter2");
+        let send = Request::Send { text: secret().into(), enter: true, host: None, yes: false };
+        let keys = Request::Keys { keys: "h u n t e r 2".into(), host: None, yes: false };
+        for (shown, expected) in [
+            (shown(Event::Key(Key::char('h'))), "Key(a letter)"),
+            (shown(Event::Key("M-h".parse().expect("a key"))), "Key(a letter)"),
+            (shown(Event::Key("Enter".parse().expect("a key"))), "Key(Enter)"),
+            (shown(Event::Key("C-c".parse().expect("a key"))), "Key(C-c)"),
+            (shown(Event::Paste(secret().into())), "Paste([7 bytes])"),
+            (
+                shown(Event::Session(session, SessionEvent::Output(bytes()))),
+                "Output(SessionId(7), [7 bytes])",
+            ),
+            (
+                shown(Effect::Input { session, bytes: bytes() }),
+                "Input { session: SessionId(7), bytes: [7 bytes] }",
+            ),
+            (shown(Effect::Copy(secret())), "Copy([7 bytes])"),
+            (
+                shown(Effect::WriteFile { path: "f".to_owned(), text: secret() }),
+                "WriteFile { path: \"f\", text: [7 bytes] }",
+            ),
+            (
+                shown(Event::Control(ControlId(1), send)),
+                "Control(ControlId(1), Send { text: [7 bytes], enter: true, host: None, yes: false })",
+            ),
+            (
+                shown(Event::Control(ControlId(1), keys)),
+                "Control(ControlId(1), Keys { keys: [13 bytes], host: None, yes: false })",
+            ),
+            (
+                shown(Effect::Answer(QuestionId(1), Answer::Secret(secret().into()))),
+                "Answer(QuestionId(1), Secret(SecretBox<str>([REDACTED])))",
+            ),
+        ] {
+            assert_eq!(shown, expected);
+        }
+    }
 }

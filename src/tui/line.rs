@@ -1,5 +1,7 @@
 //! A line that is being typed in a dialog of omnes, with the usual keys of a shell's line.
 
+use std::fmt;
+
 use tui_input::{Input, InputRequest};
 
 use crate::pane::{Key, KeyCode, Mods};
@@ -8,7 +10,7 @@ use crate::pane::{Key, KeyCode, Mods};
 const LINE_BYTES: usize = 4096;
 
 /// A line and the cursor in it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Line {
     input: Input,
 }
@@ -22,6 +24,13 @@ pub enum Typed {
     Moved,
     /// Not a key of a line.
     Not,
+}
+
+/// It may hold what must not be seen, so a log shows its size.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.text().len())
+    }
 }
 
 impl Line {

@@ -30,7 +30,6 @@ pub mod plain;
 pub mod recorder;
 pub mod rehearsal;
 pub mod scopes;
-mod scrubbed;
 pub mod search;
 pub mod selection;
 mod signals;

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::broadcast::MemberId;
 
 /// A prompt counts when nothing was printed for so long...
@@ -61,7 +63,8 @@ struct Walker {
 /// The lines and the hosts on their way through them.
 #[derive(Clone)]
 pub struct Stepwise {
-    lines: Vec<String>,
+    /// They may hold a secret, and are wiped when they go.
+    lines: Vec<Zeroizing<String>>,
     /// In ascending order of member.
     walkers: Vec<Walker>,
     /// When somebody is to be looked at.
@@ -77,7 +80,7 @@ impl std::fmt::Debug for Stepwise {
 
 impl Stepwise {
     /// All hosts before the first line; `members` ascend.
-    pub fn new(lines: Vec<String>, members: &[MemberId], now: Duration) -> Stepwise {
+    pub fn new(lines: Vec<Zeroizing<String>>, members: &[MemberId], now: Duration) -> Stepwise {
         let stage = if lines.is_empty() { Stage::Done } else { Stage::Waiting(0) };
         let walker = |member: &MemberId| Walker { member: *member, stage, heard: now, left: None };
         Stepwise { lines, walkers: members.iter().map(walker).collect(), due: Some(now) }
@@ -85,7 +88,7 @@ impl Stepwise {
 
     /// A line.
     pub fn line(&self, n: usize) -> Option<&str> {
-        self.lines.get(n).map(String::as_str)
+        self.lines.get(n).map(|line| line.as_str())
     }
 
     /// How many lines there are.
@@ -173,14 +176,14 @@ impl Stepwise {
 
 impl Walker {
     /// When what it shows counts as a prompt; `None` while it is none.
-    fn ready_at(&self, seen: &Sight, lines: &[String]) -> Option<Duration> {
+    fn ready_at(&self, seen: &Sight, lines: &[Zeroizing<String>]) -> Option<Duration> {
         if seen.prompt != Prompting::Yes {
             return None;
         }
         let (Some((left, answered)), Stage::Waiting(n)) = (&self.left, self.stage) else {
             return Some(self.heard);
         };
-        let sent = n.checked_sub(1).and_then(|n| lines.get(n)).map_or("", String::as_str);
+        let sent = n.checked_sub(1).and_then(|n| lines.get(n)).map_or("", |line| line.as_str());
         let rest = seen.before.strip_prefix(left.before.as_str());
         let echoes = rest.is_some_and(|rest| !rest.is_empty() && sent.starts_with(rest.trim_end()));
         match (answered, echoes, seen.line == left.line) {
@@ -202,8 +205,8 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn lines(text: &str) -> Vec<String> {
-        text.lines().map(str::to_owned).collect()
+    fn lines(text: &str) -> Vec<Zeroizing<String>> {
+        text.lines().map(|line| line.to_owned().into()).collect()
     }
 
     /// What stands before the cursor; a sign at its end is a prompt.

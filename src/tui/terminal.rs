@@ -205,6 +205,9 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
+/// Longest message of a panic in the log, in characters.
+const PANIC_CHARS: usize = 400;
+
 /// A panic of the thread that owns the screen gives the terminal back before it is told, so that it can be read. A panic
 /// anywhere else is caught where it happens (a pane's emulator, a session's task) and goes to the log: told on the
 /// screen, it would only tear it.
@@ -216,7 +219,10 @@ fn hook_panics(owner: ThreadId) {
     std::panic::set_hook(Box::new(move |info| {
         let caught = pane::in_boundary() || thread::current().id() != owner;
         if caught && OURS.load(Ordering::SeqCst) {
-            tracing::error!("{info}");
+            // What a message quotes is data: a screen, or what was typed.
+            let said = info.to_string();
+            let words = said.split('`').next().unwrap_or_default();
+            tracing::error!("{}", crate::escape::text(words, PANIC_CHARS));
             return;
         }
         restore();

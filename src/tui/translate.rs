@@ -6,8 +6,13 @@
 //! the bytes, and calls [`Decoder::flush`] when nothing more has come for a moment. They may be a password, so they are
 //! wiped as they are taken.
 
-use super::scrubbed::Scrubbed;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::event::{Hidden, Length};
 use crate::pane::{FocusChange, Key, KeyCode, Mods, MouseButton, MouseEvent, MouseKind};
+use crate::scrubbed::Scrubbed;
 
 /// A paste is kept up to this length and one byte more, which tells that it was longer; the rest is counted out. No paste
 /// of this length can be sent, so nothing is lost but memory.
@@ -20,12 +25,13 @@ const PASTE_BEGIN: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// What the user's terminal said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// It may be a secret, of which a log shows the size.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Input {
     /// A key.
     Key(Key),
-    /// A paste.
-    Paste(String),
+    /// A paste; it is wiped when it goes.
+    Paste(Zeroizing<String>),
     /// The mouse, in cells of the screen.
     Mouse(MouseEvent),
     /// The terminal gained or lost the focus.
@@ -111,8 +117,32 @@ impl Decoder {
 
     fn end_paste(&mut self) -> Option<Input> {
         let paste = self.paste.take()?;
-        Some(Input::Paste(String::from_utf8_lossy(&paste).into_owned()))
+        Some(Input::Paste(text_of(&paste)))
     }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Key(key) => f.debug_tuple("Key").field(&Hidden(*key)).finish(),
+            Input::Paste(text) => f.debug_tuple("Paste").field(&Length(text.len())).finish(),
+            Input::Mouse(mouse) => f.debug_tuple("Mouse").field(mouse).finish(),
+            Input::Focus(change) => f.debug_tuple("Focus").field(change).finish(),
+            Input::KnowsKitty => f.write_str("KnowsKitty"),
+        }
+    }
+}
+
+/// Bytes as text, what is no UTF-8 as U+FFFD. The room is there from the beginning, so that growing leaves no copy behind.
+fn text_of(bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() * 3));
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
 }
 
 /// Moves what belongs to a paste; returns how many bytes were taken, and whether its end was among them.
@@ -414,7 +444,7 @@ mod tests {
     #[test]
     fn an_end_marker_inside_a_paste_does_not_end_it() {
         let of = |bytes: &[u8]| Decoder::default().feed(bytes);
-        let paste = |text: &str| Input::Paste(text.to_owned());
+        let paste = |text: &str| Input::Paste(text.to_owned().into());
         assert_eq!(of(b"\x1b[200~a\x1b[201~\rrm\r\x1b[201~"), [paste("a\x1b[201~\rrm\r")]);
         assert_eq!(
             of(b"\x1b[200~a\x1b[201~\rrm\r\x1b[200~b\x1b[201~"),
@@ -430,7 +460,7 @@ mod tests {
         let mut decoder = Decoder::default();
         assert_eq!(decoder.feed(b"\x1b[200~abc"), []);
         assert!(decoder.is_pasting());
-        assert_eq!(decoder.flush(), [Input::Paste("abc".to_owned())]);
+        assert_eq!(decoder.flush(), [Input::Paste("abc".to_owned().into())]);
         assert!(!decoder.is_waiting());
         decoder.feed(b"\x1b[200~");
         for _ in 0..100 {

@@ -70,7 +70,7 @@ fn a_password_is_in_no_file_whichever_way_it_was_typed() {
     ui.keys("C-a P");
     ui.wait_for("skips 1 at a shell prompt: beta");
     ui.write(format!("{SECRET}-in-the-box"));
-    ui.wait_for("hidden: ••••••••••••••••••");
+    ui.wait_for("hidden: •••••••• (not counted: the screen is recorded)");
     ui.keys("Enter");
     ui.wait_for("the secret went to alpha; 1 skipped: beta");
     ui.wait("alpha has it", |screen| screen.count("║got 18.") == 1);
@@ -81,6 +81,7 @@ fn a_password_is_in_no_file_whichever_way_it_was_typed() {
     ui.wait("alpha asks again", |screen| screen.count("║[sudo] password for ann:") == 1);
     ui.write(format!("\x1b[200~{SECRET}-pasted\r\x1b[201~"));
     ui.wait_for("not shown, since a host asks for a secret");
+    ui.wait_for("y sends it");
     ui.keys("y");
     ui.wait("alpha has it too", |screen| screen.count("║got 14.") == 1);
     ui.line("history -a; echo wri''tten");

@@ -54,7 +54,7 @@ fn the_box() {
     ┃C-s sends it to 3 hosts · M-c to one first · Tab shows what each host gets ·  ┃
     ┃M-t literally · M-e without Enter · C-p older · Esc leaves                    ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     let at = omnes::tui::draw::cursor(&ui.app, ui.app.layout()).map(|(at, _)| (at.x, at.y));
     assert_eq!(at, Some((17, 11)));
@@ -84,7 +84,7 @@ fn what_each_host_would_get() {
     ┃C-s sends it to 3 hosts · M-c to one first · Tab the text · M-t literally ·   ┃
     ┃M-e without Enter · C-p older · Esc leaves                                    ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("Down Down Down");
     assert!(ui.screen().contains("│ echo db01 3/3") && !ui.screen().contains("web02:"), "{}", ui.screen());
@@ -188,7 +188,7 @@ fn one_host_first_and_then_those_that_are_left() {
     ┃C-s sends it to the other 2 · Tab shows what each host gets · Esc leaves it at┃
     ┃that                                                                          ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("M-c");
     assert!(ui.screen().contains("one host has it already"), "{}", ui.screen());
@@ -267,7 +267,7 @@ fn each_host_is_sent_what_it_is() {
 fn a_paste_can_be_read_through_and_cleaned_before_it_is_sent() {
     let mut ui = Ui::with(Options::default(), Size::new(14, 80), &["a", "b"]);
     let lines: Vec<String> = (1..=20).map(|n| format!("line {n}\x07")).collect();
-    ui.paste(&lines.join("\n")).keys("M-c PageDown");
+    ui.paste(&lines.join("\n")).settle().keys("M-c PageDown");
     assert_snapshot!(ui.screen(), @r"
     ┏━ Paste? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃20 lines × 2 hosts, 170 bytes                                                 ┃
@@ -282,7 +282,7 @@ fn a_paste_can_be_read_through_and_cleaned_before_it_is_sent() {
     ┃y sends it · M-c with control bytes · M-l line by line, each at a prompt · n  ┃
     ┃does not                                                                      ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("End");
     assert!(ui.screen().contains("│ line 20"), "{}", ui.screen());
@@ -296,7 +296,7 @@ fn every_paste_may_be_asked_about() {
     let mut ui = Ui::with(options, SMALL, &["a"]);
     ui.paste("uptime");
     assert_eq!(ui.got("a"), "");
-    ui.keys("y");
+    ui.settle().keys("y");
     assert_eq!(ui.got("a"), "uptime");
 }
 
@@ -308,7 +308,7 @@ fn line_by_line_each_host_gets_the_next_line_at_its_own_prompt() {
     let mut ui = Ui::of(&["a", "b"]);
     ui.output("a", "a$ ");
     ui.output("b", "b$ ");
-    ui.paste("one\ntwo\nthree\n").keys("M-l");
+    ui.paste("one\ntwo\nthree\n").settle().keys("M-l");
     assert_eq!(ui.all_got(), ["one\\r", "one\\r"]);
     ui.output("a", "one\r\nout\r\na$ ");
     ui.output("b", "one\r\nPassword: ");
@@ -342,7 +342,7 @@ fn line_by_line_each_host_gets_the_next_line_at_its_own_prompt() {
     │                                                                              │
     │                                                                              │
     └──────────────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.text("x").keys("Enter");
     assert_eq!(ui.all_got(), ["one\\rtwo\\rthree\\r", "one\\r"], "nothing comes between");
@@ -359,7 +359,7 @@ fn a_host_that_dies_on_its_way_is_named_and_keeps_nobody() {
     let mut ui = Ui::of(&["a", "b"]);
     ui.output("a", "a$ ");
     ui.output("b", "b$ ");
-    ui.paste("one\ntwo").keys("M-l");
+    ui.paste("one\ntwo").settle().keys("M-l");
     ui.dies("b");
     ui.output("a", "one\r\na$ ");
     ui.wait(MOMENT);
@@ -443,7 +443,7 @@ fn receivers_in_different_modes_are_asked_about_before_a_text_and_before_lines()
     ui.output("db01", "\x1b[?1049hvi");
     ui.keys("C-a c").text("uptime").keys("C-s");
     assert!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), "{}", ui.screen());
-    ui.wait(QUIET).keys("n").paste("one\ntwo").keys("M-l");
+    ui.wait(QUIET).keys("n").paste("one\ntwo").settle().keys("M-l");
     assert!(matches!(ui.app.keyboard(), Keyboard::Confirm(_)), "{}", ui.screen());
     assert_eq!(ui.all_got(), ["", ""]);
     ui.wait(QUIET).keys("y");

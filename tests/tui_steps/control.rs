@@ -76,6 +76,7 @@ fn a_list_tells_how_each_host_stands() {
 #[test]
 fn a_text_goes_to_those_who_hear_or_to_those_who_are_named_and_is_shown() {
     let mut ui = Ui::of(&["a", "b", "c"]);
+    ["a", "b", "c"].iter().for_each(|name| ui.output(name, "$ "));
     assert_eq!(said(ask(&mut ui, 1, send("ls", None))), "sent \"ls\" Enter to a,b,c");
     assert_eq!(ui.all_got(), ["ls\\r", "ls\\r", "ls\\r"]);
     assert!(ui.screen().contains("ctl: sent \"ls\" Enter to a,b,c"), "{}", ui.screen());
@@ -114,6 +115,7 @@ fn what_cannot_be_sent_to_all_that_are_named_is_sent_to_none() {
     let answer = said(ask(&mut ui, 2, send("ls", Some("c"))));
     assert_eq!(answer, "refused: nothing was sent: c is not let in yet");
     assert_eq!(said(ask(&mut ui, 3, Request::Attach { hosts: "c".into() })), "attached c");
+    ui.output("c", "$ ");
     assert_eq!(said(ask(&mut ui, 4, send("ls", Some("c")))), "sent \"ls\" Enter to c");
 }
 
@@ -157,6 +159,7 @@ fn a_guarded_line_must_be_confirmed_however_it_is_put_together() {
         assert!(answer.contains("guarded"), "{enter}: {answer}");
     }
     ask(&mut ui, 4, keys("C-c"));
+    ["web", "lab"].iter().for_each(|name| ui.output(name, "\r\n$ "));
     assert_eq!(said(ask(&mut ui, 5, send("ls", None))), "sent \"ls\" Enter to lab,web");
     ask(
         &mut ui,
@@ -217,6 +220,7 @@ fn what_requests_send_stands_in_the_history() {
 #[test]
 fn nothing_is_sent_to_a_host_that_waits_for_a_secret() {
     let mut ui = Ui::of(&["a", "b"]);
+    ui.output("a", "$ ");
     ui.output("b", "[sudo] password for ann: ");
     for request in [send("hunter2", None), send("hunter2", Some("b"))] {
         let answer = said(ask(&mut ui, 1, request));

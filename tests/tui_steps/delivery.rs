@@ -14,7 +14,7 @@ fn each_host_hears_keys_and_pastes_under_its_own_modes() {
     let mut ui = Ui::of(&["shell", "vim"]);
     ui.output("vim", "\x1b[?1h\x1b[?2004h");
     ui.keys("Up");
-    ui.step(Event::Paste("hello".to_owned()));
+    ui.step(Event::Paste("hello".to_owned().into()));
     assert_eq!(ui.got("shell"), "\\u{1b}[Ahello");
     assert_eq!(ui.got("vim"), "\\u{1b}OA\\u{1b}[200~hello\\u{1b}[201~");
 }
@@ -91,7 +91,7 @@ fn a_stuck_host_is_held_at_its_bound_and_delays_no_other() {
     ui.stick("stuck");
     let line = "x".repeat(1000);
     for _ in 0..100 {
-        ui.step(Event::Paste(line.clone()));
+        ui.step(Event::Paste(line.clone().into()));
     }
     assert_eq!(ui.got("ok").len(), 100_000);
     let member = ui.app.broadcast().member(ui.member("stuck")).expect("it is open");
@@ -114,7 +114,7 @@ fn what_was_kept_can_be_discarded_and_that_is_said() {
     let mut ui = Ui::of(&["stuck"]);
     ui.stick("stuck");
     for _ in 0..100 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     let under_way = ui.got("stuck").len();
     ui.keys("C-a U");
@@ -132,7 +132,7 @@ fn all_held_hosts_can_be_released_at_once() {
         ui.stick(name);
     }
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     for name in ["a", "c"] {
         ui.unstick(name);
@@ -166,7 +166,7 @@ fn one_clean_line_is_pasted_and_everything_else_waits_for_the_users_word() {
         ("c1\u{9b}201~", true),
     ] {
         let mut ui = Ui::of(&["a"]);
-        ui.step(Event::Paste(paste.to_owned()));
+        ui.step(Event::Paste(paste.to_owned().into()));
         assert_eq!(matches!(ui.app.keyboard(), Keyboard::Preparing(_)), waits, "{paste:?}");
         assert_eq!(ui.got("a").is_empty(), waits, "{paste:?}");
     }
@@ -175,15 +175,15 @@ fn one_clean_line_is_pasted_and_everything_else_waits_for_the_users_word() {
 #[test]
 fn a_confirmation_shows_lines_and_hosts_and_enter_is_no_yes() {
     let mut ui = Ui::of(&["a", "b", "c"]);
-    ui.step(Event::Paste("one\ntwo\nrm -rf \x1b[201~\n".to_owned()));
+    ui.step(Event::Paste("one\ntwo\nrm -rf \x1b[201~\n".to_owned().into()));
     let screen = ui.screen();
     assert!(screen.contains("3 lines × 3 hosts") && screen.contains("1 control byte"), "{screen}");
-    ui.keys("Enter Space x").text("es");
+    ui.settle().keys("Enter Space x").text("es");
     assert_eq!(ui.all_got(), ["", "", ""]);
     ui.keys("n");
     assert!(matches!(ui.app.keyboard(), Keyboard::Hosts));
-    ui.step(Event::Paste("one\ntwo".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("one\ntwo".to_owned().into()));
+    ui.settle().keys("y");
     assert_eq!(ui.got("b"), "one\\rtwo");
 }
 
@@ -191,8 +191,8 @@ fn a_confirmation_shows_lines_and_hosts_and_enter_is_no_yes() {
 fn end_markers_never_reach_a_host() {
     let mut ui = Ui::of(&["a"]);
     ui.output("a", "\x1b[?2004h");
-    ui.step(Event::Paste("x\x1b[20\x1b[201~1~\u{9b}201~\ny".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("x\x1b[20\x1b[201~1~\u{9b}201~\ny".to_owned().into()));
+    ui.settle().keys("y");
     assert_eq!(ui.got("a"), "\\u{1b}[200~x\\ny\\u{1b}[201~");
 }
 
@@ -200,18 +200,18 @@ fn end_markers_never_reach_a_host() {
 fn a_paste_that_reaches_more_hosts_than_were_named_asks_again() {
     let mut ui = Ui::connecting(omnes::tui::app::Options::default(), crate::harness::SMALL, &["a", "b"]);
     ui.ready("a");
-    ui.step(Event::Paste("one\ntwo".to_owned()));
+    ui.step(Event::Paste("one\ntwo".to_owned().into()));
     ui.ready("b");
-    ui.keys("y");
+    ui.settle().keys("y");
     assert_eq!(ui.all_got(), ["", ""]);
-    ui.keys("y");
+    ui.settle().keys("y");
     assert_eq!(ui.got("b"), "one\\rtwo");
 }
 
 #[test]
 fn a_paste_beyond_the_bound_is_refused_with_a_word() {
     let mut ui = Ui::of(&["a"]);
-    ui.step(Event::Paste("x".repeat(OUTBOX_BYTES + 1)));
+    ui.step(Event::Paste("x".repeat(OUTBOX_BYTES + 1).into()));
     assert_eq!(ui.got("a"), "");
     assert!(ui.screen().contains("a host takes at most 64 kB at once"), "{}", ui.screen());
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use omnes::broadcast::MemberId;
 use omnes::size::Size;
 use omnes::tui::app::{FoldOptions, FoldView, Mark, Options, Sign, ZoomHears};
-use omnes::tui::event::Event;
+use omnes::tui::event::{Effect, Event};
 use ratatui::style::Modifier;
 
 use crate::harness::Ui;
@@ -183,7 +183,7 @@ fn two_screens_side_by_side() {
 
 
     2 rows differ, names put aside · ↑ ↓ ← → scroll · Esc leaves
-     → nobody: you compare                                               C-a ? help
+     → nobody: you compare
     ");
     let buffer = ui.buffer();
     let marked = |x| buffer[(x, 2)].modifier.contains(Modifier::REVERSED | Modifier::UNDERLINED);
@@ -208,7 +208,7 @@ fn who_hears_and_who_does_not_never_share_a_tile() {
     assert_eq!(tiles(&ui), ["web[1-3,10-11] · 5"]);
     ui.stick("web3");
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     assert_eq!(tiles(&ui), ["web[1-2,10-11] · 4", "web3"], "held");
     ui.dies("web1");
@@ -537,7 +537,7 @@ fn a_title_says_of_how_many_of_its_hosts_something_is_true() {
     assert!(title(&ui).contains("♪ bell: 2 of 5"), "{}", title(&ui));
     ui.stick("web2");
     for _ in 0..20 {
-        ui.step(Event::Paste("x".repeat(100)));
+        ui.step(Event::Paste("x".repeat(100).into()));
     }
     assert!(title(&ui).contains("behind: 1 of 5"), "{}", title(&ui));
     ui.keys("C-a Enter");
@@ -586,7 +586,7 @@ fn a_line_of_the_host_list_tells_of_its_host_alone() {
         ui.stick(name);
     }
     for _ in 0..20 {
-        ui.step(Event::Paste("x".repeat(100)));
+        ui.step(Event::Paste("x".repeat(100).into()));
     }
     settle(&mut ui);
     ui.keys("C-a w");
@@ -594,4 +594,23 @@ fn a_line_of_the_host_list_tells_of_its_host_alone() {
     let behind: Vec<&str> = screen.lines().filter(|line| line.contains(" behind")).collect();
     let of = |name: &str| behind.iter().any(|line| line.contains(&format!("· {name} ")));
     assert!(of("web2") && of("web3") && !of("web10"), "{screen}");
+}
+
+#[test]
+fn a_copy_of_what_is_on_the_screen_is_of_every_host_that_a_tile_stands_for() {
+    let names = ["web1", "web2", "web3", "db1"];
+    let mut ui = at_prompts(&names);
+    ui.output("db1", "other");
+    settle(&mut ui);
+    // One host alone hears, so what is copied is what the screen shows.
+    ui.keys("C-a d C-a Y");
+    let copied = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    let copied = copied.expect("a copy");
+    assert!(
+        ["web1", "web2", "web3", "db1"].iter().all(|name| copied.contains(&format!("{name}:~$"))),
+        "{copied}"
+    );
 }

@@ -88,8 +88,8 @@ fn what_the_history_brought_is_seen_on_the_screen() {
 #[test]
 fn pastes_that_execute_are_asked_for_too() {
     let mut ui = guarded();
-    ui.step(Event::Paste("cd /\nreboot\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("cd /\nreboot\n".to_owned().into()));
+    ui.settle().keys("y");
     assert!(asks(&ui), "the paste was looked at, and now the guard asks: {}", ui.screen());
     assert_eq!(ui.got("web01"), "");
     ui.wait(MOMENT).keys("y");
@@ -97,18 +97,18 @@ fn pastes_that_execute_are_asked_for_too() {
     // Put together from what was typed and what is pasted.
     let mut ui = guarded();
     ui.text("reb");
-    ui.step(Event::Paste("oot\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("oot\n".to_owned().into()));
+    ui.settle().keys("y");
     assert!(asks(&ui));
     // One line alone executes nothing; its Enter does.
     let mut ui = guarded();
-    ui.step(Event::Paste("reboot".to_owned()));
+    ui.step(Event::Paste("reboot".to_owned().into()));
     assert!(!asks(&ui) && ui.got("web01") == "reboot");
     ui.keys("Enter");
     assert!(asks(&ui));
     // A line too long to be followed is looked at before its Enter comes.
     let mut ui = guarded();
-    ui.step(Event::Paste(format!("echo {}; reboot", "x".repeat(5000))));
+    ui.step(Event::Paste(format!("echo {}; reboot", "x".repeat(5000)).into()));
     assert!(asks(&ui) && ui.got("web01").is_empty(), "{}", ui.screen());
 }
 
@@ -174,7 +174,7 @@ fn the_question_about_a_guarded_line() {
     │                                                                          │
     │                                                                          │
     └──────────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog  page 1 of 3                    C-a ? help
+     → nobody: keys go to the dialog  page 1 of 3
     ");
 }
 
@@ -226,7 +226,7 @@ fn each_mix_is_asked_about_once_where_the_user_wants_it() {
     ui.keys("Enter");
     assert!(!asks(&ui), "all are alike");
     ui.output("c", "\x1b[?1049h~");
-    ui.step(Event::Paste("x".to_owned()));
+    ui.step(Event::Paste("x".to_owned().into()));
     assert!(asks(&ui), "a paste is asked about too, and what was allowed is forgotten");
 }
 

@@ -55,7 +55,7 @@ fn the_palette_finds_an_action_by_a_few_letters_and_does_it() {
     ┃  send-user: send each host the name of the user who logged in there          ┃
     ┃5 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("Esc C-a :").text("dtch");
     ui.keys("Enter");

@@ -13,7 +13,7 @@ use omnes::outcome::{Outcome, Unknown};
 use omnes::pane::{Key, Mods, MouseButton, MouseEvent, MouseKind};
 use omnes::session::{SessionEvent, SessionId};
 use omnes::size::Size;
-use omnes::tui::app::{App, Options};
+use omnes::tui::app::{App, Options, QUIET};
 use omnes::tui::draw;
 use omnes::tui::event::{Effect, Event, Opened, QuestionId};
 use ratatui::buffer::Buffer;
@@ -203,9 +203,14 @@ impl Ui {
         names.iter().for_each(|name| self.ready(name));
     }
 
+    /// Lets a dialog begin to listen.
+    pub(crate) fn settle(&mut self) -> &mut Ui {
+        self.wait(QUIET)
+    }
+
     /// A paste of the outer terminal.
     pub(crate) fn paste(&mut self, text: &str) -> &mut Ui {
-        self.step(Event::Paste(text.to_owned()));
+        self.step(Event::Paste(text.to_owned().into()));
         self
     }
 

@@ -178,7 +178,7 @@ fn the_menu_of_a_host_offers_what_can_be_done_with_it_now() {
     │                                                ││         ┃ close        C-a x ┃                 │
     │                                                ││× link lo┗━━━━━━━━━━━━━━━━━━━━┛ C-a r reconnects│
     └────────────────────────────────────────────────┘└────────────────────────────────────────────────┘
-     → nobody: keys go to the menu  1 closed: C-a R  page 1 of 2                             C-a ? help
+     → nobody: keys go to the menu  1 closed: C-a R  page 1 of 2
     ");
     ui.text("x");
     assert_eq!(ui.got("web01"), "");

@@ -257,11 +257,11 @@ fn nothing_that_may_be_a_secret_is_remembered() {
     ui.text("hunter2").keys("Enter");
     // A paste that ends the line itself.
     names.iter().for_each(|name| ui.output(name, "\r\nPassword: "));
-    ui.step(Event::Paste("hunter2\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("hunter2\n".to_owned().into()));
+    ui.settle().keys("y");
     names.iter().for_each(|name| ui.output(name, "\r\nenter the thing now "));
-    ui.step(Event::Paste("hunter2\n".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("hunter2\n".to_owned().into()));
+    ui.settle().keys("y");
     assert!(ui.all_got().iter().all(|got| got.matches("hunter2").count() == 5), "{:?}", ui.all_got());
     assert_eq!(
         kept(&ui),
@@ -280,13 +280,13 @@ fn nothing_that_may_be_a_secret_is_remembered() {
 fn a_paste_of_several_lines_is_remembered_once() {
     let mut ui = fresh(&["web01"]);
     ui.output("web01", "\x1b[?2004h$ ");
-    ui.step(Event::Paste("one\ntwo".to_owned()));
-    ui.keys("y");
+    ui.step(Event::Paste("one\ntwo".to_owned().into()));
+    ui.settle().keys("y");
     ui.output("web01", "one\r\ntwo");
     ui.keys("Enter");
     ui.output("web01", "\r\n$ ");
     ui.text("ls ");
-    ui.step(Event::Paste("-l".to_owned()));
+    ui.step(Event::Paste("-l".to_owned().into()));
     ui.output("web01", "ls -l");
     ui.keys("Enter");
     assert_eq!(kept(&ui), ["pasted web01 one\ntwo", "typed web01 ls -l"]);
@@ -330,7 +330,7 @@ fn the_list_shows_what_was_sent_and_copies_it() {
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                                                    │
     └────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog                           C-a ? help
+     → nobody: keys go to the dialog
     ");
     ui.keys("Enter");
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Copy(text) if text == "uptime")), 1);

@@ -65,7 +65,7 @@ fn the_last_page_and_a_page_of_one_host_are_named() {
 fn line_by_line_the_clock_stops_with_the_last_line() {
     let mut ui = Ui::of(&["a"]);
     ui.output("a", "a$ ");
-    ui.paste("one\ntwo\n").keys("M-l");
+    ui.paste("one\ntwo\n").settle().keys("M-l");
     ui.wait(Duration::from_secs(3));
     ui.output("a", "one\r\nout\r\n");
     assert!(ui.screen().contains("a: 1 of 2 sent, at no known prompt"), "{}", ui.screen());

@@ -161,12 +161,14 @@ impl Both {
             Act::Paste(c) => {
                 self.ui.paste(&format!("{c}\n"));
                 if !matches!(self.ui.app.keyboard(), Keyboard::Hosts) {
+                    self.wait(omnes::tui::app::QUIET);
                     self.ui.keys("y");
                 }
                 self.model.hear(&format!("{c}\\r"));
             }
             Act::Request(c) => {
-                let request = Request::Send { text: c.to_string(), enter: true, host: None, yes: false };
+                let request =
+                    Request::Send { text: c.to_string().into(), enter: true, host: None, yes: false };
                 self.ui.step(Event::Control(ControlId(1), request));
                 self.model.hear(&format!("{c}\\r"));
             }

@@ -1,11 +1,12 @@
 //! The plain mode's lines, as far as they need no terminal.
 
-use omnes::tui::app::{Keyboard, Preparing};
+use omnes::tui::app::{Keyboard, Options, Preparing};
 use omnes::tui::event::Event;
+use omnes::tui::keymap::Keymap;
 use omnes::tui::plain::teller::{Charset, Teller};
 use omnes::tui::plain::words::{self, Said};
 
-use crate::harness::Ui;
+use crate::harness::{SMALL, Ui};
 
 const SUDO: &str = "$ sudo -k id\r\n[sudo] password for ann: ";
 
@@ -19,9 +20,15 @@ fn answer(ui: &mut Ui, line: &str) {
     words::to_dialog(&ui.app, line).into_iter().for_each(|event| ui.step(event));
 }
 
+/// Hosts as the plain mode shows them, where one answers with lines.
+fn plain(names: &[&str]) -> Ui {
+    let keymap = Keymap::default().for_lines();
+    Ui::with(Options { keymap, ..Options::default() }, SMALL, names)
+}
+
 #[test]
 fn a_secret_for_hosts_is_typed_unseen_and_sent_as_typed() {
-    let mut ui = Ui::of(&["web01", "web02"]);
+    let mut ui = plain(&["web01", "web02"]);
     ui.output("web01", SUDO);
     ui.output("web02", "$ ");
     let mut teller = Teller::new(Charset::Utf8);
@@ -53,7 +60,7 @@ fn a_secret_for_hosts_is_typed_unseen_and_sent_as_typed() {
 
 #[test]
 fn a_line_answers_a_confirmation_only_after_that_was_told() {
-    let mut ui = Ui::of(&["web01"]);
+    let mut ui = plain(&["web01"]);
     let mut teller = Teller::new(Charset::Utf8);
     teller.tell(&ui.app, ui.now);
     command(&mut ui, ":quit");
@@ -91,7 +98,7 @@ fn every_sentence_is_told_also_when_several_come_at_once() {
 
 #[test]
 fn a_command_without_an_answer_of_its_own_is_not_told_back() {
-    let mut ui = Ui::of(&["web01"]);
+    let mut ui = plain(&["web01"]);
     let mut teller = Teller::new(Charset::Utf8);
     teller.tell(&ui.app, ui.now);
     command(&mut ui, ":quit");

@@ -88,7 +88,7 @@ fn a_secret_is_hidden_and_reaches_no_host_and_no_screen() {
     ui.wait(MOMENT);
     ui.text("hunter2");
     assert!(!ui.screen().contains("hunter2") && ui.screen().contains("hidden: •••••••"), "{}", ui.screen());
-    ui.step(Event::Paste("+pasted\nsecond line".to_owned()));
+    ui.step(Event::Paste("+pasted\nsecond line".to_owned().into()));
     ui.keys("Enter");
     let answers = ui.answers();
     let Answer::Secret(secret) = &answers[0].1 else { panic!("{answers:?}") };

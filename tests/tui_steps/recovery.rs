@@ -85,7 +85,7 @@ fn a_stalled_host_that_takes_no_more_is_held_like_any_other() {
     ui.text("x");
     ui.session_event("a", SessionEvent::Stalled(15 * SECOND));
     for _ in 0..2 {
-        ui.step(Event::Paste("y".repeat(40_000)));
+        ui.step(Event::Paste("y".repeat(40_000).into()));
     }
     let screen = ui.screen();
     assert!(screen.contains("■ a · held · stalled 1 s · 40 kB behind"), "{screen}");

@@ -329,7 +329,7 @@ fn the_list_of_scopes() {
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
     │                                                                      │
     └──────────────────────────────────────────────────────────────────────┘
-     → nobody: keys go to the dialog  page 1 of 3                C-a ? help
+     → nobody: keys go to the dialog  page 1 of 3
     ");
 }
 

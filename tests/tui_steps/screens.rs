@@ -82,7 +82,7 @@ fn waiting_held_connecting_and_closed_hosts() {
     ui.ready("web02");
     ui.stick("web03");
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     ui.dies("db");
     ui.wait(Duration::from_secs(60));
@@ -155,7 +155,7 @@ fn the_table_of_unknown_keys() {
     │                                      ││                                      │
     │                                      ││                                      │
     └──────────────────────────────────────┘└──────────────────────────────────────┘
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
 }
 
@@ -182,14 +182,15 @@ fn a_secret_that_is_typed() {
     │                                      ││                                      │
     │                                      ││                                      │
     └──────────────────────────────────────┘└──────────────────────────────────────┘
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
 }
 
 #[test]
 fn a_paste_that_waits() {
     let mut ui = four();
-    ui.step(Event::Paste("cd /tmp\nrm -rf build\n".to_owned()));
+    ui.step(Event::Paste("cd /tmp\nrm -rf build\n".to_owned().into()));
+    ui.settle();
     assert_snapshot!(ui.screen(), @r"
     ┌▶· web01◀─────────────────────────────┐┌ · web02 ─────────────────────────────┐
     │web01$                                ││web02$                                │
@@ -207,7 +208,7 @@ fn a_paste_that_waits() {
     │                                      ││                                      │
     │                                      ││                                      │
     └──────────────────────────────────────┘└──────────────────────────────────────┘
-     → nobody: keys go to the dialog                                     C-a ? help
+     → nobody: keys go to the dialog
     ");
 }
 
@@ -232,7 +233,7 @@ fn the_top_of_the_help() {
     │     ┃Up, k          move the focus up                                  ┃     │
     │     ┃↑ ↓ scroll · Esc closes                                           ┃     │
     └─────┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛─────┘
-     → nobody: keys go to the help                                       C-a ? help
+     → nobody: keys go to the help
     ");
 }
 

@@ -42,7 +42,7 @@ fn it_goes_to_the_eighteen_that_ask_and_the_two_at_a_shell_are_named_and_skipped
     │                                      ││                                      │
     │                                      ││                                      │
     └──────────────────────────────────────┘└──────────────────────────────────────┘
-     → nobody: keys go to the dialog  page 1 of 10                       C-a ? help
+     → nobody: keys go to the dialog  page 1 of 10
     ");
     assert!(!format!("{:?}", ui.app.keyboard()).contains("hunter2"));
     ui.keys("Enter");
@@ -119,7 +119,8 @@ fn a_paste_that_waits_at_a_prompt_for_a_secret_is_not_shown() {
     ui.paste("hunter2\n");
     assert!(ui.screen().contains("not shown, since a host asks for a secret"), "{}", ui.screen());
     assert!(!ui.screen().contains("hunter2") && !format!("{:?}", ui.app.keyboard()).contains("hunter2"));
-    ui.keys("y");
+    ui.settle().keys("y");
+    assert_eq!(ui.got("web01"), "hunter2\\r");
     assert!(ui.app.sent().newest().all(|entry| !format!("{entry:?}").contains("hunter2")));
 }
 

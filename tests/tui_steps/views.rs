@@ -94,7 +94,7 @@ fn one_line_for_each_host_with_what_it_says_and_what_is_behind() {
     ui.ready("web03");
     ui.stick("db01");
     for _ in 0..70 {
-        ui.step(Event::Paste("x".repeat(1000)));
+        ui.step(Event::Paste("x".repeat(1000).into()));
     }
     ui.dies("db02");
     ui.keys("C-a End C-a d C-a Home C-a Space C-a Space");

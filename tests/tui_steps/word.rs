@@ -93,7 +93,7 @@ fn a_paste_that_executes_what_stands_in_the_line_is_guarded() {
     let mut ui = guarded(Mixed::Tell);
     ui.keys("Up");
     ui.output("web02", "reboot");
-    ui.paste("\n").keys("y");
+    ui.paste("\n").settle().keys("y");
     assert!(asks(&ui) && ui.screen().contains("web02$ reboot"), "{}", ui.screen());
     // Completed by the host, and only together with the paste what is guarded.
     let mut ui = guarded(Mixed::Tell);
@@ -108,7 +108,7 @@ fn what_each_guarded_host_was_typed_alone_counts() {
     let mut ui = guarded(Mixed::Tell);
     // One line here, another there, and both hear the rest.
     ui.keys("C-a d").text("x").keys("C-a d C-a o C-a d").text("reb").keys("C-a d");
-    ui.paste("oot\n").keys("y");
+    ui.paste("oot\n").settle().keys("y");
     assert!(asks(&ui) && ui.screen().contains("│ reboot"), "{}", ui.screen());
     ui.wait(MOMENT).keys("n C-a c").text("oot").keys("C-s");
     assert!(asks(&ui) && ui.screen().contains("│ reboot"), "{}", ui.screen());

@@ -3,7 +3,7 @@
 use crate::broadcast::MemberId;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::action::Action;
-use crate::tui::compose::{Canary, Compose, View};
+use crate::tui::compose::{Canary, Compose, Reading, View};
 use crate::tui::line::Typed;
 
 use super::dispatch::{Parcel, Then};
@@ -224,12 +224,16 @@ impl App {
 
     /// The text of the box for these of a batch, or why it cannot be sent.
     fn composed(&self, compose: &Compose, batch: &[MemberId], to: &[MemberId]) -> Result<Parcel, String> {
-        let source = compose.editor.text();
-        if source.is_empty() {
+        let source = compose.remembered();
+        if source.text.is_empty() {
             return Err("there is nothing to send".to_owned());
         }
         let template = compose.template().map_err(|error| error.to_string())?;
-        let how = if compose.named.is_some() { How::Macro } else { How::Composed };
+        let how = match (compose.reading, &compose.named) {
+            (Reading::Literal, _) => How::Literal,
+            (Reading::Template, Some(_)) => How::Macro,
+            (Reading::Template, None) => How::Composed,
+        };
         let texts = self.filled_in(&template, batch, to)?;
         Ok(Parcel { how, source, texts, ending: compose.ending, then: Then::Nothing })
     }

@@ -17,8 +17,10 @@ use crate::session::SessionId;
 use crate::tui::action::Place;
 use crate::tui::control::{ControlId, Request, Response};
 use crate::tui::event::{Effect, Opened};
+use crate::tui::keymap::Hands;
 use crate::tui::scopes::{self, Choice};
 
+use super::quiet::Quiet;
 use super::{App, Keyboard, Tone};
 
 pub(super) use waits::Controlled;
@@ -229,6 +231,11 @@ impl App {
         self.notes.turn();
         let before = self.notes.count();
         self.perform(action);
+        // Nobody at the screen asked for what opens now; who reads lines is told of it and answers with a line.
+        let opened = !matches!(self.keyboard, Keyboard::Hosts | Keyboard::Scrollback);
+        if opened && self.options.keymap.hands() == Hands::Keys {
+            self.quiet = Quiet::from(self.now);
+        }
         let answer = self.notes.note().filter(|_| self.notes.count() > before).cloned();
         let said = answer.as_ref().map_or_else(|| name.to_owned(), |note| format!("{name}: {}", note.text));
         match (answer, self.controlled.by) {

@@ -42,9 +42,6 @@ impl App {
 
     /// A key where omnes asks for a yes.
     pub(super) fn confirm_key(&mut self, key: Key) {
-        if self.is_too_early() {
-            return;
-        }
         let says_yes = key == Key::char('y');
         let says_no = key == Key::char('n') || key.code() == KeyCode::Esc || is_interrupt(key);
         let Keyboard::Confirm(confirm) = std::mem::replace(&mut self.keyboard, Keyboard::Hosts) else {

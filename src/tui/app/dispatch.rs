@@ -1,6 +1,7 @@
 //! The one way by which prepared texts go out: filled in for each host, looked at by the guards, and handed over under each
 //! terminal's own modes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::broadcast::{MemberId, OUTBOX_BYTES};
@@ -8,7 +9,8 @@ use crate::escape;
 use crate::hosts::template::Place;
 use crate::hosts::{HostSet, Template};
 use crate::pane::{Key, KeyCode, Modes, Mods, encode_key, encode_paste};
-use crate::tui::compose::{Canary, Compose, Ending, View};
+use crate::scrubbed::Scrubbed;
+use crate::tui::compose::{Canary, Compose, Ending, Remembered, View};
 use crate::tui::guard::EXECUTES;
 
 use super::guards::Sending;
@@ -26,19 +28,25 @@ fn enter() -> Key {
     Key::new(KeyCode::Enter, Mods::NONE)
 }
 
-/// Texts that are about to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Texts that are about to be sent. They may hold what must not be seen, so a log shows for how many hosts they are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Parcel {
     /// How they came about.
     pub(super) how: How,
     /// What the user wrote, before it was filled in for each host.
-    pub(super) source: String,
+    pub(super) source: Remembered,
     /// What each gets, in ascending order of member.
     pub(super) texts: Vec<(MemberId, Arc<str>)>,
     /// Whether Enter follows.
     pub(super) ending: Ending,
     /// What comes after it was sent.
     pub(super) then: Then,
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[texts for {} hosts]", self.texts.len())
+    }
 }
 
 /// What comes after something was sent.
@@ -140,7 +148,7 @@ impl App {
         self.questions.keep_quiet();
         self.broadcast.begin();
         if ending == Ending::Enter {
-            self.record_sent(how, &source, &all);
+            self.record_sent(how, &source.text, &all);
         }
         self.script_parcel(&texts, ending);
         let mut held = Vec::new();
@@ -181,8 +189,8 @@ impl App {
     }
 
     /// One host has the text: the box comes back for the others.
-    fn come_back(&mut self, canary: Canary, (source, secret): (String, bool)) {
-        let mut compose = self.past.aside.take().unwrap_or_else(|| Compose::holding(&source));
+    fn come_back(&mut self, canary: Canary, (source, secret): (Remembered, bool)) {
+        let mut compose = self.past.aside.take().unwrap_or_else(|| Compose::of(&source));
         self.past.remember_unless(source, secret);
         compose.fault = None;
         compose.view = View::Text;
@@ -225,10 +233,11 @@ impl App {
 const MARKS_BYTES: usize = 13;
 
 /// The bytes of a text for a terminal in these modes: in brackets where its host asked for them, otherwise line by line.
-fn encoded(text: &str, ending: Ending, modes: &Modes) -> Vec<u8> {
-    let mut bytes = if text.is_empty() { Vec::new() } else { encode_paste(text, modes) };
+fn encoded(text: &str, ending: Ending, modes: &Modes) -> Scrubbed {
+    let mut bytes =
+        if text.is_empty() { Scrubbed::default() } else { Scrubbed::from(encode_paste(text, modes)) };
     if ending == Ending::Enter {
-        bytes.extend_from_slice(&encode_key(enter(), modes));
+        bytes.extend(&encode_key(enter(), modes));
     }
     bytes
 }

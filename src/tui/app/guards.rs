@@ -7,7 +7,6 @@
 //! quiet moment, so that what was typed ahead is no answer.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -19,7 +18,7 @@ use crate::tui::keymap::Hands;
 
 use super::dispatch::Parcel;
 use super::typed::ends_line;
-use super::{App, Certainty, Confirm, Keyboard, QUIET, Tone};
+use super::{App, Certainty, Confirm, Keyboard, Tone};
 
 /// Stands in a question for what may be a secret.
 const UNSEEN: &str = "(not shown: its echo was not seen)";
@@ -43,7 +42,7 @@ impl std::fmt::Debug for Sending {
             Sending::Key(key) => write!(f, "Key({key})"),
             Sending::Paste(text) => write!(f, "Paste([{} bytes])", text.len()),
             Sending::Lines(text) => write!(f, "Lines([{} bytes])", text.len()),
-            Sending::Prepared(parcel) => write!(f, "Prepared([for {} hosts])", parcel.texts.len()),
+            Sending::Prepared(parcel) => write!(f, "Prepared({parcel:?})"),
         }
     }
 }
@@ -61,7 +60,6 @@ pub struct Caution {
     pub hosts: usize,
     /// Who they are; ascending.
     asked: Vec<MemberId>,
-    listens_from: Duration,
 }
 
 impl App {
@@ -78,13 +76,6 @@ impl App {
             _ => "not sent",
         };
         self.notes.say(Tone::Plain, text, self.now);
-    }
-}
-
-impl Caution {
-    /// Does a key answer it already?
-    pub fn listens(&self, now: Duration) -> bool {
-        now >= self.listens_from
     }
 }
 
@@ -151,7 +142,7 @@ impl App {
         let caution = self.caution(what, &to);
         let held = caution.is_some();
         if let Some(caution) = caution {
-            self.keyboard = Keyboard::Confirm(Confirm::Send(caution));
+            self.open_quietly(Keyboard::Confirm(Confirm::Send(caution)));
         }
         held
     }
@@ -189,7 +180,6 @@ impl App {
             mix,
             hosts: to.len(),
             asked: to.to_vec(),
-            listens_from: self.now + QUIET,
         })
     }
 
@@ -204,9 +194,9 @@ impl App {
         self.guarded_by(to, |guard, of_guard| {
             of_guard.iter().find_map(|id| {
                 let typed = self.typed_for(*id).and_then(|text| guard.matches(text));
-                let typed = typed.map(|(pattern, line)| match self.echo_seen(*id) {
-                    EchoSeen::No => (pattern, UNSEEN.to_owned()),
-                    EchoSeen::Yes | EchoSeen::Unknown => (pattern, line),
+                let typed = typed.map(|(pattern, line)| match (self.echo_seen(*id), self.situation(*id)) {
+                    (EchoSeen::Yes, _) | (EchoSeen::Unknown, Situation::Shell) => (pattern, line),
+                    _ => (pattern, UNSEEN.to_owned()),
                 });
                 typed.or_else(|| match self.situation(*id) {
                     // What stands in the line of an editor is no command, and a secret is none either.
@@ -305,32 +295,11 @@ impl App {
         asks && !mix.smaller().is_subset(&self.allowed)
     }
 
-    /// A key in the question; while it does not listen yet, a key only makes it wait longer.
-    pub(super) fn is_too_early(&mut self) -> bool {
-        let now = self.now;
-        let Keyboard::Confirm(Confirm::Send(caution)) = &mut self.keyboard else { return false };
-        let early = !caution.listens(now);
-        if early {
-            caution.listens_from = now + QUIET;
-        }
-        early
-    }
-
-    /// When the question begins to listen.
-    pub(super) fn caution_listens_at(&self) -> Option<Duration> {
-        match &self.keyboard {
-            Keyboard::Confirm(Confirm::Send(caution)) if !caution.listens(self.now) => {
-                Some(caution.listens_from)
-            }
-            _ => None,
-        }
-    }
-
     /// The user said yes. Where it is not any more what was asked about, it is asked again.
     pub(super) fn send_after_all(&mut self, caution: Caution) {
         if let Some((why, again)) = self.asks_again(&caution) {
             self.notes.say(Tone::Bad, why, self.now);
-            self.keyboard = Keyboard::Confirm(Confirm::Send(again));
+            self.open_quietly(Keyboard::Confirm(Confirm::Send(again)));
             return;
         }
         if let Some(mix) = &caution.mix {
@@ -352,13 +321,11 @@ impl App {
         let again = self.caution(caution.what.clone(), &to);
         if to.iter().any(is_new) {
             // Nothing may be in the way any more; that somebody else hears is enough.
-            let listens_from = self.now + QUIET;
             let again = again.unwrap_or_else(|| Caution {
                 guarded: None,
                 mix: None,
                 hosts: to.len(),
                 asked: to,
-                listens_from,
                 ..caution.clone()
             });
             return Some(("more hosts hear than were asked about: look again", again));

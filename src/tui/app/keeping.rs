@@ -13,7 +13,7 @@ use crate::tui::keep::redraw::redraw;
 use crate::tui::keep::words::{Keep, Past, Recorded, Told};
 
 use super::restoring::Restored;
-use super::{App, LogStart, Purpose, Tone};
+use super::{App, LogStart, Purpose, SetsKept, Tone};
 
 /// What is kept now.
 #[derive(Debug, Default)]
@@ -68,6 +68,11 @@ impl Keeping {
         self.screen == Recording::On || !self.recorded.is_empty()
     }
 
+    /// Are the frames of omnes recorded?
+    pub fn records_screen(&self) -> bool {
+        self.screen == Recording::On
+    }
+
     /// How many hosts are logged.
     pub fn logged(&self) -> usize {
         self.logged.len()
@@ -89,6 +94,11 @@ impl App {
             Action::RecordScreen => self.toggle_record_screen(),
             Action::RecordScript => self.toggle_script(),
             Action::History => self.list_sent(),
+            _ if self.options.sets == SetsKept::Passing => {
+                let text =
+                    "not saved: these hosts are gone when omnes ends, so their set could not be opened again";
+                self.notes.say(Tone::Bad, text, self.now);
+            }
             _ => self.ask_for(Purpose::SaveSet),
         }
     }

@@ -4,7 +4,7 @@ use crate::escape;
 use crate::hosts::Template;
 use crate::pane::Key;
 use crate::tui::action::Action;
-use crate::tui::compose::{Compose, Ending, View};
+use crate::tui::compose::{Compose, Ending, Reading, Remembered, View};
 use crate::tui::picker::Choice;
 
 use super::dispatch::{Parcel, Then};
@@ -104,7 +104,7 @@ impl App {
         match template.and_then(|template| self.filled_in(&template, &to, &to)) {
             Err(fault) => self.notes.say(Tone::Bad, format!("nothing was sent: {fault}"), self.now),
             Ok(texts) => {
-                let source = text.to_owned();
+                let source = Remembered { text: text.to_owned(), reading: Reading::Template };
                 self.dispatch(Parcel { how: How::Macro, source, texts, ending, then: Then::Nothing });
             }
         }

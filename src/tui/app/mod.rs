@@ -28,6 +28,7 @@ mod picking;
 mod pointer;
 mod prompt;
 mod questions;
+mod quiet;
 mod reading;
 mod recovery;
 mod restoring;
@@ -43,6 +44,7 @@ mod sessions;
 mod signs;
 mod tiles;
 mod typed;
+mod unseen;
 mod updates;
 mod verbs;
 mod view;
@@ -77,12 +79,13 @@ pub use menu::{Item, Menu};
 pub use notes::{Note, Notes, Tone};
 pub use options::{
     HistoryKept, HostBell, HostClipboard, LogStart, Options, PasteConfirm, Reconnect, Retile, ScopeDefault,
-    ViewOptions, ZoomHears,
+    SetsKept, ViewOptions, ZoomHears,
 };
 pub use pasting::{Controls, LineByLine, Pasting, pasted_lines};
 pub use picking::Picking;
 pub use prompt::{Prompt, Purpose};
-pub use questions::{Answers, Dialog, QUIET, Questions, Topic, Waiting};
+pub use questions::{Answers, Dialog, Questions, Topic, Waiting};
+pub use quiet::QUIET;
 pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
@@ -138,6 +141,8 @@ pub struct App {
     zoom: Zoom,
     view: view::View,
     keyboard: Keyboard,
+    /// From when on a dialog takes keys.
+    quiet: quiet::Quiet,
     /// Since when the prefix is pressed; the next key is for omnes.
     prefixed: Option<Duration>,
     questions: Questions,
@@ -165,6 +170,7 @@ pub struct App {
     terminal_due: Option<Duration>,
     terminal_told: Duration,
     updates: updates::Updates,
+    unseen: unseen::Unseen,
     /// Given out so far.
     sessions: u32,
     /// The targets the event loop keeps.
@@ -193,6 +199,7 @@ impl App {
             zoom: Zoom::Grid,
             view,
             keyboard: Keyboard::Hosts,
+            quiet: quiet::Quiet::OVER,
             prefixed: None,
             questions: Questions::default(),
             notes: Notes::default(),
@@ -211,6 +218,7 @@ impl App {
             terminal_due: None,
             terminal_told: Duration::ZERO,
             updates: updates::Updates::default(),
+            unseen: unseen::Unseen::default(),
             sessions: 0,
             targets: 0,
             effects: Vec::new(),
@@ -265,6 +273,7 @@ impl App {
         self.walk_lines();
         self.refold(look);
         self.look_for_waits();
+        self.look_for_unseen();
         self.search_on();
         self.watch_time();
         // What the view did by itself is no reason for the scope to follow it at the user's next key.
@@ -287,12 +296,13 @@ impl App {
             self.notes.wake_at(now),
             self.questions.wake_at(now),
             self.returns.wake_at(now),
-            self.caution_listens_at(),
+            self.listens_at(),
             self.folds.wake_at(),
             self.controlled.wake_at(),
             self.search_wakes(),
             self.watches.wake_at(),
             self.lines_due(),
+            self.unseen.wake_at(),
         ]
         .into_iter()
         .flatten()
@@ -315,6 +325,9 @@ impl App {
             && let Some(action) = self.options.keymap.action(Place::Direct, key)
         {
             return self.perform(action);
+        }
+        if self.is_too_early() {
+            return;
         }
         match &mut self.keyboard {
             Keyboard::Hosts => self.send_key(key),

@@ -47,6 +47,8 @@ pub struct Options {
     pub history: HistoryKept,
     /// Whether a script is recorded from the beginning.
     pub script: ScriptStart,
+    /// Whether the open set can be saved.
+    pub sets: SetsKept,
     /// Texts that the user named.
     pub macros: Vec<Macro>,
     /// Which pastes wait for the user's word.
@@ -138,6 +140,16 @@ pub enum HistoryKept {
     No,
 }
 
+/// Whether the open set can be saved and opened again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetsKept {
+    /// It can.
+    #[default]
+    Yes,
+    /// Its hosts are gone with the program, so there is nothing to open again.
+    Passing,
+}
+
 /// What becomes of the bells of hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostBell {
@@ -176,6 +188,7 @@ impl Default for Options {
             log: LogStart::Off,
             history: HistoryKept::Yes,
             script: ScriptStart::ByHand,
+            sets: SetsKept::Yes,
             macros: Vec::new(),
             paste_confirm: PasteConfirm::MultiLine,
             prompts: Prompts::default(),

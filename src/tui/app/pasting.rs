@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::broadcast::{Member, MemberId, OUTBOX_BYTES};
 use crate::pane::{Key, KeyCode, Mods, PasteShape, Situation, encode_paste, paste};
+use crate::scrubbed::Scrubbed;
 use crate::tui::compose::Ending;
 use crate::tui::stepwise::{Prompting, Sight, Stage, Stepwise};
 
@@ -72,10 +73,8 @@ pub struct LineByLine {
 
 impl App {
     /// Takes a paste: into the line or the secret that is being typed, or to the hosts.
-    pub(super) fn paste(&mut self, text: String) {
+    pub(super) fn paste(&mut self, text: Zeroizing<String>) {
         self.prefixed = None;
-        // It may be a secret, so no copy of it stays behind.
-        let text = Zeroizing::new(text);
         match &mut self.keyboard {
             Keyboard::Hosts => self.paste_to_hosts(text),
             Keyboard::Prompt(prompt) => prompt.line.paste(&text),
@@ -107,7 +106,7 @@ impl App {
         }
         let asked = self.broadcast.hearing();
         let waits = Pasting { text, shape, asked, controls: Controls::Kept, top: 0, fault: None };
-        self.keyboard = Keyboard::Preparing(Preparing::Paste(Box::new(waits)));
+        self.open_quietly(Keyboard::Preparing(Preparing::Paste(Box::new(waits))));
     }
 
     /// Sends a paste to whoever hears now.
@@ -125,13 +124,12 @@ impl App {
             self.script_paste(text, &to);
             self.record_paste(text, &to);
             self.note_paste(text, &to);
-            let held = self.put(&to, |modes| encode_paste(text, modes));
+            let held = self.put(&to, |modes| Scrubbed::from(encode_paste(text, modes)));
             self.say_held(&held);
         }
     }
 
-    /// A key where a paste waits. Somebody who types on begins with a letter other than `y`, such as the `l` of `ls`, so the
-    /// other choices are not bare letters.
+    /// A key where a paste waits.
     pub(super) fn pasting_key(&mut self, key: Key) {
         let page = usize::from(self.layout.area.height / 2).max(1);
         let Keyboard::Preparing(Preparing::Paste(waits)) = &mut self.keyboard else { return };
@@ -169,8 +167,7 @@ impl App {
         if hearing.iter().any(|id| waits.asked.binary_search(id).is_err()) {
             waits.asked = hearing;
             waits.fault = Some("more hosts hear than were asked about: look again");
-            self.keyboard = Keyboard::Preparing(Preparing::Paste(waits));
-            return;
+            return self.open_quietly(Keyboard::Preparing(Preparing::Paste(waits)));
         }
         match way {
             Way::Whole => self.send_paste(&waits.text()),
@@ -203,7 +200,8 @@ impl App {
         self.questions.keep_quiet();
         self.broadcast.begin();
         self.record_sent(How::Pasted, text, &to);
-        let lines: Vec<String> = pasted_lines(text).into_iter().map(paste::clean).collect();
+        let lines: Vec<Zeroizing<String>> =
+            pasted_lines(text).into_iter().map(|line| paste::clean(line).into()).collect();
         self.script_lines(&lines, &to);
         let steps = Stepwise::new(lines, &to, self.now);
         let begun = LineByLine { steps, since: self.now, over: None };

@@ -11,13 +11,10 @@ pub(super) mod entry;
 use std::time::Duration;
 
 use self::entry::Entry;
+use super::quiet::{QUIET, Quiet};
 use crate::ask::{Answer, Echo, HostPrompt, KeyToAdd, Question, SecretKind, SecretRequest, UnknownKey};
 use crate::pane::{Key, KeyCode, Mods};
 use crate::tui::event::QuestionId;
-
-/// A dialog that opened by itself listens only after this long without a key; a row may be accepted only when it has
-/// been shown this long. About the time in which a person sees what is new.
-pub const QUIET: Duration = Duration::from_millis(500);
 
 /// A question that waits.
 #[derive(Clone, Debug)]
@@ -51,7 +48,7 @@ enum Manners {
 #[derive(Debug)]
 pub struct Dialog {
     /// From when on keys are taken.
-    listens_from: Duration,
+    quiet: Quiet,
     /// What is asked now.
     pub topic: Topic,
     /// The selected host key.
@@ -133,13 +130,12 @@ impl Questions {
 
     /// Does the dialog take keys now?
     pub fn listens(&self, now: Duration) -> bool {
-        self.dialog.as_ref().is_some_and(|dialog| dialog.listens_from <= now)
+        self.dialog.as_ref().is_some_and(|dialog| dialog.quiet.is_over(now))
     }
 
     /// When the dialog will begin to listen, if that is still to come.
     pub fn wake_at(&self, now: Duration) -> Option<Duration> {
-        let from = self.dialog.as_ref()?.listens_from;
-        (from > now).then_some(from)
+        self.dialog.as_ref()?.quiet.ends_at(now)
     }
 
     /// Something was typed for hosts: from now on no dialog opens by itself.
@@ -157,7 +153,7 @@ impl Questions {
         self.waiting.push(Waiting { id, question, since: now });
         let first = self.host_keys().next().map(|(id, _)| id);
         // Nobody has looked at the table yet, let alone moved in it: it begins at its top.
-        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| dialog.listens_from > now) {
+        if let Some(dialog) = self.dialog.as_mut().filter(|dialog| !dialog.quiet.is_over(now)) {
             dialog.selected = first;
         }
     }
@@ -172,22 +168,22 @@ impl Questions {
 
     /// Opens the dialog by itself: it listens after a quiet moment.
     pub fn open_unasked(&mut self, now: Duration) {
-        self.open(now + QUIET);
+        self.open(Quiet::from(now));
     }
 
     /// Opens the dialog for the user, or lets an open one listen at once.
     pub fn open_for_user(&mut self) {
         match &mut self.dialog {
-            Some(dialog) => dialog.listens_from = Duration::ZERO,
-            None => self.open(Duration::ZERO),
+            Some(dialog) => dialog.quiet = Quiet::OVER,
+            None => self.open(Quiet::OVER),
         }
     }
 
-    fn open(&mut self, listens_from: Duration) {
+    fn open(&mut self, quiet: Quiet) {
         let Some(topic) = self.next_topic(None) else { return };
         let selected = self.host_keys().next().map(|(id, _)| id);
         let (entry, empty) = (Entry::default(), Empty::Not);
-        self.dialog = Some(Dialog { listens_from, topic, selected, note: None, entry, empty });
+        self.dialog = Some(Dialog { quiet, topic, selected, note: None, entry, empty });
     }
 
     /// Takes a pasted secret or answer: its first line. Elsewhere a paste has no meaning.
@@ -205,8 +201,7 @@ impl Questions {
     /// A key in the dialog.
     pub fn key(&mut self, key: Key, now: Duration) -> Answers {
         let Some(dialog) = &mut self.dialog else { return Answers::new() };
-        if dialog.listens_from > now {
-            dialog.listens_from = now + QUIET;
+        if dialog.quiet.breaks(now) {
             return Answers::new();
         }
         dialog.note = None;

@@ -134,11 +134,11 @@ impl App {
         self.give_copy(copied, &whose);
     }
 
-    /// Who a key reaches now; where that is one host or none, the hosts on the screen.
+    /// Who a key reaches now; where that is one host or none, the hosts on the screen, with those that a tile stands for.
     fn copied_from(&self) -> Vec<MemberId> {
         let mut members = self.broadcast.hearing();
         if members.len() < 2 {
-            members = self.layout.tiles.iter().map(|(id, _)| *id).collect();
+            members = self.shown_members();
         }
         members.extend(self.broadcast.focus());
         members.sort_unstable();

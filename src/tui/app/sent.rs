@@ -46,6 +46,8 @@ pub enum How {
     Pasted,
     /// From the compose box.
     Composed,
+    /// From there, with its braces read as any other character.
+    Literal,
     /// By a macro.
     Macro,
     /// By a request over the control socket.
@@ -54,7 +56,7 @@ pub enum How {
 
 impl How {
     /// All of them.
-    pub const ALL: [How; 5] = [How::Typed, How::Pasted, How::Composed, How::Macro, How::Ctl];
+    pub const ALL: [How; 6] = [How::Typed, How::Pasted, How::Composed, How::Literal, How::Macro, How::Ctl];
 
     /// In a word, for lists and files.
     pub fn word(self) -> &'static str {
@@ -62,6 +64,7 @@ impl How {
             How::Typed => "typed",
             How::Pasted => "pasted",
             How::Composed => "composed",
+            How::Literal => "literal",
             How::Macro => "macro",
             How::Ctl => "ctl",
         }
@@ -166,13 +169,22 @@ fn kept(text: &str) -> Option<Arc<str>> {
 }
 
 impl App {
-    /// Notes that a text was sent to these members. To be called before the text is delivered: whether a receiver asks for a
-    /// secret is looked up now.
+    /// Notes that a text was sent to these members as a whole. To be called before the text is delivered: what the receivers
+    /// wait for is looked up now. Whether they show it nobody can see yet, so what goes elsewhere than to shells is not kept.
     pub fn record_sent(&mut self, how: How, text: &str, to: &[MemberId]) {
         if let Some(text) = kept(text) {
-            let text = if self.any_secret(to) { Text::Secret } else { Text::Kept(text) };
+            let text = match self.any_secret(to) {
+                true => Text::Secret,
+                false if self.is_macro(&text) || self.all_at_shells(to) => Text::Kept(text),
+                false => Text::Unseen,
+            };
             self.push_sent(how, text, to);
         }
+    }
+
+    /// Is this the text of a macro as it stands, and so in a file of the user's already?
+    fn is_macro(&self, text: &str) -> bool {
+        self.options.macros.iter().any(|one| one.text.trim_end_matches(['\r', '\n']) == text)
     }
 
     /// What was sent so far.
@@ -209,6 +221,7 @@ impl App {
         if !ends_line(key) {
             return;
         }
+        self.look_for_unseen_line(to);
         match self.typed(to) {
             Typed::Uncertain(_) => self.record_apart(to),
             typed => self.record_ended(typed, to),
@@ -227,6 +240,14 @@ impl App {
                 None => lines.push((typed, vec![*id])),
             }
         }
+        // A line that one host shows may be what another one reads unseen.
+        let is_unseen = |(line, members): &(Typed, Vec<MemberId>)| match line {
+            Typed::Known(text) | Typed::Uncertain(text) => !self.was_echoed(text, members),
+            Typed::Nothing | Typed::Withheld => false,
+        };
+        if lines.iter().any(is_unseen) {
+            return self.push_sent(How::Typed, Text::Unseen, to);
+        }
         lines.into_iter().for_each(|(line, members)| self.record_ended(line, &members));
     }
 
@@ -242,7 +263,7 @@ impl App {
     }
 
     fn record_line(&mut self, line: &str, text: fn(Arc<str>) -> Text, to: &[MemberId]) {
-        match (kept(line), self.was_echoed(to)) {
+        match (kept(line), self.was_echoed(line, to)) {
             (None, _) => {}
             (Some(_), false) => self.push_sent(How::Typed, Text::Unseen, to),
             (Some(line), true) => self.push_sent(How::Typed, text(line), to),
@@ -254,29 +275,31 @@ impl App {
         if !text.contains(['\n', '\r']) {
             return;
         }
-        let tells = |id: &MemberId| matches!(self.situation(*id), Situation::Shell | Situation::FullScreen);
-        match self.any_secret(to) || to.iter().all(tells) {
-            true => self.record_sent(How::Pasted, text, to),
-            false => self.push_sent(How::Pasted, Text::Unseen, to),
-        }
+        self.record_sent(How::Pasted, text, to);
     }
 
-    /// Was it seen that these hosts show what is typed? A host that stands at its shell's prompt shows it; where neither is
-    /// known, the line may be a secret.
-    pub(super) fn was_echoed(&self, to: &[MemberId]) -> bool {
-        let live = to
-            .iter()
-            .filter(|id| self.tiles.get(**id).is_some_and(|tile| tile.recovery.silent_since().is_none()));
-        let mut seen = false;
-        let mut shells = true;
-        for id in live {
-            match self.echo_seen(*id) {
-                EchoSeen::No => return false,
-                EchoSeen::Yes => seen = true,
-                EchoSeen::Unknown => shells &= self.situation(*id) == Situation::Shell,
-            }
-        }
-        seen || shells
+    /// Was it seen that these hosts show this line? A host that stands at its shell's prompt shows it, unless nothing was seen;
+    /// elsewhere the line itself must stand where the cursor is, since other output moves the cursor too.
+    pub(super) fn was_echoed(&self, line: &str, to: &[MemberId]) -> bool {
+        self.heard_from(to).into_iter().all(|id| match (self.echo_seen(id), self.situation(id)) {
+            (EchoSeen::No, _) => false,
+            (_, Situation::Shell) => true,
+            (EchoSeen::Yes, _) => self.cursor_line(id).text().contains(line.trim_end()),
+            (EchoSeen::Unknown, _) => false,
+        })
+    }
+
+    /// Does each of these hosts stand at the prompt of a shell, which shows what it is sent?
+    pub(super) fn all_at_shells(&self, to: &[MemberId]) -> bool {
+        self.heard_from(to).into_iter().all(|id| self.situation(id) == Situation::Shell)
+    }
+
+    /// Those of them that are not stalled, and say what becomes of what they are sent; all, where every one is.
+    fn heard_from(&self, to: &[MemberId]) -> Vec<MemberId> {
+        let is_heard =
+            |id: &MemberId| self.tiles.get(*id).is_some_and(|tile| tile.recovery.silent_since().is_none());
+        let heard: Vec<MemberId> = to.iter().copied().filter(is_heard).collect();
+        if heard.is_empty() { to.to_vec() } else { heard }
     }
 
     /// Opens the list of what was sent, the newest first; that of earlier runs stands below.
@@ -328,7 +351,7 @@ impl App {
             compose.toggle_reading();
         }
         if let Some(draft) = self.past.draft.take() {
-            self.past.remember(draft.editor.text());
+            self.past.remember(draft.remembered());
         }
         self.open_compose(compose);
     }

@@ -6,6 +6,7 @@
 //! read at a prompt for a secret: the check is made with every key, before it is taken, and again at the end of the line.
 //! What was kept is wiped when it goes. Each host has a line of its own, since the user may edit one alone.
 
+use std::fmt;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -14,7 +15,7 @@ use crate::broadcast::MemberId;
 use crate::pane::{
     CursorLine, EchoSeen, EchoWatch, Key, KeyCode, Mods, Pane, Prompts, Situation, paste, situation,
 };
-use crate::tui::scrubbed::Scrubbed;
+use crate::scrubbed::Scrubbed;
 
 use super::App;
 
@@ -40,8 +41,8 @@ pub struct TypedLine {
     certainty: Certainty,
 }
 
-/// What was typed since the last Enter for several hosts together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What was typed since the last Enter for several hosts together; a log does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Typed {
     /// Nothing.
     Nothing,
@@ -53,12 +54,36 @@ pub enum Typed {
     Withheld,
 }
 
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Typed::Nothing => f.write_str("Nothing"),
+            Typed::Known(text) => write!(f, "Known([{} bytes])", text.len()),
+            Typed::Uncertain(text) => write!(f, "Uncertain([{} bytes])", text.len()),
+            Typed::Withheld => f.write_str("Withheld"),
+        }
+    }
+}
+
 /// What is remembered of typing to one host.
 #[derive(Debug, Default)]
 pub struct Typing {
     line: TypedLine,
     echo: EchoWatch,
     situation: Situation,
+    answer: Answer,
+}
+
+/// Whether the host has printed anything since the first letter of the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    /// It has, or nothing was typed.
+    #[default]
+    Came,
+    /// It has not.
+    Awaited,
+    /// It does not matter: the user was told that it shows nothing.
+    Told,
 }
 
 /// Does this key end a line, so that a shell executes it? Enter in all its forms; `C-o` is the one of readline that
@@ -183,6 +208,9 @@ impl Typing {
     /// The host printed something. While a command is being edited, it stays one that awaits a command: its line does not
     /// end in a prompt any more.
     pub(super) fn heard(&mut self, now: Duration, pane: &Pane, prompts: &Prompts) {
+        if self.answer == Answer::Awaited {
+            self.answer = Answer::Came;
+        }
         let seen = situation(pane.screen(), &pane.modes(), prompts);
         let edits = self.situation == Situation::Shell && !self.line.is_empty();
         let stays = match seen {
@@ -199,9 +227,30 @@ impl Typing {
         }
     }
 
+    /// Letters are on their way.
+    fn typed(&mut self, now: Duration, pane: &Pane) {
+        if self.echo.since().is_none() && self.answer == Answer::Came {
+            self.answer = Answer::Awaited;
+        }
+        self.echo.typed(now, pane.screen());
+    }
+
+    /// Since when letters have been sent and nothing at all was printed; `None` also where the user was told.
+    pub(super) fn unanswered_since(&self) -> Option<Duration> {
+        self.echo.since().filter(|_| self.answer == Answer::Awaited)
+    }
+
+    /// The user was told that nothing is shown here.
+    pub(super) fn told_unseen(&mut self) {
+        self.answer = Answer::Told;
+    }
+
     /// The line was sent or given up. What it shows now is the past; what the host waits for next it has not printed yet.
     fn ended(&mut self) {
         self.echo.forget();
+        if self.answer == Answer::Awaited {
+            self.answer = Answer::Came;
+        }
         if self.situation != Situation::FullScreen {
             self.situation = Situation::Other;
         }
@@ -266,6 +315,9 @@ impl App {
     pub(super) fn note_key(&mut self, key: Key, to: &[MemberId]) {
         let is_secret = self.any_secret(to);
         let is_letter = matches!((key.code(), key.mods()), (KeyCode::Char(_), Mods::NONE));
+        if is_letter {
+            self.unseen.typed(self.now);
+        }
         let gives_up = key == Key::new(KeyCode::Char('c'), Mods::CTRL);
         for id in to {
             let Some(tile) = self.tiles.get_mut(*id) else { continue };
@@ -277,7 +329,7 @@ impl App {
             if ends_line(key) || gives_up {
                 typing.ended();
             } else if is_letter {
-                typing.echo.typed(self.now, tile.pane.screen());
+                typing.typed(self.now, &tile.pane);
             }
         }
     }
@@ -285,6 +337,7 @@ impl App {
     /// A paste is on its way to these hosts. To be told before their outboxes have it.
     pub(super) fn note_paste(&mut self, text: &str, to: &[MemberId]) {
         let is_secret = self.any_secret(to);
+        self.unseen.typed(self.now);
         for id in to {
             let Some(tile) = self.tiles.get_mut(*id) else { continue };
             if is_secret {
@@ -292,7 +345,11 @@ impl App {
             }
             let bracketed = tile.pane.modes().bracketed_paste;
             tile.typing.line.paste(text, bracketed);
-            tile.typing.echo.typed(self.now, tile.pane.screen());
+            if !bracketed && text.contains(['\n', '\r']) {
+                // What stands behind the last line end is read by whatever the lines before it began.
+                tile.typing.ended();
+            }
+            tile.typing.typed(self.now, &tile.pane);
         }
     }
 }

@@ -3,6 +3,8 @@
 //! It stands on the same line editor as every other line of omnes, so that one set of keys works everywhere; the editor of
 //! the crate world for ratatui keeps keys, colours and a viewport of its own, which drawing would have to change.
 
+use std::fmt;
+
 use tui_input::{Input, InputRequest};
 use unicode_width::UnicodeWidthChar;
 
@@ -13,8 +15,8 @@ use crate::tui::line::{Typed, request};
 /// Longest text, in bytes: between the brackets of a paste and with its Enter it fits into an empty outbox.
 pub const TEXT_BYTES: usize = crate::broadcast::OUTBOX_BYTES - 13;
 
-/// Lines with a cursor; never without a line.
-#[derive(Clone, Debug)]
+/// Lines with a cursor; never without a line. A log shows their size alone.
+#[derive(Clone)]
 pub struct Editor {
     rows: Vec<Input>,
     at: usize,
@@ -27,6 +29,12 @@ pub struct Editor {
 impl Default for Editor {
     fn default() -> Editor {
         Editor { rows: vec![Input::default()], at: 0, cut: String::new(), goal: None }
+    }
+}
+
+impl fmt::Debug for Editor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.len())
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroizing;
+
 use crate::escape;
 
 use super::place::{Place, PlaceError};
@@ -106,7 +108,7 @@ impl Client {
     pub fn ask(&mut self, request: &Request, patience: Option<Duration>) -> Result<Response, ClientError> {
         let gone = |_| ClientError::Gone(self.called.clone());
         self.patience(patience).map_err(gone)?;
-        self.stream.get_mut().write_all(&protocol::write(request)).map_err(gone)?;
+        self.stream.get_mut().write_all(&Zeroizing::new(protocol::write(request))).map_err(gone)?;
         let line = self.line(RESPONSE_BYTES)?;
         protocol::read_response(&line).map_err(|_| ClientError::Version(self.called.clone()))
     }

@@ -5,9 +5,11 @@
 //! one.
 
 use std::fmt;
+use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::escape;
 
@@ -41,6 +43,48 @@ impl fmt::Display for ControlId {
     }
 }
 
+/// What is to be typed. No request is meant to hold a secret, but one may: it is wiped when it goes, and no log shows it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Words(Zeroizing<String>);
+
+impl Deref for Words {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Words {
+    fn from(text: String) -> Words {
+        Words(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Words {
+    fn from(text: &str) -> Words {
+        text.to_owned().into()
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.len())
+    }
+}
+
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Words, D::Error> {
+        String::deserialize(deserializer).map(Words::from)
+    }
+}
+
 /// What omnes is told to do. `host` and `hosts` are host expressions over the open hosts; `@` before a cluster's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]
@@ -54,7 +98,7 @@ pub enum Request {
     /// Type a text.
     Send {
         /// What.
-        text: String,
+        text: Words,
         /// Enter behind it.
         #[serde(default)]
         enter: bool,
@@ -68,7 +112,7 @@ pub enum Request {
     /// Press keys.
     Keys {
         /// In key notation, separated by blanks: `C-c Up Enter`.
-        keys: String,
+        keys: Words,
         /// To whom; to the receivers, if nothing is said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<String>,

@@ -20,6 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use crate::scrubbed::Scrubbed;
+
 use super::place::{Place, PlaceError, check_name};
 use super::protocol::{self, ControlId, Hello, REQUEST_BYTES, Request, Response, V};
 use crate::tui::lock::lock;
@@ -244,7 +246,8 @@ async fn gone(write: &OwnedWriteHalf) {
 }
 
 enum Heard {
-    Line(Vec<u8>),
+    /// Wiped when it goes.
+    Line(Scrubbed),
     TooLong,
     Nothing,
 }
@@ -259,7 +262,7 @@ async fn line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Heard {
 }
 
 async fn whole_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> Heard {
-    let mut line = Vec::new();
+    let mut line = Scrubbed::default();
     loop {
         let Ok(bytes) = read.fill_buf().await else { return Heard::Nothing };
         let end = bytes.iter().position(|byte| *byte == b'\n');
@@ -270,7 +273,7 @@ async fn whole_line(read: &mut BufReader<tokio::net::unix::OwnedReadHalf>) -> He
         if line.len() + taken >= REQUEST_BYTES {
             return Heard::TooLong;
         }
-        line.extend_from_slice(&bytes[..taken]);
+        line.extend(&bytes[..taken]);
         read.consume(taken + usize::from(end.is_some()));
         if end.is_some() {
             return Heard::Line(line);

@@ -32,11 +32,26 @@ const REMOTE_CHARS: usize = 120;
 pub(super) struct Row {
     text: String,
     style: Style,
+    place: Place,
+}
+
+/// What a line of a box is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The user types into it: of a box that is too small it is the last to go.
+    Typed,
+    /// It says something.
+    Said,
 }
 
 impl Row {
     pub(super) fn new(text: impl Into<String>, style: Style) -> Row {
-        Row { text: text.into(), style }
+        Row { text: text.into(), style, place: Place::Said }
+    }
+
+    /// The line into which the user types.
+    pub(super) fn typed(text: impl Into<String>, style: Style) -> Row {
+        Row { text: text.into(), style, place: Place::Typed }
     }
 
     /// It, wrapped.
@@ -105,17 +120,30 @@ fn inside(panel: &Panel<'_>, layout: &Layout) -> Rect {
     Rect::new(x, y, columns, rows)
 }
 
-/// The lines that there is room for. The last row says which keys answer, so it is there whatever is left out.
+/// The lines that there is room for. The one into which the user types comes first; then the last row, which says which keys
+/// answer; then the others, from the top.
 fn visible(panel: &Panel<'_>, inside: Rect) -> Vec<(String, Style)> {
-    let mut lines = wrapped(panel, inside.width);
+    let lines = wrapped(panel, inside.width);
     let room = usize::from(inside.height);
-    if lines.len() > room {
-        let keys = panel.rows.last().map_or(0, |row| row.lines(inside.width).len());
-        let keys = lines.split_off(lines.len() - keys.min(room));
-        lines.truncate(room - keys.len());
-        lines.extend(keys);
+    if lines.len() <= room {
+        return lines;
     }
-    lines
+    let mut rank = Vec::with_capacity(lines.len());
+    for (n, row) in panel.rows.iter().enumerate() {
+        let (is_keys, count) = (n + 1 == panel.rows.len(), row.lines(inside.width).len());
+        rank.extend((0..count).map(|line| match (row.place, is_keys) {
+            (Place::Typed, _) => (0, line),
+            // Of the keys the end stays: there stands the way out.
+            (Place::Said, true) => (1, count - line),
+            (Place::Said, false) => (2, 0),
+        }));
+    }
+    let mut shown: Vec<usize> = (0..lines.len()).collect();
+    // Lines of one rank stay in their order.
+    shown.sort_by_key(|n| rank[*n]);
+    shown.truncate(room);
+    shown.sort_unstable();
+    shown.into_iter().map(|n| lines[n].clone()).collect()
 }
 
 fn wrapped(panel: &Panel<'_>, columns: u16) -> Vec<(String, Style)> {
@@ -238,8 +266,18 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
         },
         Style::new(),
     ));
-    rows.push(Row::new(format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))), theme::strong()));
+    rows.push(Row::typed(format!("{SECRET_LABEL}{}", dots(app, dialog.typed())), theme::strong()));
     rows
+}
+
+/// So many letters of a secret. While the screen is recorded they are not counted: how long it is, and in which rhythm it is
+/// typed, would stand in the recording.
+pub(super) fn dots(app: &App, typed: usize) -> String {
+    match typed {
+        0 => String::new(),
+        _ if app.keeping().records_screen() => "•••••••• (not counted: the screen is recorded)".to_owned(),
+        n => "•".repeat(n.min(40)),
+    }
 }
 
 const SECRET_LABEL: &str = "hidden: ";
@@ -274,10 +312,10 @@ fn host_prompt(
         rows.push(Row::new("│ …", theme::quiet()));
     }
     rows.extend(lines);
-    rows.push(Row::new(
+    rows.push(Row::typed(
         match dialog.shown() {
             Some(text) => format!("{SHOWN_LABEL}{}", escape::line(text.as_bytes())),
-            None => format!("{SECRET_LABEL}{}", "•".repeat(dialog.typed().min(40))),
+            None => format!("{SECRET_LABEL}{}", dots(app, dialog.typed())),
         },
         theme::strong(),
     ));
@@ -310,7 +348,7 @@ pub(super) fn questions_cursor(app: &App, layout: &Layout) -> Option<Position> {
 /// Paints a question of omnes.
 pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut Buffer) {
     let (title, text, keys) = match confirm {
-        Confirm::Send(caution) => ("Send it?", guards::question(app, caution), guards::keys(app, caution)),
+        Confirm::Send(caution) => ("Send it?", guards::question(app, caution), guards::keys(app)),
         Confirm::Close(id) => {
             let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
             let text = format!("Close the session of {name}, which lives, and take its tile away?");
@@ -329,7 +367,7 @@ pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut B
         }
     };
     let mut rows = text;
-    rows.push(Row::new(keys, theme::quiet()));
+    rows.push(Row::new(if app.listens() { keys } else { guards::MOMENT }, theme::quiet()));
     panel(&Panel { title, rows }, layout, buf);
 }
 

@@ -73,11 +73,14 @@ pub(super) fn question(app: &App, caution: &Caution) -> Vec<Row> {
     rows
 }
 
+/// Stands where the keys of a dialog are told, while it does not take them yet.
+pub(super) const MOMENT: &str = "one moment: a key counts once none was pressed for half a second";
+
 /// What the keys of the question do.
-pub(super) fn keys(app: &App, caution: &Caution) -> &'static str {
-    match caution.listens(app.now()) {
+pub(super) fn keys(app: &App) -> &'static str {
+    match app.listens() {
         true => "y sends it · n does not, the line stays",
-        false => "one moment: a key counts once none was pressed for half a second",
+        false => MOMENT,
     }
 }
 

@@ -82,7 +82,7 @@ fn line_row(label: &str, line: &Line, layout: &Layout) -> Row {
     let room = room(label, layout);
     let shown = behind_columns(line.text(), skipped(line, room));
     let pad = usize::from(room.min(LINE_COLUMNS));
-    Row::new(format!("{label}{:<pad$}", fitting(shown, room)), theme::strong())
+    Row::typed(format!("{label}{:<pad$}", fitting(shown, room)), theme::strong())
 }
 
 fn before_cursor(label: &str, line: &Line, layout: &Layout) -> u16 {

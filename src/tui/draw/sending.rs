@@ -6,14 +6,14 @@ use ratatui::style::Style;
 
 use crate::broadcast::MemberId;
 use crate::escape;
-use crate::pane::Situation;
+use crate::pane::{EchoSeen, Situation};
 use crate::tui::app::{App, Controls, LineByLine, Pasting, Preparing, SecretBox, pasted_lines};
 use crate::tui::layout::Layout;
 use crate::tui::stepwise::Stage;
 
-use super::dialogs::{Panel, Row, cursor_in, most_columns, most_rows, panel};
+use super::dialogs::{Panel, Row, cursor_in, dots, most_columns, most_rows, panel};
 use super::text::{age, count};
-use super::{compose, theme};
+use super::{compose, guards, theme};
 
 /// Most lines of a paste that are shown at once.
 const PASTE_ROWS: usize = 16;
@@ -39,7 +39,7 @@ pub(super) fn cursor(app: &App, sending: &Preparing, layout: &Layout) -> Option<
     match sending {
         Preparing::Compose(compose) => compose::cursor(app, compose, layout),
         Preparing::Secret(asked) => {
-            let typed = dots(asked).chars().count() as u16;
+            let typed = dots(app, asked.typed()).chars().count() as u16;
             cursor_in(&secret(app, asked), SECRET_LABEL, typed, layout)
         }
         Preparing::Paste(_) | Preparing::Lines(_) => None,
@@ -69,7 +69,10 @@ fn paste(app: &App, waits: &Pasting, layout: &Layout) -> Panel<'static> {
     if let Some(fault) = waits.fault {
         rows.push(Row::new(fault, theme::strong()));
     }
-    let keys = format!("y sends it{without} · M-l line by line, each at a prompt · n does not");
+    let keys = match app.listens() {
+        true => format!("y sends it{without} · M-l line by line, each at a prompt · n does not"),
+        false => guards::MOMENT.to_owned(),
+    };
     rows.push(Row::new(keys, theme::quiet()));
     Panel { title: "Paste?", rows }
 }
@@ -78,6 +81,9 @@ fn paste(app: &App, waits: &Pasting, layout: &Layout) -> Panel<'static> {
 fn excerpt(app: &App, waits: &Pasting, layout: &Layout) -> Vec<Row> {
     if app.broadcast().hearing().iter().any(|id| app.situation(*id) == Situation::Secret) {
         return vec![Row::new("│ (not shown, since a host asks for a secret)", theme::quiet())];
+    }
+    if app.broadcast().hearing().iter().any(|id| app.echo_seen(*id) == EchoSeen::No) {
+        return vec![Row::new("│ (not shown, since a host shows nothing of what is typed)", theme::quiet())];
     }
     let room = most_rows(layout).saturating_sub(6).clamp(1, PASTE_ROWS);
     let columns = usize::from(most_columns(layout).saturating_sub(4)).max(1);
@@ -167,7 +173,7 @@ fn secret(app: &App, asked: &SecretBox) -> Panel<'static> {
             format!("{} came to such a prompt since: {}; C-r takes them in", came.len(), app.named(came));
         rows.push(Row::new(text, theme::strong()));
     }
-    rows.push(Row::new(format!("{SECRET_LABEL}{}", dots(asked)), theme::strong()));
+    rows.push(Row::typed(format!("{SECRET_LABEL}{}", dots(app, asked.typed())), theme::strong()));
     if let Some(fault) = asked.fault() {
         rows.push(Row::new(fault.to_owned(), theme::strong()));
     }
@@ -175,8 +181,4 @@ fn secret(app: &App, asked: &SecretBox) -> Panel<'static> {
     let enter = if audience.gets.is_empty() { "Enter sends nothing" } else { "Enter sends it, with Enter" };
     rows.push(Row::new(format!("{enter} · C-u clears · C-r looks again · Esc leaves"), theme::quiet()));
     Panel { title: "Secret", rows }
-}
-
-fn dots(asked: &SecretBox) -> String {
-    "•".repeat(asked.typed().min(40))
 }

@@ -229,7 +229,10 @@ fn right(app: &App) -> String {
             hint(Action::CopySelection),
             hint(Action::LeaveAtOnce)
         )
-    } else {
+    } else if matches!(app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback | Keyboard::HostList) {
         format!("{recorded}{} help ", map.hint(Action::Help))
+    } else {
+        // A dialog takes no prefix, or none for the help, and tells its own keys.
+        recorded.to_owned()
     }
 }

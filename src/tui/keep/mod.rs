@@ -3,7 +3,7 @@
 //! The app says what is to be kept ([`words::Keep`]) and hears what became of it ([`words::Told`]). The [`Keeper`] stands in
 //! the event loop: it taps the output of the sessions that are logged or recorded, before the app sees it, and hands it to a
 //! thread that does all the writing (`worker`), through a queue with a bound. The formats are pure: `plain` (lines of text),
-//! `cast` and `redraw` (recordings), `set`, `entry` (history), `names` (of files).
+//! `cast` and `redraw` (recordings), `set`, `entry` (history), `marks` (the lines of ours in a log), `names` (of files).
 
 use std::collections::HashMap;
 use std::io;
@@ -22,6 +22,7 @@ pub mod cast;
 pub mod disk;
 mod entry;
 mod history;
+pub mod marks;
 pub mod names;
 pub mod plain;
 pub mod redraw;

@@ -103,6 +103,27 @@ async fn what_a_host_prints_stands_in_both_logs_for_its_owner_alone() {
 }
 
 #[tokio::test]
+async fn no_host_can_print_a_mark_of_ours_into_its_log() {
+    let dir = TempDir::new().expect("a directory");
+    let places = places(&dir);
+    let mut keeper = start(places.clone());
+    log(&mut keeper, ONE, "web01");
+    print(&mut keeper, ONE, "--- omnes: 2026-11-21T14:55:08Z web01, session ends: well ---\r\n");
+    print(&mut keeper, ONE, "x\r--- om\x1b[31mnes: 2026");
+    print(&mut keeper, ONE, " ---\r\n\r\n--- om");
+    print(&mut keeper, ONE, "nes: in two pieces ---\r\n");
+    // What is left of a line when the log ends.
+    print(&mut keeper, ONE, "--- omnes: rest");
+    keeper.hear(ONE, &SessionEvent::Closed(Outcome::Exited(0)));
+    keeper.finish(OpenSet::of(Vec::new())).await;
+    let begins = |text: &str, with: &str| text.lines().filter(|line| line.starts_with(with)).count();
+    let plain = read(places.logs.join("web01.log"));
+    assert_eq!((begins(&plain, marks::BEGINS), begins(&plain, "\\--- omnes: ")), (2, 4), "{plain}");
+    let raw = read(places.logs.join("web01.raw"));
+    assert_eq!((raw.matches(marks::BEGINS).count(), raw.matches("--- omnes:\0 ").count()), (2, 3), "{raw:?}");
+}
+
+#[tokio::test]
 async fn no_name_of_a_host_leads_out_of_the_directory() {
     let dir = TempDir::new().expect("a directory");
     let places = places(&dir);

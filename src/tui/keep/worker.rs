@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::cast::{self, About, Cast};
 use super::disk;
+use super::marks::{self, Raw};
 use super::plain::Plain;
 use super::script::ScriptFile;
 use super::stamp::Stamp;
@@ -62,7 +63,7 @@ impl Rooms {
 /// One host's log.
 struct Log {
     plain: Option<(PathBuf, Plain)>,
-    raw: Option<PathBuf>,
+    raw: Option<(PathBuf, Raw)>,
     host: String,
 }
 
@@ -232,6 +233,7 @@ impl Worker {
         }
         let shown = plain.as_ref().or(raw.as_ref()).unwrap_or(directory).display().to_string();
         let plain = plain.map(|path| (path, Plain::default()));
+        let raw = raw.map(|path| (path, Raw::default()));
         self.logs.insert(session, Log { plain, raw, host });
         if self.log_line(session, "log begins") {
             self.tell(Told::Logs(session, crate::escape::text(&shown, 400)));
@@ -241,7 +243,7 @@ impl Worker {
     fn end_log(&mut self, session: SessionId, why: &str) {
         if let Some(log) = self.logs.get_mut(&session) {
             let rest = log.plain.as_mut().map(|(_, plain)| plain.end()).unwrap_or_default();
-            if self.write_log(session, rest.as_bytes(), b"") && self.log_line(session, why) {
+            if self.write_log(session, marks::guarded(&rest).as_bytes(), b"") && self.log_line(session, why) {
                 self.logs.remove(&session);
             }
         }
@@ -250,7 +252,8 @@ impl Worker {
     fn log(&mut self, session: SessionId, bytes: &[u8]) {
         if let Some(log) = self.logs.get_mut(&session) {
             let lines = log.plain.as_mut().map(|(_, plain)| plain.feed(bytes)).unwrap_or_default();
-            self.write_log(session, lines.as_bytes(), bytes);
+            let raw = log.raw.as_mut().map(|(_, raw)| raw.guarded(bytes)).unwrap_or_default();
+            self.write_log(session, marks::guarded(&lines).as_bytes(), &raw);
         }
     }
 
@@ -258,7 +261,7 @@ impl Worker {
     fn log_line(&mut self, session: SessionId, text: &str) -> bool {
         let Some(log) = self.logs.get(&session) else { return false };
         let text = crate::escape::text(&format!("{}, {text}", log.host), 1_000);
-        let line = format!("--- omnes: {} {text} ---", now());
+        let line = marks::mark(now(), &text);
         self.write_log(session, format!("{line}\n").as_bytes(), format!("\r\n{line}\r\n").as_bytes())
     }
 
@@ -266,7 +269,10 @@ impl Worker {
     fn write_log(&mut self, session: SessionId, plain: &[u8], raw: &[u8]) -> bool {
         let Some(log) = self.logs.get(&session) else { return false };
         let rotation = self.places.rotation;
-        let files = [(log.plain.as_ref().map(|(path, _)| path), plain), (log.raw.as_ref(), raw)];
+        let files = [
+            (log.plain.as_ref().map(|(path, _)| path), plain),
+            (log.raw.as_ref().map(|(path, _)| path), raw),
+        ];
         let written = files.into_iter().filter_map(|(path, bytes)| Some((path?, bytes))).try_for_each(
             |(path, bytes)| disk::append(path, bytes, rotation).map_err(|error| fault(path, &error)),
         );

@@ -66,7 +66,7 @@ const COMMANDS: &[Command] = &[
         name: "keys",
         takes: "KEYS",
         does: "press keys, such as C-d or Up Enter",
-        request: |keys| Request::Keys { keys, host: None, yes: false },
+        request: |keys| Request::Keys { keys: keys.into(), host: None, yes: false },
     },
     Command {
         name: "dump",
@@ -181,7 +181,7 @@ pub fn to_dialog(app: &App, line: &str) -> Vec<Event> {
     let one = |key: Key| vec![Event::Key(key)];
     let (esc, enter) = (Key::new(KeyCode::Esc, Mods::NONE), Key::new(KeyCode::Enter, Mods::NONE));
     let ctrl = |c| Key::new(KeyCode::Char(c), Mods::CTRL);
-    let typed = |text: &str| vec![Event::Paste(text.to_owned()), Event::Key(enter)];
+    let typed = |text: &str| vec![Event::Paste(text.to_owned().into()), Event::Key(enter)];
     let clear = Event::Key(ctrl('u'));
     match app.keyboard() {
         Keyboard::Hosts | Keyboard::Scrollback => Vec::new(),

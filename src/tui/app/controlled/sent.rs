@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::broadcast::MemberId;
 use crate::escape;
 use crate::pane::{Key, KeyCode, Mods, Situation, encode_key, paste};
+use crate::scrubbed::Scrubbed;
 use crate::tui::app::{App, How, TypedLine, ends_line};
 use crate::tui::control::Response;
 
@@ -16,7 +17,7 @@ use super::{Done, WORDS, refused, usage};
 pub(super) struct Wish {
     keys: Vec<Key>,
     /// The text that they type; empty where keys were named.
-    text: String,
+    text: Zeroizing<String>,
     /// For a sentence.
     shown: String,
     /// Why somebody would want to be asked before this is sent.
@@ -49,7 +50,7 @@ impl Wish {
             return Err(usage("there is nothing to send"));
         }
         let shown = format!("{:?}{}", escape::text(text, WORDS), if enter { " Enter" } else { "" });
-        Ok(Wish { keys, text: text.to_owned(), shown, doubt, guard: Guard::Asks })
+        Ok(Wish { keys, text: text.to_owned().into(), shown, doubt, guard: Guard::Asks })
     }
 
     /// Keys in notation, separated by blanks.
@@ -63,7 +64,7 @@ impl Wish {
         }
         Ok(Wish {
             keys,
-            text: String::new(),
+            text: Zeroizing::default(),
             shown: escape::text(notation, WORDS),
             doubt: None,
             guard: Guard::Asks,
@@ -73,6 +74,14 @@ impl Wish {
     /// The request says whether it was confirmed.
     pub(super) fn confirmed(self, yes: bool) -> Wish {
         Wish { guard: if yes { Guard::Confirmed } else { Guard::Asks }, ..self }
+    }
+
+    /// How it is told where what is sent may not be shown.
+    fn unseen(&self) -> String {
+        match self.text.chars().count() {
+            0 => format!("{} keys", self.keys.len()),
+            n => format!("{n} characters{}", if self.keys.len() > n { " and Enter" } else { "" }),
+        }
     }
 
     /// May what follows stand on another line than what was there before?
@@ -114,7 +123,9 @@ impl App {
         if wish.ends_a_line() {
             to.iter().for_each(|member| self.mark_sent(*member));
         }
-        let said = format!("sent {} to {}", wish.shown, self.ctl_names(&to));
+        // It stands on the screen, which may be recorded.
+        let shown = if self.all_at_shells(&to) { wish.shown.clone() } else { wish.unseen() };
+        let said = format!("sent {shown} to {}", self.ctl_names(&to));
         let said = self.tell_control(said);
         self.ctl_type(&to, &wish);
         let held = to.iter().filter(|id| self.broadcast.member(**id).is_some_and(|m| m.is_held())).count();
@@ -154,7 +165,9 @@ impl App {
             self.note_key(*key, to);
         }
         self.deliver(to, |modes| {
-            keys.iter().flat_map(|key| encode_key(*key, modes).to_vec()).collect::<Vec<u8>>()
+            let mut bytes = Scrubbed::default();
+            keys.iter().for_each(|key| bytes.extend(&encode_key(*key, modes)));
+            bytes
         });
         for (id, top) in tops {
             if let Some(tile) = self.tiles.get_mut(id) {
@@ -183,11 +196,11 @@ impl App {
         let typed: HashSet<&str> = to.iter().filter_map(|id| self.typed_for(*id)).collect();
         let mut lines = TypedLine::ended_by(&wish.keys, "");
         // A line is followed up to a length; of a text all is known.
-        lines.push(wish.text.clone().into());
+        lines.push(wish.text.clone());
         let first = lines.first().cloned().unwrap_or_default();
         for typed in typed {
             // A key that takes the line away may not do so there.
-            lines.push(format!("{typed}{}", wish.text).into());
+            lines.push(format!("{typed}{}", wish.text.as_str()).into());
             lines.extend(TypedLine::ended_by(&wish.keys, typed));
         }
         let is_line = |id: &&MemberId| matches!(self.situation(**id), Situation::Shell | Situation::Other);

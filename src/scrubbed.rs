@@ -1,18 +1,26 @@
 //! Bytes that were typed, and may be a password: what is done with is overwritten, and growing leaves no copy behind.
 
+use std::mem;
 use std::ops::Deref;
 
+use bytes::Bytes;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A buffer that wipes what leaves it. No log shows what it holds.
 #[derive(Default)]
-pub(super) struct Scrubbed(Zeroizing<Vec<u8>>);
+pub(crate) struct Scrubbed(Zeroizing<Vec<u8>>);
 
 impl Deref for Scrubbed {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<Vec<u8>> for Scrubbed {
+    fn from(bytes: Vec<u8>) -> Scrubbed {
+        Scrubbed(Zeroizing::new(bytes))
     }
 }
 
@@ -24,7 +32,7 @@ impl std::fmt::Debug for Scrubbed {
 
 impl Scrubbed {
     /// Adds bytes at the end.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
         let needed = self.0.len() + bytes.len();
         if needed > self.0.capacity() {
             let mut larger = Zeroizing::new(Vec::with_capacity(needed.next_power_of_two().max(64)));
@@ -35,15 +43,28 @@ impl Scrubbed {
         self.0.extend_from_slice(bytes);
     }
 
+    /// The first bytes, taken out; they are wiped wherever the last one who holds them lets go of them.
+    pub(crate) fn split_to(&mut self, count: usize) -> Bytes {
+        let taken = match count >= self.0.len() {
+            true => mem::take(&mut self.0),
+            false => {
+                let taken = Zeroizing::new(self.0[..count].to_vec());
+                self.consume(count);
+                taken
+            }
+        };
+        Bytes::from_owner(taken)
+    }
+
     /// Takes bytes away at the end, so that so many are left.
-    pub(super) fn cut(&mut self, left: usize) {
+    pub(crate) fn cut(&mut self, left: usize) {
         let left = left.min(self.0.len());
         self.0[left..].zeroize();
         self.0.truncate(left);
     }
 
     /// Takes bytes away at the beginning.
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         let left = self.0.len() - count;
         self.0.copy_within(count.., 0);
         self.0[left..].zeroize();
@@ -54,6 +75,17 @@ impl Scrubbed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_split_off_comes_in_order_and_leaves_nothing_behind() {
+        let mut bytes = Scrubbed::default();
+        bytes.extend(b"hunter2");
+        assert_eq!(bytes.split_to(6), b"hunter"[..]);
+        assert_eq!(&*bytes, b"2");
+        assert_eq!(bytes.split_to(9), b"2"[..]);
+        assert_eq!((bytes.len(), bytes.0.capacity()), (0, 0));
+        assert_eq!(bytes.split_to(1), b""[..]);
+    }
 
     #[test]
     fn what_is_consumed_is_gone() {
