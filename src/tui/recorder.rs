@@ -12,6 +12,8 @@
 //! The hosts are seen through [`Eyes`], and only when something is sent, or when one that is waited for says something.
 
 mod piece;
+mod secrets;
+mod settling;
 mod sight;
 mod steps;
 
@@ -67,6 +69,8 @@ pub trait Eyes {
     fn looks(&self, to: &[MemberId]) -> Vec<Look>;
     /// Was it seen that these show what is typed since their `looks`? Not where it cannot be told.
     fn is_shown(&self, to: &[MemberId], looks: &[Look]) -> bool;
+    /// Does the screen of each of these show the last line of this text?
+    fn shows(&self, to: &[MemberId], text: &str) -> bool;
     /// Every host that is open.
     fn open(&self) -> Vec<MemberId>;
     /// Which host that is.
@@ -105,6 +109,8 @@ pub struct Recorder {
     bytes: usize,
     text: String,
     said: Vec<String>,
+    /// What was remarked since something was sent.
+    remarked: Option<String>,
 }
 
 impl Recorder {
@@ -149,13 +155,15 @@ impl Recorder {
         }
         self.reopen();
         let Some(piece) = self.taken() else { return };
+        piece.sent_at = now;
+        piece.after_paste(|| to.iter().map(|id| eyes.sight(*id)).collect());
         if piece.letters == 0 && is_letter(key) {
             piece.looks = eyes.looks(to);
         }
         if !is_end(key) {
             return piece.push(key);
         }
-        if piece.letters > 0 && !eyes.is_shown(to, &piece.looks) {
+        if !piece.is_seen(eyes) {
             return self.hide(key, eyes);
         }
         piece.run = match piece.fresh && piece.lines == 0 && ends_line(key) {
@@ -178,6 +186,7 @@ impl Recorder {
         }
         self.reopen();
         let Some(piece) = self.taken() else { return };
+        piece.sent_at = now;
         if piece.letters == 0 {
             piece.looks = eyes.looks(to);
         }
@@ -186,8 +195,8 @@ impl Recorder {
 
     /// A text with an Enter behind it is about to go to these, as a whole.
     pub fn line(&mut self, now: Duration, text: &str, (to, whose): (&[MemberId], Whose), eyes: &impl Eyes) {
-        let tells = |id: &MemberId| matches!(eyes.mode(*id), Waits::Shell | Waits::Screen);
-        if !to.iter().all(tells) {
+        // Whether others than shells show it, nobody can see yet.
+        if !to.iter().all(|id| eyes.mode(*id) == Waits::Shell) {
             self.now = now;
             self.begin_secret((to, whose), eyes);
             self.said.push(UNSEEN.to_owned());
@@ -212,7 +221,7 @@ impl Recorder {
     pub fn lines(
         &mut self,
         now: Duration,
-        lines: &[String],
+        lines: &[Zeroizing<String>],
         (to, whose): (&[MemberId], Whose),
         eyes: &impl Eyes,
     ) {
@@ -255,9 +264,8 @@ impl Recorder {
     /// A sentence for the file and the user. No piece takes keys then.
     fn remark(&mut self, text: &str) {
         let text = crate::escape::text(text, 400);
-        let again = matches!(self.items.back(), Some(Item::Ready(written))
-            if matches!(written.as_slice(), [Written::Remark(last)] if *last == text));
-        if !again {
+        if self.remarked.as_ref() != Some(&text) {
+            self.remarked = Some(text.clone());
             self.said.push(text.clone());
             self.items.push_back(Item::Ready(vec![Written::Remark(text)]));
         }
@@ -343,6 +351,7 @@ impl Recorder {
         piece.fresh = piece.begin.iter().all(|sight| sight.waits == Waits::Shell)
             && to.iter().all(|id| eyes.is_fresh(*id));
         self.items.push_back(Item::Piece(Box::new(piece)));
+        self.remarked = None;
         self.taking = Taking::Last;
     }
 
@@ -377,7 +386,7 @@ impl Recorder {
         if piece.stage == Stage::Goes {
             let hidden = match piece.form {
                 Form::Secret => piece.letters > 0,
-                Form::Open => piece.letters > 0 && !eyes.is_shown(&piece.to, &piece.looks),
+                Form::Open => !piece.is_seen(eyes),
             };
             if hidden {
                 piece.drop_line();
@@ -392,145 +401,5 @@ impl Recorder {
             }
         }
         self.taking = Taking::Nothing;
-    }
-}
-
-/// Secrets.
-impl Recorder {
-    /// A key where a host asks for a secret. Which one it is, is not looked at.
-    fn secret_key(&mut self, key: Key, (to, whose): (&[MemberId], Whose), eyes: &impl Eyes) {
-        let now = self.now;
-        let goes = |piece: &Piece| {
-            piece.form == Form::Secret && piece.is_for(to, whose) && piece.stage == Stage::Goes
-        };
-        if !self.taken().is_some_and(|piece| goes(piece)) && !self.asks_again(to, whose, eyes) {
-            self.begin_secret((to, whose), eyes);
-        }
-        if let Some(piece) = self.taken() {
-            piece.letters += 1;
-            piece.sent_at = now;
-        }
-        if ends_line(key) {
-            self.ended();
-        }
-    }
-
-    /// Is it the same prompt once more, because what was typed there was wrong? Then the piece is typed anew.
-    fn asks_again(&mut self, to: &[MemberId], whose: Whose, eyes: &impl Eyes) -> bool {
-        let Some(piece) = self.taken() else { return false };
-        let same = piece.form == Form::Secret
-            && piece.is_for(to, whose)
-            && to.iter().zip(&piece.begin).all(|(id, begin)| eyes.sight(*id).line == begin.line);
-        if same {
-            self.reopen();
-        }
-        same
-    }
-
-    fn begin_secret(&mut self, (to, whose): (&[MemberId], Whose), eyes: &impl Eyes) {
-        // What was typed of a line while the prompt came may belong to the secret.
-        if let Some(piece) =
-            self.taken().filter(|piece| piece.form == Form::Open && piece.stage == Stage::Goes)
-        {
-            piece.drop_line();
-        }
-        self.close(eyes);
-        self.open(to, whose, eyes);
-        if let Some(piece) = self.taken() {
-            piece.form = Form::Secret;
-        }
-    }
-
-    /// The line that this key ends was not seen on the screens: it is taken for a secret.
-    fn hide(&mut self, key: Key, eyes: &impl Eyes) {
-        let Some(piece) = self.taken() else { return };
-        piece.drop_line();
-        let (to, whose) = (piece.to.clone(), piece.whose);
-        self.close(eyes);
-        self.open(&to, whose, eyes);
-        if ends_line(key) {
-            if let Some(piece) = self.taken() {
-                piece.form = Form::Secret;
-            }
-            self.said.push(UNSEEN.to_owned());
-        } else {
-            self.remark_before("keys that the hosts did not show are not recorded");
-            if let Some(piece) = self.taken() {
-                piece.push(key);
-            }
-        }
-        self.ended();
-    }
-
-    /// A remark before the last item.
-    fn remark_before(&mut self, text: &str) {
-        let last = self.items.pop_back();
-        self.remark(text);
-        self.items.extend(last);
-    }
-}
-
-/// Who is waited for, and what is written.
-impl Recorder {
-    /// Something else goes to these, or nobody waits any longer: what they show now is what came of it.
-    fn fix(&mut self, to: &[MemberId], eyes: &impl Eyes) {
-        for id in to {
-            if let Some(number) = self.watched.get(id).copied() {
-                self.see(number, *id, Seen::Fixed(eyes.sight(*id)), eyes);
-            }
-        }
-    }
-
-    fn see(&mut self, number: u64, member: MemberId, seen: Seen, eyes: &impl Eyes) {
-        let at = (number - self.first) as usize;
-        let Some(Item::Piece(piece)) = self.items.get_mut(at) else { return };
-        let Ok(place) = piece.to.binary_search(&member) else { return };
-        if matches!(seen, Seen::Fixed(_)) {
-            self.watched.remove(&member);
-        }
-        piece.see(place, seen);
-        if piece.waiting == 0 {
-            let is_last = at + 1 == self.items.len();
-            if is_last && self.taking == Taking::Last {
-                self.taking = Taking::Nothing;
-            }
-            self.settle(at, eyes);
-            self.flush();
-        }
-    }
-
-    /// All have answered: the piece becomes its steps.
-    fn settle(&mut self, at: usize, eyes: &impl Eyes) {
-        let number = self.first + at as u64;
-        let Some(Item::Piece(piece)) = self.items.get_mut(at) else { return };
-        for id in &piece.to {
-            if self.watched.get(id) == Some(&number) {
-                self.watched.remove(id);
-            }
-        }
-        let written = steps::of(piece, self.now, eyes);
-        let remarks = written.iter().filter_map(|written| match written {
-            Written::Remark(text) => Some(text.clone()),
-            Written::Step(_) => None,
-        });
-        self.said.extend(remarks);
-        self.items[at] = Item::Ready(written);
-    }
-
-    /// Writes what has come to the front.
-    fn flush(&mut self) {
-        while let Some(Item::Ready(_)) = self.items.front() {
-            let Some(Item::Ready(written)) = self.items.pop_front() else { return };
-            self.first += 1;
-            for one in written {
-                let text = match &one {
-                    Written::Step(step) => file::print_one(step),
-                    Written::Remark(text) => format!("\n# {text}\n"),
-                };
-                self.steps += usize::from(matches!(one, Written::Step(_)));
-                self.bytes += text.len();
-                self.text.push_str(&text);
-            }
-        }
     }
 }

@@ -76,7 +76,7 @@ fn lines_at_shells_become_commands_and_an_edit_of_one_host_a_step_of_its_own() {
     assert!(file(&ui).contains("mkdir -p /srv/app"), "each step is written when it is done");
     ui.keys("C-a d");
     command(&mut ui, &["web01"], "echo 'special' > /srv/app/kind");
-    ui.keys("C-a l");
+    ui.keys("C-a j");
     command(&mut ui, &["web02", "web03"], "echo usual > /srv/app/kind");
     command(&mut ui, &["web02", "web03"], "");
     let header = file(&ui);
@@ -154,7 +154,13 @@ fn what_is_typed_ahead_of_a_prompt_or_is_not_echoed_is_taken_for_a_secret() {
     ui.output("web01", "\r\nann@web01:~$ ");
     insta::assert_snapshot!(recorded(&mut ui), @r#"
     [[step]]
-    send = "./unlock" Enter'
+    send = '"./unlock" Enter'
+    expect = "Tell me the magic word: ?$"
+
+    [[step]]
+    at = "Tell me the magic word: ?$"
+    secret = "password"
+    expect = 'ann@\S+:~\$ ?$'
     "#);
 }
 
@@ -169,13 +175,34 @@ fn a_secret_from_the_box_and_one_that_is_left_half_typed() {
     ui.keys("C-a P").text("hunter2").keys("Enter");
     names[1..].iter().for_each(|name| ui.output(name, "\r\nuid=0\r\n"));
     prompts(&mut ui, &names[1..]);
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    on = "web01"
+    run = "sudo id"
+
+    [[step]]
+    on = "*!web01"
+    send = '"sudo id" Enter'
+    expect = '\[sudo\] password for ann: ?$'
+
+    [[step]]
+    on = "*!web01"
+    at = '\[sudo\] password for ann: ?$'
+    secret = "sudo"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 
     let mut ui = at_shells(&["web01"]);
     ui.output("web01", "\r\nPassword: ");
     ui.text("hunt").keys("C-c");
     ui.output("web01", "\r\nann@web01:~$ ");
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    # keys that the hosts did not show are not recorded
+
+    [[step]]
+    send = "C-c"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 }
 
 #[test]
@@ -197,7 +224,22 @@ fn keys_for_an_editor_wait_for_what_it_shows() {
     ui.keys("Enter");
     ui.output("web01", "\x1b[?1049l\x1b[?1l\x1b>\r\nann@web01:~$ ");
     command(&mut ui, &["web01"], "cat notes");
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    send = '"vi notes" Enter'
+    expect = '"notes" \[New\]'
+
+    [[step]]
+    send = '"ihello 7" Esc'
+    expect = 'hello \d+'
+
+    [[step]]
+    send = '":wq" Enter'
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    run = "cat notes"
+    "#);
 }
 
 #[test]
@@ -246,8 +288,54 @@ fn what_the_host_alone_knows_stays_keys_and_programs_are_no_shells() {
     echoed(&mut ui, &names, "sudo -i");
     ui.keys("Enter");
     ui.output("web01", "\r\nroot@web01:~# ");
+    ui.keys("C-d");
+    ui.output("web01", "\r\nann@web01:~$ ");
     command(&mut ui, &names, " pass=x");
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    # the next step takes a line from the history of a shell, which is another one elsewhere: write the line instead
+
+    [[step]]
+    send = "Up Enter"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = '"python3" Enter'
+    expect = ">>> ?$"
+
+    [[step]]
+    send = '"  print(1)" Enter'
+    expect = ">>> ?$"
+
+    [[step]]
+    send = "C-d"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = '"for i in 1 2; do" Enter'
+    expect = "> ?$"
+
+    [[step]]
+    send = '"echo $i; done" Enter'
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = '"bash" Enter'
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = '"sudo -i" Enter'
+    expect = 'root@\S+:~# ?$'
+
+    [[step]]
+    send = "C-d"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = "C-d"
+    expect = 'ann@\S+:~\$ ?$'
+
+    # a line that begins with a blank is not recorded
+    "#);
 }
 
 #[test]
@@ -274,7 +362,23 @@ fn questions_of_programs_are_waited_for_and_what_was_typed_ahead_stays_one_step(
     ui.keys("Enter");
     names.iter().for_each(|name| ui.output(name, "\r\n"));
     prompts(&mut ui, &names);
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    send = '"apt install x" Enter'
+    expect = 'Continue\? \[Y/n\] ?$'
+
+    [[step]]
+    send = "y Enter"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    on = "web01"
+    run = "id"
+
+    [[step]]
+    send = "a Enter b Enter"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 }
 
 #[test]
@@ -290,12 +394,32 @@ fn pastes() {
     ui.keys("Enter");
     ui.output("web01", "\r\n? ");
     look(&mut ui);
-    ui.paste("one\ntwo\n").keys("y");
+    ui.paste("one\ntwo\n");
+    look(&mut ui);
+    ui.keys("y");
     ui.output("web01", "one\r\ntwo\r\n? ");
     look(&mut ui);
     ui.keys("C-d");
     ui.output("web01", "\r\nann@web01:~$ ");
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    run = "echo a.b c"
+
+    [[step]]
+    send = '"cat" Enter'
+    expect = '\? ?$'
+
+    [[step]]
+    paste = '''
+    one
+    two
+    '''
+    expect = '\? ?$'
+
+    [[step]]
+    send = "C-d"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 }
 
 #[test]
@@ -305,7 +429,7 @@ fn composed_texts_macros_requests_and_lines_one_by_one() {
         name,
         text: "uname -a".into(),
         ending: Ending::Enter,
-        key: Some("M-u".parse().expect("a key")),
+        key: Some("F5".parse().expect("a key")),
     };
     let options = Options { macros: vec![one], script: ScriptStart::AtOnce, ..Options::default() };
     let names = ["web01", "web02"];
@@ -319,20 +443,54 @@ fn composed_texts_macros_requests_and_lines_one_by_one() {
     };
     ui.keys("C-a c").text("cd /srv").keys("Enter").text("ls").keys("C-s");
     answer(&mut ui);
-    ui.keys("C-a M-u");
+    ui.keys("C-a F5");
     answer(&mut ui);
     let send = Request::Send { text: "id".into(), enter: true, host: Some("web02".into()), yes: false };
     ui.step(Event::Control(ControlId(1), send));
     ui.output("web02", "id\r\nuid=1\r\nann@web02:~$ ");
     look(&mut ui);
-    ui.paste("one\ntwo\n").keys("M-l");
+    ui.paste("one\ntwo\n");
+    look(&mut ui);
+    ui.keys("M-l");
     answer(&mut ui);
     answer(&mut ui);
     answer(&mut ui);
     ui.keys("Esc");
     ui.keys("C-a N Enter");
     answer(&mut ui);
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    run = '''
+    cd /srv
+    ls'''
+
+    [[step]]
+    run = "uname -a"
+
+    [[step]]
+    on = "web02"
+    run = "id"
+
+    [[step]]
+    run = "one"
+
+    [[step]]
+    run = "two"
+
+    [[step]]
+    on = "web01"
+    paste = "web01"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    on = "web02"
+    paste = "web02"
+    expect = 'ann@\S+:~\$ ?$'
+
+    [[step]]
+    send = "Enter"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 }
 
 #[test]
@@ -340,6 +498,7 @@ fn what_cannot_be_recorded_is_said_in_the_file_and_on_the_screen() {
     let names = ["web01", "web02"];
     let mut ui = at_shells(&names);
     ui.output("web02", "\x1b[?1049h\x1b[?1000h\x1b[?1006h\x1b[2Jmenu: ");
+    ui.click(5, 15);
     ui.click(5, 15);
     let note = ui.app.notes().note().map(|note| note.text.clone());
     assert_eq!(
@@ -359,7 +518,25 @@ fn what_cannot_be_recorded_is_said_in_the_file_and_on_the_screen() {
     ui.keys("Enter");
     names.iter().for_each(|name| ui.dies(name));
     ui.keys("C-a r");
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    # web02 heard the mouse: that is not recorded
+
+    # the hosts were in different modes here; see that each of them gets what it should
+
+    [[step]]
+    on = "web01"
+    send = "x"
+    expect = 'ann@\S+:~\$ x ?$'
+
+    [[step]]
+    on = "web02"
+    send = "x"
+    expect = 'ann@\S+:~\$ ?$'
+
+    # the session of web[01-02] ended after C-u "exit" Enter: that is not recorded
+
+    # web02 has a new session from here on, and has lost what came before
+    "#);
 }
 
 #[test]
@@ -400,5 +577,18 @@ fn a_thousand_hosts_are_recorded_as_one() {
     ui.keys("C-c");
     names.iter().for_each(|name| ui.output(name, "\r\n"));
     prompts(&mut ui, &names);
-    insta::assert_snapshot!(recorded(&mut ui), @r"");
+    insta::assert_snapshot!(recorded(&mut ui), @r#"
+    [[step]]
+    run = "id"
+
+    # what the hosts showed after this says nothing: write what is to be waited for
+
+    [[step]]
+    send = '"cat" Enter'
+    expect = ".*"
+
+    [[step]]
+    send = "C-c"
+    expect = 'ann@\S+:~\$ ?$'
+    "#);
 }

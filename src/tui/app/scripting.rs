@@ -18,7 +18,7 @@ use crate::tui::keep::words::{Keep, Told};
 use crate::tui::recorder::{Eyes, Look, Recorder, Shown, Sight, Waits, Whose};
 
 use super::typed::Typed;
-use super::{App, Tone};
+use super::{App, Certainty, Tile, Tone};
 
 /// Different texts of one parcel that become steps of their own.
 const APART: usize = 8;
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// Lines that are sent one by one, each at a prompt.
-    pub(super) fn script_lines(&mut self, lines: &[String], to: &[MemberId]) {
+    pub(super) fn script_lines(&mut self, lines: &[Zeroizing<String>], to: &[MemberId]) {
         let (now, whose) = (self.now, self.whose());
         self.scripted(|recorder, app| recorder.lines(now, lines, (to, whose), app));
     }
@@ -274,8 +274,13 @@ impl Eyes for App {
         let full = |id: &MemberId| self.situation(*id) == Situation::FullScreen;
         let (screens, others): (Vec<MemberId>, Vec<MemberId>) = to.iter().copied().partition(full);
         let before = |id: &MemberId| to.binary_search(id).ok().and_then(|at| looks.get(at));
-        (others.is_empty() || self.was_echoed(&others))
+        others.iter().all(|id| self.is_line_shown(*id))
             && screens.iter().all(|id| before(id).is_some_and(|before| self.has_answered(*id, before)))
+    }
+
+    fn shows(&self, to: &[MemberId], text: &str) -> bool {
+        let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+        to.iter().filter_map(|id| self.tiles.get(*id)).all(|tile| tile.pane.screen().text().contains(last))
     }
 
     fn open(&self) -> Vec<MemberId> {
@@ -291,6 +296,13 @@ impl Eyes for App {
 
 /// What a program that has the whole screen shows of what is typed.
 impl App {
+    /// Does a host that reads lines show the one that was typed for it?
+    fn is_line_shown(&self, member: MemberId) -> bool {
+        let withheld = |tile: &Tile| tile.typing.line().certainty() == Certainty::Withheld;
+        !self.tiles.get(member).is_some_and(withheld)
+            && self.was_echoed(self.typed_for(member).unwrap_or_default(), &[member])
+    }
+
     fn look_of(&self, member: MemberId) -> Look {
         let Some(tile) = self.tiles.get(member) else { return Look::default() };
         let screen = tile.pane.screen();

@@ -7,11 +7,11 @@ use zeroize::Zeroizing;
 use crate::broadcast::MemberId;
 use crate::pane::{Key, KeyCode, Mods};
 use crate::play::keys::Keys;
+use crate::scrubbed::Scrubbed;
 use crate::tui::app::ends_line;
-use crate::tui::scrubbed::Scrubbed;
 
-use super::Look;
 use super::sight::{Sight, Waits};
+use super::{Eyes, Look};
 
 /// Why the hosts got it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +145,23 @@ impl Piece {
         self.parts.push(Part { what: What::Paste(text.to_owned().into()), then: Vec::new() });
         self.keys += 1;
         self.letters += 1;
+    }
+
+    /// What the hosts show before something comes behind a paste.
+    pub(super) fn after_paste(&mut self, now: impl FnOnce() -> Vec<Sight>) {
+        if let Some(last @ Part { what: What::Paste(_), .. }) = self.parts.last_mut() {
+            last.then = now();
+        }
+    }
+
+    /// The present line was seen on the screens of these hosts, or has nothing that could be seen.
+    pub(super) fn is_seen(&self, eyes: &impl Eyes) -> bool {
+        let pasted = |part: &Part| match &part.what {
+            What::Paste(text) if text.contains(['\n', '\r']) && !self.fresh => eyes.shows(&self.to, text),
+            _ => true,
+        };
+        self.letters == 0
+            || (eyes.is_shown(&self.to, &self.looks) && self.parts.iter().skip(self.line_at.0).all(pasted))
     }
 
     /// From here on another line is typed.

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::broadcast::MemberId;
 use crate::hosts::HostSet;
+use crate::pane::{Key, KeyCode, Mods};
 use crate::play::file::MOST_BYTES;
 use crate::play::keys::Keys;
 use crate::play::script::{Act, Step};
@@ -20,6 +23,9 @@ const ANY_SECRET: &str = "(?i)pass(word|phrase|code).*: ?$";
 
 /// What matches at once: nothing is waited for.
 const NOTHING: &str = ".*";
+
+/// Said of keys at a shell that bring what was typed before.
+const HISTORY: &str = "the next step takes a line from the history of a shell, which is another one elsewhere: write the line instead";
 
 /// Commands after which another shell asks, or none.
 const SHELLS: &[&str] = &[
@@ -51,10 +57,14 @@ enum Came {
     To(Waits, Waits),
 }
 
-/// The steps of a piece.
-pub(super) fn of(piece: &Piece, now: Duration, eyes: &impl Eyes) -> Vec<Written> {
+/// The steps of a piece, whose hosts took so long to answer.
+pub(super) fn of(piece: &Piece, took: Duration, eyes: &impl Eyes) -> Vec<Written> {
     if piece.form == Form::Open && is_nothing(piece) {
         return Vec::new();
+    }
+    let run = piece.run.as_ref().filter(|_| piece.form == Form::Open && piece.fresh);
+    if let Some(why) = run.and_then(|run| why_not(run)) {
+        return vec![Written::Remark(why.to_owned())];
     }
     let mut written = Vec::new();
     // Who waited for something else while others read a secret got what was meant for those.
@@ -62,7 +72,6 @@ pub(super) fn of(piece: &Piece, now: Duration, eyes: &impl Eyes) -> Vec<Written>
     for (came, places) in groups(piece) {
         let group = Group { piece, places, on: None };
         let group = Group { on: on(&group.members(), piece, eyes), ..group };
-        let took = now.saturating_sub(piece.sent_at);
         match (came, piece.form) {
             (Came::To(_, Waits::Gone), _) => written.push(group.ended(eyes)),
             (Came::To(Waits::Secret, _), Form::Secret) => written.push(group.secret()),
@@ -80,7 +89,7 @@ pub(super) fn of(piece: &Piece, now: Duration, eyes: &impl Eyes) -> Vec<Written>
 }
 
 /// Lines for shells that stood at their prompts, each a command.
-pub(super) fn of_lines(piece: &Piece, lines: &[String], eyes: &impl Eyes) -> Vec<Written> {
+pub(super) fn of_lines(piece: &Piece, lines: &[Zeroizing<String>], eyes: &impl Eyes) -> Vec<Written> {
     let on = on(&piece.to, piece, eyes);
     let lines = lines.iter().filter(|line| !line.trim().is_empty());
     lines.map(|line| command(line, on.clone())).collect()
@@ -168,6 +177,9 @@ impl Group<'_> {
     /// The parts as they were sent.
     fn sent(&self, took: Duration) -> Vec<Written> {
         let (mut written, parts) = (Vec::new(), &self.piece.parts);
+        if self.piece.fresh && parts.iter().any(is_from_history) {
+            written.push(Written::Remark(HISTORY.to_owned()));
+        }
         for (n, part) in parts.iter().enumerate() {
             let last = n + 1 == parts.len();
             let expected = if last { self.expected() } else { self.between(part) };
@@ -218,16 +230,40 @@ impl Group<'_> {
     }
 }
 
-/// A command line as a step, where it can stand in a file. A line that begins with a blank is one that a shell is asked
-/// not to keep.
-fn command(line: &str, on: Option<String>) -> Written {
-    let kept = !line.starts_with([' ', '\t']);
-    match kept && line.len() <= MOST_BYTES && !line.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
-    {
-        true => Written::Step(Step { on, ..Step::new(Act::Run(line.to_owned())) }),
-        false if !kept => Written::Remark("a line that begins with a blank is not recorded".to_owned()),
-        false => Written::Remark("a line that cannot stand in a file is not recorded".to_owned()),
+/// Why a command line is not written down. One that begins with a blank is one that a shell is asked not to keep; one with
+/// `!` and a word may mean a line that was typed before.
+fn why_not(line: &str) -> Option<&'static str> {
+    let expands = |(at, _): (usize, &str)| line[at + 1..].starts_with(|c: char| !" =(\t\n\"".contains(c));
+    match line {
+        line if line.starts_with([' ', '\t']) => Some("a line that begins with a blank is not recorded"),
+        line if !line.contains('\'') && line.match_indices('!').any(expands) => {
+            Some("a line that takes something from the history of a shell is not recorded: write it out")
+        }
+        _ => None,
     }
+}
+
+/// A command line as a step, where it can stand in a file.
+fn command(line: &str, on: Option<String>) -> Written {
+    let fits = line.len() <= MOST_BYTES && !line.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+    match fits && why_not(line).is_none() {
+        true => Written::Step(Step { on, ..Step::new(Act::Run(line.to_owned())) }),
+        false => {
+            let why = why_not(line).unwrap_or("a line that cannot stand in a file is not recorded");
+            Written::Remark(why.to_owned())
+        }
+    }
+}
+
+/// Keys that shells take a line from their history for.
+fn is_from_history(part: &Part) -> bool {
+    let What::Keys(notation) = &part.what else { return false };
+    let brings = |key: &Key| match (key.code(), key.mods()) {
+        (KeyCode::Up | KeyCode::Down, _) => true,
+        (KeyCode::Char(c), Mods::CTRL) => "prno".contains(c),
+        _ => false,
+    };
+    keys_of(notation).0.iter().any(brings)
 }
 
 fn act(what: &What) -> Option<Act> {
@@ -321,6 +357,20 @@ mod tests {
             ("echo bash", false),
         ] {
             assert_eq!(begins_shell(line), begins, "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_mean_others_and_lines_that_are_not_to_be_kept_are_left_out() {
+        for (line, kept) in [
+            ("uptime", true),
+            (" uptime", false),
+            ("sudo !!", false),
+            ("ls !$", false),
+            ("[ ! -f x ] && a!=b && echo \"Hi!\"", true),
+            ("echo 'a!b'", true),
+        ] {
+            assert_eq!(why_not(line).is_none(), kept, "{line}");
         }
     }
 
