@@ -288,7 +288,8 @@ fn what_the_host_alone_knows_stays_keys_and_programs_are_no_shells() {
     echoed(&mut ui, &names, "sudo -i");
     ui.keys("Enter");
     ui.output("web01", "\r\nroot@web01:~# ");
-    ui.keys("C-d");
+    echoed(&mut ui, &names, "exit");
+    ui.keys("Enter");
     ui.output("web01", "\r\nann@web01:~$ ");
     command(&mut ui, &names, " pass=x");
     insta::assert_snapshot!(recorded(&mut ui), @r#"
@@ -327,7 +328,7 @@ fn what_the_host_alone_knows_stays_keys_and_programs_are_no_shells() {
     expect = 'root@\S+:~# ?$'
 
     [[step]]
-    send = "C-d"
+    send = '"exit" Enter'
     expect = 'ann@\S+:~\$ ?$'
 
     [[step]]
