@@ -331,10 +331,6 @@ fn what_the_host_alone_knows_stays_keys_and_programs_are_no_shells() {
     send = '"exit" Enter'
     expect = 'ann@\S+:~\$ ?$'
 
-    [[step]]
-    send = "C-d"
-    expect = 'ann@\S+:~\$ ?$'
-
     # a line that begins with a blank is not recorded
     "#);
 }
