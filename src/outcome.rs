@@ -52,6 +52,8 @@ pub enum NotRun {
     Cancelled,
     /// The run stopped before this host's turn.
     NotStarted,
+    /// `sudo` there did not let it begin: why.
+    Sudo(String),
 }
 
 /// Why the end of a command is not known.
@@ -72,12 +74,23 @@ pub enum Unknown {
 /// What became of a command that was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is certainly gone: the signal ended it, or the wrapper of `--ensure-kill` saw its whole group go.
+    /// It is certainly gone: the wrapper of `--ensure-kill` saw its whole process group go.
     Killed,
-    /// It ended by itself after it was told to.
+    /// It ended with a status of its own after it was told to.
     Ended,
-    /// Nothing was heard of it any more.
+    /// Nothing was heard of it any more, or only that a signal ended its first process, whose children may go on.
     MayStillRun,
+}
+
+impl Fate {
+    /// A stable word for machines: the `fate` of the JSON lines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Killed => "killed",
+            Fate::Ended => "ended",
+            Fate::MayStillRun => "may-still-run",
+        }
+    }
 }
 
 impl fmt::Display for Fate {
@@ -140,8 +153,17 @@ impl Outcome {
             },
             Outcome::NotRun(NotRun::Cancelled) => "cancelled",
             Outcome::NotRun(NotRun::NotStarted) => "not-started",
+            Outcome::NotRun(NotRun::Sudo(_)) => "sudo",
             Outcome::Unknown(unknown) => unknown.word(),
             Outcome::StepFailed(_) => "step-failed",
+        }
+    }
+
+    /// What became of a command that was told to end.
+    pub fn fate(&self) -> Option<Fate> {
+        match self {
+            Outcome::Unknown(unknown) => unknown.fate(),
+            _ => None,
         }
     }
 
@@ -156,6 +178,14 @@ impl Outcome {
 }
 
 impl Unknown {
+    fn fate(&self) -> Option<Fate> {
+        match self {
+            Unknown::TimedOut(_, fate) | Unknown::Killed(fate) => Some(*fate),
+            Unknown::InStep(_, unknown) => unknown.fate(),
+            Unknown::LinkLost(_) | Unknown::NoStatus => None,
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Unknown::TimedOut(..) => "timed-out",
@@ -196,6 +226,7 @@ impl fmt::Display for NotRun {
             NotRun::Connect(error) => error.fmt(f),
             NotRun::Cancelled => write!(f, "cancelled before the command was sent"),
             NotRun::NotStarted => write!(f, "not started"),
+            NotRun::Sudo(why) => write!(f, "sudo: {why}"),
         }
     }
 }
@@ -207,7 +238,7 @@ impl fmt::Display for Unknown {
                 write!(f, "timed out after {} s, {fate}", after.as_secs_f64())
             }
             Unknown::Killed(Fate::Killed) => write!(f, "killed"),
-            Unknown::Killed(fate) => write!(f, "killed, {fate}"),
+            Unknown::Killed(fate) => write!(f, "interrupted, {fate}"),
             Unknown::LinkLost(why) => write!(f, "link lost after the command was sent: {why}"),
             Unknown::NoStatus => write!(f, "ended without an exit status"),
             Unknown::InStep(step, why) => write!(f, "step {step}: {why}"),

@@ -203,7 +203,10 @@ fn wrong_expressions_point_at_the_part() {
             "999999999 hosts; the limit is 100,000 hosts\n  h[1-999999999]\n  ^^^^^^^^^^^^^^ ",
         ),
         ("@wbe", "no cluster is named `wbe`\n  @wbe\n   ^^^ did you mean `web`?"),
-        ("@run:last", "reserved"),
+        (
+            "@run:last",
+            "of earlier runs are not known here\n  @run:last\n   ^^^^^^^^ `omnes runs` lists the runs",
+        ),
         ("@none:x", "no source is named `none`"),
         ("web:22", "a cluster has no port"),
         ("!w1", "nothing stands before"),

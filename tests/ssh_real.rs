@@ -24,6 +24,8 @@ mod cuts;
 mod dial;
 #[path = "ssh_real/dialogues.rs"]
 mod dialogues;
+#[path = "ssh_real/ending.rs"]
+mod ending;
 #[path = "ssh_real/forward.rs"]
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
@@ -57,6 +59,8 @@ mod sessions;
 mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[path = "ssh_real/sudo.rs"]
+mod sudo;
 #[path = "ssh_real/tunnels.rs"]
 mod tunnels;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]

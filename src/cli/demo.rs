@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, TargetArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
+use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
+use super::what::{self, Work};
 use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
 use crate::config::Config;
@@ -137,33 +139,61 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
     FleetConfig { hosts, faults, ..FleetConfig::default() }
 }
 
+/// A run on hosts that are gone does not go on.
+fn refuse_past(how: &HowArgs) -> anyhow::Result<()> {
+    if how.journal.resume.is_some() || how.journal.again.is_some() {
+        bail!(
+            "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
+        );
+    }
+    Ok(())
+}
+
 fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    refuse_past(&run.how)?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
-    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts): (_, Vec<Facts>) =
-            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
-        let known = pacing::Fleet { facts: &facts, rank: &[], each };
-        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
-        let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let plan = Plan { command, hosts, facts, limits, pacing };
-        let job = Job::command(plan, targets, connector);
-        let summary = headless::carry_out(job, &run.how, interrupts).await;
+        let ran = run_with(&fleet, &run.how, (work, &config), interrupts).await;
         end(&fleet).await?;
-        anyhow::Ok(summary)
+        ran
     });
     runtime.shutdown_background();
-    Ok(summary?.exit)
+    exit
+}
+
+/// Runs a command on a fleet that has begun.
+async fn run_with(
+    fleet: &Arc<Fleet>,
+    how: &HowArgs,
+    (work, config): (Work, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let each = vec![DESCRIPTORS; hosts.len()];
+    let limits = headless::limits_for(&how.pacing, config, each.clone());
+    let pacing =
+        pacing::pacing(&how.pacing, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    let orders = work.orders(&hosts, &facts)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+    let job = Job::command(plan, targets, connector).doing(deed);
+    Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    refuse_past(&demo.how)?;
     let script = play::read(&demo.steps, &TargetArgs::default())?;
     let config = preferences::read(&UserEnvironment::of_process())?;
     let runtime = headless::runtime()?;
@@ -183,7 +213,7 @@ fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
 async fn play_with(
     fleet: &Arc<Fleet>,
     demo: &DemoPlayArgs,
-    (script, config): (Script, &Config),
+    ((text, script), config): ((String, Script), &Config),
     interrupts: headless::Interrupts,
 ) -> anyhow::Result<Exit> {
     let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
@@ -201,8 +231,10 @@ async fn play_with(
     let player = play::player(&demo.steps, score)?;
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
-    let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
-    Ok(headless::carry_out(job, &demo.how, interrupts).await.exit)
+    let job = Job::command(plan, targets, connector).doing(Arc::new(player));
+    let mut record = Record::New(Origin::of_process());
+    record.sends("script", text.as_bytes())?;
+    Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

@@ -1,19 +1,19 @@
 //! What all headless commands have in common: the process prepared, the run carried out, its exit code.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
+use super::args::{HowArgs, PacingArgs};
+use super::journal::{Kept, Record};
 use super::pacing::AtTerminal;
-use super::{OwnFault, signals};
+use super::{OwnFault, reading, signals};
 use crate::config::Config;
-use crate::run::{Ends, Interrupt, Job, Limits, Output, Summary, limits, plan};
+use crate::run::{Interrupt, Job, Limits, Summary, limits, plan};
 use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
@@ -24,28 +24,6 @@ pub(super) const SPARE: u64 = 64;
 
 /// How long the end of the process may take at most; normally it takes a few milliseconds.
 const PARTING: Duration = Duration::from_millis(500);
-
-/// The command as it is sent; no command is an error with the right line.
-pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> {
-    if words.is_empty() {
-        bail!("no command after `--`; write, for example: {line}");
-    }
-    let text = |word: &OsString| {
-        let text = word.clone().into_string();
-        text.map_err(|word| anyhow::anyhow!("the command is not UTF-8: {}", word.display()))
-    };
-    let words: Vec<String> = words.iter().map(text).collect::<Result<_, _>>()?;
-    Ok(plan::command(&words))
-}
-
-/// The form of the output.
-fn output(reading: &ReadingArgs) -> Output {
-    match (reading.output, reading.gather) {
-        (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
-        (Some(OutputArg::Json), _) => Output::Json,
-        _ => Output::Stream,
-    }
-}
 
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
 /// many file descriptors each host takes.
@@ -116,10 +94,19 @@ pub(super) fn interrupts() -> anyhow::Result<Interrupts> {
     signals::interrupts().context(OwnFault("signals cannot be watched".into()))
 }
 
-/// Carries out a run on the standard streams of this process.
-pub(super) async fn carry_out(job: Job, how: &HowArgs, interrupts: Interrupts) -> Summary {
+/// Carries out a run on the standard streams of this process, recorded in its journal. An error says that nothing was
+/// contacted.
+pub(super) async fn carry_out(
+    job: Job,
+    how: &HowArgs,
+    record: Record,
+    interrupts: Interrupts,
+) -> anyhow::Result<Summary> {
     let job = Job { overseer: Arc::new(AtTerminal), ..job };
-    crate::run::run(job, output(&how.reading), Ends::standard(), interrupts).await
+    let writer = reading::writer(&how.reading, &job.plan)?;
+    let kept = Kept::open(&job.plan, &how.journal, record)?;
+    let summary = crate::run::run_kept(job, writer, kept.journal.clone(), interrupts).await;
+    Ok(kept.closed(summary))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::tui::keep::set::{OpenSet, SavedHost};
 use crate::tui::keep::{Form, Places, SaveLast, saved};
 
 /// `$XDG_STATE_HOME/omnes`, else `~/.local/state/omnes`; a relative `XDG_STATE_HOME` is no directory.
-fn state(environment: &UserEnvironment) -> PathBuf {
+pub(super) fn state(environment: &UserEnvironment) -> PathBuf {
     let base = environment.variables.get("XDG_STATE_HOME").map(Path::new).filter(|base| base.is_absolute());
     base.map_or_else(|| environment.home.join(".local/state"), Path::to_owned).join("omnes")
 }

@@ -19,6 +19,7 @@ mod demo;
 mod front;
 mod headless;
 mod hosts;
+mod journal;
 mod keeping;
 mod keys;
 mod launch;
@@ -26,18 +27,23 @@ mod log;
 mod open;
 mod pacing;
 mod papers;
+mod past;
 mod ping;
 mod play;
 mod preferences;
 mod reach;
+mod reading;
 mod run;
+mod runs;
 mod screen;
 mod secrets;
 mod select;
+mod show;
 mod signals;
 mod story;
 mod survey;
 mod tty;
+mod what;
 mod words;
 
 use args::{Cli, Command};
@@ -72,9 +78,12 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
         Command::Play(args) => play::play(&args),
+        Command::Runs(args) => runs::runs(&args),
+        Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),
         Command::Ping(args) => ping::ping(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::RunNames => runs::names(),
         Command::KeysPage => papers::keys(&mut out).map(|()| Exit::Well),
         Command::Clusters(args) => hosts::cluster_names(&args),
         Command::Ctl(args) => ctl::ctl(&args),

@@ -10,42 +10,62 @@ use anyhow::{Context, anyhow, bail};
 
 use super::args::{PacingArgs, PlayArgs, StepsArgs, TargetArgs};
 use super::asker::Asker;
+use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
-use super::{headless, secrets};
+use super::{headless, past, secrets};
 use crate::hosts::{Empty, Facts, Host};
 use crate::outcome::Exit;
 use crate::play::{self, Player, Score, Screens, Script, Secrets, Texts, file};
-use crate::run::{Job, Limits, Plan};
+use crate::run::{HostIx, Job, Limits, Plan};
 use crate::ssh::{Connector, KnownHosts, Tcp};
 
 /// Checks everything, then connects.
 pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
-    let script = read(&args.steps, &args.targets)?;
-    let chosen = launch::choose(&args.targets, "omnes play steps.toml web")?;
+    let (text, script) = read(&args.steps, &args.targets)?;
+    let past = past::of_script(&args.how.journal, &args.targets)?;
+    let is_past = past.is_some();
+    let (targets, mut record) =
+        past.unwrap_or_else(|| (args.targets.clone(), Record::New(Origin::of_process())));
+    record.sends("script", text.as_bytes())?;
+    let mut chosen = launch::choose(&targets, "omnes play steps.toml web")?;
+    if let Record::Further(further) = &mut record {
+        let turns = further.turns(&chosen.members);
+        chosen.members = past::at(chosen.members, &turns);
+        if chosen.members.is_empty() {
+            return Ok(further.others());
+        }
+    }
     let members = chosen.members.iter().map(|member| (member.host.clone(), Facts::of(member))).collect();
-    let empty = if args.targets.allow_empty { Empty::Allowed } else { Empty::Refused };
+    // Where a run goes on, some of its hosts are done.
+    let empty = if args.targets.allow_empty || is_past { Empty::Allowed } else { Empty::Refused };
     let score = score(&args.steps, script, (members, empty))?;
     if args.steps.check {
         return check(&score);
     }
     let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
-    let pacing = together(&score, &args.how.pacing)?;
-    let (limits, pacing) = settled.pace(&pacing)?;
-    let Settled { hosts, facts, targets, .. } = settled;
+    let (limits, pacing) = settled.pace(&together(&score, &args.how.pacing)?)?;
     all_at_once(&score, &limits)?;
+    let Settled { hosts, facts, targets, .. } = settled;
     let password = secrets::password(&args.secrets, &args.targets)?;
-    let player = player(&args.steps, score)?;
+    let player = begun(player(&args.steps, score)?, &hosts, &record);
     let asker = Asker::headless(password);
     let runtime = headless::runtime()?;
     let summary = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
         let plan = Plan { command: command(&args.steps), hosts, facts, limits, pacing };
-        let job = Job { deed: Arc::new(player), ..Job::command(plan, targets, connector) };
-        anyhow::Ok(headless::carry_out(job, &args.how, interrupts).await)
+        let job = Job::command(plan, targets, connector).doing(Arc::new(player));
+        headless::carry_out(job, &args.how, record, interrupts).await
     });
     headless::leave(runtime);
     Ok(summary?.exit)
+}
+
+/// Each host begins with the step in which it stopped, where the run goes on.
+fn begun(player: Player, hosts: &[Host], record: &Record) -> Player {
+    let Record::Further(further) = record else { return player };
+    let hosts = hosts.iter().enumerate();
+    hosts.fold(player, |player, (n, host)| player.from(HostIx(n), further.step_of(host)))
 }
 
 /// What a run of a script is called.
@@ -53,8 +73,8 @@ pub(super) fn command(args: &StepsArgs) -> String {
     format!("play {}", args.file.display())
 }
 
-/// Reads the script. Standard input has one reader.
-pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<Script> {
+/// Reads the script, and its text. Standard input has one reader.
+pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<(String, Script)> {
     let is_stdin = args.file.as_os_str() == "-";
     let hosts = targets.targets.iter().chain(&targets.with).any(|target| target == "-")
         || targets.hosts_from.iter().any(|file| file.as_os_str() == "-");
@@ -69,7 +89,8 @@ pub(super) fn read(args: &StepsArgs, targets: &TargetArgs) -> anyhow::Result<Scr
             (args.file.display().to_string(), text(open, &args.file)?)
         }
     };
-    Ok(play::parse(&name, &text)?)
+    let script = play::parse(&name, &text)?;
+    Ok((text, script))
 }
 
 fn text(reader: impl Read, name: &Path) -> anyhow::Result<String> {

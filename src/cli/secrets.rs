@@ -70,7 +70,7 @@ pub(super) fn asked(name: &str) -> anyhow::Result<SecretString> {
     }
 }
 
-/// The first line that a command prints; `option` gave it.
+/// The first line that a command prints; `option` is where it was named.
 pub(super) fn of_command(option: &str, argv: &Argv) -> anyhow::Result<SecretString> {
     let (program, arguments) =
         argv.0.split_first().with_context(|| format!("{option}: the command is empty"))?;
@@ -104,7 +104,7 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
     }
 }
 
-/// The first line of an open descriptor; `option` gave it.
+/// The first line of an open descriptor; `option` is where it was named.
 pub(super) fn of_descriptor(option: &str, number: u32) -> anyhow::Result<SecretString> {
     let place = format!("{option} {number}");
     let file = open_descriptor(number).map_err(|error| match error.kind() {
@@ -116,7 +116,9 @@ pub(super) fn of_descriptor(option: &str, number: u32) -> anyhow::Result<SecretS
         _ => anyhow!("{place}: it cannot be read: {}; nothing was contacted", escape::reason(&error)),
     })?;
     if file.is_terminal() {
-        bail!("{place}: it is a terminal, which would show what is typed; use --ask-password");
+        bail!(
+            "{place}: it is a terminal, which would show what is typed; omnes asks on it without the option"
+        );
     }
     first_line(&place, (file, Rest::Left), Instant::now() + PATIENCE)
 }
@@ -196,15 +198,34 @@ fn read_line(mut source: impl Read) -> Result<SecretString, String> {
 /// Gives the password to whoever asks for one, and passes everything else on.
 pub(super) struct Given {
     password: SecretString,
+    place: Place,
     /// On whose behalf it was given, for each kind.
     to: Mutex<HashMap<SecretKind, Vec<Host>>>,
     then: Arc<dyn Ask>,
 }
 
+/// What a password that was given is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Logins.
+    Login,
+    /// `sudo`.
+    Sudo,
+}
+
+impl Place {
+    fn wants(self, kind: &SecretKind) -> bool {
+        match self {
+            Place::Login => matches!(kind, SecretKind::Password { .. }),
+            Place::Sudo => matches!(kind, SecretKind::Sudo { .. }),
+        }
+    }
+}
+
 /// `ask`, with the password before it where there is one.
-pub(super) fn before(password: Option<SecretString>, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
+pub(super) fn before(password: Option<SecretString>, place: Place, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
     match password {
-        Some(password) => Arc::new(Given { password, to: Mutex::default(), then }),
+        Some(password) => Arc::new(Given { password, place, to: Mutex::default(), then }),
         None => then,
     }
 }
@@ -229,7 +250,7 @@ impl Ask for Given {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             let Question::Secret(request) = &question else { return self.then.ask(question).await };
-            if !matches!(request.kind, SecretKind::Password { .. }) {
+            if !self.place.wants(&request.kind) {
                 return self.then.ask(question).await;
             }
             if request.refused.is_none() {
@@ -316,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_given_is_given_for_three_hosts_of_each_kind() {
-        let ask = before(Some("s".into()), Arc::new(crate::ask::Nobody));
+        let ask = before(Some("s".into()), Place::Login, Arc::new(crate::ask::Nobody));
         let kind = SecretKind::Password { user: "ann".into(), cluster: None };
         let host = Host::new(None, "a", None);
         let mut request = SecretRequest { kind, host, refused: None };

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::args::{FileArgs, TargetArgs};
+use super::{journal, past};
 use crate::hosts::{
-    self, Empty, ExtraSources, HostList, Inventory, Member, Origin, Places, Selection, Sources,
-    parse_host_list,
+    self, Earlier, Empty, ExtraSources, Groups, HostList, Inventory, Member, Origin, Places, Query,
+    Selection, Source, Sources, parse_host_list,
 };
-use crate::ssh::Request;
+use crate::run::journal::Store;
+use crate::ssh::{Request, UserEnvironment};
 
 /// A list of hosts larger than this is a mistake, in bytes.
 const LIST_LIMIT: u64 = 64 << 20;
@@ -52,7 +54,11 @@ impl Wanted {
             list_names.push(list_name(file));
         }
         Ok(Wanted {
-            targets: all().filter(|target| !is_stdin(target)).cloned().collect(),
+            targets: all()
+                .filter(|target| !is_stdin(target))
+                .cloned()
+                .chain(args.hosts_of.iter().map(|said| format!("@run:{said}")))
+                .collect(),
             exclude: args.exclude.clone(),
             lists,
             list_names,
@@ -84,13 +90,13 @@ impl Wanted {
 
     /// For each of these members the place where it was first named: lists line by line, then target by target.
     pub(super) fn ranks(&self, inventory: &Inventory, members: &[Member]) -> anyhow::Result<Vec<usize>> {
-        let sources = Sources::new();
+        let known = Known::of_process();
         let mut first: HashMap<hosts::Host, usize> = HashMap::new();
         let united = |target: &&String| !target.starts_with(['!', '&', '^']);
         for (place, target) in self.targets.iter().filter(united).enumerate() {
             let targets = std::slice::from_ref(target);
             let selection = Selection { targets, empty: Empty::Allowed, ..Selection::default() };
-            for member in inventory.select(&selection, &sources)? {
+            for member in inventory.select(&selection, &known)? {
                 first.entry(member.host).or_insert(place);
             }
         }
@@ -116,7 +122,29 @@ impl Wanted {
             lists: &self.lists,
             empty: self.empty,
         };
-        Ok(inventory.select(&selection, &Sources::new())?)
+        Ok(inventory.select(&selection, &Known::of_process())?)
+    }
+}
+
+/// What stands in no cluster file: dynamic sources, and the hosts of earlier runs.
+struct Known {
+    sources: Sources,
+    runs: Store,
+}
+
+impl Known {
+    fn of_process() -> Known {
+        Known { sources: Sources::new(), runs: journal::store(&UserEnvironment::of_process()) }
+    }
+}
+
+impl Groups for Known {
+    fn ask(&self, source: &Source, query: Query<'_>) -> Result<String, String> {
+        self.sources.ask(source, query)
+    }
+
+    fn earlier(&self, said: &str) -> Result<Vec<Earlier>, String> {
+        past::hosts(&self.runs, said)
     }
 }
 
@@ -174,5 +202,29 @@ pub(super) fn request(member: &Member) -> Request {
         address: member.address.as_ref().map(|address| address.value.clone()),
         jump: member.jump.as_ref().map(|jump| jump.value.clone()),
         identity: member.identity.as_ref().map(|identity| identity.value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_ranked_by_the_line_or_the_target_that_names_them_first() {
+        let wanted = Wanted {
+            targets: ["db", "!db2", "web[1-3]", "web9,db1"].map(str::to_owned).to_vec(),
+            exclude: Vec::new(),
+            lists: vec![parse_host_list("z2 # first\nweb3 a1\n", "list").expect("a list")],
+            list_names: vec!["list".to_owned()],
+            empty: Empty::Refused,
+        };
+        let inventory = Inventory::default();
+        let members = wanted.select(&inventory).expect("hosts");
+        let ranks = wanted.ranks(&inventory, &members).expect("ranks");
+        let mut ranked: Vec<(usize, String)> =
+            ranks.into_iter().zip(members.iter().map(|member| member.host.to_string())).collect();
+        ranked.sort();
+        let names: Vec<&str> = ranked.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["z2", "a1", "web3", "db", "web1", "web2", "db1", "web9"]);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod fold;
 mod guards;
+mod journal;
 mod keeping;
 mod macros;
 mod parse;
@@ -18,6 +19,7 @@ mod view;
 
 pub use fold::{Fold, FoldStart};
 pub use guards::{GuardedTag, Guards, Mixed};
+pub use journal::Journal;
 pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use macros::{Enter, Macro};
 pub(crate) use parse::word;
@@ -78,6 +80,8 @@ pub struct Config {
     pub prompts: Prompts,
     /// `[guards]`.
     pub guards: Guards,
+    /// `[journal]`.
+    pub journal: Journal,
     /// `[limits]`.
     pub limits: Limits,
     /// `[view]`.

@@ -30,6 +30,7 @@ const TOP: &[&str] = &[
     "sessions",
     "log",
     "history",
+    "journal",
     "control",
     "macros",
     "paste",
@@ -119,6 +120,11 @@ fn top(config: &mut Config, item: &Item) -> Result<(), ConfigError> {
         "log" => {
             for key in item.table()? {
                 keeping::log(&mut config.log, &key)?;
+            }
+        }
+        "journal" => {
+            for key in item.table()? {
+                super::journal::journal(&mut config.journal, &key)?;
             }
         }
         "history" => {
@@ -379,14 +385,20 @@ min_tile = "60x10"
         let text = include_str!("../../docs/config.toml");
         const TABLES: &[&str] = &[
             "keys", "direct", "theme", "fold", "ssh", "sessions", "reading", "prompts", "guards", "limits",
-            "view", "log", "history", "control", "macros", "paste",
+            "view", "log", "history", "control", "macros", "paste", "journal",
         ];
         let config = parse("docs/config.toml", text).expect("a good file");
         for key in ["reconnect", "socket", "bell", "clipboard", "confirm"] {
             assert!(text.contains(&format!("\n{key} = ")), "{key}");
         }
         assert_eq!(config.limits.min_tile, Some(Size::new(8, 40)));
-        for key in TOP.iter().chain(&LIMITS).chain(&keeping::LOG).filter(|key| !TABLES.contains(key)) {
+        for key in TOP
+            .iter()
+            .chain(&LIMITS)
+            .chain(&keeping::LOG)
+            .chain(&crate::config::journal::JOURNAL)
+            .filter(|key| !TABLES.contains(key))
+        {
             assert!(text.contains(&format!("{key} = ")), "{key}");
         }
     }

@@ -11,7 +11,7 @@ use super::{ExprError, Origin};
 pub(super) const TEXT_LIMIT: usize = 1 << 20;
 /// What may become of a host in a run, as `@run:ID:WORD,WORD` names it. A comma before one of these does not end the item;
 /// a host of such a name is written before it, or as an argument of its own.
-pub const FATES: [&str; 21] = [
+pub const FATES: [&str; 22] = [
     "all",
     "ok",
     "well",
@@ -24,6 +24,7 @@ pub const FATES: [&str; 21] = [
     "login",
     "host-key",
     "throttled",
+    "sudo",
     "unsupported",
     "cancelled",
     "not-started",
@@ -262,6 +263,24 @@ mod tests {
         let mut out = String::new();
         steps(text, &expr.steps, &mut out);
         out
+    }
+
+    #[test]
+    fn a_comma_between_two_fates_of_a_run_ends_no_item() {
+        for (text, items) in [
+            ("@run:last:failed,login", vec!["@run:last:failed,login"]),
+            ("@run:last:failed,login,web1", vec!["@run:last:failed,login", "web1"]),
+            ("login,@run:-1:failed!web1", vec!["login", "@run:-1:failed", "web1"]),
+            ("@run:last,failed", vec!["@run:last", "failed"]),
+            ("@runs:last:failed,login", vec!["@runs:last:failed", "login"]),
+        ] {
+            let expr = parse(text, &Origin::Expression, 1).expect(text);
+            let cut = expr.steps.iter().map(|step| match &step.term {
+                Term::Item(span) => &text[span.clone()],
+                Term::Group(_) => "a group",
+            });
+            assert_eq!(cut.collect::<Vec<_>>(), items, "{text}");
+        }
     }
 
     #[test]

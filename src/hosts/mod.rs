@@ -36,4 +36,4 @@ pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;
 pub use sources::Sources;
-pub use template::{Template, TemplateError};
+pub use template::{Piece, Place, Template, TemplateError};

@@ -37,6 +37,9 @@ fn each_host_stands_where_its_last_line_puts_it() {
     ended(&mut text, "web5", "not_run", "unreachable");
     ended(&mut text, "web6", "not_run", "not-started");
     assert_eq!(standings(&text), [Well, Failed, NotKnown, NotKnown, NotRun, NotStarted, NotStarted]);
+    // Who was given up after it had told its end is not less known for it.
+    ended(&mut text, "web1", "not_known", "killed");
+    assert_eq!(standings(&text)[0], Well);
     // A further turn begins from nothing.
     line::resume(&mut text, &Resume::default());
     intent(&mut text, "web3");
@@ -160,4 +163,14 @@ fn the_furthest_step_of_a_script_is_known() {
     let books = Books::read(&text).expect("a journal");
     assert_eq!((books.account(0).begun, books.account(0).passed), (Some(1), Some(0)));
     assert_eq!((books.standing(0), books.standing(1)), (Standing::NotKnown, Standing::NotStarted));
+}
+
+#[test]
+fn every_word_of_the_host_language_about_a_run_can_be_wished_for() {
+    for word in crate::hosts::FATES {
+        assert!(Wish::read(word).is_ok(), "{word}");
+    }
+    for (word, _) in WISHES {
+        assert!(crate::hosts::FATES.contains(&word), "{word}");
+    }
 }

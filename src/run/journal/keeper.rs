@@ -74,6 +74,8 @@ pub(super) enum Entry {
     Passed(HostIx, usize),
     /// A host wrote this.
     Said(HostIx, Stream, Bytes, Option<OwnedSemaphorePermit>),
+    /// An attempt failed before anything was done, and there is to be another.
+    Again(HostIx),
     /// A host's part is over.
     Ended(HostIx, Outcome, Duration),
     /// The last line; answered once everything is on the disk.
@@ -116,6 +118,7 @@ impl Journal {
                 let permit = Arc::clone(&inner.room).acquire_many_owned(room).await.ok();
                 Entry::Said(*host, *stream, bytes.clone(), permit)
             }
+            Happened::Again(host, ..) => Entry::Again(*host),
             Happened::Ended(host, outcome, took) => Entry::Ended(*host, outcome.clone(), *took),
             Happened::Step(host, step, Passage::Passed) => Entry::Passed(*host, *step),
             _ => return,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Passage;
 use super::super::json::{V, push};
-use crate::hosts::{Host, HostSet};
+use super::{Books, Standing};
 
 /// What a run is, in its first line: all that is needed to go on with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -204,9 +204,95 @@ pub fn left_out(text: &mut Vec<u8>, host: &str, bytes: u64) {
     push(text, &Line { v: V, event: "left-out", rest: &LeftOut { host, bytes } });
 }
 
-/// Hosts as one folded text.
-pub fn folded<'a>(hosts: impl Iterator<Item = &'a Host>) -> String {
-    hosts.cloned().collect::<HostSet>().to_string()
+/// A run with where it is, as `omnes runs` lists it.
+pub fn run(text: &mut Vec<u8>, id: &str, state: &str, books: &Books) {
+    #[derive(Serialize)]
+    struct Run<'a> {
+        run: &'a str,
+        state: &'a str,
+        at: &'a str,
+        command: &'a str,
+        words: &'a [String],
+        count: usize,
+        hosts: &'a str,
+        parts: usize,
+        exit: Option<u8>,
+        well: usize,
+        failed: usize,
+        not_run: usize,
+        not_known: usize,
+        message: Option<&'a str>,
+    }
+    let counts = books.counts();
+    let count = |standing| counts.get(&standing).copied().unwrap_or_default();
+    let start = &books.start;
+    let rest = Run {
+        run: id,
+        state,
+        at: &start.at,
+        command: &start.command,
+        words: &start.words,
+        count: start.count,
+        hosts: &start.hosts,
+        parts: 1 + books.resumed.len(),
+        exit: books.close.as_ref().map(|close| close.exit),
+        well: count(Standing::Well),
+        failed: count(Standing::Failed),
+        not_run: count(Standing::NotRun) + count(Standing::NotStarted),
+        not_known: count(Standing::NotKnown),
+        message: None,
+    };
+    push(text, &Line { v: V, event: "run", rest: &rest });
+}
+
+/// A run of which nothing is known but its name, and why.
+pub fn unreadable_run(text: &mut Vec<u8>, id: &str, why: &str) {
+    #[derive(Serialize)]
+    struct Run<'a> {
+        run: &'a str,
+        state: &'a str,
+        message: &'a str,
+    }
+    push(text, &Line { v: V, event: "run", rest: &Run { run: id, state: "unreadable", message: why } });
+}
+
+/// Where a host stands in a run, as `omnes show` tells it.
+pub fn host(text: &mut Vec<u8>, books: &Books, number: usize) {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        host: String,
+        class: &'static str,
+        outcome: Option<&'a str>,
+        status: Option<u32>,
+        signal: Option<&'a str>,
+        stage: Option<&'a str>,
+        message: String,
+        seconds: Option<f64>,
+        sent: bool,
+        step: Option<usize>,
+        left_out: u64,
+    }
+    let account = books.account(number);
+    let ended = account.ended.as_ref();
+    let rest = Shown {
+        host: books.hosts[number].to_string(),
+        class: match books.standing(number) {
+            Standing::Well => "well",
+            Standing::Failed => "failed",
+            Standing::NotRun | Standing::NotStarted => "not_run",
+            Standing::NotKnown => "not_known",
+        },
+        outcome: ended.map(|ended| ended.outcome.as_str()),
+        status: ended.and_then(|ended| ended.status),
+        signal: ended.and_then(|ended| ended.signal.as_deref()),
+        stage: ended.and_then(|ended| ended.stage.as_deref()),
+        message: books.words(number),
+        seconds: ended.map(|ended| ended.seconds),
+        sent: account.intent,
+        step: account.begun.max(account.passed),
+        left_out: account.left_out,
+    };
+    push(text, &Line { v: V, event: "host", rest: &rest });
 }
 
 #[cfg(test)]
@@ -263,6 +349,31 @@ mod tests {
             ("\0\0\0\0", Err(Unreadable::Damaged)),
         ] {
             assert_eq!(Record::read(line.as_bytes()), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_page_describes_every_event_and_every_field() {
+        let page = include_str!("../../../docs/events.md");
+        let mut text = Vec::new();
+        start(&mut text, &Start { count: 1, hosts: "web1".to_owned(), ..Start::default() });
+        let books = Books::read(&text).expect("a journal");
+        resume(&mut text, &Resume::default());
+        intent(&mut text, "web1");
+        step(&mut text, "web1", 3, Passage::Begun);
+        left_out(&mut text, "web1", 70);
+        run(&mut text, "20261121-181502-k3f", "complete", &books);
+        unreadable_run(&mut text, "20261121-181502-k3f", "torn");
+        host(&mut text, &books, 0);
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: serde_json::Value = serde_json::from_slice(line).expect("a JSON line");
+            let event = line["event"].as_str().expect("a word").to_owned();
+            let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`")));
+            let section = section.unwrap_or_else(|| panic!("no section for {event}"));
+            let fields = line.as_object().expect("an object").keys();
+            for field in fields.filter(|key| *key != "v" && *key != "event") {
+                assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
+            }
         }
     }
 }

@@ -19,11 +19,14 @@ use super::super::{HostIx, Passage, json};
 use super::frame::{self, Kind};
 use super::keeper::{Entry, Trouble};
 use super::line;
+use crate::outcome::{NotRun, Outcome};
 
 /// While intents come one upon the other, a group reaches the disk no more often than this.
 const SPACING: Duration = Duration::from_millis(5);
-/// A group of so many intents does not wait for more.
+/// A group of so many intents does not wait for more; what has come meanwhile goes with it.
 const GROUP: usize = 64;
+/// The largest group: a slow disk is to be waited for as seldom as possible.
+const LARGEST: usize = 1_024;
 /// How many bytes are put together before they are written.
 const BATCH: usize = 256 << 10;
 /// Room reserved for the outcome of each host that was begun, in bytes.
@@ -71,6 +74,8 @@ pub(super) struct State {
     pub(super) owed: Vec<u8>,
     /// By host, where it is not 0: bytes of output that are not kept.
     pub(super) left_out: HashMap<HostIx, u64>,
+    /// By host, where it is not 0: attempts that failed and were followed by another.
+    pub(super) repeated: HashMap<HostIx, u32>,
     pub(super) committed: Option<Instant>,
 }
 
@@ -112,7 +117,7 @@ impl Scribe {
 
     /// Takes what waits, up to a bound.
     fn gather(&mut self, entries: &mut mpsc::Receiver<Entry>, group: &mut Group) {
-        while group.frames.len() + self.state.owed.len() < BATCH && group.waiting.len() < GROUP {
+        while group.frames.len() + self.state.owed.len() < BATCH && group.waiting.len() < LARGEST {
             let Ok(entry) = entries.try_recv() else { return };
             self.take(entry, group);
         }
@@ -145,12 +150,15 @@ impl Scribe {
                     frame::push(&mut group.frames, self.hosts[host.0].1, Kind::Said(stream), &bytes);
                 }
             }
+            Entry::Again(host) => *self.state.repeated.entry(host).or_default() += 1,
             Entry::Ended(host, outcome, took) => {
                 let name = &self.hosts[host.0].0;
                 if let Some(bytes) = self.state.left_out.remove(&host) {
                     line::left_out(&mut self.state.owed, name, bytes);
                 }
-                json::outcome(&mut self.state.owed, name, (&outcome, 1), took);
+                let begun = u32::from(outcome != Outcome::NotRun(NotRun::NotStarted));
+                let attempts = begun + self.state.repeated.remove(&host).unwrap_or_default();
+                json::outcome(&mut self.state.owed, name, (&outcome, attempts), took);
                 self.state.at_work = self.state.at_work.saturating_sub(1);
             }
             Entry::Close(last, done) => {
