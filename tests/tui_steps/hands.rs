@@ -50,7 +50,7 @@ fn the_palette_finds_an_action_by_a_few_letters_and_does_it() {
     ┏━ Do what? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃› rdrw                                                                        ┃
     ┃▶ redraw: draw the screen anew                                         C-a C-l┃
-    ┃  record-script: record what you do as a script, or end the recording    C-a B┃
+    ┃  record-script: record what you do as steps, or end the recording       C-a B┃
     ┃  record-screen: record the whole screen, or end the recording         C-a M-e┃
     ┃  discard-kept: release this held host and discard what was kept         C-a U┃
     ┃6 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
