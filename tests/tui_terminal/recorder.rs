@@ -80,7 +80,7 @@ fn what_was_done_with_an_exception_and_a_secret_is_done_again_without_windows() 
     recorded.holds("on = \"*!demo01\"\nrun = \"echo usual > kind\"");
     ui.keys("C-a D");
     ui.wait_for("→ 3 hosts");
-    ui.line("printf 'Password: '; stty -echo; read -r word; stty echo; echo \"$word\" | wc -c >> kind");
+    ui.line("printf 'Password: '; stty -echo; read -r word; stty echo; echo; echo \"$word\" | wc -c >> kind");
     ui.wait("three prompts for a secret", |screen| screen.count("║Password:") == 3);
     ui.write("hunter2\r");
     recorded.holds("secret = \"password\"");
