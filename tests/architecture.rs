@@ -160,6 +160,8 @@ const PURE: &[&str] = &[
     "src/tui/layout.rs",
     "src/tui/line.rs",
     "src/tui/picker.rs",
+    "src/tui/recorder.rs",
+    "src/tui/recorder/",
     "src/tui/scopes.rs",
     "src/tui/plain/gather.rs",
     "src/tui/plain/teller.rs",

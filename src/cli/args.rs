@@ -283,12 +283,15 @@ pub struct OpenArgs {
     pub command: Vec<OsString>,
 }
 
-/// What hosts print, in files.
+/// What hosts print, and what is done, in files.
 #[derive(Clone, Debug, Default, Args)]
 pub struct LogArgs {
     /// Log what every host prints, in files below DIR
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub log: Option<PathBuf>,
+    /// Record what you do as a script for `omnes play`, in a new file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
 }
 
 /// How the sessions are shown, and by what name they are told what to do.

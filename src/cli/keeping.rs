@@ -11,7 +11,7 @@ use crate::config::{Config, History, LogForm, Save};
 use crate::escape;
 use crate::hosts::{Host, Inventory, Member, Valued};
 use crate::ssh::UserEnvironment;
-use crate::tui::app::{HistoryKept, LogStart, Options, Restored};
+use crate::tui::app::{HistoryKept, LogStart, Options, Restored, ScriptStart};
 use crate::tui::keep::disk::Rotation;
 use crate::tui::keep::set::{OpenSet, SavedHost};
 use crate::tui::keep::{Form, Places, SaveLast, saved};
@@ -33,6 +33,7 @@ pub(super) fn places(
         Some(rest) => environment.home.join(rest),
         None => PathBuf::from(text),
     });
+    let script = args.record.as_deref().map(new_file).transpose()?;
     let given = args.log.as_ref().map(std::path::absolute).transpose()?;
     Ok(Places {
         logs: given.or(configured).unwrap_or(usual.logs),
@@ -45,6 +46,7 @@ pub(super) fn places(
             max: config.log.max_size.unwrap_or(usual.rotation.max),
             keep: config.log.keep.unwrap_or(usual.rotation.keep),
         },
+        script,
         history: usual.history.filter(|_| config.history == History::File),
         save_last: match config.save {
             Save::Yes => SaveLast::Yes,
@@ -52,6 +54,19 @@ pub(super) fn places(
         },
         ..usual
     })
+}
+
+/// The place of a script, where nothing is yet and something can be: said before hosts are contacted.
+fn new_file(path: &Path) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let shown = escape::text(&path.display().to_string(), 200);
+    match path.parent() {
+        _ if path.symlink_metadata().is_ok() => bail!("--record: {shown} exists already; name a new file"),
+        Some(directory) if !directory.is_dir() => {
+            bail!("--record: there is no directory for {shown}; make it, or name another")
+        }
+        _ => Ok(path),
+    }
 }
 
 /// The same for hosts that are gone with the program: there is nothing to open again.
@@ -69,7 +84,11 @@ pub(super) fn options(options: Options, config: &Config, args: &LogArgs) -> Opti
         History::Off => HistoryKept::No,
         History::File | History::Memory => HistoryKept::Yes,
     };
-    Options { log, history, ..options }
+    let script = match args.record {
+        Some(_) => ScriptStart::AtOnce,
+        None => ScriptStart::ByHand,
+    };
+    Options { log, history, script, ..options }
 }
 
 /// The hosts of a saved set, found again, and what else the set says.

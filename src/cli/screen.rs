@@ -174,6 +174,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         },
         log: usual.log,
         history: usual.history,
+        script: usual.script,
         sets: usual.sets,
         fold: FoldOptions {
             view: match config.fold.start {

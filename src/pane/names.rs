@@ -24,6 +24,15 @@ pub enum Spelling {
     Address,
 }
 
+/// A part of a text from which the names of a host are put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// What stands there.
+    Text(&'a str),
+    /// A name of the host.
+    Name,
+}
+
 /// All names of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
@@ -66,6 +75,30 @@ impl Names {
                 && text.get(at + len..).is_some_and(ends_word)
         });
         found.map(|(word, spelling)| (word.len(), *spelling))
+    }
+
+    /// A text in parts, each of the names that it holds being one.
+    pub fn aside<'a>(&self, text: &'a str) -> Vec<Part<'a>> {
+        let mut parts = Vec::new();
+        let (mut from, mut at) = (0, 0);
+        while let Some(c) = text[at..].chars().next() {
+            let name = begins_word(text[..at].chars().next_back()).then(|| self.at(text, at)).flatten();
+            match name {
+                Some((length, _)) => {
+                    if from < at {
+                        parts.push(Part::Text(&text[from..at]));
+                    }
+                    parts.push(Part::Name);
+                    at += length;
+                    from = at;
+                }
+                None => at += c.len_utf8(),
+            }
+        }
+        if from < text.len() {
+            parts.push(Part::Text(&text[from..]));
+        }
+        parts
     }
 
     fn put(&mut self, name: &str) {
@@ -156,6 +189,15 @@ mod tests {
         ] {
             assert_eq!(names.at(text, at), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_without_the_names_in_it() {
+        let names = Names::given(["web1.example.org"]);
+        let parts = names.aside("ann@web1:~$ éweb1 WEB1.example.org");
+        let (text, name) = (Part::Text, Part::Name);
+        assert_eq!(parts, [text("ann@"), name, text(":~$ éweb1 "), name]);
+        assert_eq!(names.aside(""), []);
     }
 
     #[test]

@@ -210,10 +210,14 @@ pub fn print(script: &Script) -> String {
     if let Some(size) = script.size {
         line(&mut text, "size", &format!("\"{}x{}\"", size.cols, size.rows));
     }
-    for step in &script.steps {
-        text.push_str("\n[[step]]\n");
-        print_step(&mut text, step);
-    }
+    script.steps.iter().for_each(|step| text.push_str(&print_one(step)));
+    text
+}
+
+/// Writes one step as [`print`] does, to stand behind others.
+pub fn print_one(step: &Step) -> String {
+    let mut text = String::from("\n[[step]]\n");
+    print_step(&mut text, step);
     text
 }
 

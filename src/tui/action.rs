@@ -128,6 +128,7 @@ actions! {
         LogAll       "log-all"       Prefix ["M-l"] "log every host, or none";
         Record       "record"        Prefix ["E"]   "record this host's terminal, or end the recording";
         RecordScreen "record-screen" Prefix ["M-e"] "record the whole screen, or end the recording";
+        RecordScript "record-script" Prefix ["B"]   "record what you do as steps, or end the recording";
         History      "history"       Prefix ["I"]   "show what was sent to whom";
         SaveSet      "save-set"      Prefix ["K"]   "save the open set of hosts under a name";
     }

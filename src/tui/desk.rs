@@ -237,7 +237,10 @@ impl<F: Fleet> Desk<F> {
     }
 
     /// The end: what is to be kept is written. Returns what could not be, in sentences.
-    pub(super) async fn finish(self) -> Vec<String> {
+    pub(super) async fn finish(mut self) -> Vec<String> {
+        let effects = self.app.end();
+        // What only a front could do, nobody sees any more.
+        drop(self.carry_out(effects));
         let set = self.app.open_set();
         self.keeper.finish(set).await
     }

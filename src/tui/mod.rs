@@ -27,6 +27,7 @@ mod new_file;
 mod painter;
 pub mod picker;
 pub mod plain;
+pub mod recorder;
 pub mod rehearsal;
 pub mod scopes;
 pub mod search;

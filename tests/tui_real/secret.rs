@@ -49,8 +49,8 @@ fn a_password_is_in_no_file_whichever_way_it_was_typed() {
     ui.line(&format!("exec env PS1='$ ' HISTFILE={remote} bash --norc --noprofile"));
     ui.line("clear; echo all''-calm");
     ui.wait("calm shells", |screen| screen.count("all-calm") == 2);
-    // Everything that can be kept is: the log of each host, a recording of one and of the screen, the history.
-    ui.write("\x01\x1bl\x01E\x01\x1be");
+    // Everything that can be kept is: the log of each host, a recording of one and of the screen, the history, a script.
+    ui.write("\x01\x1bl\x01E\x01\x1be\x01B");
     ui.line(&format!("clear; echo {SPOKEN}"));
     ui.wait("it is said", |screen| screen.count(&format!("║{SPOKEN}")) == 2);
 
@@ -93,7 +93,9 @@ fn a_password_is_in_no_file_whichever_way_it_was_typed() {
     ui.wait_exit();
     let kept = holding(lab.home.path(), SPOKEN);
     let names: Vec<String> = kept.iter().map(|file| file.display().to_string()).collect();
-    for (what, part) in [("a log", "/logs/"), ("a recording", ".cast"), ("a history", "history")] {
+    for (what, part) in
+        [("a log", "/logs/"), ("a recording", ".cast"), ("a history", "history"), ("a script", ".toml")]
+    {
         assert!(names.iter().any(|name| name.contains(part)), "{what} holds what was said: {names:?}");
     }
     assert!(lab.path("debug.log").exists());

@@ -50,10 +50,10 @@ fn the_palette_finds_an_action_by_a_few_letters_and_does_it() {
     ┏━ Do what? ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
     ┃› rdrw                                                                        ┃
     ┃▶ redraw: draw the screen anew                                         C-a C-l┃
+    ┃  record-script: record what you do as steps, or end the recording       C-a B┃
     ┃  record-screen: record the whole screen, or end the recording         C-a M-e┃
     ┃  discard-kept: release this held host and discard what was kept         C-a U┃
-    ┃  send-user: send each host the name of the user who logged in there          ┃
-    ┃5 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
+    ┃6 matches · ↑ ↓ move · Enter takes it · Esc leaves                            ┃
     ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛
      → nobody: keys go to the dialog
     ");

@@ -20,6 +20,7 @@ mod prompts;
 mod quiet;
 mod reading;
 mod receivers;
+mod recorder;
 mod recovery;
 mod scopes;
 mod screens;

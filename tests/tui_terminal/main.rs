@@ -7,6 +7,7 @@ mod keeping;
 mod outer;
 mod plain;
 mod progress;
+mod recorder;
 #[path = "../support/ui.rs"]
 pub mod ui;
 

@@ -150,6 +150,7 @@ impl App {
         if ending == Ending::Enter {
             self.record_sent(how, &source.text, &all);
         }
+        self.script_parcel(&texts, ending);
         let mut held = Vec::new();
         // Equal texts stand together: the same for all, or each its own.
         for group in texts.chunk_by(|(_, one), (_, other)| one == other) {

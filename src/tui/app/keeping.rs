@@ -92,6 +92,7 @@ impl App {
             Action::LogAll => self.toggle_logs(),
             Action::Record => self.toggle_record(),
             Action::RecordScreen => self.toggle_record_screen(),
+            Action::RecordScript => self.toggle_script(),
             Action::History => self.list_sent(),
             _ if self.options.sets == SetsKept::Passing => {
                 let text =
@@ -140,6 +141,7 @@ impl App {
                 let text = format!("the recording of {} has stopped: {why}", self.recorded_name(what));
                 self.notes.tell(Tone::Bad, text, now);
             }
+            Told::Scripts(_) | Told::ScriptEnded(_) | Told::ScriptStopped(_) => self.script_told(told),
             Told::HistoryStopped(why) => {
                 self.notes.tell(Tone::Bad, format!("the history is not written: {why}"), now);
             }

@@ -34,6 +34,7 @@ mod recovery;
 mod restoring;
 mod scope_list;
 mod scoping;
+mod scripting;
 mod searching;
 mod secret;
 mod selecting;
@@ -88,6 +89,7 @@ pub use quiet::QUIET;
 pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
+pub use scripting::ScriptStart;
 pub use searching::SLICE_BYTES;
 pub use secret::{Audience, SecretBox};
 pub use sent::{Entry as SentEntry, How, Sent, Text as SentText};
@@ -149,6 +151,7 @@ pub struct App {
     past: Past,
     sent: Sent,
     keeping: Keeping,
+    scripting: scripting::Scripting,
     pointer: pointer::Pointer,
     returns: recovery::Returns,
     folds: folding::Folds,
@@ -202,6 +205,7 @@ impl App {
             notes: Notes::default(),
             past: Past::default(),
             sent: Sent::default(),
+            scripting: scripting::Scripting::default(),
             pointer: pointer::Pointer::default(),
             returns: recovery::Returns::default(),
             controlled: controlled::Controlled::default(),
@@ -224,6 +228,7 @@ impl App {
     /// Opens the first hosts; their targets are the first of the event loop's list.
     pub fn start<H: Into<Opened>>(&mut self, hosts: impl IntoIterator<Item = H>) -> Vec<Effect> {
         self.open_hosts(hosts.into_iter().map(Into::into).collect());
+        self.script_at_start();
         self.refold(folding::Look::All);
         self.follow_sight(true);
         std::mem::take(&mut self.effects)

@@ -12,6 +12,7 @@ use crate::tui::tiling::{Density, Shape};
 use super::folding::FoldOptions;
 
 use super::macros::Macro;
+use super::scripting::ScriptStart;
 
 /// Preferences, filled in by whoever reads the configuration.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Options {
     pub log: LogStart,
     /// Whether what was sent is remembered.
     pub history: HistoryKept,
+    /// Whether a script is recorded from the beginning.
+    pub script: ScriptStart,
     /// Whether the open set can be saved.
     pub sets: SetsKept,
     /// Texts that the user named.
@@ -184,6 +187,7 @@ impl Default for Options {
             theme: Theme::default(),
             log: LogStart::Off,
             history: HistoryKept::Yes,
+            script: ScriptStart::ByHand,
             sets: SetsKept::Yes,
             macros: Vec::new(),
             paste_confirm: PasteConfirm::MultiLine,

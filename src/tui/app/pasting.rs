@@ -121,6 +121,7 @@ impl App {
         if self.has_receivers() {
             self.broadcast.begin();
             let to = self.broadcast.hearing();
+            self.script_paste(text, &to);
             self.record_paste(text, &to);
             self.note_paste(text, &to);
             let held = self.put(&to, |modes| Scrubbed::from(encode_paste(text, modes)));
@@ -199,7 +200,9 @@ impl App {
         self.questions.keep_quiet();
         self.broadcast.begin();
         self.record_sent(How::Pasted, text, &to);
-        let lines = pasted_lines(text).into_iter().map(|line| paste::clean(line).into()).collect();
+        let lines: Vec<Zeroizing<String>> =
+            pasted_lines(text).into_iter().map(|line| paste::clean(line).into()).collect();
+        self.script_lines(&lines, &to);
         let steps = Stepwise::new(lines, &to, self.now);
         let begun = LineByLine { steps, since: self.now, over: None };
         self.keyboard = Keyboard::Preparing(Preparing::Lines(Box::new(begun)));

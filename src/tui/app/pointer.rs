@@ -148,6 +148,7 @@ impl App {
         if row < size.rows && col < size.cols {
             let event = MouseEvent { row, col, ..event };
             if let Some(bytes) = tile.pane.encode_mouse(&event) {
+                self.script_mouse(member);
                 if self.broadcast.push(member, &bytes) == Push::NowHeld {
                     self.say_held(&[member]);
                 }

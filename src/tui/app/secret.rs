@@ -130,6 +130,7 @@ impl App {
         bytes.push(b'\r');
         self.questions.keep_quiet();
         self.broadcast.begin();
+        self.script_secret(&audience.gets);
         self.note_key(Key::new(KeyCode::Enter, Mods::NONE), &audience.gets);
         let held = self.put(&audience.gets, |_| bytes.as_slice());
         self.say_held(&held);

@@ -26,6 +26,7 @@ impl App {
         if self.has_receivers() {
             self.broadcast.begin();
             let to = self.broadcast.hearing();
+            self.script_key(key, &to);
             self.record_typed(key, &to);
             self.note_key(key, &to);
             self.deliver(&to, |modes| encode_key(key, modes));

@@ -280,7 +280,7 @@ impl App {
 
     /// Was it seen that these hosts show this line? A host that stands at its shell's prompt shows it, unless nothing was seen;
     /// elsewhere the line itself must stand where the cursor is, since other output moves the cursor too.
-    fn was_echoed(&self, line: &str, to: &[MemberId]) -> bool {
+    pub(super) fn was_echoed(&self, line: &str, to: &[MemberId]) -> bool {
         self.heard_from(to).into_iter().all(|id| match (self.echo_seen(id), self.situation(id)) {
             (EchoSeen::No, _) => false,
             (_, Situation::Shell) => true,

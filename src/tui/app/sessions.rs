@@ -133,6 +133,7 @@ impl App {
             let text = format!("{}: emulator reset", tile.name);
             self.notes.tell(Tone::Bad, text, self.now);
         }
+        self.script_heard(member);
         self.shows_another(member);
         if !fed.replies.is_empty() {
             self.broadcast.push_reply(member, &fed.replies);
@@ -155,6 +156,7 @@ impl App {
 
     fn became_closed(&mut self, member: MemberId, outcome: &Outcome, was_ready: bool) {
         self.record_over(member);
+        self.script_gone(member);
         let mut unsent = self.broadcast.closed(member);
         self.heard_for_lines(member);
         if let (Outcome::Unknown(Unknown::LinkLost(_)), Some(tile)) = (outcome, self.tiles.get(member)) {
@@ -181,6 +183,7 @@ impl App {
         self.resumed(member);
         self.forget_return(member);
         self.forget_kept(member);
+        self.script_gone(member);
         let Some(tile) = self.tiles.remove(member) else { return };
         self.unread(member);
         if !tile.state.is_closed() {
@@ -200,6 +203,7 @@ impl App {
             return;
         }
         self.forget_return(member);
+        self.script_renewed(member);
         self.name_pane(member);
         let session = self.next_session();
         self.tiles.renew(member, session);

@@ -103,6 +103,7 @@ impl App {
             | Action::LogAll
             | Action::Record
             | Action::RecordScreen
+            | Action::RecordScript
             | Action::History
             | Action::SaveSet => self.keep_action(action),
             Action::SendPrefix => self.send_prefix(),
@@ -317,7 +318,10 @@ impl App {
                     self.broadcast.release(*member);
                     self.flush(*member);
                 }
-                Kept::Discard => bytes += self.broadcast.discard(*member),
+                Kept::Discard => {
+                    self.script_discarded(*member);
+                    bytes += self.broadcast.discard(*member);
+                }
             }
         }
         let what = match kept {

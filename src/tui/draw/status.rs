@@ -216,7 +216,8 @@ fn above(layout: &Layout, text: &str, style: Style, buf: &mut Buffer) {
 /// What is recorded, always; the prefix while it waits for its key; the keys of looking back; otherwise where the help is.
 fn right(app: &App) -> String {
     let map = &app.options().keymap;
-    let recorded = if app.keeping().is_recording() { "● rec " } else { "" };
+    let rec = if app.keeping().is_recording() { "● rec " } else { "" };
+    let recorded = format!("{}{rec}", if app.is_scripting() { "● script " } else { "" });
     if app.is_prefixed() {
         format!("{recorded} {} … ", map.prefix())
     } else if app.audience().is_none() && matches!(app.keyboard(), Keyboard::Hosts | Keyboard::Scrollback) {

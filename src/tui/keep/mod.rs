@@ -27,6 +27,7 @@ pub mod names;
 pub mod plain;
 pub mod redraw;
 pub mod saved;
+mod script;
 pub mod set;
 pub mod stamp;
 mod unkept;
@@ -91,6 +92,8 @@ pub struct Places {
     pub rotation: Rotation,
     /// The directory of recordings.
     pub recordings: PathBuf,
+    /// The file of the first script, if the user named one; others stand among the recordings.
+    pub script: Option<PathBuf>,
     /// The history file, if there is one.
     pub history: Option<PathBuf>,
     /// The directory of sets.
@@ -107,6 +110,7 @@ impl Places {
             form: Form::Plain,
             rotation: Rotation { max: 10 << 20, keep: 5 },
             recordings: state.join("recordings"),
+            script: None,
             history: Some(state.join("history")),
             sets: state.join("sets"),
             save_last: SaveLast::Yes,
@@ -173,7 +177,8 @@ impl Keeper {
     pub fn keep(&mut self, keep: Keep) -> Option<Told> {
         let cost = match &keep {
             // What ends something is not refused; there is no more of it than of what began.
-            Keep::Unlog(_) | Keep::EndRecord(_) | Keep::EndRecordScreen => 0,
+            Keep::Unlog(_) | Keep::EndRecord(_) | Keep::EndRecordScreen | Keep::EndScript => 0,
+            Keep::Script(text) | Keep::ScriptText(text) => JOB_BYTES + text.len(),
             Keep::Log { .. } | Keep::RecordScreen(_) | Keep::ScreenSize(_) => JOB_BYTES,
             Keep::Record { redraw, .. } => JOB_BYTES + redraw.len(),
             Keep::Sent(entry) => JOB_BYTES + entry.hosts.len() + entry.known().map_or(0, str::len),
@@ -190,6 +195,7 @@ impl Keeper {
             Keep::RecordScreen(_) => self.screen = Some(Tap { records: true, ..Tap::default() }),
             Keep::EndRecordScreen => self.screen = None,
             Keep::ScreenSize(_) | Keep::Sent(_) | Keep::Save { .. } => {}
+            Keep::Script(_) | Keep::ScriptText(_) | Keep::EndScript => {}
         }
         self.send(Job::Keep(keep, Instant::now()), cost, Rooms(vec![self.waits.clone()]));
         None
@@ -332,7 +338,12 @@ fn refused(keep: &Keep) -> Option<Told> {
         Keep::RecordScreen(_) => Some(Told::RecordStopped(Recorded::Screen, why)),
         Keep::Sent(_) => Some(Told::HistoryStopped(why)),
         Keep::Save { .. } => Some(Told::SaveFailed(why)),
-        Keep::ScreenSize(_) | Keep::Unlog(_) | Keep::EndRecord(_) | Keep::EndRecordScreen => None,
+        Keep::Script(_) | Keep::ScriptText(_) => Some(Told::ScriptStopped(why)),
+        Keep::ScreenSize(_)
+        | Keep::Unlog(_)
+        | Keep::EndRecord(_)
+        | Keep::EndRecordScreen
+        | Keep::EndScript => None,
     }
 }
 

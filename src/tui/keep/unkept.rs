@@ -18,6 +18,7 @@ impl Unkept {
         match told {
             Told::LogStopped(_, why) => self.say(format!("a log has stopped: {why}")),
             Told::RecordStopped(_, why) => self.say(format!("a recording has stopped: {why}")),
+            Told::ScriptStopped(why) => self.say(format!("the script is not complete: {why}")),
             Told::HistoryStopped(why) => self.say(format!("the history is not written: {why}")),
             Told::SaveFailed(why) => self.say(format!("the set was not saved: {why}")),
             Told::Past(_)
@@ -25,6 +26,8 @@ impl Unkept {
             | Told::LogGap(..)
             | Told::Records(..)
             | Told::RecordEnded(..)
+            | Told::Scripts(_)
+            | Told::ScriptEnded(_)
             | Told::Saved(_) => {}
         }
     }

@@ -37,6 +37,12 @@ pub enum Keep {
     EndRecordScreen,
     /// The outer terminal has another size.
     ScreenSize(Size),
+    /// A script of what is done begins: the beginning of its file, which does not exist yet.
+    Script(String),
+    /// What stands behind that.
+    ScriptText(String),
+    /// The script is complete.
+    EndScript,
     /// A text was sent.
     Sent(SentEntry),
     /// Write the open set to a file of this name.
@@ -87,6 +93,12 @@ pub enum Told {
     RecordEnded(Recorded, String),
     /// A recording has stopped; why.
     RecordStopped(Recorded, String),
+    /// A script is written, to this file.
+    Scripts(String),
+    /// The script is complete, in this file.
+    ScriptEnded(String),
+    /// The script is not written any more; why.
+    ScriptStopped(String),
     /// The history is not written any more; why.
     HistoryStopped(String),
     /// The set was saved under this name.

@@ -16,6 +16,7 @@ use super::cast::{self, About, Cast};
 use super::disk;
 use super::marks::{self, Raw};
 use super::plain::Plain;
+use super::script::ScriptFile;
 use super::stamp::Stamp;
 use super::words::{Keep, Recorded, Told};
 use super::{Form, Places, entry, history, names};
@@ -82,6 +83,7 @@ pub(super) struct Worker {
     logs: HashMap<SessionId, Log>,
     panes: HashMap<SessionId, Recording>,
     screen: Option<Recording>,
+    script: Option<ScriptFile>,
     history: HistoryState,
 }
 
@@ -94,7 +96,15 @@ enum HistoryState {
 impl Worker {
     pub(super) fn new(places: Places, told: mpsc::Sender<Told>) -> Worker {
         let history = if places.history.is_some() { HistoryState::Written } else { HistoryState::Stopped };
-        Worker { places, told, logs: HashMap::new(), panes: HashMap::new(), screen: None, history }
+        Worker {
+            places,
+            told,
+            logs: HashMap::new(),
+            panes: HashMap::new(),
+            screen: None,
+            script: None,
+            history,
+        }
     }
 
     /// Works until nobody gives work any more.
@@ -164,6 +174,28 @@ impl Worker {
             }
             Keep::EndRecordScreen => self.end_screen(at),
             Keep::ScreenSize(size) => self.record_screen(|cast, began| cast.resize(at - began, size)),
+            Keep::Script(header) => {
+                self.script = None;
+                let named = self.places.script.take();
+                match ScriptFile::begin(named, &self.places.recordings, &header) {
+                    Ok(script) => {
+                        self.tell(Told::Scripts(script.shown()));
+                        self.script = Some(script);
+                    }
+                    Err(why) => self.tell(Told::ScriptStopped(why)),
+                }
+            }
+            Keep::ScriptText(text) => {
+                if let Some(Err(why)) = self.script.as_mut().map(|script| script.add(&text)) {
+                    self.script = None;
+                    self.tell(Told::ScriptStopped(why));
+                }
+            }
+            Keep::EndScript => {
+                if let Some(script) = self.script.take() {
+                    self.tell(Told::ScriptEnded(script.shown()));
+                }
+            }
             Keep::Sent(sent) => self.write_history(&entry::line(&sent, now())),
             Keep::Save { name, set } => {
                 let path = self.places.set(&name);

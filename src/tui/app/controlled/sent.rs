@@ -145,14 +145,20 @@ impl App {
         }
         let tops: Vec<_> = to.iter().filter_map(|id| Some((*id, self.tiles.get(*id)?.top?))).collect();
         // A long text is noted at once, and only what comes behind it key by key.
-        let behind = match text.is_empty() || text.chars().any(char::is_control) {
-            true => keys,
-            false => {
+        let whole = !text.is_empty() && !text.chars().any(char::is_control);
+        let behind = match whole {
+            false => keys,
+            true => {
+                let behind = &keys[text.chars().count()..];
+                self.script_wish(text, behind, to);
                 self.note_paste(text, to);
-                &keys[text.chars().count()..]
+                behind
             }
         };
         for key in behind {
+            if !whole {
+                self.script_key(*key, to);
+            }
             if !recorded {
                 self.record_typed(*key, to);
             }
