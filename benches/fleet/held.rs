@@ -103,7 +103,7 @@ fn feed(panes: &mut [Pane], id: SessionId, bytes: &[u8]) {
 }
 
 /// The hosts as their names and the ssh_config of 200 blocks make them.
-fn targets(dir: &Path) -> Vec<Target> {
+pub(crate) fn targets(dir: &Path) -> Vec<Target> {
     let named = std::fs::read_to_string(dir.join("named")).expect("the hosts");
     let environment = UserEnvironment::of_process();
     let at = |name: &str| dir.join(name);
