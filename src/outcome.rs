@@ -19,6 +19,28 @@ pub enum Outcome {
     NotRun(NotRun),
     /// The command was sent; whether it ran to its end is not known.
     Unknown(Unknown),
+    /// A step of a played script did not come to what was expected; the steps before it are done.
+    StepFailed(StepFailed),
+}
+
+/// The step at which a host stopped, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFailed {
+    /// Its number in the script, from 1.
+    pub step: usize,
+    /// Why.
+    pub why: StepFault,
+}
+
+/// Why a host stopped at a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepFault {
+    /// Its command ended with this status.
+    Status(u32),
+    /// It ended, or it showed something else; a sentence, free of control characters.
+    Mismatch(String),
+    /// It was not begun; a sentence says what came between.
+    NotBegun(String),
 }
 
 /// Why a command certainly did not run.
@@ -30,6 +52,8 @@ pub enum NotRun {
     Cancelled,
     /// The run stopped before this host's turn.
     NotStarted,
+    /// `sudo` there did not let it begin: why.
+    Sudo(String),
 }
 
 /// Why the end of a command is not known.
@@ -43,17 +67,30 @@ pub enum Unknown {
     LinkLost(String),
     /// The host closed the channel without an exit status.
     NoStatus,
+    /// One of these while a step of a played script, counted from 1, was under way; the steps before it are done.
+    InStep(usize, Box<Unknown>),
 }
 
 /// What became of a command that was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is certainly gone: the signal ended it, or the wrapper of `--ensure-kill` saw its whole group go.
+    /// It is certainly gone: the wrapper of `--ensure-kill` saw its whole process group go.
     Killed,
-    /// It ended by itself after it was told to.
+    /// It ended with a status of its own after it was told to.
     Ended,
-    /// Nothing was heard of it any more.
+    /// Nothing was heard of it any more, or only that a signal ended its first process, whose children may go on.
     MayStillRun,
+}
+
+impl Fate {
+    /// A stable word for machines: the `fate` of the JSON lines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fate::Killed => "killed",
+            Fate::Ended => "ended",
+            Fate::MayStillRun => "may-still-run",
+        }
+    }
 }
 
 impl fmt::Display for Fate {
@@ -84,7 +121,7 @@ impl Outcome {
     pub fn class(&self) -> Class {
         match self {
             Outcome::Exited(0) => Class::Well,
-            Outcome::Exited(_) | Outcome::Signalled(_) => Class::Failed,
+            Outcome::Exited(_) | Outcome::Signalled(_) | Outcome::StepFailed(_) => Class::Failed,
             Outcome::NotRun(_) => Class::NotRun,
             Outcome::Unknown(_) => Class::NotKnown,
         }
@@ -116,10 +153,46 @@ impl Outcome {
             },
             Outcome::NotRun(NotRun::Cancelled) => "cancelled",
             Outcome::NotRun(NotRun::NotStarted) => "not-started",
-            Outcome::Unknown(Unknown::TimedOut(..)) => "timed-out",
-            Outcome::Unknown(Unknown::Killed(_)) => "killed",
-            Outcome::Unknown(Unknown::LinkLost(_)) => "link-lost",
-            Outcome::Unknown(Unknown::NoStatus) => "no-status",
+            Outcome::NotRun(NotRun::Sudo(_)) => "sudo",
+            Outcome::Unknown(unknown) => unknown.word(),
+            Outcome::StepFailed(_) => "step-failed",
+        }
+    }
+
+    /// What became of a command that was told to end.
+    pub fn fate(&self) -> Option<Fate> {
+        match self {
+            Outcome::Unknown(unknown) => unknown.fate(),
+            _ => None,
+        }
+    }
+
+    /// The step of a played script at which it stopped, counted from 1.
+    pub fn step(&self) -> Option<usize> {
+        match self {
+            Outcome::StepFailed(failed) => Some(failed.step),
+            Outcome::Unknown(Unknown::InStep(step, _)) => Some(*step),
+            _ => None,
+        }
+    }
+}
+
+impl Unknown {
+    fn fate(&self) -> Option<Fate> {
+        match self {
+            Unknown::TimedOut(_, fate) | Unknown::Killed(fate) => Some(*fate),
+            Unknown::InStep(_, unknown) => unknown.fate(),
+            Unknown::LinkLost(_) | Unknown::NoStatus => None,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Unknown::TimedOut(..) => "timed-out",
+            Unknown::Killed(_) => "killed",
+            Unknown::LinkLost(_) => "link-lost",
+            Unknown::NoStatus => "no-status",
+            Unknown::InStep(_, unknown) => unknown.word(),
         }
     }
 }
@@ -132,6 +205,17 @@ impl fmt::Display for Outcome {
             Outcome::Signalled(name) => write!(f, "ended by signal {name}"),
             Outcome::NotRun(why) => why.fmt(f),
             Outcome::Unknown(why) => why.fmt(f),
+            Outcome::StepFailed(StepFailed { step, why }) => write!(f, "step {step}: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for StepFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StepFault::Status(status) => write!(f, "exit status {status}"),
+            StepFault::Mismatch(sentence) => f.write_str(sentence),
+            StepFault::NotBegun(sentence) => write!(f, "not begun, {sentence}"),
         }
     }
 }
@@ -142,6 +226,7 @@ impl fmt::Display for NotRun {
             NotRun::Connect(error) => error.fmt(f),
             NotRun::Cancelled => write!(f, "cancelled before the command was sent"),
             NotRun::NotStarted => write!(f, "not started"),
+            NotRun::Sudo(why) => write!(f, "sudo: {why}"),
         }
     }
 }
@@ -153,9 +238,10 @@ impl fmt::Display for Unknown {
                 write!(f, "timed out after {} s, {fate}", after.as_secs_f64())
             }
             Unknown::Killed(Fate::Killed) => write!(f, "killed"),
-            Unknown::Killed(fate) => write!(f, "killed, {fate}"),
+            Unknown::Killed(fate) => write!(f, "interrupted, {fate}"),
             Unknown::LinkLost(why) => write!(f, "link lost after the command was sent: {why}"),
             Unknown::NoStatus => write!(f, "ended without an exit status"),
+            Unknown::InStep(step, why) => write!(f, "step {step}: {why}"),
         }
     }
 }
@@ -242,6 +328,19 @@ mod tests {
             }
         }
         assert_eq!(order.map(Exit::code), [130, 6, 5, 4, 1, 3, 0]);
+    }
+
+    #[test]
+    fn a_step_is_named_whatever_became_of_it() {
+        let failed = Outcome::StepFailed(StepFailed { step: 3, why: StepFault::Status(2) });
+        assert_eq!((failed.class(), failed.word(), failed.step()), (Class::Failed, "step-failed", Some(3)));
+        assert_eq!(failed.to_string(), "step 3: exit status 2");
+        let lost = Unknown::InStep(4, Box::new(Unknown::LinkLost("reset".into())));
+        assert_eq!(Outcome::Unknown(lost.clone()).word(), "link-lost");
+        assert_eq!(
+            (Outcome::Unknown(lost.clone()).class(), Outcome::Unknown(lost).step()),
+            (Class::NotKnown, Some(4))
+        );
     }
 
     #[test]

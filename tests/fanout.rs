@@ -15,6 +15,11 @@ use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+#[path = "fanout/soak.rs"]
+mod soak;
+#[path = "fanout/pace.rs"]
+mod pace;
+
 /// A stream of ours that can be read afterwards.
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -160,7 +165,7 @@ async fn timeouts_tell_not_run_from_may_still_run() {
     assert_eq!(summary.outcomes[1].class(), Class::NotKnown, "{:?}", summary.outcomes[1]);
     assert_eq!(
         summary.outcomes[2],
-        Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2), Fate::Killed))
+        Outcome::Unknown(Unknown::TimedOut(Duration::from_secs(2), Fate::MayStillRun))
     );
     assert_eq!(summary.outcomes[3], Outcome::Exited(0));
 }

@@ -6,6 +6,17 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/journal.rs"]
+mod journal;
+#[path = "headless/pace.rs"]
+mod pace;
+#[path = "headless/play.rs"]
+mod play;
+#[path = "headless/schema.rs"]
+mod schema;
+#[path = "headless/work.rs"]
+mod work;
+
 const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
 /// The program with a home of its own.
@@ -59,7 +70,7 @@ fn exit_codes_name_the_worst_class() {
             1,
             "10 failed (exit status 1): demo[01-10]; 1 unreachable (tcp): demo11",
         ),
-        (&["--faults", "-u", "1", "--", "exec sleep 60"], 4, "10 timed out, killed: demo[01-10]"),
+        (&["--faults", "-u", "1", "--", "exec sleep 60"], 4, "10 timed out, may still run: demo[01-10]"),
     ] {
         let (got, _, err) = run(&[&["demo", "run"], words].concat());
         assert_eq!(got, code, "{words:?}: {err}");
@@ -213,7 +224,7 @@ fn term_ends_the_commands_at_once() {
     run.signal(Signal::TERM);
     let (code, text) = run.end(err);
     assert_eq!(code, 130, "{text}");
-    assert!(text.contains("3 killed: demo[01-03]"), "{text}");
+    assert!(text.contains("3 interrupted, may still run: demo[01-03]"), "{text}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod cuts;
 mod dial;
 #[path = "ssh_real/dialogues.rs"]
 mod dialogues;
+#[path = "ssh_real/ending.rs"]
+mod ending;
 #[path = "ssh_real/forward.rs"]
 mod forward;
 #[path = "ssh_real/hostkeys.rs"]
@@ -36,10 +38,15 @@ mod hostkeys_killed;
 mod hostkeys_updates;
 #[path = "ssh_real/jump.rs"]
 mod jump;
+#[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
+#[path = "support/lab.rs"]
+mod lab;
 #[path = "ssh_real/login.rs"]
 mod login;
 #[path = "ssh_real/pace.rs"]
 mod pace;
+#[path = "ssh_real/play.rs"]
+mod play;
 #[path = "ssh_real/proxy.rs"]
 mod proxy;
 #[path = "ssh_real/proxy_command.rs"]
@@ -52,6 +59,8 @@ mod sessions;
 mod silence;
 #[path = "ssh_real/stalls.rs"]
 mod stalls;
+#[path = "ssh_real/sudo.rs"]
+mod sudo;
 #[path = "ssh_real/tunnels.rs"]
 mod tunnels;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]

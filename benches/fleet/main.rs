@@ -10,8 +10,9 @@
 //!   session and mailbox, without and with panes, beside the bare client;
 //! - `ledger`: `omnes run` on 1,000 hosts of which 220 are broken in ten ways: that each is reported once and as what
 //!   it is, how long it takes, and the peak of memory;
+//! - `sends`: one key to 200 hosts through the app, the sessions and SSH: from the first write on a socket to the last;
 //! - `tui`: the built binary in a terminal: from a key to the screen with 200 and 1,000 hosts, quiet, flooding and busy, the
-//!   time from frame to frame, memory a host, CPU while idle, and a search of all.
+//!   time from frame to frame, how soon C-c ends what a flood shows, memory a host, CPU while idle, and a search of all.
 //!
 //! Only where they are named, since they take long:
 //!
@@ -21,8 +22,8 @@
 //! - `outputs`: 5,000 hosts with 100 kB each that no other host says;
 //! - `soak [MINUTES]`: run after run in one process, then the TUI: nothing grows.
 //!
-//! `rounds=N` beside them says how often. Every role is this program started again with `OMNES_BENCH_ROLE`, so that no measurement shares a process with
-//! another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
+//! `rounds=N` beside them says how often. Every role is this program started again with `OMNES_BENCH_ROLE`, so that no
+//! measurement shares a process with another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
 
 mod agent;
 mod bare;
@@ -36,6 +37,7 @@ mod peers;
 mod ping;
 mod run;
 mod scale;
+mod sends;
 mod server;
 mod soak;
 mod tools;
@@ -70,6 +72,7 @@ fn main() {
         Ok("floor-held") => {
             floor(|fleet| async move { measure::tell(&bare::hold(&fleet, held::ECHOES).await) })
         }
+        Ok("sends") => sends::report(),
         Ok("held") => held::report(Panes::None),
         Ok("held-panes") => held::report(Panes::Fed),
         Ok(role) => panic!("no such role: {role}"),
@@ -113,6 +116,9 @@ fn measure_wanted() {
     }
     if wanted("ledger") {
         ledger::measure();
+    }
+    if wanted("sends") {
+        sends::measure();
     }
     if wanted("tui") {
         tui::measure();

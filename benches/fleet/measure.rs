@@ -144,6 +144,20 @@ fn thread_times(pid: u32) -> Vec<(String, u64)> {
     tasks.filter_map(Result::ok).filter_map(time).collect()
 }
 
+/// Prints the middle of some times and what 99 of 100 stay below, in milliseconds.
+pub(crate) fn tell_times(what: &str, times: Vec<f64>) {
+    let mut sorted = times.clone();
+    sorted.sort_by(f64::total_cmp);
+    let p99 = sorted.get(sorted.len() * 99 / 100).or(sorted.last()).copied().unwrap_or(f64::NAN);
+    println!("{what:>64} {:>8.1} / {p99:.1}", median(times.into_iter()));
+}
+
+/// What else the machine does: the load of the last minute.
+pub(crate) fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// A line of `/proc/PID/status` in KiB; 0 where the process has ended.
 pub(crate) fn status_kib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -1,7 +1,10 @@
 //! The built binary in a terminal: what a user waits for, and what it costs.
 //!
 //! A thread reads what omnes writes and notes when it came. A key's echo is found as its character in what is painted, so
-//! the way over the network and the host's own time are in every figure.
+//! the way over the network and the host's own time are in every figure. What a frame shows is read from a terminal of
+//! our own that is fed with the same bytes, since omnes paints only what differs.
+//!
+//! `OMNES_BENCH_OMNES` names another build of omnes to measure, to compare two in turn.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,9 +14,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use omnes::pane::{HistoryLimit, Pane};
+use omnes::size::Size;
 use pty_process::blocking::{self, Pty};
 
-use crate::measure::{cpu_seconds, median, status_kib};
+use crate::measure::{cpu_seconds, load, status_kib, tell_times as tell};
 use crate::server::Server;
 
 /// The key whose echo is looked for; nothing else on the screen has it.
@@ -26,6 +31,18 @@ const PAUSE: Duration = Duration::from_millis(40);
 const DEADLINE: Duration = Duration::from_secs(120);
 /// The end of a frame: the terminal may show it.
 const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
+/// The outer terminal.
+const SIZE: Size = Size { rows: 60, cols: 200 };
+/// What a host that floods prints, without an end and paced: 1 MB a second, in pieces that come faster than frames.
+const FLOOD: &str = "flood 1000000";
+/// The same as fast as it is taken, each line with another number.
+const COUNTS: &str = "lines 900000000";
+/// What stands behind the number, as far as a tile shows it.
+const COUNTED: &str = " a line";
+/// How often C-c and the search are measured.
+const TIMES: usize = 5;
+/// How long nothing happens, to see what that costs.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// Measures all that the TUI promises about time and memory, on fleets of these sizes.
 pub(crate) fn measure() {
@@ -39,6 +56,7 @@ pub(crate) fn measure() {
 fn echoes(hosts: usize) {
     let server = Server::start(hosts);
     let screen = Screen::open(&server, hosts);
+    println!("{:>64} {:>8}", "load", load());
     tell(&format!("{hosts} hosts: key to its first echo on the screen"), screen.key_times());
     tell(&format!("{hosts} hosts: key of omnes itself to the screen"), screen.own_key_times());
 }
@@ -47,17 +65,24 @@ fn echoes(hosts: usize) {
 fn floods() {
     let server = Server::start(100);
     let screen = Screen::open(&server, 100);
-    screen.tell_some(&server, 3, "flood");
+    println!("{:>64} {:>8}", "load", load());
+    screen.tell_some(&server, 3, FLOOD);
     screen.wait_for(b"floods");
     let from = screen.now();
     tell("100 hosts, 3 flooding: key to its echo on another", screen.key_times());
     tell("100 hosts, 3 flooding: from frame to frame", screen.frames_since(from));
-    let pressed = Instant::now();
     screen.write(b"\x03");
-    // What comes after the interrupt is what is looked for.
-    thread::sleep(Duration::from_secs(2));
-    let last = screen.last(b"floods").unwrap_or(pressed);
-    println!("{:>64} {:>8.1}", "100 hosts, 3 flooding: C-c to the last of them", ms(last - pressed));
+    screen.quiet();
+    let ends = (0..TIMES).map(|_| {
+        screen.tell_some(&server, 3, COUNTS);
+        let mut eye = Eye::on(&screen);
+        eye.sees(|text| greatest(text) > Some(100_000));
+        let pressed = Instant::now();
+        screen.write(b"\x03");
+        screen.quiet();
+        ms(eye.last_growth().unwrap_or(pressed).saturating_duration_since(pressed))
+    });
+    tell("100 hosts, 3 unpaced: C-c to the last line of them painted", ends.collect());
 }
 
 /// A thousand hosts with a full history each, 200 of them busy.
@@ -65,6 +90,7 @@ fn many() {
     const HOSTS: usize = 1000;
     let server = Server::start(HOSTS);
     let screen = Screen::open(&server, HOSTS);
+    println!("{:>64} {:>8}", "load", load());
     let bare = screen.kib_per_host(HOSTS);
     screen.write(b"lines 1100\r");
     screen.quiet();
@@ -72,36 +98,44 @@ fn many() {
     println!("{:>64} {:>8.0}", "1000 hosts: KiB a host, 1,000 lines each", screen.kib_per_host(HOSTS));
     let (from, cpu) = (Instant::now(), cpu_seconds(screen.pid()));
     // Nothing happens: that is what is measured.
-    thread::sleep(Duration::from_secs(10));
+    thread::sleep(IDLE);
     let idle = (cpu_seconds(screen.pid()) - cpu) / from.elapsed().as_secs_f64() * 100.0;
     println!("{:>64} {idle:>8.2}", "1000 hosts, idle: % of a core");
+    let searches = (0..TIMES).map(|_| {
+        let from = screen.now();
+        screen.write(b"\x01\x1b/");
+        screen.wait_since(from, b"search:");
+        let (mut eye, asked) = (Eye::on(&screen), Instant::now());
+        screen.write(b"columns\r");
+        // The list of hosts with hits is complete when every host was searched.
+        let at = eye.sees(|text| text.contains("1000 matches"));
+        screen.write(b"\x1b");
+        screen.quiet();
+        ms(at - asked)
+    });
+    tell("1000 hosts of 1,000 lines: search of all", searches.collect());
     tell("1000 hosts: key to its first echo", screen.key_times());
     screen.tell_some(&server, 200, "flood 2048");
     screen.wait_for(b"floods");
     tell("1000 hosts, 200 busy: key to its first echo", screen.key_times());
     tell("1000 hosts, 200 busy: key of omnes itself to the screen", screen.own_key_times());
-    let from = screen.now();
-    screen.write(b"\x01\x1b/");
-    screen.wait_since(from, b"search:");
-    let (from, asked) = (screen.now(), Instant::now());
-    screen.write(b"columns\r");
-    // The list of hits says when every host was searched.
-    let at = screen.wait_since(from, b"1000 hosts");
-    println!("{:>64} {:>8.1}", "1000 hosts of 1,000 lines: search of all", ms(at - asked));
+    println!("{:>64} {:>8}", "load", load());
 }
 
-fn tell(what: &str, times: Vec<f64>) {
-    let mut sorted = times.clone();
-    sorted.sort_by(f64::total_cmp);
-    let p99 = sorted.get(sorted.len() * 99 / 100).or(sorted.last()).copied().unwrap_or(f64::NAN);
-    println!("{what:>64} {:>8.1} / {p99:.1}", median(times.into_iter()));
+/// The greatest number of a line that [`COUNTS`] has made.
+fn greatest(text: &str) -> Option<u64> {
+    let number = |(at, _): (usize, &str)| {
+        let before = &text[..at];
+        before[before.trim_end_matches(|c: char| c.is_ascii_digit()).len()..].parse().ok()
+    };
+    text.match_indices(COUNTED).filter_map(number).max()
 }
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// omnes in a terminal of 60x200.
+/// omnes in a terminal.
 pub(crate) struct Screen {
     child: Child,
     pty: Arc<Pty>,
@@ -122,9 +156,9 @@ impl Screen {
         let home = dir.join("home");
         fs::create_dir_all(&home).expect("a home");
         let (pty, pts) = blocking::open().expect("a terminal");
-        pty.resize(pty_process::Size::new(60, 200)).expect("a size");
+        pty.resize(pty_process::Size::new(SIZE.rows, SIZE.cols)).expect("a size");
         let at = |name: &str| dir.join(name).display().to_string();
-        let child = blocking::Command::new(env!("CARGO_BIN_EXE_omnes"))
+        let child = blocking::Command::new(binary())
             .args(["open", "--name", "bench", "-F", "none", "--hosts-from", &at("hosts")])
             .args(["-i", &at("key"), "-o", "IdentitiesOnly=yes"])
             .args(["-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
@@ -152,11 +186,14 @@ impl Screen {
         (&*self.pty).write_all(bytes).expect("omnes reads its terminal");
     }
 
-    /// Types a line on the first so many hosts alone, over the control socket.
+    /// Types a line on the first so many hosts of the screen alone, over the control socket.
     fn tell_some(&self, server: &Server, hosts: usize, line: &str) {
         let all = fs::read_to_string(server.dir().join("hosts")).expect("the hosts");
-        let some: Vec<&str> = all.lines().take(hosts).collect();
-        let status = Command::new(env!("CARGO_BIN_EXE_omnes"))
+        // Tiles stand in the order of the ports, and what is looked for must be among those on the screen.
+        let mut some: Vec<&str> = all.lines().collect();
+        some.sort_by_key(|host| host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
+        some.truncate(hosts);
+        let status = Command::new(binary())
             .args(["ctl", "--to", "bench", "send", "--enter", "--host", &some.join(","), line])
             .env_clear()
             .envs(environment(&self.home))
@@ -187,10 +224,9 @@ impl Screen {
         }
     }
 
-    /// When these bytes came last.
-    fn last(&self, bytes: &[u8]) -> Option<Instant> {
+    fn pieces(&self, from: usize) -> Vec<(Instant, Vec<u8>)> {
         let seen = self.seen.0.lock().expect("the reader lives");
-        seen.iter().rev().find(|piece| holds(&piece.bytes, bytes)).map(|piece| piece.at)
+        seen[from..].iter().map(|piece| (piece.at, piece.bytes.clone())).collect()
     }
 
     /// Waits until nothing was painted for a while.
@@ -251,11 +287,67 @@ impl Screen {
     }
 }
 
+/// Sees what omnes shows, frame by frame.
+struct Eye<'a> {
+    screen: &'a Screen,
+    terminal: Pane,
+    read: usize,
+}
+
+impl<'a> Eye<'a> {
+    /// Sees what is shown now.
+    fn on(screen: &'a Screen) -> Eye<'a> {
+        let mut eye = Eye { screen, terminal: Pane::new(SIZE, HistoryLimit::lines(0)), read: 0 };
+        for (_, bytes) in screen.pieces(0) {
+            eye.take(&bytes);
+        }
+        eye
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.terminal.feed(Duration::ZERO, bytes);
+        self.read += 1;
+    }
+
+    /// When the first frame came, of those not seen yet, that shows what is wanted.
+    fn sees(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            for (at, bytes) in self.screen.pieces(self.read) {
+                self.take(&bytes);
+                if wanted(&self.terminal.screen().text()) {
+                    return at;
+                }
+            }
+            assert!(Instant::now() < deadline, "{}", self.terminal.screen().text());
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// When the numbers that hosts print grew last, in what is not seen yet.
+    fn last_growth(&mut self) -> Option<Instant> {
+        let (mut last, mut count) = (None, greatest(&self.terminal.screen().text()));
+        for (at, bytes) in self.screen.pieces(self.read) {
+            self.take(&bytes);
+            let shown = greatest(&self.terminal.screen().text());
+            if shown > count {
+                (last, count) = (Some(at), shown);
+            }
+        }
+        last
+    }
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The omnes that is measured.
+fn binary() -> String {
+    std::env::var("OMNES_BENCH_OMNES").unwrap_or_else(|_| env!("CARGO_BIN_EXE_omnes").to_owned())
 }
 
 fn environment(home: &Path) -> [(&'static str, String); 5] {

@@ -141,6 +141,13 @@ pub enum SecretKind {
         /// The jump host, as the user names it.
         host: Host,
     },
+    /// The password that `sudo` asks for on hosts that this user has reached, shared as login passwords are.
+    Sudo {
+        /// The login name.
+        user: String,
+        /// The cluster that was named on the command line, if the host was named by one.
+        cluster: Option<String>,
+    },
     /// The passphrase of a key file.
     Passphrase {
         /// The file that holds the key.
@@ -157,6 +164,10 @@ impl fmt::Display for SecretKind {
             }
             SecretKind::JumpPassword { user, host } => {
                 write!(f, "password of {user} at the jump host {host}")
+            }
+            SecretKind::Sudo { user, cluster: None } => write!(f, "sudo password of {user}"),
+            SecretKind::Sudo { user, cluster: Some(cluster) } => {
+                write!(f, "sudo password of {user} in {cluster}")
             }
             SecretKind::Passphrase { key } => write!(f, "passphrase of {}", key.display()),
         }

@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 mod consent;
 mod journal;
 mod pacing;
+mod play;
 mod reading;
 mod run;
 mod what;
@@ -20,6 +21,7 @@ mod what;
 pub use consent::ConsentArgs;
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
+pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
 pub use run::{DemoRunArgs, HowArgs, RunArgs};
 pub use what::WhatArgs;
@@ -57,11 +59,19 @@ pub enum Command {
     Open(OpenArgs),
     /// Run a command on every host, without windows
     #[command(
-        override_usage = "omnes run [OPTIONS] TARGET... -- COMMAND...",
+        override_usage = "omnes run [OPTIONS] TARGET... -- COMMAND...\n       \
+            omnes run [OPTIONS] TARGET... --script FILE [-- ARGUMENT...]",
         after_long_help = RUN_NOTES,
         after_help = RUN_EXAMPLES
     )]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
+    /// Do what was typed in terminals, or written by hand, on every host without windows
+    #[command(
+        override_usage = "omnes play [OPTIONS] FILE TARGET...",
+        after_long_help = PLAY_NOTES,
+        after_help = PLAY_EXAMPLES
+    )]
+    Play(PlayArgs),
     /// List what was run, with what became of it
     #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
         omnes runs -n 0 --output json")]
@@ -119,12 +129,27 @@ pub enum Command {
 const RUN_EXAMPLES: &str =
     "Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
 
-const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space.\n\n\
+const RUN_NOTES: &str = "The command is sent as `ssh HOST COMMAND` would send it, its words joined by one space; the options below \
+    \"What is run\" put words around it, which need a POSIX shell on the host (docs/run.md has them all).\n\n\
+    A command that is to end early, after --command-timeout or at the second C-c, is told so, and its outcome says `ended`, \
+    `may still run`, or with --ensure-kill `killed`, which then is certain.\n\n\
     Exit code: 0 all well; 1 a command failed; 2 usage; 3 not run on some host, for certain; 4 not known of some host; \
-    6 output could not be written (also when its reader went away, as in `| head -1`); 130 interrupted. Of several the \
-    first of 130, 6, 4, 1, 3.\n\n\
+    5 stopped by --max-fail; 6 the journal or the output could not be written (also when its reader went away, as in \
+    `| head -1`); 130 interrupted. Of several the first of 130, 6, 5, 4, 1, 3.\n\n\
     The first C-c starts no more hosts, the second ends the running commands, the third leaves at once.\n\n\
+    --waves 1,10%,100% goes from 1 host to another 10% of all to the rest; the next wave begins when every host of the one \
+    before has its outcome. --max-fail 5 stops at the sixth failure of the run: what runs goes on, the rest is not started. \
+    Only what failed before anything was sent is ever tried again.\n\n\
     Examples:\n  omnes run web -- uptime\n  omnes run -b 'web[01-48]' -x web07 -- 'uname -r'";
+
+const PLAY_EXAMPLES: &str = "Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
+
+const PLAY_NOTES: &str = "FILE is TOML, a [[step]] for each thing that is done; `-` is standard input. docs/play.md describes it.\n\n\
+    Exit code: as of `omnes run`, where a step that did not come to what was expected is a failed command, and one that \
+    was sent and whose end was never seen is not known.\n\n\
+    Examples:\n  omnes play --check steps.toml web   what each host would get; nothing is contacted\n  \
+    omnes play -b steps.toml 'web[01-48]'";
 
 const PING_EXAMPLES: &str = "Examples:\n  omnes ping web                  a table, the slow and the unreachable by name\n  \
     omnes ping --output json @all";
@@ -404,7 +429,16 @@ pub enum DemoCommand {
         override_usage = "omnes demo run [OPTIONS] -- COMMAND...",
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
-    Run(DemoRunArgs),
+    Run(Box<DemoRunArgs>),
+<<<<<<< HEAD
+    /// Play a script of steps on the fleet
+    #[command(
+        override_usage = "omnes demo play [OPTIONS] FILE",
+        after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
+    )]
+    Play(DemoPlayArgs),
+=======
+>>>>>>> pace
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \
@@ -489,5 +523,42 @@ mod tests {
         assert_eq!((run.targets.with, run.targets.exclude), (vec!["web".into()], vec!["web1".into()]));
         assert!(run.how.reading.gather);
         assert_eq!(run.how.pacing.command_timeout, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_pause_has_a_time_or_asks_and_never_takes_a_target_for_either() {
+        use crate::run::schedule::Pause;
+        let parse = |words: &str| {
+            let cli = Cli::try_parse_from(words.split(' ')).map_err(|error| error.to_string())?;
+            let Command::Run(run) = cli.command else { panic!("run was meant") };
+            Ok::<_, String>((run.how.pacing.pause, run.targets.targets))
+        };
+        let web = || vec!["web".to_owned()];
+        for (words, pause) in [
+            ("omnes run web --waves 1 --pause -- true", Some(Pause::Look)),
+            ("omnes run --waves 1 --pause 60s web -- true", Some(Pause::For(Duration::from_secs(60)))),
+            ("omnes run --waves 1 --pause=2m web -- true", Some(Pause::For(Duration::from_secs(120)))),
+            ("omnes run --waves 1 web -- true", None),
+        ] {
+            assert_eq!(parse(words), Ok((pause, web())), "{words}");
+        }
+        let error = parse("omnes run --waves 1 --pause web -- true").expect_err("web is no time");
+        assert!(error.contains("--pause 60s") && error.contains("after the targets"), "{error}");
+        assert!(parse("omnes run web --pause 60s -- true").expect_err("no waves").contains("--waves"));
+    }
+
+    #[test]
+    fn paces_are_judged_where_they_are_typed() {
+        for (option, said) in [
+            ("--waves=1,x", "`x` is no size of a wave"),
+            ("--max-fail=5%,dead=1", "`dead` is no kind of failure"),
+            ("--retry-on=link-lost", "may have run"),
+            ("--retry=101", "101 is not in 0..=100"),
+            ("--order=random:x", "no seed"),
+        ] {
+            let words = ["omnes", "run", "web", option, "--", "true"];
+            let error = Cli::try_parse_from(words).expect_err(option).to_string();
+            assert!(error.contains(said), "{option}: {error}");
+        }
     }
 }

@@ -29,11 +29,14 @@ impl Asker {
     /// The terminal, where there is one to ask on; before it the password that was given, if one was.
     pub(super) fn headless(password: Option<SecretString>) -> Asker {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Asker { ask: secrets::before(password, Arc::new(Nobody)), modes: None };
+            return Asker {
+                ask: secrets::before(password, secrets::Place::Login, Arc::new(Nobody)),
+                modes: None,
+            };
         }
         let modes =
             File::open("/dev/tty").ok().and_then(|tty| tcgetattr(&tty).ok().map(|modes| (tty, modes)));
-        Asker { ask: secrets::before(password, Arc::new(Terminal::default())), modes }
+        Asker { ask: secrets::before(password, secrets::Place::Login, Arc::new(Terminal::default())), modes }
     }
 
     /// The one who is asked.

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::args::{DemoArgs, DemoCommand, DemoRunArgs};
+use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::journal::{Origin, Record};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
-use super::{OwnFault, headless, keeping, pacing, preferences, signals, story};
+use super::what::{self, Work};
+use super::{OwnFault, headless, keeping, pacing, play, preferences, signals, story};
 use crate::ask::Nobody;
+use crate::config::Config;
 use crate::demo::{self, Faults, Fleet, FleetConfig};
-use crate::hosts::{Facts, Inventory, Member};
+use crate::hosts::{Empty, Facts, Inventory, Member};
 use crate::outcome::Exit;
+use crate::play::Script;
 use crate::run::{Job, Plan, limits};
 use crate::ssh::{Connector, KnownHosts, Target, UserEnvironment};
 use crate::tui::app::{Options, SetsKept};
@@ -27,6 +30,7 @@ const DESCRIPTORS: u64 = 8;
 pub(super) fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     match &args.what {
         Some(DemoCommand::Run(run)) => run_on(args, run),
+        Some(DemoCommand::Play(script)) => play_on(args, script),
         Some(DemoCommand::Serve) => serve(args),
         None => open(args),
     }
@@ -135,36 +139,102 @@ fn fleet(args: &DemoArgs) -> FleetConfig {
     FleetConfig { hosts, faults, ..FleetConfig::default() }
 }
 
-fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
-    if run.how.journal.resume.is_some() || run.how.journal.again.is_some() {
+/// A run on hosts that are gone does not go on.
+fn refuse_past(how: &HowArgs) -> anyhow::Result<()> {
+    if how.journal.resume.is_some() || how.journal.again.is_some() {
         bail!(
             "the hosts of a demo are gone with it, so no run on them goes on; `omnes demo serve` keeps them"
         );
     }
-    let command = headless::command(&run.what.command, "omnes demo run -- hostname")?;
+    Ok(())
+}
+
+fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
+    refuse_past(&run.how)?;
+    if run.what.sudo {
+        bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
+    }
+    what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
+    let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     let config = preferences::read(&UserEnvironment::of_process())?;
-    let each = vec![DESCRIPTORS; usize::from(args.hosts)];
-    let limits = headless::limits_for(&run.how.pacing, &config, each.clone());
     let runtime = headless::runtime()?;
-    let summary = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
-        let (hosts, facts): (_, Vec<Facts>) =
-            opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
-        let known = pacing::Fleet { facts: &facts, rank: &[], each };
-        let pacing = pacing::pacing(&run.how.pacing, &config, &limits, known)?;
-        let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
-        let plan = Plan { command, hosts, facts, limits, pacing };
-        let job = Job::command(plan, targets, connector);
-        let record = Record::New(Origin::of_process());
-        let summary = headless::carry_out(job, &run.how, record, interrupts).await;
+        let ran = run_with(&fleet, &run.how, (work, &config), interrupts).await;
         end(&fleet).await?;
-        summary
+        ran
     });
     runtime.shutdown_background();
-    Ok(summary?.exit)
+    exit
+}
+
+/// Runs a command on a fleet that has begun.
+async fn run_with(
+    fleet: &Arc<Fleet>,
+    how: &HowArgs,
+    (work, config): (Work, &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let each = vec![DESCRIPTORS; hosts.len()];
+    let limits = headless::limits_for(&how.pacing, config, each.clone());
+    let pacing =
+        pacing::pacing(&how.pacing, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    let orders = work.orders(&hosts, &facts)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: work.command.clone(), hosts, facts, limits, pacing };
+    let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
+    let job = Job::command(plan, targets, connector).doing(deed);
+    Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
+}
+
+fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {
+    refuse_past(&demo.how)?;
+    let script = play::read(&demo.steps, &TargetArgs::default())?;
+    let config = preferences::read(&UserEnvironment::of_process())?;
+    let runtime = headless::runtime()?;
+    let exit = runtime.block_on(async {
+        let interrupts = headless::interrupts()?;
+        let fleet =
+            Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
+        let played = play_with(&fleet, demo, (script, &config), interrupts).await;
+        end(&fleet).await?;
+        played
+    });
+    runtime.shutdown_background();
+    exit
+}
+
+/// Plays a script on a fleet that has begun.
+async fn play_with(
+    fleet: &Arc<Fleet>,
+    demo: &DemoPlayArgs,
+    ((text, script), config): ((String, Script), &Config),
+    interrupts: headless::Interrupts,
+) -> anyhow::Result<Exit> {
+    let (opened, targets): (Vec<_>, Vec<_>) = fleet.targets().into_iter().map(reached).unzip();
+    let (hosts, facts): (Vec<_>, Vec<_>) =
+        opened.into_iter().map(|opened| (opened.host, opened.facts)).unzip();
+    let members = hosts.iter().cloned().zip(facts.iter().cloned()).collect();
+    let score = play::score(&demo.steps, script, (members, Empty::Refused))?;
+    if demo.steps.check {
+        return play::check(&score);
+    }
+    let (wanted, each) = (play::together(&score, &demo.how.pacing)?, vec![DESCRIPTORS; hosts.len()]);
+    let limits = headless::limits_for(&wanted, config, each.clone());
+    let pacing = pacing::pacing(&wanted, config, &limits, pacing::Fleet { facts: &facts, rank: &[], each })?;
+    play::all_at_once(&score, &limits)?;
+    let player = play::player(&demo.steps, score)?;
+    let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
+    let plan = Plan { command: play::command(&demo.steps), hosts, facts, limits, pacing };
+    let job = Job::command(plan, targets, connector).doing(Arc::new(player));
+    let mut record = Record::New(Origin::of_process());
+    record.sends("script", text.as_bytes())?;
+    Ok(headless::carry_out(job, &demo.how, record, interrupts).await?.exit)
 }
 
 fn serve(args: &DemoArgs) -> anyhow::Result<Exit> {

@@ -1,13 +1,12 @@
 //! What all headless commands have in common: the process prepared, the run carried out, its exit code.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
 use super::journal::{Kept, Record};
@@ -26,19 +25,6 @@ pub(super) const SPARE: u64 = 64;
 
 /// How long the end of the process may take at most; normally it takes a few milliseconds.
 const PARTING: Duration = Duration::from_millis(500);
-
-/// The command as it is sent; no command is an error with the right line.
-pub(super) fn command(words: &[OsString], line: &str) -> anyhow::Result<String> {
-    if words.is_empty() {
-        bail!("no command after `--`; write, for example: {line}");
-    }
-    let text = |word: &OsString| {
-        let text = word.clone().into_string();
-        text.map_err(|word| anyhow::anyhow!("the command is not UTF-8: {}", word.display()))
-    };
-    let words: Vec<String> = words.iter().map(text).collect::<Result<_, _>>()?;
-    Ok(plan::command(&words))
-}
 
 /// The form of the output.
 fn output(reading: &ReadingArgs) -> Output {

@@ -5,7 +5,7 @@
 //! input stand on no command line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::io::{self, Write};
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -71,19 +71,26 @@ pub(super) fn words() -> Vec<String> {
 }
 
 /// The SHA-256 of what is sent, so that a run that goes on sends the same.
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest(mut content: impl io::Read) -> io::Result<String> {
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match content.read(&mut piece)? {
+            0 => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            read => digest.update(&piece[..read]),
+        }
+    }
 }
 
 impl Record {
     /// What is sent to hosts beside their names: `what` is `command`, `script` or `stdin`. Of its content only the digest is
     /// kept; a run that goes on refuses to send anything else.
-    pub(super) fn sends(&mut self, what: &str, bytes: &[u8]) {
-        let content = match self {
-            Record::New(origin) => &mut origin.content,
-            Record::Further(further) => &mut further.content,
+    pub(super) fn sends(&mut self, what: &str, content: impl io::Read) -> anyhow::Result<()> {
+        let digest = digest(content).with_context(|| format!("the {what} cannot be read"))?;
+        match self {
+            Record::New(origin) => origin.content.insert(what.to_owned(), digest),
+            Record::Further(further) => further.content.insert(what.to_owned(), digest),
         };
-        content.insert(what.to_owned(), digest(bytes));
+        Ok(())
     }
 }
 
@@ -121,7 +128,7 @@ impl Kept {
     /// The summary of the whole run; what the journal has to complain of is said.
     pub(super) fn closed(self, summary: Summary) -> Summary {
         if let Some(complaint) = self.journal.complaint() {
-            let _ = writeln!(std::io::stderr(), "omnes: {complaint}");
+            let _ = writeln!(io::stderr(), "omnes: {complaint}");
         }
         let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
         summary.with(end).with(self.others)
@@ -221,7 +228,7 @@ pub(super) fn check_same(start: &Start, content: &BTreeMap<String, String>) -> a
 
 /// The id of a run that a user means.
 pub(super) fn find(store: &Store, said: &str) -> anyhow::Result<RunId> {
-    store.find(said).map_err(fault).with_context(|| format!("run `{}`", escape::text(said, 80)))
+    store.find(said).map_err(fault)
 }
 
 #[cfg(test)]
@@ -269,9 +276,10 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_known_again_by_its_digest() {
-        assert_eq!(digest(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let known = digest(b"abc".as_slice()).expect("it reads");
+        assert_eq!(known, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let mut record = Record::New(Origin::default());
-        record.sends("command", b"uptime");
+        record.sends("command", b"uptime".as_slice()).expect("it reads");
         let Record::New(origin) = record else { panic!("it is new") };
         let start = Start { content: origin.content.clone(), run: "x".to_owned(), ..Start::default() };
         assert!(check_same(&start, &origin.content).is_ok());

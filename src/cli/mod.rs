@@ -22,12 +22,14 @@ mod hosts;
 mod journal;
 mod keeping;
 mod keys;
+mod launch;
 mod log;
 mod open;
 mod pacing;
 mod papers;
 mod past;
 mod ping;
+mod play;
 mod preferences;
 mod reach;
 mod run;
@@ -40,6 +42,7 @@ mod signals;
 mod story;
 mod survey;
 mod tty;
+mod what;
 mod words;
 
 use args::{Cli, Command};
@@ -73,6 +76,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Man(args) => papers::man(&args, &mut out).map(|()| Exit::Well),
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
+        Command::Play(args) => play::play(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),

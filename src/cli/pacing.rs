@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures_util::future::{BoxFuture, FutureExt};
+use rustix::termios::{QueueSelector, tcflush};
 use tokio::sync::oneshot;
 
 use super::args::PacingArgs;
@@ -109,23 +110,31 @@ pub(super) struct AtTerminal;
 
 impl Overseer for AtTerminal {
     fn look(&self) -> BoxFuture<'static, Look> {
+        // Without a terminal nobody looks, and nothing goes on.
+        let Ok(terminal) = listening() else { return std::future::ready(Look::Stop).boxed() };
         let (told, word) = oneshot::channel();
         // A thread that waits for a line cannot be told to stop; it holds nothing and ends with the process.
         std::thread::spawn(move || {
-            let _ = told.send(read_word().unwrap_or(Look::Stop));
+            let _ = told.send(read_word(terminal));
         });
         async move { word.await.unwrap_or(Look::Stop) }.boxed()
     }
 }
 
+/// The terminal, without what was typed before the question, which is no answer to it.
+fn listening() -> std::io::Result<File> {
+    let terminal = terminal()?;
+    tcflush(&terminal, QueueSelector::IFlush)?;
+    Ok(terminal)
+}
+
 /// Enter, or a word for yes, goes on; everything else stops, the end of the input too.
-fn read_word() -> anyhow::Result<Look> {
-    let terminal = terminal().context("no terminal")?;
-    // What was typed before the question is no answer to it.
-    rustix::termios::tcflush(&terminal, rustix::termios::QueueSelector::IFlush).context("no terminal")?;
+fn read_word(terminal: File) -> Look {
     let mut line = String::new();
-    BufReader::new(terminal).read_line(&mut line).context("the terminal is gone")?;
-    Ok(word(&line))
+    match BufReader::new(terminal).read_line(&mut line) {
+        Ok(_) => word(&line),
+        Err(_) => Look::Stop,
+    }
 }
 
 fn word(line: &str) -> Look {

@@ -12,17 +12,22 @@ use super::args::{Cli, CompletionsArgs, ManArgs};
 pub(super) fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "omnes", &mut script);
-    script.extend_from_slice(cluster_names(args.shell).as_bytes());
+    script.extend_from_slice(names(args.shell).as_bytes());
     print(&script, out)
 }
 
-/// What a shell needs to complete names of clusters too; empty where its script offers no way.
-fn cluster_names(shell: clap_complete::Shell) -> &'static str {
+/// What a shell needs to complete names of clusters and runs too; empty where its script offers no way.
+fn names(shell: clap_complete::Shell) -> &'static str {
     match shell {
         clap_complete::Shell::Bash => {
             r#"
 _omnes_with_clusters() {
     _omnes "$@"
+    case "${COMP_WORDS[COMP_CWORD-1]}" in
+        show|--resume|--again)
+            COMPREPLY=( $(compgen -W "$(omnes __runs 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}") )
+            return ;;
+    esac
     case "${COMP_WORDS[COMP_CWORD]}" in
         -*) ;;
         *) COMPREPLY+=( $(compgen -W "$(omnes __clusters 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}") ) ;;
@@ -32,11 +37,20 @@ complete -F _omnes_with_clusters -o nosort -o bashdefault -o default omnes
 "#
         }
         clap_complete::Shell::Fish => {
-            "\ncomplete -c omnes -n 'not __fish_seen_subcommand_from demo completions man' -a '(omnes __clusters 2>/dev/null)' -d 'cluster'\n"
+            "\ncomplete -c omnes -n 'not __fish_seen_subcommand_from demo completions man' -a '(omnes __clusters 2>/dev/null)' -d 'cluster'\n\
+             complete -c omnes -n '__fish_seen_subcommand_from show' -f -a '(omnes __runs 2>/dev/null)' -d 'run'\n\
+             complete -c omnes -n '__fish_seen_subcommand_from run' -l resume -x -a '(omnes __runs 2>/dev/null)'\n\
+             complete -c omnes -n '__fish_seen_subcommand_from run' -l again -x -a '(omnes __runs 2>/dev/null)'\n"
         }
         clap_complete::Shell::Zsh => {
             r#"
 _omnes_with_clusters() {
+    if [[ ${words[CURRENT-1]} == (show|--resume|--again) ]]; then
+        local -a runs
+        runs=(${(f)"$(omnes __runs 2>/dev/null)"})
+        (( $#runs )) && compadd -X run -V runs -a runs
+        return
+    fi
     _omnes "$@"
     local -a clusters
     clusters=(${(f)"$(omnes __clusters 2>/dev/null)"})
@@ -86,11 +100,12 @@ mod tests {
             completions(&CompletionsArgs { shell }, &mut script).expect("a script");
             let script = String::from_utf8(script).expect("text");
             assert!(script.contains("command-timeout") && script.contains("omnes __clusters"), "{shell}");
+            assert!(script.contains("omnes __runs"), "{shell}");
         }
         let directory = tempfile::tempdir().expect("a directory").path().join("man1");
         man(&ManArgs { directory: Some(directory.clone()) }, &mut Vec::new()).expect("pages");
         let page = std::fs::read_to_string(directory.join("omnes-run.1")).expect("a page for run");
-        assert!(page.contains("omnes\\-run") && page.contains("Hosts at once"), "{page}");
+        assert!(page.contains("omnes\\-run") && page.contains("hosts at once"), "{page}");
         for (command, option) in [("ping", "connect\\-timeout"), ("keys", "accept")] {
             let page = std::fs::read_to_string(directory.join(format!("omnes-{command}.1"))).expect("a page");
             assert!(page.contains(option), "{page}");

@@ -60,6 +60,7 @@ pub(super) struct Past {
 pub(super) struct Further {
     reopened: Reopened,
     unknowns: Unknowns,
+    scripted: Scripted,
     others: Exit,
     pub(super) content: BTreeMap<String, String>,
 }
@@ -71,6 +72,50 @@ enum Unknowns {
     Left,
     /// They have their turn.
     Run,
+}
+
+/// Whether a host that failed has something left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scripted {
+    /// It has not: its command has ended.
+    Not,
+    /// It has the steps from where it stopped.
+    Steps,
+}
+
+/// Looks up the run of a script that the command line of `omnes play` speaks of, if any: its hosts, and what the journal is
+/// told. The script is given again, and must be the same.
+pub(super) fn of_script(
+    asked: &JournalArgs,
+    typed: &TargetArgs,
+) -> anyhow::Result<Option<(TargetArgs, Record)>> {
+    if let Some(said) = &asked.again {
+        let said = escape::text(said, 80);
+        bail!("--again repeats a command; play a script once more with the target @run:{said}:failed");
+    }
+    let Some(said) = &asked.resume else { return Ok(None) };
+    if has_targets(typed) {
+        bail!(
+            "--resume takes its hosts from the run; leave out a part of them with -x, and name the script alone"
+        );
+    }
+    let store = journal::store(&UserEnvironment::of_process());
+    let id = journal::find(&store, said)?;
+    let reopened = store.reopen(&id).map_err(journal::fault)?;
+    let words = words::place(reopened.books.start.words.iter().map(OsString::from).collect())?;
+    if words.first().is_none_or(|word| word != "play") {
+        bail!("run {id} played no script; go on with it there: omnes run --resume {id}");
+    }
+    let targets = TargetArgs {
+        targets: vec![format!("@run:{id}:all")],
+        exclude: typed.exclude.clone(),
+        files: typed.files.clone(),
+        ..TargetArgs::default()
+    };
+    let unknowns = if asked.unknowns { Unknowns::Run } else { Unknowns::Left };
+    let (scripted, content) = (Scripted::Steps, BTreeMap::new());
+    let further = Further { reopened, unknowns, scripted, others: Exit::Well, content };
+    Ok(Some((targets, Record::Further(Box::new(further)))))
 }
 
 /// Looks up the run that the command line speaks of, if any.
@@ -102,7 +147,8 @@ fn further(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let reopened = store.reopen(id).map_err(journal::fault)?;
     let ((unknowns, args), _) = line_of(args, &reopened.books, id, "all")?;
     let unknowns = if unknowns { Unknowns::Run } else { Unknowns::Left };
-    let further = Further { reopened, unknowns, others: Exit::Well, content: BTreeMap::new() };
+    let (scripted, content) = (Scripted::Not, BTreeMap::new());
+    let further = Further { reopened, unknowns, scripted, others: Exit::Well, content };
     Ok(Past { args, record: Record::Further(Box::new(further)) })
 }
 
@@ -196,9 +242,16 @@ fn parsed(words: &[String], id: &RunId) -> anyhow::Result<RunArgs> {
     };
     let matches = command.try_get_matches_from(line).map_err(cannot)?;
     match Cli::from_arg_matches(&matches).map_err(cannot)?.command {
-        Command::Run(args) => Ok(args),
+        Command::Run(args) => Ok(*args),
         _ => bail!("run {id} was no `omnes run`"),
     }
+}
+
+/// Those at these places, which are in their order.
+pub(super) fn at<T>(all: Vec<T>, places: &[usize]) -> Vec<T> {
+    let mut places = places.iter().copied().peekable();
+    let wanted = |(at, one): (usize, T)| places.next_if_eq(&at).map(|_| one);
+    all.into_iter().enumerate().filter_map(wanted).collect()
 }
 
 impl Further {
@@ -207,18 +260,29 @@ impl Further {
         match self.reopened.books.standing(number) {
             Standing::NotRun | Standing::NotStarted => true,
             Standing::NotKnown => self.unknowns == Unknowns::Run,
-            Standing::Well | Standing::Failed => false,
+            Standing::Failed => self.scripted == Scripted::Steps,
+            Standing::Well => false,
         }
     }
 
-    /// The hosts that have their turn now. Who is left out is said, and counts for the exit code.
-    pub(super) fn turns(&mut self, members: Vec<Member>) -> Vec<Member> {
+    /// The step of the script, counted from 0, with which a host goes on: the one in which it stopped.
+    pub(super) fn step_of(&self, host: &Host) -> usize {
+        let books = &self.reopened.books;
+        let account = books.number(&host.to_string()).map(|number| books.account(number));
+        match account.map(|account| (account.begun, account.passed)) {
+            Some((Some(begun), passed)) if passed < Some(begun) => begun,
+            Some((Some(begun), _)) => begun + 1,
+            _ => 0,
+        }
+    }
+
+    /// Which of these hosts have their turn now, by their places. Who is left out is said, and counts for the exit code.
+    pub(super) fn turns(&mut self, members: &[Member]) -> Vec<usize> {
         let number = |member: &Member| self.reopened.books.number(&member.host.to_string());
-        let (turns, _): (Vec<Member>, Vec<Member>) = members
-            .into_iter()
-            .partition(|member| number(member).is_some_and(|number| self.has_turn(number)));
+        let has_turn = |member: &Member| number(member).is_some_and(|number| self.has_turn(number));
+        let turns: Vec<usize> = (0..members.len()).filter(|at| has_turn(&members[*at])).collect();
         let mut left: Vec<bool> = vec![true; self.reopened.books.hosts.len()];
-        turns.iter().filter_map(number).for_each(|number| left[number] = false);
+        turns.iter().filter_map(|at| number(&members[*at])).for_each(|number| left[number] = false);
         let left = || left.iter().enumerate().filter(|(_, left)| **left).map(|(number, _)| number);
         let others = left().map(|number| exit_of(self.reopened.books.standing(number)));
         self.others = others.fold(Exit::Well, Exit::worst);

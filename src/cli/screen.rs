@@ -98,7 +98,7 @@ impl Screen {
     /// Runs the TUI until the user leaves; needs a runtime.
     pub(super) async fn show(self, dial: Arc<dyn Dial>) -> anyhow::Result<Exit> {
         let (asker, questions) = asker();
-        let ask = secrets::before(self.password, Arc::new(asker));
+        let ask = secrets::before(self.password, secrets::Place::Login, Arc::new(asker));
         let connector = Connector::new(dial, ask, Arc::new(KnownHosts::new()));
         let connector = connector.with_silence(Silence::Shown);
         let (hosts, targets) = self.hosts.into_iter().unzip();

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The password that the options give, if they give one.
 pub(super) fn password(args: &SecretArgs, targets: &TargetArgs) -> anyhow::Result<Option<SecretString>> {
     if let Some(command) = &args.password_command {
-        return of_command(command).map(Some);
+        return of_command("--password-command", command).map(Some);
     }
     if let Some(number) = args.password_fd {
         let hosts = targets.targets.iter().chain(&targets.with).any(|target| target == "-")
@@ -42,7 +42,7 @@ pub(super) fn password(args: &SecretArgs, targets: &TargetArgs) -> anyhow::Resul
         if number == 0 && hosts {
             bail!("hosts and --password-fd 0 would both be read from standard input; use another descriptor");
         }
-        return of_descriptor(number).map(Some);
+        return of_descriptor("--password-fd", number).map(Some);
     }
     if args.ask_password { typed().map(Some) } else { Ok(None) }
 }
@@ -58,9 +58,23 @@ fn typed() -> anyhow::Result<SecretString> {
     }
 }
 
-fn of_command(argv: &Argv) -> anyhow::Result<SecretString> {
-    let (program, arguments) = argv.0.split_first().context("--password-command: the command is empty")?;
-    let place = format!("--password-command `{program}`");
+/// The secret of this name in a script, asked for on the terminal.
+pub(super) fn asked(name: &str) -> anyhow::Result<SecretString> {
+    let tty = Tty::open().map_err(|_| {
+        anyhow!("there is no terminal to ask for the secret `{name}` on; use --secret-command {name}=CMD or --secret-fd {name}=N")
+    })?;
+    match tty.ask(&format!("omnes: the secret `{name}`: "), Echo::Hidden) {
+        Ok(Typed::Line(line)) if !line.expose_secret().is_empty() => Ok(line),
+        Ok(_) => bail!("secret `{name}`: nothing was typed; nothing was contacted"),
+        Err(error) => bail!("secret `{name}`: the terminal cannot be read: {error}"),
+    }
+}
+
+/// The first line that a command prints; `option` is where it was named.
+pub(super) fn of_command(option: &str, argv: &Argv) -> anyhow::Result<SecretString> {
+    let (program, arguments) =
+        argv.0.split_first().with_context(|| format!("{option}: the command is empty"))?;
+    let place = format!("{option} `{program}`");
     let deadline = Instant::now() + PATIENCE;
     let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child =
@@ -90,8 +104,9 @@ fn end_of(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStat
     }
 }
 
-fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
-    let place = format!("--password-fd {number}");
+/// The first line of an open descriptor; `option` is where it was named.
+pub(super) fn of_descriptor(option: &str, number: u32) -> anyhow::Result<SecretString> {
+    let place = format!("{option} {number}");
     let file = open_descriptor(number).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             anyhow!(
@@ -101,7 +116,9 @@ fn of_descriptor(number: u32) -> anyhow::Result<SecretString> {
         _ => anyhow!("{place}: it cannot be read: {}; nothing was contacted", escape::reason(&error)),
     })?;
     if file.is_terminal() {
-        bail!("{place}: it is a terminal, which would show what is typed; use --ask-password");
+        bail!(
+            "{place}: it is a terminal, which would show what is typed; omnes asks on it without the option"
+        );
     }
     first_line(&place, (file, Rest::Left), Instant::now() + PATIENCE)
 }
@@ -181,15 +198,34 @@ fn read_line(mut source: impl Read) -> Result<SecretString, String> {
 /// Gives the password to whoever asks for one, and passes everything else on.
 pub(super) struct Given {
     password: SecretString,
+    place: Place,
     /// On whose behalf it was given, for each kind.
     to: Mutex<HashMap<SecretKind, Vec<Host>>>,
     then: Arc<dyn Ask>,
 }
 
+/// What a password that was given is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Logins.
+    Login,
+    /// `sudo`.
+    Sudo,
+}
+
+impl Place {
+    fn wants(self, kind: &SecretKind) -> bool {
+        match self {
+            Place::Login => matches!(kind, SecretKind::Password { .. }),
+            Place::Sudo => matches!(kind, SecretKind::Sudo { .. }),
+        }
+    }
+}
+
 /// `ask`, with the password before it where there is one.
-pub(super) fn before(password: Option<SecretString>, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
+pub(super) fn before(password: Option<SecretString>, place: Place, then: Arc<dyn Ask>) -> Arc<dyn Ask> {
     match password {
-        Some(password) => Arc::new(Given { password, to: Mutex::default(), then }),
+        Some(password) => Arc::new(Given { password, place, to: Mutex::default(), then }),
         None => then,
     }
 }
@@ -214,7 +250,7 @@ impl Ask for Given {
     fn ask(&self, question: Question) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             let Question::Secret(request) = &question else { return self.then.ask(question).await };
-            if !matches!(request.kind, SecretKind::Password { .. }) {
+            if !self.place.wants(&request.kind) {
                 return self.then.ask(question).await;
             }
             if request.refused.is_none() {
@@ -252,7 +288,9 @@ mod tests {
     fn a_command_that_fails_is_named() {
         let of = |words: &[&str]| {
             let argv = Argv(words.iter().map(|&word| word.to_owned()).collect());
-            of_command(&argv).map(|secret| secret.expose_secret().to_owned()).map_err(|e| e.to_string())
+            of_command("--password-command", &argv)
+                .map(|secret| secret.expose_secret().to_owned())
+                .map_err(|e| e.to_string())
         };
         assert_eq!(of(&["printf", "s;e cret\n"]).unwrap(), "s;e cret");
         // A password store prints more than the password, and in its own time.
@@ -267,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_that_is_not_open_says_how_to_open_it() {
-        let missing = of_descriptor(987_654).unwrap_err().to_string();
+        let missing = of_descriptor("--password-fd", 987_654).unwrap_err().to_string();
         assert!(missing.contains("is not open; open it as in `987654<FILE`"), "{missing}");
     }
 
@@ -286,11 +324,11 @@ mod tests {
         drop(both);
         let number = u32::try_from(reader.as_raw_fd()).unwrap();
         let (send, receive) = mpsc::sync_channel(1);
-        std::thread::spawn(move || send.send(of_descriptor(number)));
+        std::thread::spawn(move || send.send(of_descriptor("--password-fd", number)));
         let read = receive.recv_timeout(Duration::from_secs(30)).expect("it does not wait for a writer");
         assert_eq!(read.unwrap().expose_secret(), "written before");
         assert!(
-            of_descriptor(9999)
+            of_descriptor("--password-fd", 9999)
                 .unwrap_err()
                 .to_string()
                 .contains("--password-fd 9999: that descriptor is not open")
@@ -299,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_given_is_given_for_three_hosts_of_each_kind() {
-        let ask = before(Some("s".into()), Arc::new(crate::ask::Nobody));
+        let ask = before(Some("s".into()), Place::Login, Arc::new(crate::ask::Nobody));
         let kind = SecretKind::Password { user: "ann".into(), cluster: None };
         let host = Host::new(None, "a", None);
         let mut request = SecretRequest { kind, host, refused: None };

@@ -90,13 +90,13 @@ impl Wanted {
 
     /// For each of these members the place where it was first named: lists line by line, then target by target.
     pub(super) fn ranks(&self, inventory: &Inventory, members: &[Member]) -> anyhow::Result<Vec<usize>> {
-        let sources = Sources::new();
+        let known = Known::of_process();
         let mut first: HashMap<hosts::Host, usize> = HashMap::new();
         let united = |target: &&String| !target.starts_with(['!', '&', '^']);
         for (place, target) in self.targets.iter().filter(united).enumerate() {
             let targets = std::slice::from_ref(target);
             let selection = Selection { targets, empty: Empty::Allowed, ..Selection::default() };
-            for member in inventory.select(&selection, &sources)? {
+            for member in inventory.select(&selection, &known)? {
                 first.entry(member.host).or_insert(place);
             }
         }
@@ -202,5 +202,29 @@ pub(super) fn request(member: &Member) -> Request {
         address: member.address.as_ref().map(|address| address.value.clone()),
         jump: member.jump.as_ref().map(|jump| jump.value.clone()),
         identity: member.identity.as_ref().map(|identity| identity.value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_ranked_by_the_line_or_the_target_that_names_them_first() {
+        let wanted = Wanted {
+            targets: ["db", "!db2", "web[1-3]", "web9,db1"].map(str::to_owned).to_vec(),
+            exclude: Vec::new(),
+            lists: vec![parse_host_list("z2 # first\nweb3 a1\n", "list").expect("a list")],
+            list_names: vec!["list".to_owned()],
+            empty: Empty::Refused,
+        };
+        let inventory = Inventory::default();
+        let members = wanted.select(&inventory).expect("hosts");
+        let ranks = wanted.ranks(&inventory, &members).expect("ranks");
+        let mut ranked: Vec<(usize, String)> =
+            ranks.into_iter().zip(members.iter().map(|member| member.host.to_string())).collect();
+        ranked.sort();
+        let names: Vec<&str> = ranked.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["z2", "a1", "web3", "db", "web1", "web2", "db1", "web9"]);
     }
 }

@@ -7,8 +7,7 @@ use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
 use super::args::{FormArg, ShowArgs};
-use super::journal;
-use super::runs;
+use super::{journal, runs, words};
 use crate::escape;
 use crate::hosts::HostSet;
 use crate::outcome::Exit;
@@ -102,8 +101,8 @@ impl Shown<'_> {
     /// What the run was and what it came to.
     fn head(&self, out: &mut Out) -> anyhow::Result<()> {
         let (books, life) = (self.books, self.store.life(self.id));
-        let words: Vec<String> = books.start.words.iter().map(|word| escape::text(word, 400)).collect();
-        out.line(&format!("run {}, {}: omnes {}", self.id, runs::state(books, life), words.join(" ")))?;
+        let typed: Vec<String> = books.start.words.iter().map(|word| words::quoted(word)).collect();
+        out.line(&format!("run {}, {}: omnes {}", self.id, runs::state(books, life), typed.join(" ")))?;
         let until = books
             .resumed
             .last()
@@ -145,7 +144,7 @@ impl Shown<'_> {
         }
         let mut groups: Vec<(Face, Vec<usize>)> = groups.into_iter().collect();
         groups.sort_by_key(|((standing, ..), group)| {
-            (*standing == Standing::Well, *standing, std::cmp::Reverse(group.len()))
+            (*standing == Standing::Well, *standing, std::cmp::Reverse(group.len()), group[0])
         });
         Ok(groups)
     }

@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 6] = ["play", "push", "pull", "sync", "job", "runner"];
+const RESERVED: [&str; 5] = ["push", "pull", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +70,10 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
         }
         _ => return Ok(()),
     }
-    // What was run before is run again.
-    let earlier = |word: &str| ["--resume", "--again"].iter().any(|option| word.starts_with(option));
-    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || earlier(word)) {
+    // A script needs no command, and what was run before is run again.
+    let stands_alone =
+        |word: &str| ["--script", "--resume", "--again"].iter().any(|option| word.starts_with(option));
+    if words.iter().any(|word| matches!(word.as_str(), "--" | "-h" | "--help") || stands_alone(word)) {
         return Ok(());
     }
     let demo = words[first] == "demo";
@@ -93,7 +94,7 @@ fn refuse_without_separator(grammar: &Grammar, words: &[String], first: usize) -
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "-_./:@=,%+".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         return word.to_owned();
@@ -116,7 +117,8 @@ impl Grammar {
     }
 
     fn collect(&mut self, command: &Command) {
-        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let next_word = |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+        for arg in command.get_arguments().filter(next_word) {
             self.valued.extend(arg.get_short().map(|short| format!("-{short}")));
             self.valued.extend(arg.get_long().map(|long| format!("--{long}")));
         }
@@ -174,6 +176,10 @@ mod tests {
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
+            ("play steps.toml web", "play steps.toml web"),
+            ("-l root play --check - web", "play -l root --check - web"),
+            ("demo --hosts 3 play steps.toml", "demo --hosts 3 play steps.toml"),
+            ("open play", "open play"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),
             ("keys --from list web", "keys --from list web"),

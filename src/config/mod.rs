@@ -22,10 +22,12 @@ pub use guards::{GuardedTag, Guards, Mixed};
 pub use journal::Journal;
 pub use keeping::{History, Log, LogForm, LogStart, Save};
 pub use macros::{Enter, Macro};
+pub(crate) use parse::word;
 pub use parse::{duration, parse};
 pub use prompts::Prompts;
 pub use read::read;
 pub use value::ConfigError;
+pub(crate) use value::{Item, Source};
 pub use view::{Density, Retile, View};
 
 use crate::size::Size;

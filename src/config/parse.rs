@@ -284,7 +284,7 @@ fn theme(theme: &mut Theme, item: &Item) -> Result<(), ConfigError> {
 }
 
 /// One of these words.
-pub(super) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
+pub(crate) fn word<T: Copy>(item: &Item, words: &[(&str, T)]) -> Result<T, ConfigError> {
     let list: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let wanted = list.join(" or ");
     let text = item.text(&wanted)?;

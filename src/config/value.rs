@@ -23,35 +23,35 @@ impl ConfigError {
 
 /// The file a value stands in: turns offsets into `file:line:column`.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct Source<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Source<'_> {
-    pub(super) fn place(&self, at: usize) -> String {
+    pub(crate) fn place(&self, at: usize) -> String {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         format!("{}:{line}:{column}", self.name)
     }
 
-    pub(super) fn error(&self, span: Range<usize>, fault: impl AsRef<str>) -> ConfigError {
+    pub(crate) fn error(&self, span: Range<usize>, fault: impl AsRef<str>) -> ConfigError {
         ConfigError::new(&self.place(span.start), fault.as_ref())
     }
 }
 
 /// One value under its key.
-pub(super) struct Item<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) key: &'a str,
-    pub(super) key_span: Range<usize>,
-    pub(super) value: &'a Spanned<DeValue<'a>>,
+pub(crate) struct Item<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) key: &'a str,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) value: &'a Spanned<DeValue<'a>>,
 }
 
 impl<'a> Item<'a> {
     /// The items of a table, in the order of the file.
-    pub(super) fn all(source: Source<'a>, table: &'a DeTable<'a>) -> Vec<Item<'a>> {
+    pub(crate) fn all(source: Source<'a>, table: &'a DeTable<'a>) -> Vec<Item<'a>> {
         let item = |(key, value): (&'a Spanned<_>, _)| Item {
             source,
             key: key_text(key),
@@ -63,7 +63,7 @@ impl<'a> Item<'a> {
         items
     }
 
-    pub(super) fn wrong(&self, wanted: &str) -> ConfigError {
+    pub(crate) fn wrong(&self, wanted: &str) -> ConfigError {
         let kind = match self.value.get_ref() {
             DeValue::String(text) => format!("\"{}\"", crate::escape::text(text, 40)),
             DeValue::Integer(number) => number.to_string(),
@@ -77,7 +77,7 @@ impl<'a> Item<'a> {
         self.source.error(self.value.span(), fault)
     }
 
-    pub(super) fn text(&self, wanted: &str) -> Result<&'a str, ConfigError> {
+    pub(crate) fn text(&self, wanted: &str) -> Result<&'a str, ConfigError> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text),
             _ => Err(self.wrong(wanted)),
@@ -85,7 +85,7 @@ impl<'a> Item<'a> {
     }
 
     /// One text, or a list of them.
-    pub(super) fn texts(&self, wanted: &str) -> Result<Vec<String>, ConfigError> {
+    pub(crate) fn texts(&self, wanted: &str) -> Result<Vec<String>, ConfigError> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(vec![text.to_string()]),
             DeValue::Array(items) => {
@@ -96,14 +96,14 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(super) fn yes_or_no(&self) -> Result<bool, ConfigError> {
+    pub(crate) fn yes_or_no(&self) -> Result<bool, ConfigError> {
         match self.value.get_ref() {
             DeValue::Boolean(value) => Ok(*value),
             _ => Err(self.wrong("true or false")),
         }
     }
 
-    pub(super) fn number(&self, allowed: Range<u64>, wanted: &str) -> Result<usize, ConfigError> {
+    pub(crate) fn number(&self, allowed: Range<u64>, wanted: &str) -> Result<usize, ConfigError> {
         let number = match self.value.get_ref() {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
@@ -113,7 +113,7 @@ impl<'a> Item<'a> {
     }
 
     /// Seconds as a number, or a text as the command line takes it.
-    pub(super) fn seconds(&self, wanted: &str) -> Result<Duration, ConfigError> {
+    pub(crate) fn seconds(&self, wanted: &str) -> Result<Duration, ConfigError> {
         let text = match self.value.get_ref() {
             DeValue::String(text) => text.as_ref(),
             DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
@@ -123,7 +123,7 @@ impl<'a> Item<'a> {
         crate::config::duration(text).ok_or_else(|| self.wrong(wanted))
     }
 
-    pub(super) fn table(&self) -> Result<Vec<Item<'a>>, ConfigError> {
+    pub(crate) fn table(&self) -> Result<Vec<Item<'a>>, ConfigError> {
         match self.value.get_ref() {
             DeValue::Table(table) => Ok(Item::all(self.source, table)),
             _ => Err(self.wrong(&format!("a table: [{}]", self.key))),
@@ -131,7 +131,7 @@ impl<'a> Item<'a> {
     }
 
     /// This key does not exist; which one was meant?
-    pub(super) fn unknown(&self, within: &str, known: &[&str]) -> ConfigError {
+    pub(crate) fn unknown(&self, within: &str, known: &[&str]) -> ConfigError {
         let near = known
             .iter()
             .map(|name| (strsim::damerau_levenshtein(self.key, name), name))

@@ -4,6 +4,7 @@
 //! dynamic sources. Text becomes `Definitions` (one parser for each format), definitions become an `Inventory`, and
 //! `Inventory::select` turns expressions into `Member`s, each value with the place it was said.
 
+mod among;
 mod bag;
 mod definitions;
 mod error;
@@ -21,6 +22,7 @@ mod set;
 mod sources;
 pub mod template;
 
+pub use among::among;
 pub use definitions::{Cluster, Commands, Definitions, GroupSource, Item, Setting, Settings, Source, Trust};
 pub use error::{Disagreement, ExprError, FileProblem, FileProblems, Origin, SelectError, Valued};
 pub use expr::FATES;
@@ -34,4 +36,4 @@ pub use parse::{Role, parse_clusters, parse_host_list};
 pub use range::HOST_LIMIT;
 pub use set::HostSet;
 pub use sources::Sources;
-pub use template::{Template, TemplateError};
+pub use template::{Piece, Place, Template, TemplateError};

@@ -2,9 +2,19 @@
 
 use std::time::Duration;
 
+use super::keys::Keys;
+use crate::size::Size;
+
+/// How long a step may take where it does not say.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What is played: steps in order, each host going through them at its own pace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
+    /// What it is for, for people.
+    pub description: Option<String>,
+    /// The size of the remote terminals; `None` is [`Size::DEFAULT`].
+    pub size: Option<Size>,
     /// The steps.
     pub steps: Vec<Step>,
 }
@@ -16,10 +26,13 @@ pub struct Step {
     pub on: Option<String>,
     /// What is sent.
     pub act: Act,
+    /// What the cursor's line must show before it is sent, a regular expression; never with [`Act::Run`]. A
+    /// [`Act::Secret`] without it goes by what the step before expected.
+    pub at: Option<String>,
     /// What must come before the next step: a regular expression, on the cursor's line or on the output since the step
     /// began. Only [`Act::Run`] does without one: its command ends.
     pub expect: Option<String>,
-    /// How long that may take; `None` is the default.
+    /// How long that may take; `None` is [`TIMEOUT`].
     pub timeout: Option<Duration>,
     /// What follows where it does not come.
     pub on_fail: OnFail,
@@ -27,17 +40,44 @@ pub struct Step {
     pub barrier: bool,
 }
 
+impl Step {
+    /// This for every host, with the defaults.
+    pub fn new(act: Act) -> Step {
+        Step {
+            on: None,
+            act,
+            at: None,
+            expect: None,
+            timeout: None,
+            on_fail: OnFail::default(),
+            barrier: false,
+        }
+    }
+}
+
 /// What a step sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// A command line in the same shell; its exit status counts.
     Run(String),
-    /// Keys, in key notation: `C-c`, `Enter`, `"text" Enter`.
-    Send(String),
+    /// Keys.
+    Send(Keys),
     /// Text as a paste, bracketed where the terminal is told so.
     Paste(String),
-    /// A secret that is asked for once under this name, and stands nowhere.
+    /// A secret and Enter; it is asked for once under this name, and stands nowhere.
     Secret(String),
+}
+
+impl Act {
+    /// The key of the file under which it stands.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Act::Run(_) => "run",
+            Act::Send(_) => "send",
+            Act::Paste(_) => "paste",
+            Act::Secret(_) => "secret",
+        }
+    }
 }
 
 /// What follows a step that did not come to what was expected.
@@ -50,4 +90,10 @@ pub enum OnFail {
     StopAll,
     /// That host goes on with the next step.
     Continue,
+}
+
+impl OnFail {
+    /// Each with its words in the file.
+    pub const ALL: [(&'static str, OnFail); 3] =
+        [("stop host", OnFail::StopHost), ("stop all", OnFail::StopAll), ("continue", OnFail::Continue)];
 }

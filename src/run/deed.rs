@@ -25,6 +25,10 @@ use crate::ssh::Link;
 pub trait Deed: Send + Sync + 'static {
     /// Does it on one host, over a link that stands; the caller closes the link.
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome>;
+
+    /// A host's part of the run is over, also where it was never carried out there; for deeds whose hosts wait for each
+    /// other.
+    fn left(&self, _host: HostIx) {}
 }
 
 /// One host's turn: who it is, where to tell what happens, and how far the user has gone with interrupts.

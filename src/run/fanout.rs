@@ -45,8 +45,13 @@ pub struct Job {
 impl Job {
     /// The plan's command on every host, exactly as `ssh HOST CMD` would run it.
     pub fn command(plan: Plan, targets: Vec<Result<Target, ConnectError>>, connector: Connector) -> Job {
-        let deed = Arc::new(Exec { orders: Orders::same(&plan.command) });
+        let deed = Arc::new(Exec::new(Orders::same(&plan.command)));
         Job { plan, targets, connector, deed, overseer: Arc::new(Unattended) }
+    }
+
+    /// The same with another deed.
+    pub fn doing(self, deed: Arc<dyn Deed>) -> Job {
+        Job { deed, ..self }
     }
 }
 
@@ -236,17 +241,19 @@ impl Run {
         let hosts = self.schedule.hosts(over).iter();
         let ended = hosts.filter_map(|host| Some((&self.shared.names[host.0], self.books[host.0].as_ref()?)));
         let sentence = pause::sentence(over, &summary_line(ended), self.pause);
-        let (events, overseer, pause) = (self.shared.events.clone(), self.overseer.clone(), self.pause);
+        let events = self.shared.events.clone();
+        let word = match self.pause {
+            Pause::Look => self.overseer.look(),
+            Pause::For(wait) => async move {
+                sleep(wait).await;
+                Look::GoOn
+            }
+            .boxed(),
+            Pause::None => std::future::ready(Look::GoOn).boxed(),
+        };
         let pausing = async move {
             events.send(Happened::Notice(sentence)).await;
-            match pause {
-                Pause::Look => overseer.look().await,
-                Pause::For(wait) => {
-                    sleep(wait).await;
-                    Look::GoOn
-                }
-                Pause::None => Look::GoOn,
-            }
+            word.await
         };
         self.pausing = Some(pausing.boxed());
     }
@@ -261,8 +268,7 @@ impl Run {
 
     fn heard(&mut self, sign: Sign) {
         match sign {
-            Sign::Waits(host, waits) => self.schedule.waits(self.begun.elapsed(), host, waits),
-            Sign::TurnedAway(host) => self.schedule.turned_away(host),
+            Sign::Goes(host, way) => self.schedule.goes(self.begun.elapsed(), host, way),
             Sign::Reached(host, took) => self.schedule.reached(host, took),
         }
     }
@@ -286,6 +292,7 @@ impl Run {
     }
 
     fn host_ended(&mut self, host: HostIx, outcome: Outcome) {
+        self.shared.deed.left(host);
         let stopped = self.schedule.ended(host, &outcome).map(ToString::to_string);
         self.books[host.0] = Some(outcome);
         let Some(why) = stopped else { return };
@@ -356,7 +363,7 @@ impl Run {
 
     /// Whoever had no turn is told of too. Afterwards no sender of events is left, so the writer comes to its end.
     async fn close_books(self) -> Summary {
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.shared.events.tell(end).await;
         }
         self.summary()
@@ -372,11 +379,11 @@ impl Run {
     }
 
     /// The same in the journal, and its last line: before anything waits for the reader of our output.
-    async fn close_journal(&self, begun: Instant) {
+    async fn close_journal(&mut self, begun: Instant) {
         if self.journal.is_nothing() {
             return;
         }
-        for end in self.silent() {
+        for end in self.silent().collect::<Vec<_>>() {
             self.journal.record(&end).await;
         }
         let end = if self.fault.is_cancelled() { Exit::OwnFault } else { Exit::Well };

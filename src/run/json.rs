@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Class, NotRun, Outcome};
+use crate::outcome::{Class, Fate, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
@@ -45,6 +45,9 @@ struct Ended<'a> {
     status: Option<u32>,
     signal: Option<&'a str>,
     stage: Option<String>,
+    fate: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     message: String,
     attempts: u32,
     seconds: f64,
@@ -119,8 +122,10 @@ pub fn again(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), wait: Duratio
 /// What became of a host, after so many attempts.
 pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Duration) {
     let (outcome, attempts) = end;
+    let fate = outcome.fate().map(Fate::word);
     let (status, signal, stage) = match outcome {
         Outcome::Exited(status) => (Some(*status), None, None),
+        Outcome::StepFailed(StepFailed { why: StepFault::Status(status), .. }) => (Some(*status), None, None),
         Outcome::Signalled(name) => (None, Some(name.as_str()), None),
         Outcome::NotRun(NotRun::Connect(ConnectError::Unreachable { stage, .. })) => {
             (None, None, Some(stage.to_string()))
@@ -136,6 +141,8 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Durat
         status,
         signal,
         stage,
+        fate,
+        step: outcome.step(),
         message: outcome.to_string(),
         attempts,
         seconds: seconds(took),
@@ -209,7 +216,7 @@ mod tests {
             Outcome::Exited(3),
             ConnectError::Unreachable { stage: Stage::Tcp, why: "Connection refused".into() }.into(),
             Outcome::Signalled("KILL".into()),
-            Outcome::Unknown(Unknown::NoStatus),
+            Outcome::Unknown(Unknown::Killed(Fate::MayStillRun)),
         ];
         for each in &outcomes {
             outcome(&mut text, "web1", (each, 1), Duration::from_micros(1_234_567));
@@ -234,7 +241,8 @@ mod tests {
         assert_eq!((&lines[3]["status"], &lines[3]["seconds"]), (&3.into(), &1.235.into()));
         assert_eq!((&lines[4]["stage"], &lines[4]["outcome"]), (&"tcp".into(), &"unreachable".into()));
         assert_eq!(lines[5]["signal"], "KILL");
-        assert_eq!(lines[6]["class"], "not_known");
+        assert_eq!((&lines[6]["class"], &lines[6]["fate"]), (&"not_known".into(), &"may-still-run".into()));
+        assert!(lines[5]["fate"].is_null());
         assert_eq!((&lines[7]["attempt"], &lines[7]["wait"]), (&2.into(), &1.5.into()));
         assert_eq!((&lines[8]["failed"]["count"], &lines[8]["exit"]), (&1.into(), &1.into()));
     }
@@ -266,7 +274,10 @@ mod tests {
         for word in ["exited", "signalled", "unreachable", "unsupported", "host-key", "login", "throttled"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");
         }
-        for word in ["cancelled", "not-started", "timed-out", "killed", "link-lost", "no-status"] {
+        for word in ["may-still-run", "ended"] {
+            assert!(page.contains(&format!("`{word}`")), "{word}");
+        }
+        for word in ["cancelled", "not-started", "timed-out", "killed", "link-lost", "no-status", "sudo"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");
         }
     }

@@ -1,9 +1,12 @@
 //! Who is at work, and who of them counts. Pure.
 //!
-//! Theory: a dead host says nothing until its connect timeout, and a live one is reached in a fraction of that. A host that
-//! has been connecting for [`MULTIPLE`] times as long as it takes lately is therefore put *aside*: it goes on in its own
-//! time, but holds no place among those that count. Time in which it waits for its turn or for a person is no time of its
-//! own. As many can be put aside as the file descriptors allow; where there is no room, hosts stay where they are.
+//! Theory: two things bound a run. All hosts at work hold a place each; those on their way also load what all have in common,
+//! and a host loads that until it is reached, but not while it waits for its turn with others or for a person.
+//!
+//! A dead host says nothing until its connect timeout, and a live one is reached in a fraction of that. A host that has been
+//! on its way for [`MULTIPLE`] times as long as that takes lately is therefore put *aside*: it goes on in its own time, but
+//! holds no place and counts for no load. Time in which it waits is no time of its own. As many can be put aside as the
+//! file descriptors allow; where there is no room, hosts stay where they are.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,116 +22,132 @@ const LEAST: Duration = Duration::from_secs(1);
 /// Where no host was reached yet, nobody knows what is usual.
 const UNKNOWN: Duration = Duration::from_secs(3);
 
+/// What a host on its way does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It goes on.
+    Goes,
+    /// It waits for its turn with others, or for a person.
+    Waits,
+    /// It was turned away, and waits to try again.
+    Back,
+}
+
 /// Where a host is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     /// Not at work.
     Rest,
-    /// On its way, with the mark of its clock, which stands still where there is no time.
-    Connecting(u32, Option<Duration>),
+    /// On its way, and since when where it goes on.
+    Way(Way, Duration),
     /// On its way, and put aside.
     Aside,
     /// There.
     Reached,
 }
 
+impl At {
+    fn loads(self) -> bool {
+        matches!(self, At::Way(Way::Goes | Way::Back, _))
+    }
+
+    fn holds(self) -> bool {
+        matches!(self, At::Way(..) | At::Reached)
+    }
+}
+
 /// All hosts of a run.
 #[derive(Debug)]
 pub(super) struct Lanes {
     at: Vec<At>,
-    counted: usize,
+    holding: usize,
+    loading: usize,
     aside: usize,
     room_aside: usize,
-    /// Hosts whose clock runs, in the order in which it began to; those whose mark has changed are passed over. At most
-    /// one for each time that a clock was started.
-    clocks: VecDeque<(HostIx, u32, Duration)>,
-    marks: u32,
+    /// Hosts in the order in which they began to go on; one that has done something else since is passed over. At most
+    /// one for each time that a host began to go on.
+    going: VecDeque<(HostIx, Duration)>,
 }
 
 impl Lanes {
     /// Nobody of so many is at work; so many may be put aside.
     pub(super) fn new(hosts: usize, room_aside: usize) -> Lanes {
-        Lanes {
-            at: vec![At::Rest; hosts],
-            counted: 0,
-            aside: 0,
-            room_aside,
-            clocks: VecDeque::new(),
-            marks: 0,
-        }
+        let going = VecDeque::new();
+        Lanes { at: vec![At::Rest; hosts], holding: 0, loading: 0, aside: 0, room_aside, going }
     }
 
     /// Hosts that hold a place.
-    pub(super) fn counted(&self) -> usize {
-        self.counted
+    pub(super) fn holding(&self) -> usize {
+        self.holding
+    }
+
+    /// Hosts on their way that load what all have in common.
+    pub(super) fn loading(&self) -> usize {
+        self.loading
     }
 
     /// Hosts at work.
     pub(super) fn at_work(&self) -> usize {
-        self.counted + self.aside
+        self.holding + self.aside
     }
 
     /// A host is begun.
     pub(super) fn begin(&mut self, host: HostIx, now: Duration) {
         debug_assert_eq!(self.at[host.0], At::Rest, "never two attempts at once");
-        self.counted += 1;
-        self.start_clock(host, now);
+        self.go(host, now);
     }
 
-    /// A host waits, or goes on.
-    pub(super) fn waits(&mut self, host: HostIx, waits: bool, now: Duration) {
-        let At::Connecting(mark, since) = self.at[host.0] else { return };
-        match (waits, since) {
-            (true, Some(_)) => self.at[host.0] = At::Connecting(mark, None),
-            (false, None) => self.start_clock(host, now),
-            _ => {}
+    /// A host on its way waits, or goes on.
+    pub(super) fn goes(&mut self, host: HostIx, way: Way, now: Duration) {
+        match self.at[host.0] {
+            At::Way(before, _) if before == way => {}
+            At::Way(..) if way == Way::Goes => self.go(host, now),
+            At::Way(..) => self.put(host, At::Way(way, now)),
+            At::Rest | At::Aside | At::Reached => {}
         }
     }
 
-    fn start_clock(&mut self, host: HostIx, now: Duration) {
-        self.marks = self.marks.wrapping_add(1);
-        self.at[host.0] = At::Connecting(self.marks, Some(now));
+    fn go(&mut self, host: HostIx, now: Duration) {
+        self.put(host, At::Way(Way::Goes, now));
         if self.room_aside > 0 {
-            self.clocks.push_back((host, self.marks, now));
+            self.going.push_back((host, now));
         }
     }
 
-    /// A host was reached: it counts, also where it was put aside.
+    /// A host was reached: it holds a place, also where it was put aside.
     pub(super) fn reached(&mut self, host: HostIx) {
-        if self.at[host.0] == At::Aside {
-            self.aside -= 1;
-            self.counted += 1;
-        }
         if self.at[host.0] != At::Rest {
-            self.at[host.0] = At::Reached;
+            self.put(host, At::Reached);
         }
     }
 
     /// A host is no longer at work.
     pub(super) fn ended(&mut self, host: HostIx) {
-        match std::mem::replace(&mut self.at[host.0], At::Rest) {
-            At::Rest => {}
-            At::Aside => self.aside -= 1,
-            At::Connecting(..) | At::Reached => self.counted -= 1,
-        }
+        self.put(host, At::Rest);
+    }
+
+    /// The one place where a host moves, so that the counts are those of the hosts.
+    fn put(&mut self, host: HostIx, at: At) {
+        let before = std::mem::replace(&mut self.at[host.0], at);
+        self.holding = self.holding + usize::from(at.holds()) - usize::from(before.holds());
+        self.loading = self.loading + usize::from(at.loads()) - usize::from(before.loads());
+        self.aside = self.aside + usize::from(at == At::Aside) - usize::from(before == At::Aside);
     }
 
     /// Puts aside whoever has been connecting for too long; says when to look again.
     pub(super) fn sort(&mut self, usual: Option<Duration>, now: Duration) -> Option<Duration> {
         let patience = usual.map_or(UNKNOWN, |usual| usual.saturating_mul(MULTIPLE).max(LEAST));
-        while let Some((host, mark, since)) = self.clocks.front().copied() {
-            let runs = self.at[host.0] == At::Connecting(mark, Some(since));
-            if runs && self.aside >= self.room_aside {
+        while let Some((host, since)) = self.going.front().copied() {
+            let still = self.at[host.0] == At::Way(Way::Goes, since);
+            if still && self.aside >= self.room_aside {
                 return None;
             }
-            if runs && now < since + patience {
+            if still && now < since + patience {
                 return Some(since + patience);
             }
-            self.clocks.pop_front();
-            if runs {
-                self.at[host.0] = At::Aside;
-                self.counted -= 1;
-                self.aside += 1;
+            self.going.pop_front();
+            if still {
+                self.put(host, At::Aside);
             }
         }
         None
@@ -149,33 +168,44 @@ mod tests {
         lanes
     }
 
+    /// Who holds a place, who loads, who is at work.
+    fn counts(lanes: &Lanes) -> (usize, usize, usize) {
+        (lanes.holding(), lanes.loading(), lanes.at_work())
+    }
+
     #[test]
     fn who_takes_too_long_is_put_aside_in_turn_and_counts_again_when_it_is_there() {
         let mut lanes = three(8);
         assert_eq!(lanes.sort(Some(ms(500)), ms(1999)), Some(ms(2000)));
-        assert_eq!((lanes.counted(), lanes.at_work()), (3, 3));
+        assert_eq!(counts(&lanes), (3, 3, 3));
         assert_eq!(lanes.sort(Some(ms(500)), ms(2000)), Some(ms(2100)));
-        assert_eq!((lanes.counted(), lanes.at_work()), (2, 3));
+        assert_eq!(counts(&lanes), (2, 2, 3));
         lanes.reached(HostIx(1));
+        assert_eq!(counts(&lanes), (2, 1, 3));
         assert_eq!(lanes.sort(Some(ms(500)), ms(9000)), None);
-        assert_eq!((lanes.counted(), lanes.at_work()), (1, 3));
+        assert_eq!(counts(&lanes), (1, 0, 3));
         lanes.reached(HostIx(0));
-        assert_eq!((lanes.counted(), lanes.at_work()), (2, 3));
+        assert_eq!(counts(&lanes), (2, 0, 3));
         (0..3).for_each(|host| lanes.ended(HostIx(host)));
         lanes.ended(HostIx(0));
-        assert_eq!((lanes.counted(), lanes.at_work()), (0, 0));
+        lanes.reached(HostIx(0));
+        assert_eq!(counts(&lanes), (0, 0, 0));
     }
 
     #[test]
-    fn a_host_that_waits_for_its_turn_uses_no_time_of_its_own() {
+    fn a_host_that_waits_uses_no_time_of_its_own_and_loads_only_where_it_was_turned_away() {
         let mut lanes = three(8);
-        lanes.waits(HostIx(0), true, ms(500));
+        lanes.goes(HostIx(0), Way::Waits, ms(500));
+        assert_eq!(counts(&lanes), (3, 2, 3));
         assert_eq!(lanes.sort(Some(ms(1)), ms(1050)), Some(ms(1100)));
-        lanes.waits(HostIx(0), false, ms(5000));
-        assert_eq!(lanes.sort(Some(ms(1)), ms(5001)), Some(ms(6000)));
-        assert_eq!((lanes.counted(), lanes.at_work()), (1, 3));
+        lanes.goes(HostIx(0), Way::Back, ms(1060));
+        assert_eq!(counts(&lanes), (3, 3, 3));
+        lanes.goes(HostIx(0), Way::Goes, ms(5000));
+        lanes.goes(HostIx(0), Way::Goes, ms(5500));
+        assert_eq!(lanes.sort(Some(ms(1)), ms(5501)), Some(ms(6000)));
+        assert_eq!(counts(&lanes), (1, 1, 3));
         assert_eq!(lanes.sort(Some(ms(1)), ms(6000)), None);
-        assert_eq!((lanes.counted(), lanes.at_work()), (0, 3));
+        assert_eq!(counts(&lanes), (0, 0, 3));
     }
 
     #[test]
@@ -183,12 +213,12 @@ mod tests {
         let mut lanes = three(1);
         assert_eq!(lanes.sort(None, ms(2999)), Some(ms(3000)));
         assert_eq!(lanes.sort(None, ms(9999)), None);
-        assert_eq!((lanes.counted(), lanes.at_work()), (2, 3));
+        assert_eq!(counts(&lanes), (2, 2, 3));
         lanes.ended(HostIx(0));
         assert_eq!(lanes.sort(None, ms(9999)), None);
-        assert_eq!((lanes.counted(), lanes.at_work()), (1, 2));
+        assert_eq!(counts(&lanes), (1, 1, 2));
         let mut fixed = three(0);
         assert_eq!(fixed.sort(Some(ms(1)), ms(9999)), None);
-        assert_eq!((fixed.counted(), fixed.at_work()), (3, 3));
+        assert_eq!(counts(&fixed), (3, 3, 3));
     }
 }

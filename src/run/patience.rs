@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::schedule::Way;
 use super::writer::Events;
 use super::{Happened, HostIx};
 use crate::hosts::Host;
@@ -21,10 +22,8 @@ const SIGNS: usize = 256;
 /// What the schedule hears of a host while it is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// It waits for others or for a person, or (`false`) goes on.
-    Waits(HostIx, bool),
-    /// It was turned away, and tries again by itself.
-    TurnedAway(HostIx),
+    /// It waits, or goes on.
+    Goes(HostIx, Way),
     /// It was reached, in so long.
     Reached(HostIx, Duration),
 }
@@ -43,9 +42,9 @@ pub(super) struct Patience<'a> {
 }
 
 impl Patience<'_> {
-    fn sign(&self, sign: Sign) {
+    fn goes(&self, way: Way) {
         // Where many are untold the schedule is behind, and one more or less decides nothing.
-        let _ = self.signs.try_send(sign);
+        let _ = self.signs.try_send(Sign::Goes(self.host.0, way));
     }
 }
 
@@ -53,13 +52,16 @@ impl Progress for Patience<'_> {
     fn stage(&self, _: Stage) {}
 
     fn asking(&self, asking: bool) {
-        self.sign(Sign::Waits(self.host.0, asking));
+        self.goes(if asking { Way::Waits } else { Way::Goes });
     }
 
     fn waiting(&self, wait: Option<Wait>) {
-        self.sign(Sign::Waits(self.host.0, wait.is_some()));
+        self.goes(match &wait {
+            None => Way::Goes,
+            Some(Wait::Turn) => Way::Waits,
+            Some(Wait::Throttled(_)) => Way::Back,
+        });
         let Some(Wait::Throttled(why)) = wait else { return };
-        self.sign(Sign::TurnedAway(self.host.0));
         if !self.told.swap(true, Ordering::Relaxed) {
             let sentence = format!(
                 "{}: turned away for now, and tried again with fewer logins at once (others may be, too): {why}",

@@ -15,10 +15,10 @@ pub enum Look {
     Stop,
 }
 
-/// Whoever looks at what a wave came to. That it is over was said before; where the answer is not wanted any more (the
-/// user interrupts) the future is dropped.
+/// Whoever looks at what a wave came to.
 pub trait Overseer: Send + Sync + 'static {
-    /// Waits for the word.
+    /// Listens from now on, and waits for the word; called right before the question is shown. Where the word is not
+    /// wanted any more (the user interrupts) the future is dropped.
     fn look(&self) -> BoxFuture<'static, Look>;
 }
 

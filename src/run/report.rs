@@ -11,7 +11,7 @@ use super::stream::Lines;
 use super::{Happened, HostIx, Plan, Stream, json, tally};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
-use crate::outcome::{Exit, Fate, NotRun, Outcome, Unknown};
+use crate::outcome::{Exit, Fate, NotRun, Outcome, StepFailed, StepFault, Unknown};
 
 /// The form in which results are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -343,11 +343,25 @@ fn kind(outcome: &Outcome) -> String {
         Outcome::Exited(status) => format!("failed (exit status {status})"),
         Outcome::Signalled(name) => format!("failed (signal {name})"),
         Outcome::NotRun(why) => tally::kind(why),
-        Outcome::Unknown(Unknown::TimedOut(_, fate)) => format!("timed out, {fate}"),
-        Outcome::Unknown(Unknown::Killed(Fate::Killed)) => "killed".into(),
-        Outcome::Unknown(Unknown::Killed(fate)) => format!("killed, {fate}"),
-        Outcome::Unknown(Unknown::LinkLost(_)) => "link lost, may have run".into(),
-        Outcome::Unknown(Unknown::NoStatus) => "no exit status".into(),
+        Outcome::Unknown(unknown) => unknown_kind(unknown),
+        Outcome::StepFailed(StepFailed { step, why: StepFault::Status(status) }) => {
+            format!("failed (step {step}, exit status {status})")
+        }
+        Outcome::StepFailed(StepFailed { step, why: StepFault::NotBegun(_) }) => {
+            format!("stopped (before step {step})")
+        }
+        Outcome::StepFailed(StepFailed { step, .. }) => format!("failed (step {step})"),
+    }
+}
+
+fn unknown_kind(unknown: &Unknown) -> String {
+    match unknown {
+        Unknown::TimedOut(_, fate) => format!("timed out, {fate}"),
+        Unknown::Killed(Fate::Killed) => "killed".into(),
+        Unknown::Killed(fate) => format!("interrupted, {fate}"),
+        Unknown::LinkLost(_) => "link lost, may have run".into(),
+        Unknown::NoStatus => "no exit status".into(),
+        Unknown::InStep(step, unknown) => format!("{} (step {step})", unknown_kind(unknown)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is begun when: waves, attempts, lanes, fan-out and budget as one value. Pure, without a clock.
 //!
-//! Theory: the fan-out tells what happened ([`Schedule::waits`], [`Schedule::reached`], [`Schedule::ended`] and so on) and
+//! Theory: the fan-out tells what happened ([`Schedule::goes`], [`Schedule::reached`], [`Schedule::ended`] and so on) and
 //! asks what to do ([`Schedule::next`]) until that is to wait. `now` is the time since the beginning of the run. Each host has
 //! its turns in one wave: the first, and further attempts after failures that did nothing; these go before hosts that had no
 //! turn yet, so that a wave comes to its end. A wave is over when none of its hosts is at work or waits for another
@@ -18,6 +18,7 @@ use std::time::Duration;
 use super::HostIx;
 use super::budget::{Budget, Excess, Spent};
 use super::lanes::Lanes;
+pub use super::lanes::Way;
 use super::retry::{self, Retry};
 use super::throttle::{Era, Fanout, Throttle};
 use super::waves::Waves;
@@ -186,7 +187,8 @@ impl Schedule {
             Step::Stopped | Step::Between => return Decision::Wait(None),
             Step::Wave => {}
         }
-        let room = self.lanes.counted() < self.throttle.allowed();
+        let room =
+            self.lanes.holding() < self.throttle.most() && self.lanes.loading() < self.throttle.allowed();
         let due = self.again.peek().map(|Reverse((due, _))| *due);
         if room && due.is_some_and(|due| due <= now) {
             let Reverse((_, host)) = self.again.pop().expect("one was seen");
@@ -254,13 +256,16 @@ impl Schedule {
         &self.turns[wave.hosts.clone()]
     }
 
-    /// A host waits for its turn with others or for a person, or goes on.
-    pub fn waits(&mut self, now: Duration, host: HostIx, waits: bool) {
-        self.lanes.waits(host, waits, now);
+    /// A host on its way waits, or goes on.
+    pub fn goes(&mut self, now: Duration, host: HostIx, way: Way) {
+        if way == Way::Back {
+            self.turned_away(host);
+        }
+        self.lanes.goes(host, way, now);
     }
 
-    /// A host was turned away, and tries again by itself.
-    pub fn turned_away(&mut self, host: HostIx) {
+    /// A host was turned away.
+    fn turned_away(&mut self, host: HostIx) {
         let attempts = &mut self.attempts[host.0];
         if !std::mem::replace(&mut attempts.refused, true) {
             self.throttle.refused(attempts.era);

@@ -139,6 +139,45 @@ fn dead_hosts_hold_no_live_one_back() {
     assert!(now < ms(31_000), "{now:?}");
 }
 
+#[test]
+fn commands_that_go_on_for_long_leave_the_way_to_others_up_to_the_fan_out() {
+    let pacing = Pacing { fanout: Fanout::Adapts { aside: 9 }, ..Pacing::default() };
+    let mut schedule = Schedule::new(&pacing, 1000, n(256));
+    let (mut begun, mut slow) = (0, 0);
+    loop {
+        let (hosts, decision) = starts(&mut schedule, ms(1));
+        begun += hosts.len();
+        if hosts.is_empty() {
+            assert_eq!(decision, Decision::Wait(None));
+            break;
+        }
+        // Reaching them takes ever longer, so that no more than in the beginning are on their way at once.
+        for host in hosts {
+            slow += 1;
+            schedule.reached(HostIx(host), ms(1 << (slow / 4).min(20)));
+        }
+    }
+    assert_eq!(begun, 256);
+}
+
+#[test]
+fn who_waits_for_its_turn_keeps_nobody_from_setting_out_and_who_is_turned_away_does() {
+    for (way, begun) in [(Way::Waits, 100), (Way::Back, 32)] {
+        let pacing = Pacing { fanout: Fanout::Adapts { aside: 9 }, ..Pacing::default() };
+        let mut schedule = Schedule::new(&pacing, 1000, n(100));
+        let mut all = 0;
+        loop {
+            let (hosts, _) = starts(&mut schedule, ms(1));
+            all += hosts.len();
+            if hosts.is_empty() {
+                break;
+            }
+            hosts.iter().for_each(|host| schedule.goes(ms(1), HostIx(*host), way));
+        }
+        assert_eq!(all, begun, "{way:?}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Fate {
     Well,
@@ -223,9 +262,9 @@ proptest! {
             let chosen = pick() % at_work.len();
             let (host, attempt) = at_work[chosen];
             match pick() % 8 {
-                0 => { schedule.waits(now, HostIx(host), true); continue }
-                1 => { schedule.waits(now, HostIx(host), false); continue }
-                2 => { schedule.turned_away(HostIx(host)); continue }
+                0 => { schedule.goes(now, HostIx(host), Way::Waits); continue }
+                1 => { schedule.goes(now, HostIx(host), Way::Goes); continue }
+                2 => { schedule.goes(now, HostIx(host), Way::Back); continue }
                 _ => {}
             }
             at_work.swap_remove(chosen);

@@ -51,6 +51,7 @@ pub(super) fn kind(why: &NotRun) -> String {
         NotRun::Connect(error) => error.kind(),
         NotRun::Cancelled => "cancelled".to_owned(),
         NotRun::NotStarted => "not started".to_owned(),
+        NotRun::Sudo(_) => "sudo refused".to_owned(),
     }
 }
 

@@ -1,16 +1,17 @@
-//! How many hosts are worked on at once, when the run itself finds that out. Pure.
+//! How many hosts are on their way at once, when the run itself finds that out. Pure.
 //!
 //! Theory: TCP's congestion control once more, for what all hosts of a run have in common: this machine, its network, the
 //! firewall and the address translation on the way. (What one server or one network takes is the business of
-//! `ssh/pace`, and a host that waits for its turn there says nothing here.) It begins with [`START`] and takes one more
-//! for each host that was reached, until the first lesson; afterwards one more for each [`CALM`] hosts. It stays where it
-//! is while reaching a host takes twice as long as it did at its best: more hosts at once would only wait for each other.
-//! A lesson is that more than one of [`RARE`] connections was turned away; it halves the number, down to [`FLOOR`], so that
-//! the end of a run never crawls. Whoever was begun before the last lesson teaches no other: refusals come in bursts.
+//! `ssh/pace`, and a host that waits for its turn there loads nothing.) What loads it is reaching hosts; commands that run
+//! are bounded by the fan-out alone. It begins with [`START`] and takes one more for each host that was reached, until the
+//! first lesson; afterwards one more for each [`CALM`] hosts. It stays where it is while reaching a host takes twice as long as
+//! it did at its best: more hosts at once would only wait for each other. A lesson is that more than one of [`RARE`]
+//! connections was turned away; it halves the number, down to [`FLOOR`], so that the end of a run never crawls. Whoever
+//! was begun before the last lesson teaches no other: refusals come in bursts.
 
 use std::time::Duration;
 
-/// Hosts at once in the beginning.
+/// Hosts on their way at once in the beginning.
 const START: usize = 32;
 
 /// No lesson makes it fewer.
@@ -40,9 +41,9 @@ pub enum Fanout {
     /// The limit is how many.
     #[default]
     Fixed,
-    /// The limit is the most; the run finds out how many do well.
+    /// The limit is the most; the run finds out how many it may reach at once.
     Adapts {
-        /// Hosts that have been connecting for too long are put aside, where they hold nobody back: at most so many.
+        /// Hosts that have been on their way for too long are put aside, where they hold nobody back: at most so many.
         aside: usize,
     },
 }
@@ -69,14 +70,19 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// At most `most` at once.
+    /// At most `most` at work.
     pub(super) fn new(most: usize, fanout: Fanout) -> Throttle {
         let adapts = matches!(fanout, Fanout::Adapts { .. });
         let now = if adapts { most.min(START) } else { most };
         Throttle { most, now, adapts, era: Era(0), came: 0, refused: 0, calm: 0, usual: None, best: u64::MAX }
     }
 
-    /// How many at once, now.
+    /// How many hosts at work, on their way or there.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// How many on their way at once, now.
     pub(super) fn allowed(&self) -> usize {
         self.now
     }

@@ -118,7 +118,7 @@ struct Voice {
 
 impl Voice {
     fn say(&self, event: SessionEvent) {
-        self.listener.post_now(&self.mailbox, event);
+        self.listener.post(&self.mailbox, event);
     }
 }
 
@@ -286,10 +286,11 @@ impl Actor {
     async fn read(&self, mut output: ChannelOutput) -> Outcome {
         let mut end = None;
         loop {
+            // First, so that nothing is held on the way from the one to the other.
+            self.voice.listener.room(&self.voice.mailbox).await;
             match output.next().await {
                 ChannelEvent::Data(bytes) | ChannelEvent::Stderr(bytes) => {
-                    let event = SessionEvent::Output(bytes);
-                    self.voice.listener.post(&self.voice.mailbox, event).await;
+                    self.voice.say(SessionEvent::Output(bytes));
                 }
                 ChannelEvent::Eof => {}
                 ChannelEvent::Exit(status) => end = Some(Outcome::Exited(status)),

@@ -172,6 +172,16 @@ impl Opened {
         Ok(self.into_channel())
     }
 
+    /// Starts a command in a terminal that nobody looks at, whatever the host's configuration wants.
+    pub async fn exec_in_terminal(self, command: &[u8]) -> Result<Channel, StartError> {
+        let start = async {
+            self.prepare(Some(UNSEEN)).await?;
+            self.start(self.half.exec(true, command), "to run a command").await
+        };
+        self.timed(start).await?;
+        Ok(self.into_channel())
+    }
+
     /// Asks for a terminal, unless the host's configuration wants none (`RequestTTY no`), then starts the login shell
     /// in it, or what the configuration puts in its place (`RemoteCommand`).
     pub async fn shell(self, term: &str, size: Size) -> Result<Channel, StartError> {

@@ -36,6 +36,19 @@ pub type Stream = Box<dyn ByteStream>;
 /// Bytes of output that may wait for their consumer, per connection, before its stream is read no further.
 pub(super) const HELD_LIMIT: isize = 256 * 1024;
 
+/// Bytes of output that may wait over all connections before each may hold no more than [`SHORT_LIMIT`]: what a thousand
+/// hosts print at once waits in their network, since our memory would not be given back.
+const ALL_LIMIT: isize = 2 * 1024 * 1024;
+
+/// Bytes that a connection may hold however much the others do.
+const SHORT_LIMIT: isize = 4 * 1024;
+
+/// Bytes that wait over all connections of the process, whose memory they take.
+static ALL_HELD: AtomicIsize = AtomicIsize::new(0);
+
+/// A link at which nothing was heard for so long was at rest.
+const RESTED: Duration = Duration::from_secs(5);
+
 /// Bytes before the identification line that are kept for the error.
 const PREAMBLE_LIMIT: usize = 256;
 
@@ -55,6 +68,10 @@ pub(super) struct Control {
     /// Since when the link is silent, while it is stalled.
     stalled: watch::Sender<Option<Instant>>,
     held: AtomicIsize,
+    /// What all connections hold, this one included.
+    all: &'static AtomicIsize,
+    /// The reader waits for bytes to be released.
+    paced: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
     said: Mutex<Said>,
@@ -109,12 +126,18 @@ struct Said {
 
 impl Control {
     pub(super) fn new(clock: Arc<Clock>) -> Arc<Control> {
+        Control::among(&ALL_HELD, clock)
+    }
+
+    fn among(all: &'static AtomicIsize, clock: Arc<Clock>) -> Arc<Control> {
         Arc::new(Control {
             cut: Flag::default(),
             finished: Flag::default(),
             patience: OnceLock::new(),
             stalled: watch::Sender::default(),
             held: AtomicIsize::new(0),
+            all,
+            paced: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             said: Mutex::default(),
@@ -151,14 +174,33 @@ impl Control {
     /// So many bytes of output now wait for their consumer.
     pub(super) fn hold(&self, bytes: usize) {
         self.held.fetch_add(bytes as isize, SeqCst);
+        self.all.fetch_add(bytes as isize, SeqCst);
     }
 
     /// So many bytes were taken by their consumer.
     pub(super) fn release(&self, bytes: usize) {
-        let before = self.held.fetch_sub(bytes as isize, SeqCst);
-        if before > HELD_LIMIT && before - bytes as isize <= HELD_LIMIT {
+        self.held.fetch_sub(bytes as isize, SeqCst);
+        self.all.fetch_sub(bytes as isize, SeqCst);
+        if self.paced.load(SeqCst) && !self.is_full() {
             self.reader.wake();
         }
+    }
+
+    /// Whether so much waits that nothing more is read. What others hold may become less without a word to this reader; but
+    /// it holds something itself then, and is told when that is taken.
+    fn is_full(&self) -> bool {
+        let held = self.held.load(SeqCst);
+        held > HELD_LIMIT || (held > SHORT_LIMIT && self.all.load(SeqCst) > ALL_LIMIT)
+    }
+
+    /// The reader waits if it must; then whoever releases bytes wakes it.
+    fn must_wait(&self) -> bool {
+        if !self.is_full() {
+            return false;
+        }
+        self.paced.store(true, SeqCst);
+        // What was released in between has woken nobody.
+        self.is_full()
     }
 
     /// Bytes that wait for their consumer.
@@ -277,6 +319,13 @@ impl Opening {
     }
 }
 
+/// What nobody took is held no more.
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.all.fetch_sub(*self.held.get_mut(), SeqCst);
+    }
+}
+
 /// Cuts the connection when it goes, so that nothing outlives whoever waited for it.
 #[derive(Debug)]
 pub(super) struct Guard(pub(super) Arc<Control>);
@@ -293,7 +342,6 @@ pub(super) struct Guarded {
     control: Arc<Control>,
     /// Whether `control.look` still wants to see what comes.
     opening: bool,
-    paced: bool,
     began: Instant,
     ear: Ear,
     stalled: bool,
@@ -305,11 +353,17 @@ impl Guarded {
     pub(super) fn new(stream: Stream, control: Arc<Control>) -> Guarded {
         let ear = Ear::new(Duration::ZERO);
         let began = Instant::now();
-        Guarded { stream, control, opening: true, paced: false, began, ear, stalled: false, look: None }
+        Guarded { stream, control, opening: true, began, ear, stalled: false, look: None }
     }
 
     fn heard(&mut self, bytes: &[u8]) {
-        self.ear.hears(self.began.elapsed());
+        let now = self.began.elapsed();
+        if now.saturating_sub(self.ear.heard()) > RESTED {
+            // It was asked and answers. The look that was to see whether it does would wake an idle link for nothing, and
+            // there may be thousands; between keys it is left to ring.
+            self.look = None;
+        }
+        self.ear.hears(now);
         if std::mem::take(&mut self.stalled) {
             self.control.stalled.send_replace(None);
         }
@@ -368,11 +422,10 @@ impl AsyncRead for Guarded {
         let me = self.get_mut();
         me.control.reader.register(cx.waker());
         me.check()?;
-        if me.control.held.load(SeqCst) > HELD_LIMIT {
-            me.paced = true;
+        if me.control.must_wait() {
             return Poll::Pending;
         }
-        if std::mem::take(&mut me.paced) {
+        if me.control.paced.swap(false, SeqCst) {
             me.ear.hears(me.began.elapsed());
         }
         let before = buf.filled().len();
@@ -537,6 +590,47 @@ mod tests {
         assert_eq!(hears.recv().await.unwrap().unwrap(), b'x');
         control.cut();
         assert_eq!(reader.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_hold_much_each_may_hold_little_and_what_nobody_took_is_given_back() {
+        static ALL: AtomicIsize = AtomicIsize::new(0);
+        let control = || Control::among(&ALL, Arc::new(Clock::new(Duration::from_secs(1))));
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let (mine, other) = (control(), control());
+        let mut guarded = Guarded::new(Box::new(near), Arc::clone(&mine));
+        far.write_all(b"abc").await.unwrap();
+        mine.hold(SHORT_LIMIT as usize + 1);
+        assert_eq!(guarded.read_u8().await.unwrap(), b'a', "the others hold nothing");
+        other.hold(ALL_LIMIT as usize);
+        let wait = tokio::time::timeout(Duration::from_secs(1000), guarded.read_u8());
+        wait.await.expect_err("all hold too much");
+        let reader = tokio::spawn(async move { (guarded.read_u8().await, guarded) });
+        tokio::task::yield_now().await;
+        mine.release(1);
+        let (read, mut guarded) = reader.await.unwrap();
+        assert_eq!(read.unwrap(), b'b', "it holds little");
+        mine.hold(1);
+        drop(other);
+        assert_eq!(guarded.read_u8().await.unwrap(), b'c');
+        drop((guarded, mine));
+        assert_eq!(ALL.load(SeqCst), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_link_that_answers_leaves_no_timer_behind() {
+        let (mut guarded, mut far, control) = guarded();
+        control.establish(patience(Silence::Shown));
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            guarded.write_all(b"are you there").await.unwrap();
+            let wait = tokio::time::timeout(Duration::from_millis(1), guarded.read_u8());
+            wait.await.expect_err("no answer yet");
+            assert!(guarded.look.is_some(), "it is looked whether the host answers");
+            far.write_all(b"x").await.unwrap();
+            assert_eq!(guarded.read_u8().await.unwrap(), b'x');
+            assert!(guarded.look.is_none());
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::pane::FocusChange;
 
-use super::app::App;
+use super::app::{App, Keyboard};
 use super::desk::{Desk, Fleet, FrontEffect, Inlets};
 use super::event::{Event, Opened};
 use super::keep::Framed;
@@ -24,7 +24,8 @@ use super::translate::{Decoder, Input};
 /// The shortest time between two frames: 60 a second.
 const FRAME: Duration = Duration::from_micros(16_667);
 
-/// A frame waits this long for what belongs to it: a key's echo comes back a moment after the key.
+/// A frame waits this long for what belongs to it: the echoes of many hosts come one after another. What a key changes that
+/// is for omnes itself is complete at once.
 const GATHERS: Duration = Duration::from_millis(2);
 
 /// After this long an ESC was the Escape key, and not the beginning of something.
@@ -74,9 +75,9 @@ struct Loop<'a, F: Fleet> {
     desk: Desk<F>,
     terminal: &'a Terminal,
     painter: Painter,
-    /// When the last frame was made, and since when it is out of date.
+    /// When the last frame was made, and when the next one is wanted, if anything changed.
     framed: Instant,
-    dirty: Option<Instant>,
+    wanted: Option<Instant>,
     decoder: Decoder,
     /// When the last byte of the keyboard came.
     typed: Instant,
@@ -115,7 +116,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
             terminal,
             painter: Painter::new()?,
             framed: now - FRAME,
-            dirty: Some(now),
+            wanted: Some(now),
             decoder: Decoder::default(),
             typed: now,
             ended: None,
@@ -225,9 +226,18 @@ impl<'a, F: Fleet> Loop<'a, F> {
     }
 
     fn step(&mut self, event: Event) {
+        let (is_key, had_keyboard) = (matches!(event, Event::Key(_)), self.has_keyboard());
         let left = self.desk.step(event);
         self.act(left);
-        self.dirty.get_or_insert_with(Instant::now);
+        let is_ours = is_key && (had_keyboard || self.has_keyboard());
+        let wanted = Instant::now() + if is_ours { Duration::ZERO } else { GATHERS };
+        self.wanted = Some(self.wanted.map_or(wanted, |before| before.min(wanted)));
+    }
+
+    /// Is the next key for omnes itself?
+    fn has_keyboard(&self) -> bool {
+        let app = self.desk.app();
+        app.is_prefixed() || !matches!(app.keyboard(), Keyboard::Hosts)
     }
 
     /// Does what the desk leaves to the screen.
@@ -248,7 +258,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
 
     /// When the next frame is due: when something changed, and the terminal has taken the last one.
     fn frame_at(&self) -> Option<Instant> {
-        let due = (self.dirty? + GATHERS).max(self.framed + FRAME);
+        let due = self.wanted?.max(self.framed + FRAME);
         self.painter.is_idle().then_some(due)
     }
 
@@ -259,7 +269,7 @@ impl<'a, F: Fleet> Loop<'a, F> {
     }
 
     fn paint(&mut self) -> Result<(), TerminalError> {
-        self.dirty = None;
+        self.wanted = None;
         self.framed = Instant::now();
         // Frames are copied while they are recorded.
         self.painter.copies(match self.desk.keeper().records_screen() {

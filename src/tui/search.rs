@@ -277,19 +277,20 @@ impl Sweep {
                 self.next_member();
                 continue;
             };
-            let lines = self.lines.get_or_insert_with(|| screen.first_line()..screen.end_line());
+            let mut lines = self.lines.take().unwrap_or_else(|| screen.first_line()..screen.end_line());
             lines.start = lines.start.max(screen.first_line());
-            while lines.start < lines.end {
-                if read >= bytes {
-                    return read;
-                }
+            let mut newest = Newest::default();
+            while lines.start < lines.end && read < bytes {
                 screen.text_of(lines.start, &mut text);
                 read += text.len() + LINE_COST;
-                if let Some((count, last)) = count(query, &text, lines.start) {
-                    self.total += count;
-                    note(&mut self.found, member, (count, last), &text);
-                }
+                newest.look(query, lines.start, &mut text);
                 lines.start += 1;
+            }
+            self.total += newest.count;
+            newest.note(&mut self.found, member);
+            if lines.start < lines.end {
+                self.lines = Some(lines);
+                return read;
             }
             self.next_member();
         }
@@ -341,19 +342,35 @@ impl Sweep {
     }
 }
 
-fn count(query: &Query, text: &str, line: u64) -> Option<(usize, Hit)> {
-    let (count, last) = query.find(text).fold((0, None), |(count, _), found| (count + 1, Some(found)));
-    let last = last?;
-    Some((count, Hit { line, columns: column_at(text, last.start)..column_at(text, last.end) }))
+/// The hits of one host in one slice: how many, and where the newest stands. A host may have one on each of its lines, so
+/// only the newest is made fit to be shown.
+#[derive(Default)]
+struct Newest {
+    count: usize,
+    line: u64,
+    bytes: Range<usize>,
+    text: String,
 }
 
-fn note(found: &mut BTreeMap<MemberId, Hits>, member: MemberId, (count, last): (usize, Hit), text: &str) {
-    let line = escape::text(text, SHOWN_CHARS);
-    match found.get_mut(&member) {
-        Some(hits) => *hits = Hits { count: hits.count + count, last, line },
-        None => {
-            found.insert(member, Hits { count, last, line });
+impl Newest {
+    /// Looks at a line; one with hits changes place with the text that was kept.
+    fn look(&mut self, query: &Query, line: u64, text: &mut String) {
+        let (count, last) = query.find(text).fold((0, None), |(count, _), found| (count + 1, Some(found)));
+        if let Some(bytes) = last {
+            (self.count, self.line, self.bytes) = (self.count + count, line, bytes);
+            std::mem::swap(&mut self.text, text);
         }
+    }
+
+    fn note(self, found: &mut BTreeMap<MemberId, Hits>, member: MemberId) {
+        if self.count == 0 {
+            return;
+        }
+        let Range { start, end } = self.bytes;
+        let columns = column_at(&self.text, start)..column_at(&self.text, end);
+        let before = found.get(&member).map_or(0, |hits| hits.count);
+        let (last, line) = (Hit { line: self.line, columns }, escape::text(&self.text, SHOWN_CHARS));
+        found.insert(member, Hits { count: before + self.count, last, line });
     }
 }
 

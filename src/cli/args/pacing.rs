@@ -15,7 +15,7 @@ use crate::run::waves::Waves;
 /// How much at once, in which order, and when it stops.
 #[derive(Clone, Debug, Default, Args)]
 pub struct PacingArgs {
-    /// Exactly N hosts at once, as long as there are so many [default: as many as go well, at most 256]
+    /// Hosts at once, exactly N [default: as many as go well, at most 256]
     #[arg(short = 'f', value_name = "N", value_parser = at_least_one)]
     pub fanout: Option<NonZeroUsize>,
     /// From sending the command to its end: 60, 5m; 0 is none [default: none]

@@ -1,6 +1,6 @@
 //! What a journal says, put together: each host of the run with where it stands. Pure.
 //!
-//! The later line about a host stands. A line that cannot be read at the end of a part was cut off when that part ended,
+//! The later turn of a host stands. A line that cannot be read at the end of a part was cut off when that part ended,
 //! before what it announces could happen, and is passed over. Anywhere else it is damage: then nothing is certain of a host
 //! but what stands there, so whoever seems not to have run counts as not known.
 
@@ -39,6 +39,8 @@ pub struct Account {
     pub left_out: u64,
     /// What became of it.
     pub ended: Option<Ended>,
+    /// In which part of the run.
+    part: usize,
 }
 
 /// Where a host stands in a run.
@@ -141,8 +143,13 @@ impl Books {
             }),
             Record::LeftOut { host, bytes } => self.update(&host, |account| account.left_out += bytes),
             Record::Outcome(ended) => {
-                let host = ended.host.clone();
-                self.update(&host, |account| account.ended = Some(ended));
+                let (host, part) = (ended.host.clone(), self.resumed.len());
+                self.update(&host, |account| {
+                    // A host that has told its end and is given up nevertheless is told of twice; the first knows better.
+                    if account.ended.is_none() || account.part != part {
+                        (account.ended, account.part) = (Some(ended), part);
+                    }
+                });
             }
             Record::Other => {}
         }

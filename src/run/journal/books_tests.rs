@@ -37,6 +37,9 @@ fn each_host_stands_where_its_last_line_puts_it() {
     ended(&mut text, "web5", "not_run", "unreachable");
     ended(&mut text, "web6", "not_run", "not-started");
     assert_eq!(standings(&text), [Well, Failed, NotKnown, NotKnown, NotRun, NotStarted, NotStarted]);
+    // Who was given up after it had told its end is not less known for it.
+    ended(&mut text, "web1", "not_known", "killed");
+    assert_eq!(standings(&text)[0], Well);
     // A further turn begins from nothing.
     line::resume(&mut text, &Resume::default());
     intent(&mut text, "web3");

@@ -7,8 +7,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(String);
 
-/// What stands for chance: no letters that are taken for a digit or for one another.
-const CHANCE: &[u8; 29] = b"abcdefghjkmnpqrstvwxyz3456789";
+/// What stands for chance, in the order in which it sorts: no letters that are taken for a digit or for one another.
+const CHANCE: &[u8; 29] = b"3456789abcdefghjkmnpqrstvwxyz";
 
 /// Why a reference names no run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,17 +27,35 @@ pub enum RefError {
     Several(String, String),
 }
 
+/// How many names there are for one second.
+const NAMES: u32 = 29 * 29 * 29;
+
 impl RunId {
-    /// The name of a run that begins so many seconds after the beginning of 1970; `chance` is any number.
+    /// The name of a run that begins so many seconds after the beginning of 1970; `chance` is a number below 29³.
     pub fn new(unix: u64, chance: u32) -> RunId {
         let moment = Moment(unix);
         let ((year, month, day), (hour, minute, second)) = (moment.date(), moment.time());
-        let pick = |nth: u32| {
-            let at = (chance / 29u32.pow(nth)) % 29;
-            char::from(CHANCE[at as usize])
-        };
-        let (a, b, c) = (pick(0), pick(1), pick(2));
+        let pick = |weight: u32| char::from(CHANCE[(chance / weight % 29) as usize]);
+        let (a, b, c) = (pick(29 * 29), pick(29), pick(1));
         RunId(format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}-{a}{b}{c}"))
+    }
+
+    /// The name of a run that begins now and sorts behind the newest, also in the same second and after the clock was set
+    /// back; `dice` is any number.
+    pub fn after(newest: Option<&RunId>, now: u64, dice: u32) -> RunId {
+        let Some(newest) = newest.filter(|newest| newest.unix() >= now) else {
+            return RunId::new(now, dice % NAMES);
+        };
+        match newest.number() + 1 + dice % 99 {
+            number if number < NAMES => RunId::new(newest.unix(), number),
+            _ => RunId::new(newest.unix() + 1, dice % 99),
+        }
+    }
+
+    /// The last part as a number.
+    fn number(&self) -> u32 {
+        let place = |byte| CHANCE.iter().position(|known| *known == byte).unwrap_or_default();
+        self.chance().bytes().fold(0, |number, byte| number * 29 + place(byte) as u32)
     }
 
     /// The name as text.
@@ -160,8 +178,17 @@ mod tests {
             assert_eq!(id.unix(), unix, "{id}");
             assert_eq!(id.as_str().parse(), Ok(id));
         }
-        assert_eq!(RunId::new(1_795_284_902, 29 + 2).as_str(), "20261121-181502-cba");
+        assert_eq!(RunId::new(1_795_284_902, 29 + 2).as_str(), "20261121-181502-345");
         assert!(RunId::new(100, 28) < RunId::new(101, 0));
+        // Behind the newest, whatever the dice and the clock say.
+        let mut newest = RunId::new(100, 7);
+        for (now, dice) in [(100, 0), (100, 98), (99, u32::MAX), (100, 5), (101, 3)].repeat(400) {
+            let next = RunId::after(Some(&newest), now, dice);
+            assert!(next > newest && next.as_str().parse() == Ok(next.clone()), "{newest} {next}");
+            newest = next;
+        }
+        assert_eq!(RunId::after(None, 100, 7), RunId::new(100, 7));
+        assert_eq!(RunId::after(Some(&RunId::new(100, 7)), 101, 3), RunId::new(101, 3));
         for text in ["", "20261121-181502", "20261121-181502-k3fx", "20261121-181502-K3F", "../..-181502-k3f"]
         {
             assert_eq!(text.parse::<RunId>(), Err(()), "{text}");

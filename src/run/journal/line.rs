@@ -351,4 +351,29 @@ mod tests {
             assert_eq!(Record::read(line.as_bytes()), expected, "{line}");
         }
     }
+
+    #[test]
+    fn the_page_describes_every_event_and_every_field() {
+        let page = include_str!("../../../docs/events.md");
+        let mut text = Vec::new();
+        start(&mut text, &Start { count: 1, hosts: "web1".to_owned(), ..Start::default() });
+        let books = Books::read(&text).expect("a journal");
+        resume(&mut text, &Resume::default());
+        intent(&mut text, "web1");
+        step(&mut text, "web1", 3, Passage::Begun);
+        left_out(&mut text, "web1", 70);
+        run(&mut text, "20261121-181502-k3f", "complete", &books);
+        unreadable_run(&mut text, "20261121-181502-k3f", "torn");
+        host(&mut text, &books, 0);
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: serde_json::Value = serde_json::from_slice(line).expect("a JSON line");
+            let event = line["event"].as_str().expect("a word").to_owned();
+            let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`")));
+            let section = section.unwrap_or_else(|| panic!("no section for {event}"));
+            let fields = line.as_object().expect("an object").keys();
+            for field in fields.filter(|key| *key != "v" && *key != "event") {
+                assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
+            }
+        }
+    }
 }

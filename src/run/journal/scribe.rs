@@ -23,8 +23,10 @@ use crate::outcome::{NotRun, Outcome};
 
 /// While intents come one upon the other, a group reaches the disk no more often than this.
 const SPACING: Duration = Duration::from_millis(5);
-/// A group of so many intents does not wait for more.
+/// A group of so many intents does not wait for more; what has come meanwhile goes with it.
 const GROUP: usize = 64;
+/// The largest group: a slow disk is to be waited for as seldom as possible.
+const LARGEST: usize = 1_024;
 /// How many bytes are put together before they are written.
 const BATCH: usize = 256 << 10;
 /// Room reserved for the outcome of each host that was begun, in bytes.
@@ -115,7 +117,7 @@ impl Scribe {
 
     /// Takes what waits, up to a bound.
     fn gather(&mut self, entries: &mut mpsc::Receiver<Entry>, group: &mut Group) {
-        while group.frames.len() + self.state.owed.len() < BATCH && group.waiting.len() < GROUP {
+        while group.frames.len() + self.state.owed.len() < BATCH && group.waiting.len() < LARGEST {
             let Ok(entry) = entries.try_recv() else { return };
             self.take(entry, group);
         }

@@ -167,7 +167,7 @@ impl Store {
     fn claim(&self, now: u64) -> io::Result<RunId> {
         let mut last = None;
         for _ in 0..TRIES {
-            let id = RunId::new(now, rand::random());
+            let id = RunId::after(self.ids().last(), now, rand::random());
             match fs::DirBuilder::new().mode(0o700).create(self.directory(&id)) {
                 Ok(()) => return Ok(id),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = Some(error),
@@ -343,3 +343,7 @@ fn books(path: &Path, text: &[u8]) -> Result<Books, StoreError> {
 fn cannot(path: &Path, why: io::Error) -> StoreError {
     StoreError::Io { place: path.display().to_string(), why }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

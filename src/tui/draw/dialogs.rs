@@ -256,7 +256,7 @@ fn secret(app: &App, dialog: &Dialog, id: QuestionId, request: &SecretRequest) -
     }
     rows.push(Row::new(
         match request.kind {
-            SecretKind::Password { .. } => {
+            SecretKind::Password { .. } | SecretKind::Sudo { .. } => {
                 format!("{host} asks for the {kind}; it is offered only to hosts that ask for it.")
             }
             SecretKind::JumpPassword { .. } => format!("{host} asks for the {kind}; no other host sees it."),
