@@ -15,10 +15,10 @@ use omnes::ssh::{ConnectError, Connector, Dial, Hop, KnownHosts, Progress, Stage
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-#[path = "fanout/soak.rs"]
-mod soak;
 #[path = "fanout/pace.rs"]
 mod pace;
+#[path = "fanout/soak.rs"]
+mod soak;
 
 /// A stream of ours that can be read afterwards.
 #[derive(Clone, Default)]
