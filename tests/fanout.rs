@@ -1,5 +1,8 @@
 //! A run without processes: the fan-out against the demo fleet in memory, its output in buffers.
 
+#[path = "fanout/report.rs"]
+mod report;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;

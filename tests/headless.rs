@@ -1,5 +1,8 @@
 //! Headless runs of the built program on its own demo fleet, with real shells: outputs, exit codes, signals, pipes.
 
+#[path = "headless/report.rs"]
+mod report;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};

@@ -430,15 +430,12 @@ pub enum DemoCommand {
         after_help = "Examples:\n  omnes demo run -- hostname\n  omnes demo run --faults -b -- uptime"
     )]
     Run(Box<DemoRunArgs>),
-<<<<<<< HEAD
     /// Play a script of steps on the fleet
     #[command(
         override_usage = "omnes demo play [OPTIONS] FILE",
         after_help = "Examples:\n  omnes demo play steps.toml\n  omnes demo --hosts 3 play --check steps.toml"
     )]
     Play(DemoPlayArgs),
-=======
->>>>>>> pace
     /// Listen on loopback, and print how the ordinary ssh gets there
     #[command(
         after_help = "Examples:\n  omnes demo serve                then, elsewhere: ssh -F FILE demo01\n  \

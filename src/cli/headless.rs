@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::args::{HowArgs, OutputArg, PacingArgs, ReadingArgs};
+use super::args::{HowArgs, PacingArgs};
 use super::journal::{Kept, Record};
 use super::pacing::AtTerminal;
-use super::{OwnFault, signals};
+use super::{OwnFault, reading, signals};
 use crate::config::Config;
-use crate::run::writer::Writer;
-use crate::run::{Ends, Interrupt, Job, Limits, Output, Reporter, Summary, limits, plan};
+use crate::run::{Interrupt, Job, Limits, Summary, limits, plan};
 use crate::ssh::{HOSTS_PER_LINK, Route, Target};
 
 /// Where a run hears of them.
@@ -25,15 +24,6 @@ pub(super) const SPARE: u64 = 64;
 
 /// How long the end of the process may take at most; normally it takes a few milliseconds.
 const PARTING: Duration = Duration::from_millis(500);
-
-/// The form of the output.
-fn output(reading: &ReadingArgs) -> Output {
-    match (reading.output, reading.gather) {
-        (None, true) | (Some(OutputArg::Gather), _) => Output::Gather,
-        (Some(OutputArg::Json), _) => Output::Json,
-        _ => Output::Stream,
-    }
-}
 
 /// How much at once and how long; a fan-out that the system does not allow is lowered, and that is said. `each` is how
 /// many file descriptors each host takes.
@@ -113,9 +103,8 @@ pub(super) async fn carry_out(
     interrupts: Interrupts,
 ) -> anyhow::Result<Summary> {
     let job = Job { overseer: Arc::new(AtTerminal), ..job };
+    let writer = reading::writer(&how.reading, &job.plan)?;
     let kept = Kept::open(&job.plan, &how.journal, record)?;
-    let ends = Ends::standard();
-    let writer = Writer::new(Reporter::new(&job.plan, output(&how.reading), ends.sinks), ends);
     let summary = crate::run::run_kept(job, writer, kept.journal.clone(), interrupts).await;
     Ok(kept.closed(summary))
 }

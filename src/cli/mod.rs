@@ -32,6 +32,7 @@ mod ping;
 mod play;
 mod preferences;
 mod reach;
+mod reading;
 mod run;
 mod runs;
 mod screen;

@@ -174,6 +174,8 @@ mod tests {
             ("-bf 8 run web -- x", "run -bf 8 web -- x"),
             ("--connect-timeout 3 run web -- x", "run --connect-timeout 3 web -- x"),
             ("--connect-timeout=3 hosts web", "hosts --connect-timeout=3 web"),
+            ("run --top web -- x", "run --top web -- x"),
+            ("--top run web -- x", "run --top web -- x"),
             ("run web -- play", "run web -- play"),
             ("run play -- x", "run play -- x"),
             ("play steps.toml web", "play steps.toml web"),

@@ -173,6 +173,27 @@ mod tests {
         assert_eq!(words.to_string().matches(',').count(), 99_999);
     }
 
+    #[test]
+    fn ten_thousand_irregular_names_fold_in_no_time() {
+        let mut seed = 1_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 33
+        };
+        let mut name = |kind: u64| match kind {
+            0 => format!("ip-10-{}-{}-{}", random() % 256, random() % 256, random() % 256),
+            1 => format!("i-{:08x}{:08x}", random(), random()),
+            _ => format!("r{}n{}", random() % 1_000, random() % 1_000),
+        };
+        let start = std::time::Instant::now();
+        for kind in 0..3 {
+            let hosts: HostSet = (0..10_000).map(|_| Host::new(None, &name(kind), None)).collect();
+            let (count, text) = (hosts.len(), hosts.to_string());
+            assert_eq!(set(&text).len(), count);
+        }
+        assert!(start.elapsed().as_secs() < 20, "unoptimised on a busy machine; {:?}", start.elapsed());
+    }
+
     fn letters(mut n: u32) -> String {
         let mut text = String::new();
         for _ in 0..6 {

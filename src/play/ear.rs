@@ -51,6 +51,7 @@ impl Ear {
                 }
                 (_, Some(status)) if self.begun => {
                     self.rest.clear();
+                    self.begun = false;
                     heard.push(Heard::Status(status));
                     return heard;
                 }

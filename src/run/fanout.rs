@@ -350,6 +350,7 @@ impl Run {
         self.interrupted = pace;
         self.begin_nothing(pace);
         self.shared.events.try_send(Happened::Notice(sentence));
+        self.shared.events.try_send(Happened::Looked);
         pace
     }
 

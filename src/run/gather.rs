@@ -1,34 +1,30 @@
-//! Equal results, said once: output kept per host until it is over, then grouped.
+//! Equal results, said once: output kept while it arrives, then grouped.
 //!
-//! Theory: while a host runs, its output is kept; when it ends, (stdout, stderr, outcome) is its result, and hosts with
-//! equal results form one [`Group`]. Equal outputs are stored once, so a thousand equal answers cost one. The memory is
-//! bounded without dropping a byte: a host that passes [`HOST_LIMIT`], or that writes while all kept output together is
-//! above [`TOTAL_LIMIT`], *overflows*: what was kept of it is handed back to be shown as live lines, and so is all that
-//! follows.
+//! Theory: what a host writes goes into [`Blocks`], which hold equal output once; when it ends, (stdout, stderr, outcome) is
+//! its result, and hosts with equal results form one [`Group`]. Memory is bounded by what blocks allow, and by one block
+//! for each stream of a running host; nothing is ever shown out of its group for want of room.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::blocks::{BlockIx, Blocks, Flow, MEMORY, Piece, Shelf};
 use super::{HostIx, Stream};
 use crate::outcome::Outcome;
-
-/// How much of one host's output is kept, in bytes; above it the host is shown as live lines.
-pub const HOST_LIMIT: usize = 4 << 20;
-/// How much of all hosts' output is kept, in bytes; above it whoever writes next is shown as live lines.
-pub const TOTAL_LIMIT: usize = 256 << 20;
 
 /// What a host wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Text {
-    /// To standard output.
-    pub out: Vec<u8>,
-    /// To standard error.
-    pub err: Vec<u8>,
+    out: Vec<BlockIx>,
+    err: Vec<BlockIx>,
 }
 
 impl Text {
-    fn len(&self) -> usize {
-        self.out.len() + self.err.len()
+    /// One of its streams.
+    pub fn stream(&self, stream: Stream) -> &[BlockIx] {
+        match stream {
+            Stream::Out => &self.out,
+            Stream::Err => &self.err,
+        }
     }
 }
 
@@ -37,108 +33,116 @@ impl Text {
 pub struct Group {
     /// The hosts, in the order of the plan.
     pub hosts: Vec<HostIx>,
-    /// What each of them wrote; empty where it was shown live.
+    /// What each of them wrote.
     pub text: Arc<Text>,
     /// What became of each of them.
     pub outcome: Outcome,
 }
 
-/// What becomes of a piece of output.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// It is kept.
-    Kept,
-    /// From now on this host is shown live; here is what was kept so far, the new piece included.
-    Overflow(Text),
-    /// This host is shown live already; the piece is the caller's.
-    Live,
-}
-
 /// The output of all hosts of a run.
 #[derive(Debug)]
 pub struct Gather {
-    running: HashMap<HostIx, Text>,
-    live: HashSet<HostIx>,
-    ended: BTreeMap<HostIx, (Arc<Text>, Outcome)>,
+    running: HashMap<HostIx, [Flow; 2]>,
+    ended: Vec<(HostIx, Arc<Text>, Outcome)>,
+    /// So many of those that ended were taken.
+    taken: usize,
     texts: HashSet<Arc<Text>>,
-    total: usize,
-    host_limit: usize,
-    total_limit: usize,
-}
-
-impl Default for Gather {
-    fn default() -> Gather {
-        Gather::with_limits(HOST_LIMIT, TOTAL_LIMIT)
-    }
+    blocks: Blocks,
 }
 
 impl Gather {
-    /// With other limits than the usual ones, in bytes for one host and for all.
-    pub fn with_limits(host_limit: usize, total_limit: usize) -> Gather {
+    /// Nothing yet; what has no room in memory goes to the shelf.
+    pub fn new(shelf: Box<dyn Shelf>) -> Gather {
+        Gather::within(MEMORY, shelf)
+    }
+
+    /// The same with other memory than usual, in bytes.
+    pub fn within(memory: usize, shelf: Box<dyn Shelf>) -> Gather {
         Gather {
             running: HashMap::new(),
-            live: Default::default(),
-            ended: BTreeMap::new(),
-            texts: Default::default(),
-            total: 0,
-            host_limit,
-            total_limit,
+            ended: Vec::new(),
+            taken: 0,
+            texts: HashSet::new(),
+            blocks: Blocks::new(memory, shelf),
         }
     }
 
     /// A host wrote something.
-    pub fn said(&mut self, host: HostIx, stream: Stream, bytes: &[u8]) -> Kept {
-        if self.live.contains(&host) {
-            return Kept::Live;
-        }
-        let text = self.running.entry(host).or_default();
-        match stream {
-            Stream::Out => text.out.extend_from_slice(bytes),
-            Stream::Err => text.err.extend_from_slice(bytes),
-        }
-        self.total += bytes.len();
-        if text.len() <= self.host_limit && self.total <= self.total_limit {
-            return Kept::Kept;
-        }
-        self.live.insert(host);
-        let text = self.running.remove(&host).unwrap_or_default();
-        self.total -= text.len();
-        Kept::Overflow(text)
+    pub fn said(&mut self, host: HostIx, stream: Stream, bytes: &[u8]) {
+        self.running.entry(host).or_default()[stream as usize].add(bytes, &mut self.blocks);
     }
 
     /// A host's part is over.
     pub fn ended(&mut self, host: HostIx, outcome: Outcome) {
-        let text = self.running.remove(&host).unwrap_or_default();
-        let len = text.len();
+        let [out, err] = self.running.remove(&host).unwrap_or_default();
+        let text = Text { out: out.end(&mut self.blocks), err: err.end(&mut self.blocks) };
         let text = match self.texts.get(&text) {
-            Some(known) => {
-                self.total -= len;
-                known.clone()
-            }
+            Some(known) => known.clone(),
             None => {
                 let text = Arc::new(text);
                 self.texts.insert(text.clone());
                 text
             }
         };
-        self.ended.insert(host, (text, outcome));
+        self.ended.push((host, text, outcome));
     }
 
-    /// The groups: well, failed, not run, not known; within a class by status, then by the first host.
-    pub fn groups(&self) -> Vec<Group> {
-        let mut found: HashMap<(*const Text, String), usize> = HashMap::new();
-        let mut groups: Vec<Group> = Vec::new();
-        for (host, (text, outcome)) in &self.ended {
-            let result = (Arc::as_ptr(text), format!("{} {outcome}", outcome.word()));
-            let at = *found.entry(result).or_insert_with(|| {
-                groups.push(Group { hosts: Vec::new(), text: text.clone(), outcome: outcome.clone() });
-                groups.len() - 1
-            });
-            groups[at].hosts.push(*host);
-        }
-        groups.sort_by_key(|group| (group.outcome.class(), status(&group.outcome)));
-        groups
+    /// How many ended.
+    pub fn count(&self) -> usize {
+        self.ended.len()
     }
+
+    /// Why output was lost, as soon as some was.
+    pub fn fault(&self) -> Option<&str> {
+        self.blocks.fault()
+    }
+
+    /// The groups of all hosts that ended.
+    pub fn groups(&self) -> Vec<Group> {
+        groups(&self.ended)
+    }
+
+    /// The groups of the hosts that ended since this was asked before.
+    pub fn take(&mut self) -> Vec<Group> {
+        let from = std::mem::replace(&mut self.taken, self.ended.len());
+        groups(&self.ended[from..])
+    }
+
+    /// What stands in a stream, piece by piece.
+    pub fn pieces<'a>(&'a self, stream: &'a [BlockIx]) -> impl Iterator<Item = Piece<'a>> {
+        stream.iter().map(|block| self.blocks.piece(*block))
+    }
+
+    /// A stream as a whole, where it is complete and has at most so many bytes.
+    pub fn whole(&self, stream: &[BlockIx], limit: usize) -> Option<Vec<u8>> {
+        if stream.iter().map(|block| self.blocks.len_of(*block)).sum::<usize>() > limit {
+            return None;
+        }
+        let mut whole = Vec::new();
+        for piece in self.pieces(stream) {
+            let Piece::Bytes(bytes) = piece else { return None };
+            whole.extend_from_slice(&bytes);
+        }
+        Some(whole)
+    }
+}
+
+/// Hosts by result: well, failed, not run, not known; within a class by status, then by the first host.
+fn groups(ended: &[(HostIx, Arc<Text>, Outcome)]) -> Vec<Group> {
+    let mut ended: Vec<_> = ended.iter().collect();
+    ended.sort_by_key(|(host, ..)| *host);
+    let mut found: HashMap<(*const Text, String), usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for (host, text, outcome) in ended {
+        let result = (Arc::as_ptr(text), format!("{} {outcome}", outcome.word()));
+        let at = *found.entry(result).or_insert_with(|| {
+            groups.push(Group { hosts: Vec::new(), text: text.clone(), outcome: outcome.clone() });
+            groups.len() - 1
+        });
+        groups[at].hosts.push(*host);
+    }
+    groups.sort_by_key(|group| (group.outcome.class(), status(&group.outcome)));
+    groups
 }
 
 fn status(outcome: &Outcome) -> u32 {
@@ -150,7 +154,12 @@ fn status(outcome: &Outcome) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blocks::tests::Board;
     use super::*;
+
+    fn gather(memory: usize, room: usize) -> Gather {
+        Gather::within(memory, Box::new(Board { room, ..Board::default() }))
+    }
 
     fn ix(hosts: &[HostIx]) -> Vec<usize> {
         hosts.iter().map(|host| host.0).collect()
@@ -158,7 +167,7 @@ mod tests {
 
     #[test]
     fn equal_results_are_one_group_and_the_failed_come_after_the_well() {
-        let mut gather = Gather::default();
+        let mut gather = gather(MEMORY, 0);
         for (host, out, err, status) in [
             (3, "up", "", 0),
             (0, "down", "", 1),
@@ -184,29 +193,48 @@ mod tests {
                 (vec![4], "exit status 2".to_owned()),
             ]
         );
-        assert_eq!(groups[1].text.out, b"up");
+        assert_eq!(gather.whole(groups[1].text.stream(Stream::Out), 100), Some(b"up".to_vec()));
+        assert_eq!(gather.whole(groups[1].text.stream(Stream::Out), 1), None);
     }
 
     #[test]
-    fn above_the_bound_output_is_handed_back_not_dropped() {
-        let mut gather = Gather::with_limits(4, 6);
-        let (a, b) = (HostIx(0), HostIx(1));
-        assert_eq!(gather.said(a, Stream::Out, b"1234"), Kept::Kept);
-        let five = Kept::Overflow(Text { out: b"12345".to_vec(), err: vec![] });
-        assert_eq!(gather.said(a, Stream::Out, b"5"), five);
-        assert_eq!(gather.said(a, Stream::Out, b"6"), Kept::Live);
-        assert_eq!(gather.said(b, Stream::Out, b"abcd"), Kept::Kept);
-        let third = gather.said(HostIx(2), Stream::Err, b"xyz");
-        assert_eq!(third, Kept::Overflow(Text { out: vec![], err: b"xyz".to_vec() }));
+    fn who_was_taken_is_not_taken_again() {
+        let mut gather = gather(MEMORY, 0);
+        gather.ended(HostIx(4), Outcome::Exited(0));
+        assert_eq!(gather.take().len(), 1);
+        gather.ended(HostIx(1), Outcome::Exited(0));
+        gather.ended(HostIx(0), Outcome::Exited(0));
+        assert_eq!(gather.take().iter().map(|group| ix(&group.hosts)).collect::<Vec<_>>(), [[0, 1]]);
+        assert_eq!((gather.take().len(), gather.count()), (0, 3));
+        assert_eq!(ix(&gather.groups()[0].hosts), [0, 1, 4]);
     }
 
     #[test]
-    fn equal_texts_are_stored_once() {
-        let mut gather = Gather::with_limits(10, 20);
-        for host in 0..1_000 {
-            assert_eq!(gather.said(HostIx(host), Stream::Out, b"same text"), Kept::Kept, "{host}");
+    fn however_much_is_written_it_is_in_its_group_and_what_is_lost_is_counted() {
+        let mut gather = gather(100_000, 100_000);
+        let text: Vec<u8> = (0..20_000).flat_map(|n: u32| n.to_le_bytes()).collect();
+        for host in 0..50 {
+            gather.said(HostIx(host), Stream::Out, &text);
             gather.ended(HostIx(host), Outcome::Exited(0));
         }
-        assert_eq!(gather.groups().len(), 1);
+        assert_eq!((gather.groups().len(), gather.fault()), (1, None));
+        for host in 50..53 {
+            gather.said(HostIx(host), Stream::Err, &host.to_le_bytes());
+            gather.said(HostIx(host), Stream::Err, &text);
+            gather.ended(HostIx(host), Outcome::Exited(0));
+        }
+        assert!(gather.fault().is_some());
+        let lost = |group: &Group| -> usize {
+            let lost = gather.pieces(group.text.stream(Stream::Err)).map(|piece| match piece {
+                Piece::Bytes(_) => 0,
+                Piece::Lost(bytes) => bytes,
+            });
+            lost.sum()
+        };
+        let groups = gather.groups();
+        assert_eq!((groups.len(), lost(&groups[0]), lost(&groups[2])), (4, 0, 0));
+        // They differ in their first block alone.
+        assert_eq!(lost(&groups[3]), super::super::blocks::BLOCK);
+        assert_eq!(gather.whole(groups[3].text.stream(Stream::Err), usize::MAX), None);
     }
 }

@@ -12,38 +12,46 @@ use bytes::Bytes;
 use crate::outcome::Outcome;
 use crate::ssh::Phases;
 
+pub mod blocks;
 pub mod budget;
 mod crew;
 pub mod deed;
+pub mod diff;
 pub mod difference;
 mod ears;
 pub mod exec;
 pub mod fanout;
+pub mod files;
 mod gate;
 pub mod gather;
+mod groups;
 pub mod journal;
 pub mod json;
 pub mod keys;
 mod lanes;
 pub mod limits;
 pub mod marks;
+pub mod meter;
 pub mod order;
 mod patience;
 pub mod pause;
 pub mod ping;
 pub mod plan;
+pub mod progress;
 pub mod quote;
 pub mod report;
 pub mod retry;
 pub mod schedule;
 pub mod script;
 pub mod share;
+pub mod spill;
 pub mod stdin;
 pub mod stream;
 pub mod sudo;
 pub mod survey;
 mod tally;
 pub mod throttle;
+pub mod top;
 pub mod waves;
 pub mod work;
 pub mod wrapper;
@@ -51,10 +59,11 @@ pub mod writer;
 
 pub use deed::{Call, Deed};
 pub use fanout::{Job, run, run_kept, run_told};
+pub use groups::{Against, Press};
 pub use journal::Journal;
 pub use pause::{Look, Overseer};
 pub use plan::{Limits, Plan};
-pub use report::{Output, Reporter, Summary};
+pub use report::{Detail, Output, Reading, Reporter, Summary};
 pub use schedule::Pacing;
 pub use writer::{Ends, Teller};
 
@@ -101,6 +110,8 @@ pub enum Happened {
     Again(HostIx, Outcome, Duration),
     /// A host's part is over, so long after it was begun.
     Ended(HostIx, Outcome, Duration),
+    /// The user looks: what is known so far is to be shown, where it waits for the end.
+    Looked,
     /// A sentence for the user that belongs to no host.
     Notice(String),
 }

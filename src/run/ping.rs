@@ -14,7 +14,7 @@ use crate::outcome::Exit;
 use crate::ssh::{Phases, Stage};
 
 /// The stages of a ping, in their order. Those marked are shown only where a host went through them.
-const STAGES: [(Stage, bool); 7] = [
+pub(super) const STAGES: [(Stage, bool); 7] = [
     (Stage::Resolve, false),
     (Stage::Tcp, false),
     (Stage::Jump, true),
@@ -99,12 +99,7 @@ impl Report {
         if reached == 0 {
             return text;
         }
-        let of = if reached == 1 { "1 host".to_owned() } else { format!("{reached} hosts") };
-        let _ = writeln!(text, "{:<14}{:>9}{:>9}{:>9}{:>9}", format!("ms, {of}"), "p50", "p90", "p99", "max");
-        for (name, Spread { p50, p90, p99, max }) in &self.rows {
-            let [p50, p90, p99, max] = [p50, p90, p99, max].map(|time| ms(*time));
-            let _ = writeln!(text, "{name:<14}{p50:>9.1}{p90:>9.1}{p99:>9.1}{max:>9.1}");
-        }
+        push_rows(&mut text, reached, &self.rows);
         self.push_stragglers(&mut text);
         text
     }
@@ -152,12 +147,6 @@ impl Report {
                 |(host, found): (&Host, &Found<Phases>)| (found.is_ok() == reached).then(|| host.clone());
             Part::of(self.hosts.iter().zip(&self.found).filter_map(one))
         };
-        let spread = |spread: &Spread| Percentiles {
-            p50: exact(spread.p50),
-            p90: exact(spread.p90),
-            p99: exact(spread.p99),
-            max: exact(spread.max),
-        };
         let end = End {
             v: V,
             event: "ping-summary",
@@ -165,7 +154,7 @@ impl Report {
             reached: part(true),
             not_reached: part(false),
             slow: Part::of(self.stragglers.iter().map(|slow| slow.host.clone())),
-            ms: self.rows.iter().map(|(name, of)| (name.as_str(), spread(of))).collect(),
+            ms: self.rows.iter().map(|(name, of)| (name.as_str(), Percentiles::of(of))).collect(),
         };
         json::push(&mut text, &end);
         text
@@ -213,20 +202,38 @@ struct End<'a> {
     ms: BTreeMap<&'a str, Percentiles>,
 }
 
+/// A spread in milliseconds.
 #[derive(Serialize)]
-struct Percentiles {
+pub(super) struct Percentiles {
     p50: f64,
     p90: f64,
     p99: f64,
     max: f64,
 }
 
-fn ms(time: Duration) -> f64 {
+impl Percentiles {
+    pub(super) fn of(spread: &Spread) -> Percentiles {
+        let Spread { p50, p90, p99, max } = *spread;
+        Percentiles { p50: exact(p50), p90: exact(p90), p99: exact(p99), max: exact(max) }
+    }
+}
+
+/// The table of what so many hosts took.
+pub(super) fn push_rows(text: &mut String, hosts: usize, rows: &[(String, Spread)]) {
+    let of = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
+    let _ = writeln!(text, "{:<14}{:>9}{:>9}{:>9}{:>9}", format!("ms, {of}"), "p50", "p90", "p99", "max");
+    for (name, Spread { p50, p90, p99, max }) in rows {
+        let [p50, p90, p99, max] = [p50, p90, p99, max].map(|time| ms(*time));
+        let _ = writeln!(text, "{name:<14}{p50:>9.1}{p90:>9.1}{p99:>9.1}{max:>9.1}");
+    }
+}
+
+pub(super) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
 /// Milliseconds to the microsecond.
-fn exact(time: Duration) -> f64 {
+pub(super) fn exact(time: Duration) -> f64 {
     (ms(time) * 1e3).round() / 1e3
 }
 

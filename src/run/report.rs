@@ -5,12 +5,15 @@
 
 use std::time::Duration;
 
-use super::gather::{Gather, Group, Kept, Text};
+use super::gather::Gather;
+use super::groups::{Against, Groups, Press, Show};
 use super::schedule::Stopped;
+use super::spill::Spill;
 use super::stream::Lines;
-use super::{Happened, HostIx, Plan, Stream, json, tally};
+use super::top::Top;
+use super::{Happened, HostIx, Passage, Plan, Stream, json, tally};
 use crate::escape;
-use crate::hosts::{Host, HostSet};
+use crate::hosts::Host;
 use crate::outcome::{Exit, Fate, NotRun, Outcome, StepFailed, StepFault, Unknown};
 
 /// The form in which results are shown.
@@ -23,6 +26,37 @@ pub enum Output {
     Gather,
     /// JSON lines (`docs/events.md`).
     Json,
+    /// No output: who did not do well, and the summary.
+    Quiet,
+}
+
+/// How results are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The form.
+    pub output: Output,
+    /// Gathered results are compared with this; only where they are gathered.
+    pub diff: Option<Against>,
+    /// The phases of the run and so many of its slowest hosts.
+    pub top: Option<usize>,
+    /// How much is said on the way.
+    pub detail: Detail,
+}
+
+/// How much is said while hosts are at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What they wrote, and what went wrong.
+    #[default]
+    Usual,
+    /// When they were reached and which step they are at, too.
+    Verbose,
+}
+
+impl From<Output> for Reading {
+    fn from(output: Output) -> Reading {
+        Reading { output, ..Reading::default() }
+    }
 }
 
 /// Where one of our own streams goes.
@@ -49,6 +83,16 @@ impl Paper {
         }
         let (_, text) = self.parts.last_mut().expect("one was pushed if there was none");
         text
+    }
+
+    /// How many bytes there are on both.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|(_, text)| text.len()).sum()
+    }
+
+    /// Nothing at all?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// One line of ours on standard error.
@@ -96,7 +140,7 @@ pub struct Sinks {
 }
 
 impl Sinks {
-    fn of(self, stream: Stream) -> Sink {
+    pub(super) fn of(self, stream: Stream) -> Sink {
         match stream {
             Stream::Out => self.out,
             Stream::Err => self.err,
@@ -116,24 +160,37 @@ pub struct Reporter {
     cut: Vec<bool>,
     /// By host: how often it was begun.
     attempts: Vec<u32>,
-    ended: usize,
+    detail: Detail,
+    top: Option<Top>,
+    /// Since the beginning of the run.
+    now: Duration,
 }
 
 #[derive(Debug)]
 enum Mode {
     Stream,
-    Gather(Gather),
+    Gather(Groups),
     Json,
 }
 
 impl Reporter {
-    /// A reporter for one plan.
-    pub fn new(plan: &Plan, output: Output, sinks: Sinks) -> Reporter {
+    /// A reporter for one plan. Gathered output for which there is no room in memory goes to a file without a name.
+    pub fn new(plan: &Plan, reading: impl Into<Reading>, sinks: Sinks) -> Reporter {
+        Reporter::with(plan, reading.into(), sinks, Gather::new(Box::new(Spill::usual())))
+    }
+
+    /// The same, with another place for what is gathered.
+    pub fn with(plan: &Plan, reading: Reading, sinks: Sinks, gather: Gather) -> Reporter {
         let n = plan.hosts.len();
+        let show = match reading.diff {
+            Some(against) => Show::Difference(against),
+            None => Show::All,
+        };
         Reporter {
-            mode: match output {
+            mode: match reading.output {
                 Output::Stream => Mode::Stream,
-                Output::Gather => Mode::Gather(Gather::default()),
+                Output::Gather => Mode::Gather(Groups::new(show, gather)),
+                Output::Quiet => Mode::Gather(Groups::new(Show::Failures, gather)),
                 Output::Json => Mode::Json,
             },
             sinks,
@@ -143,7 +200,33 @@ impl Reporter {
             lines: (0..n).map(|_| Default::default()).collect(),
             cut: vec![false; n],
             attempts: vec![0; n],
-            ended: 0,
+            detail: reading.detail,
+            top: reading.top.map(|named| Top::new(n, named)),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// The names of the hosts, in the order of the plan.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where our streams go.
+    pub fn sinks(&self) -> Sinks {
+        self.sinks
+    }
+
+    /// What happens next happens so long after the beginning of the run.
+    pub fn at(&mut self, now: Duration) -> &mut Reporter {
+        self.now = now;
+        self
+    }
+
+    /// Why gathered output was lost, as soon as some was.
+    pub fn fault(&self) -> Option<&str> {
+        match &self.mode {
+            Mode::Gather(groups) => groups.fault(),
+            _ => None,
         }
     }
 
@@ -156,26 +239,44 @@ impl Reporter {
 
     /// One thing happened.
     pub fn step(&mut self, happened: Happened, paper: &mut Paper) {
+        if let Some(top) = &mut self.top {
+            top.step(&happened, self.now);
+        }
         match happened {
             Happened::Began(host) => self.attempts[host.0] += 1,
-            Happened::Reached(..) | Happened::Sent(_) | Happened::Step(..) => {}
+            Happened::Sent(_) => {}
+            Happened::Reached(host, phases) => {
+                let millis = phases.total().as_millis();
+                self.remark(host, || format!("reached in {millis} ms"), paper);
+            }
+            Happened::Step(host, step, Passage::Begun) => {
+                self.remark(host, || format!("step {} begun", step + 1), paper);
+            }
+            Happened::Step(host, step, Passage::Passed) => {
+                self.remark(host, || format!("step {} passed", step + 1), paper);
+            }
             Happened::Again(host, outcome, wait) => self.host_again(host, &outcome, wait, paper),
             Happened::Said(host, stream, bytes) => self.said(host, stream, &bytes, paper),
             Happened::Ended(host, outcome, took) => self.host_ended(host, outcome, took, paper),
-            Happened::Notice(sentence) => {
-                self.wipe_progress(paper);
-                paper.notice(&sentence);
-            }
+            Happened::Looked => self.tell_gathered(paper, &mut |_| {}),
+            Happened::Notice(sentence) => paper.notice(&sentence),
         }
     }
 
-    /// The end: what was gathered, and the summary.
+    /// What was gathered and not told yet; `press` takes away text that is ready, since it may be more than fits memory.
+    pub fn tell_gathered(&mut self, paper: &mut Paper, press: Press<'_>) {
+        if let Mode::Gather(groups) = &mut self.mode {
+            groups.tell(&self.hosts, self.sinks, paper, press);
+        }
+    }
+
+    /// The end: what was gathered, where the time went, and the summary.
     pub fn finish(&mut self, summary: &Summary, took: Duration, paper: &mut Paper) {
-        self.wipe_progress(paper);
-        if let Mode::Gather(gather) = &self.mode {
-            for group in gather.groups() {
-                self.print_group(&group, paper);
-            }
+        self.tell_gathered(paper, &mut |_| {});
+        match (&self.mode, &self.top) {
+            (Mode::Json, Some(top)) => top.json(&self.names, paper.on(Stream::Out)),
+            (_, Some(top)) => paper.on(Stream::Err).extend_from_slice(top.table(&self.names).as_bytes()),
+            (_, None) => {}
         }
         match self.mode {
             Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
@@ -189,20 +290,16 @@ impl Reporter {
     }
 
     fn said(&mut self, host: HostIx, stream: Stream, bytes: &[u8], paper: &mut Paper) {
-        let kept = match &mut self.mode {
-            Mode::Gather(gather) => gather.said(host, stream, bytes),
-            _ => Kept::Live,
-        };
-        match kept {
-            Kept::Kept => {}
-            Kept::Live => self.live(host, stream, bytes, paper),
-            Kept::Overflow(Text { out, err }) => {
-                self.wipe_progress(paper);
-                let name = &self.names[host.0];
-                paper.notice(&format!("{name} wrote too much to be gathered; it is shown as live lines"));
-                self.live(host, Stream::Out, &out, paper);
-                self.live(host, Stream::Err, &err, paper);
-            }
+        match &mut self.mode {
+            Mode::Gather(groups) => groups.said(host, stream, bytes),
+            _ => self.live(host, stream, bytes, paper),
+        }
+    }
+
+    /// Something about a host that only who asks for details wants to know.
+    fn remark(&self, host: HostIx, words: impl FnOnce() -> String, paper: &mut Paper) {
+        if self.detail == Detail::Verbose && !matches!(self.mode, Mode::Json) {
+            paper.notice(&format!("{}: {}", self.names[host.0], words()));
         }
     }
 
@@ -236,7 +333,6 @@ impl Reporter {
                 json::again(paper.on(Stream::Out), name, (outcome, attempt), wait);
             }
             _ => {
-                self.wipe_progress(paper);
                 let wait = wait.as_secs_f64();
                 paper.notice(&format!("{name}: {outcome}; it is tried again in {wait:.1} s"));
             }
@@ -249,16 +345,12 @@ impl Reporter {
                 self.print_block(host, stream, &last, paper);
             }
         }
-        self.ended += 1;
         match &mut self.mode {
             Mode::Json => {
                 let attempts = self.attempts[host.0];
                 json::outcome(paper.on(Stream::Out), &self.names[host.0], (&outcome, attempts), took);
             }
-            Mode::Gather(gather) => {
-                gather.ended(host, outcome.clone());
-                self.progress(paper);
-            }
+            Mode::Gather(groups) => groups.ended(host, outcome),
             // Nothing to say of the well; whom the user's interrupt kept from running is named by the summary alone.
             Mode::Stream if is_unremarkable(&outcome) => {}
             Mode::Stream => {
@@ -267,57 +359,14 @@ impl Reporter {
             }
         }
     }
-
-    /// While results are gathered nothing else is to be seen; a terminal shows how far the run is.
-    fn progress(&self, paper: &mut Paper) {
-        if self.sinks.err == Sink::Terminal {
-            let line = format!("\r\x1b[Komnes: {} of {} hosts done", self.ended, self.hosts.len());
-            paper.on(Stream::Err).extend_from_slice(line.as_bytes());
-        }
-    }
-
-    fn wipe_progress(&self, paper: &mut Paper) {
-        if matches!(self.mode, Mode::Gather(_)) && self.sinks.err == Sink::Terminal && self.ended > 0 {
-            paper.on(Stream::Err).extend_from_slice(b"\r\x1b[K");
-        }
-    }
-
-    fn print_group(&self, group: &Group, paper: &mut Paper) {
-        let set: HostSet = group.hosts.iter().map(|host| self.hosts[host.0].clone()).collect();
-        let title = format!("{set} ({}): {}", set.len(), group.outcome);
-        if let Outcome::NotRun(_) = group.outcome {
-            // Nothing ran there, so there is nothing that belongs on standard output.
-            return paper.on(Stream::Err).extend_from_slice(format!("{title}\n").as_bytes());
-        }
-        let Text { out, err } = &*group.text;
-        if !out.is_empty() || err.is_empty() {
-            push_header(paper.on(Stream::Out), &title);
-            push_text(paper.on(Stream::Out), out, self.sinks.out);
-        }
-        if !err.is_empty() {
-            push_header(paper.on(Stream::Err), &format!("{title}, standard error"));
-            push_text(paper.on(Stream::Err), err, self.sinks.err);
-        }
-    }
 }
 
-fn is_unremarkable(outcome: &Outcome) -> bool {
+pub(super) fn is_unremarkable(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Exited(0) | Outcome::NotRun(NotRun::NotStarted | NotRun::Cancelled))
 }
 
-fn push_header(text: &mut Vec<u8>, title: &str) {
-    let rule = "-".repeat(15);
-    text.extend_from_slice(format!("{rule}\n{title}\n{rule}\n").as_bytes());
-}
-
-fn push_text(text: &mut Vec<u8>, lines: &[u8], sink: Sink) {
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        push_line(text, line, sink);
-    }
-}
-
 /// One line, with the newline it may lack. On a terminal the carriage return of a DOS line end is left out.
-fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
+pub(super) fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match sink {
         Sink::Exact => text.extend_from_slice(line),

@@ -4,13 +4,18 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::files::Files;
 use super::journal::{Journal, JournalFault};
-use super::report::{Paper, Reporter, Sinks, Summary};
+use super::meter::{self, Meter};
+use super::progress::Progress;
+use super::report::{Paper, Reporter, Sink, Sinks, Summary};
 use super::{Happened, HostIx, Stream};
 use crate::outcome::Exit;
 
@@ -33,6 +38,8 @@ pub struct Events {
 #[derive(Debug)]
 pub struct Queued {
     event: Happened,
+    /// When it happened, however long it waited.
+    at: Instant,
     /// The bytes that it takes up, until it is taken out.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -74,6 +81,7 @@ impl Events {
 
     /// Tells of an event; waits while too much is untold. Without a writer nothing is told.
     pub async fn tell(&self, event: Happened) {
+        let at = Instant::now();
         let room = match &event {
             Happened::Said(_, _, bytes) => {
                 let bytes = u32::try_from(bytes.len().min(ROOM)).unwrap_or(u32::MAX);
@@ -81,12 +89,12 @@ impl Events {
             }
             _ => None,
         };
-        let _ = self.queue.send(Queued { event, _room: room }).await;
+        let _ = self.queue.send(Queued { event, at, _room: room }).await;
     }
 
     /// Tells of something that is no output, unless too much is untold.
     pub fn try_send(&self, event: Happened) {
-        let _ = self.queue.try_send(Queued { event, _room: None });
+        let _ = self.queue.try_send(Queued { event, at: Instant::now(), _room: None });
     }
 }
 
@@ -126,51 +134,157 @@ pub trait Teller: Send + 'static {
     fn fault(&self) -> CancellationToken;
 }
 
-/// The reporter with the streams it writes to.
+/// The reporter with the streams and files it writes to.
 pub struct Writer {
     reporter: Reporter,
+    streams: Streams,
+    files: Option<Files>,
+    progress: Progress,
+    begun: Instant,
+}
+
+/// Our two streams, as far as they can be written.
+struct Streams {
     ends: Ends,
     broken: [bool; 2],
-    /// Cancelled as soon as a stream cannot be written.
+    meter: Option<Meter>,
+    /// Cancelled as soon as something cannot be written.
     fault: CancellationToken,
 }
 
 impl Writer {
     /// A writer to these streams.
     pub fn new(reporter: Reporter, ends: Ends) -> Writer {
-        Writer { reporter, ends, broken: [false; 2], fault: CancellationToken::new() }
+        let progress = Progress::new(reporter.names());
+        let streams = Streams { ends, broken: [false; 2], meter: None, fault: CancellationToken::new() };
+        Writer { reporter, streams, files: None, progress, begun: Instant::now() }
+    }
+
+    /// The same, with a line on standard error that says how far the run is.
+    pub fn with_meter(mut self, meter: Option<Meter>) -> Writer {
+        self.streams.meter = meter;
+        self
+    }
+
+    /// The same, with a file for each host and stream.
+    pub fn with_files(self, files: Option<Files>) -> Writer {
+        Writer { files, ..self }
+    }
+
+    fn step(&mut self, Queued { event, at, .. }: Queued, paper: &mut Paper) {
+        let at = at.saturating_duration_since(self.begun);
+        self.progress.step(&event, at);
+        if let Some(Err(error)) = self.files.as_mut().map(|files| files.step(&event)) {
+            self.files = None;
+            self.streams.faulty(paper, &error.to_string());
+        }
+        if event == Happened::Looked {
+            self.tell_gathered(paper);
+        }
+        self.reporter.at(at).step(event, paper);
+        self.tell_fault(paper);
+    }
+
+    /// Piece by piece, since it may be more than fits memory.
+    fn tell_gathered(&mut self, paper: &mut Paper) {
+        let Writer { reporter, streams, .. } = self;
+        reporter.tell_gathered(paper, &mut |paper| {
+            if paper.len() >= BATCH {
+                streams.write(paper);
+            }
+        });
+    }
+
+    /// Output that is lost is our fault, and nothing more is begun then.
+    fn tell_fault(&mut self, paper: &mut Paper) {
+        if let Some(why) = self.reporter.fault().filter(|_| !self.streams.fault.is_cancelled()) {
+            self.streams.faulty(paper, why);
+        }
     }
 }
 
 impl Teller for Writer {
     fn drain(&mut self, mut events: mpsc::Receiver<Queued>) {
+        self.begun = Instant::now();
         let mut paper = Paper::default();
         self.reporter.begin(&mut paper);
-        self.write(&mut paper);
-        while let Some(Queued { event, .. }) = events.blocking_recv() {
-            self.reporter.step(event, &mut paper);
-            while paper.parts.iter().map(|(_, text)| text.len()).sum::<usize>() < BATCH {
-                let Ok(Queued { event, .. }) = events.try_recv() else { break };
-                self.reporter.step(event, &mut paper);
+        self.streams.write(&mut paper);
+        loop {
+            match self.streams.next(&mut events) {
+                Next::Event(queued) => self.step(queued, &mut paper),
+                Next::Nothing => {}
+                Next::End => return,
             }
-            self.write(&mut paper);
+            while paper.len() < BATCH {
+                let Ok(queued) = events.try_recv() else { break };
+                self.step(queued, &mut paper);
+            }
+            self.streams.write(&mut paper);
+            self.streams.draw(&mut self.progress);
         }
     }
 
     fn finish(&mut self, summary: Summary, took: Duration) -> Summary {
         let mut paper = Paper::default();
+        self.tell_gathered(&mut paper);
+        self.tell_fault(&mut paper);
         self.reporter.finish(&summary, took, &mut paper);
-        self.write(&mut paper);
-        if self.fault.is_cancelled() { summary.with(Exit::OwnFault) } else { summary }
+        self.streams.write(&mut paper);
+        if self.fault().is_cancelled() { summary.with(Exit::OwnFault) } else { summary }
     }
 
     fn fault(&self) -> CancellationToken {
-        self.fault.clone()
+        self.streams.fault.clone()
     }
 }
 
-impl Writer {
+/// What the writer is woken by.
+enum Next {
+    Event(Queued),
+    Nothing,
+    End,
+}
+
+impl Streams {
+    /// What happens next. Where a line is shown that says how far the run is, time wakes us too.
+    fn next(&self, events: &mut mpsc::Receiver<Queued>) -> Next {
+        let next = match (&self.meter, Handle::try_current()) {
+            (Some(_), Ok(runtime)) => {
+                // The timer has to be made inside of the runtime.
+                match runtime.block_on(async { timeout(meter::APART, events.recv()).await }) {
+                    Ok(next) => next,
+                    Err(_) => return Next::Nothing,
+                }
+            }
+            _ => events.blocking_recv(),
+        };
+        next.map_or(Next::End, Next::Event)
+    }
+
+    /// Says what cannot be written, and lets nothing more begin.
+    fn faulty(&self, paper: &mut Paper, why: &str) {
+        self.fault.cancel();
+        paper.notice(&format!("{why}; no more hosts are started, running ones are ended"));
+    }
+
+    fn draw(&mut self, progress: &mut Progress) {
+        // A terminal that takes nothing more shows that with the next text.
+        if let Some(meter) = self.meter.as_mut().filter(|_| !self.broken[Stream::Err as usize]) {
+            let _ = meter.draw(progress, Instant::now(), &mut self.ends.err);
+        }
+    }
+
+    fn wipe(&mut self, paper: &Paper) {
+        let is_near = |stream| stream == Stream::Err || self.ends.sinks.out == Sink::Terminal;
+        if let Some(meter) = &mut self.meter
+            && paper.parts.iter().any(|(stream, _)| is_near(*stream))
+        {
+            let _ = meter.wipe(&mut self.ends.err);
+        }
+    }
+
     fn write(&mut self, paper: &mut Paper) {
+        self.wipe(paper);
         for (stream, text) in paper.parts.drain(..) {
             if self.broken[stream as usize] {
                 continue;

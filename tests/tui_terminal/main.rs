@@ -6,6 +6,7 @@ mod deaths;
 mod keeping;
 mod outer;
 mod plain;
+mod progress;
 #[path = "../support/ui.rs"]
 pub mod ui;
 
