@@ -75,6 +75,7 @@ fn main() {
         Ok("sends") => sends::report(),
         Ok("held") => held::report(Panes::None),
         Ok("held-panes") => held::report(Panes::Fed),
+        Ok("soak-runs") => soak::role(),
         Ok(role) => panic!("no such role: {role}"),
         Err(_) => measure_wanted(),
     }

@@ -1,10 +1,13 @@
 //! Runs again and again in one process, and a TUI that is typed to: memory, descriptors, threads and tasks stay where they
 //! are.
 //!
-//! The first third of the time is for warming up. What is seen after it is compared with what is seen at the end; the bench
-//! fails where something has grown.
+//! The first third of the time is for warming up; two minutes and more, since the memory of a process that has just started
+//! grows until its allocator has seen the worst. What is seen after it is compared with what is seen at the end; the bench
+//! fails where something has grown. The runs have one arena of the C library: with the usual 16, memory grows for a quarter of
+//! an hour, until each has been filled by threads that come and go, and a leak would not be seen beside that.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,8 +44,19 @@ pub(crate) fn measure(minutes: f64) {
         "{:>34} {:>8} {:>22} {:>16} {:>14} {:>12}",
         "", "looks", "KiB", "descriptors", "threads", "tasks"
     );
-    runs(half);
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .env("OMNES_BENCH_ROLE", "soak-runs")
+        .env("OMNES_BENCH_SECONDS", half.as_secs_f64().to_string())
+        .env("MALLOC_ARENA_MAX", "1");
+    assert!(command.status().expect("it starts").success(), "run after run leaves something behind");
     shown(half);
+}
+
+/// The role: run after run, for as long as it is told.
+pub(crate) fn role() {
+    let seconds = std::env::var("OMNES_BENCH_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    runs(Duration::from_secs_f64(seconds.expect("for how long")));
 }
 
 fn look(pid: u32, tasks: usize) -> Look {
