@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 
 #[path = "fanout/pace.rs"]
 mod pace;
+#[path = "fanout/soak.rs"]
+mod soak;
 
 /// A stream of ours that can be read afterwards.
 #[derive(Clone, Default)]

@@ -23,6 +23,17 @@ pub(crate) struct Fleet {
     pub(crate) key: Arc<PrivateKey>,
     pub(crate) user: String,
     pub(crate) fan_out: usize,
+    pub(crate) kex: Kex,
+    pub(crate) command: String,
+}
+
+/// The key exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kex {
+    /// What russh and the demo fleet prefer.
+    MlKem,
+    /// What every client has.
+    Curve25519,
 }
 
 struct AnyKey;
@@ -38,10 +49,14 @@ impl client::Handler for AnyKey {
     }
 }
 
-fn config() -> Arc<client::Config> {
+fn config(wanted: Kex) -> Arc<client::Config> {
+    let first = match wanted {
+        Kex::MlKem => kex::MLKEM768X25519_SHA256,
+        Kex::Curve25519 => kex::CURVE25519,
+    };
     let preferred = Preferred {
-        kex: Cow::Borrowed(&[
-            kex::MLKEM768X25519_SHA256,
+        kex: Cow::Owned(vec![
+            first,
             kex::CURVE25519,
             kex::EXTENSION_SUPPORT_AS_CLIENT,
             kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
@@ -73,7 +88,7 @@ async fn login(
 async fn exec(fleet: Fleet, config: Arc<client::Config>, address: SocketAddr) -> Result<bool, russh::Error> {
     let handle = login(&fleet, config, address).await?;
     let mut channel = handle.channel_open_session().await?;
-    channel.exec(true, "true").await?;
+    channel.exec(true, fleet.command.as_str()).await?;
     let mut status = None;
     while let Some(message) = channel.wait().await {
         if let ChannelMsg::ExitStatus { exit_status } = message {
@@ -84,9 +99,9 @@ async fn exec(fleet: Fleet, config: Arc<client::Config>, address: SocketAddr) ->
     Ok(status == Some(0))
 }
 
-/// Runs `true` on every host; returns how many ended with status 0.
+/// Runs the command on every host; returns how many ended with status 0.
 pub(crate) async fn run_all(fleet: &Fleet) -> usize {
-    let (config, turn) = (config(), Arc::new(Semaphore::new(fleet.fan_out)));
+    let (config, turn) = (config(fleet.kex), Arc::new(Semaphore::new(fleet.fan_out)));
     let mut tasks = JoinSet::new();
     for address in fleet.addresses.iter().copied() {
         let (fleet, config, turn) = (fleet.clone(), config.clone(), turn.clone());
@@ -106,7 +121,7 @@ pub(crate) async fn run_all(fleet: &Fleet) -> usize {
 /// [`crate::held::measure`] says.
 pub(crate) async fn hold(fleet: &Fleet, rounds: usize) -> Vec<f64> {
     let before = measure::status_kib(std::process::id(), "VmRSS:");
-    let (config, turn) = (config(), Arc::new(Semaphore::new(fleet.fan_out)));
+    let (config, turn) = (config(fleet.kex), Arc::new(Semaphore::new(fleet.fan_out)));
     let (echoed, mut echoes) = tokio::sync::mpsc::unbounded_channel();
     let mut opening = JoinSet::new();
     for address in fleet.addresses.iter().copied() {

@@ -14,25 +14,44 @@
 //! - `tui`: the built binary in a terminal: from a key to the screen with 200 and 1,000 hosts, quiet, flooding and busy, the
 //!   time from frame to frame, how soon C-c ends what a flood shows, memory a host, CPU while idle, and a search of all.
 //!
-//! Every role is this program started again with `OMNES_BENCH_ROLE`, so that no measurement shares a process with
-//! another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
+//! Only where they are named, since they take long:
+//!
+//! - `one`: one host from start to exit, beside `ssh`;
+//! - `peers [REAL SCRIPTED]`: beside pdsh, clush, parallel-ssh and `xargs ssh`, on real `sshd` and on scripted hosts;
+//! - `scale [SIZES]`: with journal and gathered output at 1,000, 5,000 and 10,000 hosts, beside the bare client;
+//! - `outputs`: 5,000 hosts with 100 kB each that no other host says;
+//! - `soak [MINUTES]`: run after run in one process, then the TUI: nothing grows.
+//!
+//! `rounds=N` beside them says how often. Every role is this program started again with `OMNES_BENCH_ROLE`, so that no
+//! measurement shares a process with another. Figures are medians, and ratios are of medians of the same run. `-- run 1000` limits what is measured.
 
 mod agent;
 mod bare;
+mod ground;
 mod held;
 mod ledger;
 mod measure;
+mod one;
 mod papers;
+mod peers;
 mod ping;
 mod run;
+mod scale;
 mod sends;
 mod server;
+mod soak;
+mod tools;
+mod tree;
 mod tui;
+
+#[path = "../../tests/support/mod.rs"]
+pub mod support;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use bare::Kex;
 use held::Panes;
 use measure::median;
 use server::Server;
@@ -56,8 +75,9 @@ fn main() {
         Ok("sends") => sends::report(),
         Ok("held") => held::report(Panes::None),
         Ok("held-panes") => held::report(Panes::Fed),
+        Ok("soak-runs") => soak::role(),
         Ok(role) => panic!("no such role: {role}"),
-        Err(_) => measure_all(),
+        Err(_) => measure_wanted(),
     }
 }
 
@@ -65,14 +85,23 @@ fn floor<F: Future<Output = ()>>(work: impl FnOnce(bare::Fleet) -> F) {
     let dir = std::env::var("OMNES_BENCH_DIR").expect("the directory of the fleet");
     let dir = Path::new(&dir);
     let hosts = std::fs::read_to_string(dir.join("hosts")).expect("the hosts");
-    let addresses: Arc<[SocketAddr]> =
-        hosts.lines().map(|line| line.trim_start_matches("demo@").parse().expect("an address")).collect();
+    let addresses: Arc<[SocketAddr]> = hosts
+        .lines()
+        .map(|line| line.rsplit_once('@').expect("a user").1.parse().expect("an address"))
+        .collect();
+    let user = hosts.split('@').next().expect("a user").to_owned();
     let key = russh::keys::load_secret_key(dir.join("key"), None).expect("the key");
-    let fleet = bare::Fleet { addresses, key: Arc::new(key), user: "demo".to_owned(), fan_out: FAN_OUT };
+    let kex = match std::env::var("OMNES_BENCH_KEX").as_deref() {
+        Ok("curve25519") => Kex::Curve25519,
+        _ => Kex::MlKem,
+    };
+    let fan_out = std::env::var("OMNES_BENCH_FAN_OUT").map_or(FAN_OUT, |n| n.parse().expect("a number"));
+    let command = std::fs::read_to_string(dir.join("command")).unwrap_or_else(|_| "true".to_owned());
+    let fleet = bare::Fleet { addresses, key: Arc::new(key), user, fan_out, kex, command };
     tokio::runtime::Runtime::new().expect("a runtime").block_on(work(fleet));
 }
 
-fn measure_all() {
+fn measure_wanted() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let wanted = |what: &str| words.is_empty() || words.iter().any(|word| word == what);
     let sizes: Vec<usize> = words.iter().filter_map(|word| word.parse().ok()).collect();
@@ -94,6 +123,33 @@ fn measure_all() {
     }
     if wanted("tui") {
         tui::measure();
+    }
+    on_demand(&words);
+}
+
+/// What takes long, or installs something: measured only where it is named.
+fn on_demand(words: &[String]) {
+    let named = |what: &str| words.iter().any(|word| word == what);
+    let number = |word: &String| word.parse().ok();
+    let sizes: Vec<usize> = words.iter().filter_map(number).collect();
+    let rounds = words.iter().find_map(|word| word.strip_prefix("rounds=")?.parse().ok());
+    if named("one") {
+        one::measure(rounds);
+    }
+    if named("peers") {
+        let (real, scripted) = (sizes.first().copied().unwrap_or(200), sizes.get(1).copied().unwrap_or(1000));
+        peers::measure(real, scripted, rounds);
+    }
+    if named("scale") {
+        let sizes = if sizes.is_empty() { vec![1000, 5000, 10_000] } else { sizes.clone() };
+        scale::measure(&sizes, rounds);
+    }
+    if named("outputs") {
+        scale::outputs(rounds);
+    }
+    if named("soak") {
+        let minutes = words.iter().find_map(|word| word.parse().ok());
+        soak::measure(minutes.unwrap_or(10.0));
     }
 }
 

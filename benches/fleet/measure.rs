@@ -108,7 +108,7 @@ fn read_all(child: &mut Child) -> String {
 }
 
 /// A process that has ended keeps its times until it is reaped.
-fn wait_without_reaping(pid: u32) {
+pub(crate) fn wait_without_reaping(pid: u32) {
     let pid = Pid::from_raw(pid.try_into().expect("a pid")).expect("not zero");
     waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("our child");
 }

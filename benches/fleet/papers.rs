@@ -1,6 +1,7 @@
 //! The files that clients need: lists of hosts, the key, known_hosts plain and hashed, an ssh_config.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,19 +12,21 @@ const KNOWN_HOSTS_LINES: usize = 5000;
 
 /// Writes into `dir`:
 ///
-/// - `hosts`, by address (`demo@127.0.0.1:PORT`), and `named`, by names that only `config` makes something of;
+/// - `hosts`, by address (`demo@ADDRESS:PORT`), `named`, by names that only `config` makes something of, and `odd`, by names
+///   of letters of which no two fold, with their `odd-config`;
 /// - `key`, with which all hosts let `demo` in;
 /// - `known_hosts`, and `hashed`, the same lines with hashed names;
 /// - `config`, an ssh_config of 200 `Host` blocks, of which several are for each host.
-pub(crate) fn write(fleet: &Fleet, dir: &Path) {
+pub(crate) fn write(fleet: &Fleet, addresses: &[SocketAddr], dir: &Path) {
     let known = std::fs::read_to_string(fleet.known_hosts()).expect("its keys");
-    let (mut hosts, mut named, mut lines) = (String::new(), String::new(), String::new());
-    for (n, (name, line)) in fleet.names().zip(known.lines()).enumerate() {
-        let port = fleet.port(name).expect("on loopback");
+    let [mut hosts, mut named, mut odd, mut lines] = [const { String::new() }; 4];
+    for (n, (at, line)) in addresses.iter().zip(known.lines()).enumerate() {
+        let (address, port) = (at.ip(), at.port());
         let key = line.split_once(' ').expect("a name and a key").1;
-        let _ = writeln!(hosts, "demo@127.0.0.1:{port}");
+        let _ = writeln!(hosts, "demo@{address}:{port}");
+        let _ = writeln!(odd, "{}:{port}", letters(n));
         let _ = writeln!(named, "rack{}-{n}.example.org:{port}", n % 200);
-        let _ = writeln!(lines, "[127.0.0.1]:{port} {key}");
+        let _ = writeln!(lines, "[{address}]:{port} {key}");
     }
     let one_key = known.lines().next().and_then(|line| line.split_once(' ')).expect("a key").1.to_owned();
     for n in lines.lines().count()..KNOWN_HOSTS_LINES {
@@ -32,6 +35,8 @@ pub(crate) fn write(fleet: &Fleet, dir: &Path) {
     for (name, text) in [
         ("hosts", &hosts),
         ("named", &named),
+        ("odd", &odd),
+        ("odd-config", &"Host *\n  HostName 127.0.0.1\n  User demo\n".to_owned()),
         ("known_hosts", &lines),
         ("hashed", &lines),
         ("config", &config()),
@@ -40,6 +45,18 @@ pub(crate) fn write(fleet: &Fleet, dir: &Path) {
     }
     std::fs::copy(fleet.client_key(), dir.join("key")).expect("the key");
     hash(&dir.join("hashed"));
+}
+
+/// A name of ten letters without any order, another for each number.
+fn letters(n: usize) -> String {
+    // Multiplied by an odd number, so that no two are the same.
+    let mut rest = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+    let letter = |_| {
+        let letter = b'a' + (rest % 26) as u8;
+        rest /= 26;
+        char::from(letter)
+    };
+    (0..10).map(letter).collect()
 }
 
 /// OpenSSH's own hashing of names, in place.

@@ -136,7 +136,7 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// omnes in a terminal.
-struct Screen {
+pub(crate) struct Screen {
     child: Child,
     pty: Arc<Pty>,
     seen: Arc<(Mutex<Vec<Seen>>, Condvar)>,
@@ -151,7 +151,7 @@ struct Seen {
 
 impl Screen {
     /// Opens all hosts of a fleet, and waits until each is ready and has said so.
-    fn open(server: &Server, hosts: usize) -> Screen {
+    pub(crate) fn open(server: &Server, hosts: usize) -> Screen {
         let dir = server.dir();
         let home = dir.join("home");
         fs::create_dir_all(&home).expect("a home");
@@ -178,11 +178,11 @@ impl Screen {
         screen
     }
 
-    fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    fn write(&self, bytes: &[u8]) {
+    pub(crate) fn write(&self, bytes: &[u8]) {
         (&*self.pty).write_all(bytes).expect("omnes reads its terminal");
     }
 
@@ -202,7 +202,7 @@ impl Screen {
     }
 
     /// A place in what was read.
-    fn now(&self) -> usize {
+    pub(crate) fn now(&self) -> usize {
         self.seen.0.lock().expect("the reader lives").len()
     }
 
@@ -211,7 +211,7 @@ impl Screen {
         self.wait_since(0, bytes)
     }
 
-    fn wait_since(&self, from: usize, bytes: &[u8]) -> Instant {
+    pub(crate) fn wait_since(&self, from: usize, bytes: &[u8]) -> Instant {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = self.seen.0.lock().expect("the reader lives");
         loop {
