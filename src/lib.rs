@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod outcome;
 pub mod pane;
 pub mod play;
+pub mod push;
 pub mod run;
 mod scrubbed;
 pub mod session;

@@ -21,6 +21,81 @@ pub enum Outcome {
     Unknown(Unknown),
     /// A step of a played script did not come to what was expected; the steps before it are done.
     StepFailed(StepFailed),
+    /// Some of the files did not arrive; each of them is what it was before.
+    FilesFailed(FilesFailed),
+}
+
+/// What kept files from their place: the first that failed, and how many did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesFailed {
+    /// What kept the first.
+    pub fault: FileFault,
+    /// About the first, with its path; a sentence free of control characters.
+    pub why: String,
+    /// How many, that one among them.
+    pub files: usize,
+}
+
+/// The classes of what keeps a file from its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileFault {
+    /// No room on the disk, or the quota is used up.
+    NoSpace,
+    /// The user has no right to it there.
+    NoRight,
+    /// The file system can only be read.
+    ReadOnly,
+    /// It is in use, as a program that runs is.
+    Busy,
+    /// A folder stands where a file should, or the other way round.
+    IsDirectory,
+    /// What arrived is not what was sent.
+    ChecksumDiffers,
+    /// There is no such file.
+    Missing,
+    /// The host has no SFTP.
+    NoSftp,
+    /// The host answers as no honest server does: a name that leads elsewhere, a listing without an end, a size that is not
+    /// kept.
+    Odd,
+    /// It was not done, since something asked for forbids it: a limit, or a deletion that was not confirmed.
+    Refused,
+    /// Anything else.
+    Other,
+}
+
+impl FileFault {
+    /// All of them.
+    pub const ALL: [FileFault; 11] = [
+        FileFault::NoSpace,
+        FileFault::NoRight,
+        FileFault::ReadOnly,
+        FileFault::Busy,
+        FileFault::IsDirectory,
+        FileFault::ChecksumDiffers,
+        FileFault::Missing,
+        FileFault::NoSftp,
+        FileFault::Odd,
+        FileFault::Refused,
+        FileFault::Other,
+    ];
+
+    /// A stable word for machines: the `outcome` of the JSON lines.
+    pub fn word(self) -> &'static str {
+        match self {
+            FileFault::NoSpace => "no-space",
+            FileFault::NoRight => "no-right",
+            FileFault::ReadOnly => "read-only",
+            FileFault::Busy => "busy",
+            FileFault::IsDirectory => "is-directory",
+            FileFault::ChecksumDiffers => "checksum-differs",
+            FileFault::Missing => "missing",
+            FileFault::NoSftp => "no-sftp",
+            FileFault::Odd => "odd-server",
+            FileFault::Refused => "refused",
+            FileFault::Other => "file-failed",
+        }
+    }
 }
 
 /// The step at which a host stopped, and why.
@@ -121,7 +196,9 @@ impl Outcome {
     pub fn class(&self) -> Class {
         match self {
             Outcome::Exited(0) => Class::Well,
-            Outcome::Exited(_) | Outcome::Signalled(_) | Outcome::StepFailed(_) => Class::Failed,
+            Outcome::Exited(_) | Outcome::Signalled(_) | Outcome::StepFailed(_) | Outcome::FilesFailed(_) => {
+                Class::Failed
+            }
             Outcome::NotRun(_) => Class::NotRun,
             Outcome::Unknown(_) => Class::NotKnown,
         }
@@ -156,6 +233,7 @@ impl Outcome {
             Outcome::NotRun(NotRun::Sudo(_)) => "sudo",
             Outcome::Unknown(unknown) => unknown.word(),
             Outcome::StepFailed(_) => "step-failed",
+            Outcome::FilesFailed(failed) => failed.fault.word(),
         }
     }
 
@@ -206,6 +284,10 @@ impl fmt::Display for Outcome {
             Outcome::NotRun(why) => why.fmt(f),
             Outcome::Unknown(why) => why.fmt(f),
             Outcome::StepFailed(StepFailed { step, why }) => write!(f, "step {step}: {why}"),
+            Outcome::FilesFailed(FilesFailed { why, files: 0 | 1, .. }) => f.write_str(why),
+            Outcome::FilesFailed(FilesFailed { why, files, .. }) => {
+                write!(f, "{why}, and {} more", files - 1)
+            }
         }
     }
 }

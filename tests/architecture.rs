@@ -14,8 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "play", "run", "session", "size",
-            "ssh", "tui",
+            "ask", "config", "demo", "escape", "hosts", "outcome", "pane", "play", "push", "run", "session",
+            "size", "ssh", "tui",
         ],
     ),
     ("config", &["escape", "size", "ssh"]),
@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("outcome", &["ssh"]),
     ("pane", &["escape", "size"]),
     ("play", &["config", "escape", "hosts", "outcome", "pane", "run", "session", "size", "ssh"]),
+    ("push", &["escape", "hosts", "outcome", "run", "ssh"]),
     ("run", &["escape", "hosts", "outcome", "ssh"]),
     ("scrubbed", &[]),
     ("session", &["outcome", "size", "ssh"]),

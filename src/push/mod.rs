@@ -1,0 +1,8 @@
+//! Files out to many hosts and back: `omnes push`, `pull` and `diff`.
+//!
+//! Theory: work on files is a [`Deed`](crate::run::Deed) like any other, so waves, budget, journal and resume are those of
+//! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
+//! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
+
+pub mod path;
+pub mod tree;
