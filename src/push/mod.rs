@@ -6,3 +6,9 @@
 
 pub mod path;
 pub mod tree;
+pub mod get;
+pub mod part;
+pub mod put;
+pub mod remote;
+pub mod trouble;
+pub mod window;
