@@ -4,7 +4,9 @@
 //! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 
+pub mod changes;
 pub mod path;
+pub mod source;
 pub mod tree;
 pub mod get;
 pub mod part;
