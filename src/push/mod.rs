@@ -4,10 +4,20 @@
 //! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 
+pub mod arrival;
+pub mod books;
+pub mod census;
 pub mod changes;
+pub mod landing;
 pub mod path;
+pub mod pull;
+pub mod sift;
 pub mod source;
+pub mod spot;
+pub mod telling;
 pub mod tree;
+pub mod versions;
+pub mod walk;
 pub mod get;
 pub mod part;
 pub mod put;

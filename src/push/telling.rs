@@ -1,0 +1,279 @@
+//! Which host has which version, as text for people and as lines for machines: pure.
+//!
+//! Each path on which hosts differ is told once, its versions under their hosts, and every other file as a unified diff to the
+//! reference: what most hosts have, what one host has, or a file of ours. Remote text is escaped where it goes to a terminal
+//! and exact where it does not; names of files are always escaped, since they stand in sentences.
+
+use serde::Serialize;
+
+use super::part::hex;
+use super::path::{RelPath, shown};
+use super::versions::{Account, Version, Versions};
+use crate::hosts::{Host, HostSet};
+use crate::run::report::{Form, Words, push_line};
+use crate::run::{HostIx, Stream, diff, json};
+
+/// Hex digits of a digest that people are shown.
+const DIGITS: usize = 12;
+
+/// With what every host's version is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// With what most hosts have; differences are told by lines, too.
+    Majority,
+    /// The same, but only who has which version is told.
+    Unshown,
+    /// With what this host has.
+    Host(HostIx),
+    /// With a file of ours.
+    File {
+        /// As the user named it, escaped.
+        name: String,
+        /// Its size and digest.
+        version: Version,
+        /// Its content, where it is not too long to be compared.
+        content: Option<Vec<u8>>,
+    },
+}
+
+/// What tells of versions.
+#[derive(Clone, Debug)]
+pub struct Teller {
+    /// The path that was asked for.
+    pub top: Vec<u8>,
+    /// The hosts of the plan.
+    pub hosts: Vec<Host>,
+    /// With what they are compared.
+    pub reference: Reference,
+}
+
+#[derive(Serialize)]
+struct VersionLine<'a> {
+    v: u32,
+    event: &'static str,
+    path: String,
+    hosts: String,
+    count: usize,
+    reference: bool,
+    kind: &'static str,
+    size: Option<u64>,
+    sha256: Option<String>,
+    to: Option<String>,
+    why: Option<&'static str>,
+    diff: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct VersionsLine {
+    v: u32,
+    event: &'static str,
+    path: String,
+    hosts: String,
+    count: usize,
+    paths: usize,
+    differ: usize,
+}
+
+impl Teller {
+    /// Do hosts differ from each other or from the file of ours, or has nobody anything?
+    pub fn differs(&self, versions: &Versions) -> bool {
+        let accounts = versions.accounts();
+        let top = accounts.first().and_then(|account| account.versions.first());
+        let is_there = top.is_some_and(|(version, _)| version.is_known());
+        versions.answered() > 0 && (!is_there || accounts.iter().any(|account| self.is_told(account)))
+    }
+
+    /// Does something differ there?
+    fn is_told(&self, account: &Account) -> bool {
+        let apart = match &self.reference {
+            Reference::File { version, .. } => account.versions.iter().any(|(other, _)| other != version),
+            _ => !account.is_same(),
+        };
+        apart || account.versions.iter().any(|(version, _)| matches!(version, Version::Unreadable(_)))
+    }
+
+    /// Tells all of it.
+    pub fn tell(&self, versions: &Versions, words: &mut Words<'_>) {
+        let accounts = versions.accounts();
+        if accounts.is_empty() {
+            return;
+        }
+        for account in accounts.iter().filter(|account| self.is_told(account) || accounts.len() == 1) {
+            match words.form {
+                Form::Text => self.account(account, versions, words),
+                Form::Json => self.lines(account, versions, words),
+            }
+            (words.press)(words.paper);
+        }
+        let differ = accounts.iter().filter(|account| self.is_told(account)).count();
+        self.sum(versions, (accounts.len(), differ), words);
+    }
+
+    fn sum(&self, versions: &Versions, (paths, differ): (usize, usize), words: &mut Words<'_>) {
+        let set = self.set(&versions.hosts());
+        let (hosts, count) = (set.to_string(), set.len());
+        let path = shown(&self.top);
+        let out = words.paper.on(Stream::Out);
+        match words.form {
+            Form::Json => {
+                let line = VersionsLine { v: json::V, event: "versions", path, hosts, count, paths, differ };
+                json::push(out, &line);
+            }
+            Form::Text if paths == 1 => {}
+            Form::Text => {
+                let same = match differ {
+                    0 => "all the same".to_owned(),
+                    _ => format!("{} the same, {differ} not", paths - differ),
+                };
+                out.extend_from_slice(format!("{path}: {paths} entries, {same}, on {hosts} ({count})\n").as_bytes());
+            }
+        }
+    }
+
+    fn set(&self, hosts: &[HostIx]) -> HostSet {
+        hosts.iter().map(|host| self.hosts[host.0].clone()).collect()
+    }
+
+    fn path(&self, path: &RelPath) -> String {
+        shown(&path.below(&self.top))
+    }
+
+    /// The version with which the others are compared, and what it is called; its place among the versions, where it is one.
+    fn compared<'a>(&'a self, account: &'a Account) -> (&'a Version, String, Option<usize>) {
+        let of_host = |host: HostIx| {
+            account.versions.iter().position(|(_, hosts)| hosts.binary_search(&host).is_ok())
+        };
+        let at = match &self.reference {
+            Reference::File { name, version, .. } => return (version, name.clone(), None),
+            Reference::Host(host) => of_host(*host).unwrap_or_default(),
+            Reference::Majority | Reference::Unshown => 0,
+        };
+        let (version, hosts) = &account.versions[at];
+        (version, self.set(hosts).to_string(), Some(at))
+    }
+
+    fn account(&self, account: &Account, versions: &Versions, words: &mut Words<'_>) {
+        let (_, _, reference) = self.compared(account);
+        let path = self.path(&account.path);
+        let head = match account.versions.len() {
+            1 => format!("{path}: one version\n"),
+            n => format!("{path}: {n} versions\n"),
+        };
+        words.paper.on(Stream::Out).extend_from_slice(head.as_bytes());
+        for (at, (version, hosts)) in account.versions.iter().enumerate() {
+            let set = self.set(hosts);
+            let mark = match (reference == Some(at), &self.reference) {
+                (true, Reference::Host(_)) if account.versions.len() > 1 => ", compared with",
+                (true, _) if account.versions.len() > 1 => ", most",
+                (false, Reference::File { version: ours, .. }) if ours == version => ", as here",
+                _ => "",
+            };
+            let line = format!("  {set} ({}): {}{mark}\n", set.len(), described(version));
+            words.paper.on(Stream::Out).extend_from_slice(line.as_bytes());
+        }
+        for (version, hosts) in &account.versions {
+            self.difference(account, (version, hosts), versions, words);
+        }
+    }
+
+    /// How a version differs from the reference, as a unified diff.
+    fn difference(
+        &self,
+        account: &Account,
+        (version, hosts): (&Version, &[HostIx]),
+        versions: &Versions,
+        words: &mut Words<'_>,
+    ) {
+        if self.reference == Reference::Unshown {
+            return;
+        }
+        let (reference, name, _) = self.compared(account);
+        let (Version::File { .. }, Version::File { .. }) = (reference, version) else { return };
+        if reference == version {
+            return;
+        }
+        let names = [name, self.set(hosts).to_string()];
+        let (sink, text) = (words.sinks.of(Stream::Out), words.paper.on(Stream::Out));
+        match (self.content_of(reference, versions), content(version, versions)) {
+            (Some(from), Some(to)) => {
+                let names = [names[0].as_str(), names[1].as_str()];
+                let push = |text: &mut Vec<u8>, line: &[u8]| push_line(text, line, sink);
+                diff::unified(text, &diff::compare(&from, &to), names, push);
+            }
+            _ => {
+                let line = format!("{} and {}: different, and not compared line by line\n", names[0], names[1]);
+                text.extend_from_slice(line.as_bytes());
+            }
+        }
+        (words.press)(words.paper);
+    }
+
+    fn content_of(&self, reference: &Version, versions: &Versions) -> Option<Vec<u8>> {
+        match &self.reference {
+            Reference::File { content, .. } => content.clone(),
+            _ => content(reference, versions),
+        }
+    }
+
+    /// The same for machines.
+    fn lines(&self, account: &Account, versions: &Versions, words: &mut Words<'_>) {
+        let (_, _, reference) = self.compared(account);
+        for (at, (version, hosts)) in account.versions.iter().enumerate() {
+            let mut paper = crate::run::report::Paper::default();
+            let mut inner = Words { form: Form::Text, sinks: words.sinks, paper: &mut paper, press: &mut |_| {} };
+            self.difference(account, (version, hosts), versions, &mut inner);
+            let diff: Vec<u8> = paper.parts.into_iter().flat_map(|(_, text)| text).collect();
+            let diff = String::from_utf8_lossy(&diff);
+            let set = self.set(hosts);
+            let (kind, size, sha256) = match version {
+                Version::File { size, sha256 } => ("file", Some(*size), Some(hex(sha256))),
+                Version::Folder => ("folder", None, None),
+                Version::Link(_) => ("link", None, None),
+                Version::Special => ("special", None, None),
+                Version::Missing => ("missing", None, None),
+                Version::Unreadable(_) => ("unreadable", None, None),
+            };
+            let to = if let Version::Link(to) = version { Some(shown(to)) } else { None };
+            let why = if let Version::Unreadable(fault) = version { Some(fault.word()) } else { None };
+            let line = VersionLine {
+                v: json::V,
+                event: "version",
+                path: self.path(&account.path),
+                hosts: set.to_string(),
+                count: set.len(),
+                reference: reference == Some(at),
+                kind,
+                size,
+                sha256,
+                to,
+                why,
+                diff: (!diff.is_empty()).then_some(&*diff),
+            };
+            json::push(words.paper.on(Stream::Out), &line);
+        }
+    }
+}
+
+fn content(version: &Version, versions: &Versions) -> Option<Vec<u8>> {
+    match version {
+        Version::File { sha256, .. } => versions.content(sha256),
+        _ => None,
+    }
+}
+
+/// A version in a few words.
+fn described(version: &Version) -> String {
+    match version {
+        Version::File { size: 1, sha256 } => format!("1 byte, sha256 {}", &hex(sha256)[..DIGITS]),
+        Version::File { size, sha256 } => format!("{size} bytes, sha256 {}", &hex(sha256)[..DIGITS]),
+        Version::Folder => "a folder".to_owned(),
+        Version::Link(to) => format!("a link to {}", shown(to)),
+        Version::Special => "a device, FIFO or socket".to_owned(),
+        Version::Missing => "missing".to_owned(),
+        Version::Unreadable(fault) => format!("cannot be read: {fault}"),
+    }
+}
+
+#[cfg(test)]
+#[path = "telling_tests.rs"]
+mod tests;
