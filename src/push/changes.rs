@@ -73,7 +73,7 @@ pub struct Policy {
 /// One thing to be done. `item` is the place of what it is about among the entries of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Make the folder that the user named as the place.
+    /// Make the folder that the user named as the place; it lies in one that is there.
     MakeBase,
     /// Make a folder with this mode.
     MakeDir {
@@ -148,3 +148,239 @@ pub struct Count {
     /// Bytes of all.
     pub bytes: u64,
 }
+
+/// The files whose content has to be compared before the changes are known, by their places in the source: those that
+/// stand there with the same size, where content decides.
+pub fn asks(source: &[Entry], there: &[Entry], policy: &Policy) -> Vec<usize> {
+    if policy.same == Same::SizeAndTime {
+        return Vec::new();
+    }
+    let there = by_path(there);
+    let is_asked = |(_, entry): &(usize, &Entry)| {
+        let stands = there.get(entry.path.as_bytes());
+        matches!(entry.kind, Kind::File { .. }) && stands.is_some_and(|stands| stands.kind == entry.kind)
+    };
+    source.iter().enumerate().filter(is_asked).map(|(item, _)| item).collect()
+}
+
+/// What is to be done so that the source stands there. Parents come before what is in them on both sides; `equal` are those
+/// of [`asks`] whose content is the same.
+pub fn changes(source: &[Entry], there: &[Entry], policy: &Policy, equal: &HashSet<usize>) -> Changes {
+    let mut weighing = Weighing {
+        source,
+        there: by_path(there),
+        policy,
+        equal,
+        folders: HashMap::new(),
+        faulty: HashMap::new(),
+        changes: Changes::default(),
+    };
+    weighing.base();
+    (0..source.len()).for_each(|item| weighing.weigh(item));
+    weighing.close()
+}
+
+fn by_path(entries: &[Entry]) -> HashMap<&[u8], &Entry> {
+    entries.iter().map(|entry| (entry.path.as_bytes(), entry)).collect()
+}
+
+/// A time as SFTP can say it: seconds from 1970 to 2106.
+fn said(mtime: i64) -> i64 {
+    mtime.clamp(0, i64::from(u32::MAX))
+}
+
+/// Setuid and setgid.
+const SET_IDS: u32 = 0o6000;
+/// What the owner of a folder needs to put something into it.
+const OWNER: u32 = 0o700;
+
+/// A folder of the source on its way.
+struct Folder {
+    item: usize,
+    /// It is new, or something in it changes, which changes its time.
+    is_touched: bool,
+    /// The permissions that it has while files are put into it.
+    mode: u32,
+    is_new: bool,
+}
+
+/// What is known while one entry after the other is held against what stands there.
+struct Weighing<'a> {
+    source: &'a [Entry],
+    there: HashMap<&'a [u8], &'a Entry>,
+    policy: &'a Policy,
+    equal: &'a HashSet<usize>,
+    folders: HashMap<&'a [u8], Folder>,
+    /// Folders that cannot be made, and what was said of that.
+    faulty: HashMap<&'a [u8], usize>,
+    changes: Changes,
+}
+
+impl<'a> Weighing<'a> {
+    /// The folder that the user named is made first, whatever lands in it.
+    fn base(&mut self) {
+        let is_one_file = matches!(self.source, [one] if one.path.is_root() && one.kind != Kind::Dir);
+        if !is_one_file && !self.source.is_empty() && !self.there.contains_key(&b""[..]) {
+            self.changes.before.push(Act::MakeBase);
+        }
+    }
+
+    fn weigh(&mut self, item: usize) {
+        let entry = &self.source[item];
+        let path = entry.path.as_bytes();
+        if let Some(&fault) = parent(path).and_then(|parent| self.faulty.get(parent)) {
+            self.changes.faults[fault].entries += 1;
+            if entry.kind == Kind::Dir {
+                self.faulty.insert(path, fault);
+            }
+            return;
+        }
+        let stands = self.there.get(path).copied();
+        match (&entry.kind, stands.map(|stands| &stands.kind)) {
+            (Kind::Special, _) => {}
+            (Kind::Dir, None | Some(Kind::Dir)) => self.folder(item, stands),
+            (Kind::Dir, Some(_)) => self.fault(item, FileFault::IsDirectory, "no folder stands there"),
+            (_, Some(Kind::Dir)) => self.fault(item, FileFault::IsDirectory, "a folder stands there"),
+            (_, Some(Kind::Special)) => {
+                self.fault(item, FileFault::Refused, "a device, FIFO or socket stands there");
+            }
+            (Kind::File { .. }, Some(Kind::File { .. })) => self.file(item, stands),
+            (Kind::File { .. }, _) => self.file(item, None),
+            (Kind::Link { to }, Some(Kind::Link { to: old })) if to == old => {}
+            (Kind::Link { .. }, _) => {
+                self.changes.files.push(Act::Link { item });
+                self.touch(item);
+            }
+        }
+    }
+
+    fn fault(&mut self, item: usize, fault: FileFault, what: &str) {
+        let path = &self.source[item].path;
+        let shown = if path.is_root() { "the place".to_owned() } else { path.to_string() };
+        let why = format!("{shown}: {what}, and nothing is deleted for what is pushed");
+        if self.source[item].kind == Kind::Dir {
+            self.faulty.insert(path.as_bytes(), self.changes.faults.len());
+        }
+        self.changes.faults.push(Fault { fault, why, entries: 1 });
+    }
+
+    fn folder(&mut self, item: usize, stands: Option<&Entry>) {
+        let entry = &self.source[item];
+        let mode = match stands {
+            Some(stands) => stands.mode,
+            None => self.mode_of(item) | OWNER,
+        };
+        let is_new = stands.is_none();
+        if is_new && !entry.path.is_root() {
+            self.touch(item);
+            self.changes.before.push(Act::MakeDir { item, mode });
+        }
+        self.folders.insert(entry.path.as_bytes(), Folder { item, is_touched: is_new, mode, is_new });
+    }
+
+    fn file(&mut self, item: usize, stands: Option<&Entry>) {
+        let entry = &self.source[item];
+        let bytes = if let Kind::File { size } = entry.kind { size } else { 0 };
+        let Some(stands) = stands.filter(|stands| self.is_same(item, stands)) else {
+            let mode = match self.policy.modes {
+                Modes::New => Mode::KeepOr(self.mode_of(item)),
+                Modes::Kept | Modes::Set { .. } => Mode::Set(self.mode_of(item)),
+            };
+            self.changes.files.push(Act::Put { item, mode, mtime: said(entry.mtime) });
+            self.changes.sent.add(bytes);
+            return self.touch(item);
+        };
+        self.changes.same.add(bytes);
+        if let Some(mode) = self.mode_to_set(item, stands.mode) {
+            self.changes.files.push(Act::SetMode { item, mode });
+        }
+        if said(entry.mtime) != said(stands.mtime) {
+            self.changes.files.push(Act::SetTime { item, mtime: said(entry.mtime) });
+        }
+    }
+
+    fn is_same(&self, item: usize, stands: &Entry) -> bool {
+        let entry = &self.source[item];
+        match self.policy.same {
+            Same::SizeAndTime => entry.kind == stands.kind && said(entry.mtime) == said(stands.mtime),
+            Same::Checksum => self.equal.contains(&item),
+        }
+    }
+
+    /// The permissions that something of the source has there, or would have if it were new.
+    fn mode_of(&self, item: usize) -> u32 {
+        let entry = &self.source[item];
+        match (&entry.kind, self.policy.modes) {
+            (Kind::Dir, Modes::Set { folders, .. }) => folders & 0o7777,
+            (_, Modes::Set { files, .. }) => files & 0o7777,
+            (Kind::Dir, Modes::Kept) => entry.mode & 0o7777,
+            (_, Modes::Kept) => entry.mode & 0o7777 & !SET_IDS,
+            (_, Modes::New) => entry.mode & 0o777,
+        }
+    }
+
+    /// The permissions that something is to be given that stands there with these.
+    fn mode_to_set(&self, item: usize, stands: u32) -> Option<u32> {
+        let mode = self.mode_of(item);
+        (self.policy.modes != Modes::New && mode != stands & 0o7777).then_some(mode)
+    }
+
+    /// Something in the folder of this changes. A folder that is shut is opened for that, where its permissions are ours.
+    fn touch(&mut self, item: usize) {
+        let Some(folder) =
+            parent(self.source[item].path.as_bytes()).and_then(|parent| self.folders.get_mut(parent))
+        else {
+            return;
+        };
+        folder.is_touched = true;
+        let is_ours = self.policy.modes != Modes::New && !self.source[folder.item].path.is_root();
+        if is_ours && folder.mode & OWNER != OWNER {
+            folder.mode |= OWNER;
+            self.changes.before.push(Act::SetMode { item: folder.item, mode: folder.mode & 0o7777 });
+        }
+    }
+
+    /// Times and permissions of folders, the deepest first.
+    fn close(mut self) -> Changes {
+        let mut folders: Vec<Folder> = std::mem::take(&mut self.folders).into_values().collect();
+        folders.sort_unstable_by_key(|folder| std::cmp::Reverse(folder.item));
+        for Folder { item, is_touched, mode, is_new } in folders {
+            let entry = &self.source[item];
+            if entry.path.is_root() && !is_new {
+                continue;
+            }
+            let stands = self.there.get(entry.path.as_bytes()).map(|stands| said(stands.mtime));
+            if self.policy.times == Times::All && (is_touched || stands != Some(said(entry.mtime))) {
+                self.changes.after.push(Act::SetTime { item, mtime: said(entry.mtime) });
+            }
+            let wanted = match is_new {
+                true => Some(self.mode_of(item)).filter(|wanted| *wanted != mode || entry.path.is_root()),
+                false => self.mode_to_set(item, mode),
+            };
+            if let Some(mode) = wanted {
+                self.changes.after.push(Act::SetMode { item, mode });
+            }
+        }
+        self.changes
+    }
+}
+
+/// The path of the folder that a path lies in; the root lies in none.
+fn parent(path: &[u8]) -> Option<&[u8]> {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => Some(&path[..slash]),
+        None if path.is_empty() => None,
+        None => Some(b""),
+    }
+}
+
+impl Count {
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;
