@@ -11,19 +11,23 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
+mod diff;
 mod files;
 mod journal;
 mod pacing;
 mod play;
+mod pull;
 mod reading;
 mod run;
 mod what;
 
 pub use consent::ConsentArgs;
+pub use diff::DiffArgs;
 pub use files::{CompressArg, FileSudoArgs, MoreHostsArgs, Owner, PushArgs, PushWhatArgs, ViaArg};
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
+pub use pull::{BackArgs, PullArgs, PullWhatArgs};
 pub use reading::{OutputArg, ReadingArgs};
 pub use run::{DemoRunArgs, HowArgs, RunArgs};
 pub use what::WhatArgs;
@@ -81,6 +85,20 @@ pub enum Command {
         after_help = files::PUSH_EXAMPLES
     )]
     Push(Box<PushArgs>),
+    /// Bring files and folders of every host here, each host's into a folder of its own
+    #[command(
+        override_usage = "omnes pull [OPTIONS] TARGETS:/SRC --to DIR",
+        after_long_help = pull::PULL_NOTES,
+        after_help = pull::PULL_EXAMPLES
+    )]
+    Pull(Box<PullArgs>),
+    /// Show which hosts hold which version of a file, or of each file of a folder
+    #[command(
+        override_usage = "omnes diff [OPTIONS] TARGETS:/PATH",
+        after_long_help = diff::DIFF_NOTES,
+        after_help = diff::DIFF_EXAMPLES
+    )]
+    Diff(Box<DiffArgs>),
     /// List what was run, with what became of it
     #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
         omnes runs -n 0 --output json")]

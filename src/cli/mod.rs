@@ -17,6 +17,7 @@ mod confirm;
 mod consent;
 pub mod ctl;
 mod demo;
+mod diff;
 mod forecast;
 mod front;
 mod headless;
@@ -33,6 +34,7 @@ mod past;
 mod ping;
 mod play;
 mod preferences;
+mod pull;
 mod push;
 mod reach;
 mod reading;
@@ -83,6 +85,8 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(&args),
         Command::Play(args) => play::play(&args),
         Command::Push(args) => push::push(&args),
+        Command::Pull(args) => pull::pull(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),

@@ -40,7 +40,8 @@ pub(super) fn reading(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Read
     Ok(Reading { output, diff, top: args.top.map(usize::from), detail })
 }
 
-fn diff(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Option<Against>> {
+/// With whose output, or whose files, others are compared.
+pub(super) fn diff(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Option<Against>> {
     let Some(name) = &args.diff_from else {
         return Ok(args.diff.then_some(Against::Majority));
     };

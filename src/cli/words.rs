@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 4] = ["pull", "sync", "job", "runner"];
+const RESERVED: [&str; 3] = ["sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -186,6 +186,9 @@ mod tests {
             ("-l root push --mode 644 a --to web:/x", "push -l root --mode 644 a --to web:/x"),
             ("push --resume last", "push --resume last"),
             ("open push", "open push"),
+            ("pull web:/x --to d", "pull web:/x --to d"),
+            ("-l root diff web:/x", "diff -l root web:/x"),
+            ("open pull diff", "open pull diff"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),
             ("keys --from list web", "keys --from list web"),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 
+use super::arrival::blocking;
 use super::books::{self, Books};
 use super::get::{Limit, Links, Sink};
 use super::landing::{Folder, Ground, LandError, NewFile, Standing};
@@ -51,7 +52,7 @@ pub struct Census {
     budget: Arc<Budget>,
     then: Then,
     teller: Teller,
-    versions: Mutex<Versions>,
+    versions: Arc<Mutex<Versions>>,
     /// What kept single things from their place here.
     amiss: Mutex<Vec<LandError>>,
 }
@@ -65,12 +66,12 @@ impl Census {
         (versions, budget): (Versions, Arc<Budget>),
     ) -> Census {
         let teller = Teller { top: from.to_vec(), hosts, reference };
-        let versions = Mutex::new(versions);
+        let versions = Arc::new(Mutex::new(versions));
         Census { from: from.to_vec(), rules, budget, then, teller, versions, amiss: Mutex::default() }
     }
 
     fn versions(&self) -> MutexGuard<'_, Versions> {
-        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.versions)
     }
 
     /// The longest file of which content is kept.
@@ -79,34 +80,6 @@ impl Census {
             Then::Tell => COMPARED,
             Then::Copy { .. } => u64::MAX,
         }
-    }
-
-    /// Makes one copy of all that every host has alike.
-    fn copy(&self, ground: &Ground, spot: &RelPath) {
-        let versions = self.versions();
-        let all = versions.answered();
-        let mut amiss = Vec::new();
-        for account in versions.accounts() {
-            let [(version, hosts)] = &account.versions[..] else { continue };
-            if hosts.len() < all {
-                continue;
-            }
-            let place = below(spot, &account.path).map_err(|_| None);
-            let copied = place.and_then(|place| {
-                copy_one((ground, &place), (version, account.marks), &versions).map_err(Some)
-            });
-            match copied {
-                Err(Some(error)) => {
-                    let is_for_all = error.is_for_all();
-                    amiss.push(error);
-                    if is_for_all {
-                        break;
-                    }
-                }
-                Err(None) | Ok(()) => {}
-            }
-        }
-        *self.amiss.lock().unwrap_or_else(PoisonError::into_inner) = amiss;
     }
 }
 
@@ -126,9 +99,10 @@ impl Deed for Census {
 
     fn conclude(&self) -> BoxFuture<'_, Exit> {
         async move {
-            // Nothing else of the run is at work by now, and what is done is bounded by what there is to write.
             if let Then::Copy { ground, spot } = &self.then {
-                self.copy(ground, spot);
+                let (ground, spot, versions) = (ground.clone(), spot.clone(), Arc::clone(&self.versions));
+                let copied = blocking(move || Ok(copy(&ground, &spot, &locked(&versions)))).await;
+                *self.amiss.lock().unwrap_or_else(PoisonError::into_inner) = copied.unwrap_or_default();
             }
             let is_amiss = !self.amiss.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
             match is_amiss || self.teller.differs(&self.versions()) {
@@ -145,6 +119,31 @@ impl Deed for Census {
             words.paper.notice(&error.to_string());
         }
     }
+}
+
+fn locked(versions: &Mutex<Versions>) -> MutexGuard<'_, Versions> {
+    versions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes one copy of all that every host has alike; gives what could not be made.
+fn copy(ground: &Ground, spot: &RelPath, versions: &Versions) -> Vec<LandError> {
+    let all = versions.answered();
+    let mut amiss = Vec::new();
+    for account in versions.accounts() {
+        let [(version, hosts)] = &account.versions[..] else { continue };
+        let Ok(place) = below(spot, &account.path) else { continue };
+        if hosts.len() < all {
+            continue;
+        }
+        if let Err(error) = copy_one((ground, &place), (version, account.marks), versions) {
+            let is_for_all = error.is_for_all();
+            amiss.push(error);
+            if is_for_all {
+                break;
+            }
+        }
+    }
+    amiss
 }
 
 /// One copy of what every host has.
@@ -210,6 +209,7 @@ impl Visit<'_> {
             () = self.call.cancelled() => return Ok(Outcome::NotRun(NotRun::Cancelled)),
             remote = remote(link, via, budget) => remote?,
         };
+        self.call.looking();
         let path = remote.resolve(&self.census.from).await?;
         let stat = match self.census.rules.links {
             LinkRule::PassedOver => remote.stat(&path).await,

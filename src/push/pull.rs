@@ -149,6 +149,7 @@ impl Trip<'_> {
             () = self.call.cancelled() => return Ok(Outcome::NotRun(NotRun::Cancelled)),
             remote = remote(link, via, budget) => remote?,
         };
+        self.call.looking();
         let path = remote.resolve(&self.pull.from).await?;
         let stat = match self.pull.rules.links {
             LinkRule::PassedOver => remote.stat(&path).await?,

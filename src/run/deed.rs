@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::crew::{Pace, at_least};
 use super::journal::JournalFault;
+use super::report::Words;
 use super::writer::Events;
 use super::{FileTally, Freight, Happened, HostIx, Passage, Stream};
 use crate::hosts::Host;
-use crate::outcome::{NotRun, Outcome};
+use crate::outcome::{Exit, NotRun, Outcome};
 use crate::ssh::Link;
 
 /// What is done on every host of a run.
@@ -29,6 +30,15 @@ pub trait Deed: Send + Sync + 'static {
     /// A host's part of the run is over, also where it was never carried out there; for deeds whose hosts wait for each
     /// other.
     fn left(&self, _host: HostIx) {}
+
+    /// Every host is through, and nobody ended the run: what is done once for all of them. What it comes to counts beside the
+    /// outcomes.
+    fn conclude(&self) -> BoxFuture<'_, Exit> {
+        std::future::ready(Exit::Well).boxed()
+    }
+
+    /// What there is to say of all hosts together; it stands before the summary.
+    fn tell(&self, _words: &mut Words<'_>) {}
 }
 
 /// One host's turn: who it is, where to tell what happens, and how far the user has gone with interrupts.
@@ -39,6 +49,7 @@ pub struct Call<'a> {
     pub name: &'a Host,
     pub(super) events: &'a Events,
     pub(super) sent: &'a AtomicBool,
+    pub(super) at_work: &'a AtomicBool,
     pub(super) pace: watch::Receiver<Pace>,
     pub(super) timeout: Option<Duration>,
 }
@@ -58,8 +69,15 @@ impl Call<'_> {
     pub async fn sending(&self) -> Result<(), NotRun> {
         self.events.intent(self.host).await?;
         self.events.send(Happened::Sent(self.host)).await;
+        self.at_work.store(true, Ordering::Release);
         self.sent.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// To be called by a deed that changes nothing there, and so never calls [`Call::sending`], when it begins: from here on the
+    /// host is one of those that go on when no more are started.
+    pub fn looking(&self) {
+        self.at_work.store(true, Ordering::Release);
     }
 
     /// To be called right before the first byte of a step of a played script: the intent of that step is in the journal

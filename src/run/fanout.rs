@@ -91,12 +91,25 @@ pub async fn run_kept(
     if leaving {
         run.give_up().await;
     }
+    let deed = Arc::clone(&run.shared.deed);
+    if run.crew.pace() < Pace::End {
+        let end = tokio::select! {
+            biased;
+            end = deed.conclude() => end,
+            Some(_) = interrupts.recv() => Exit::Interrupted,
+        };
+        run.exit = run.exit.worst(end);
+    }
     let known = run.summary();
     let telling = async {
         run.close_journal(begun).await;
         let summary = run.close_books().await;
         let mut teller = telling.await?;
-        tokio::task::spawn_blocking(move || teller.finish(summary, begun.elapsed())).await
+        let finishing = move || {
+            teller.conclude(&*deed);
+            teller.finish(summary, begun.elapsed())
+        };
+        tokio::task::spawn_blocking(finishing).await
     };
     // No host is at work any more, so whoever interrupts now does not want to wait for the reader of our output.
     tokio::select! {
@@ -141,6 +154,8 @@ struct Shared {
     targets: Vec<Result<Target, ConnectError>>,
     /// By host: what may have an effect there may have been sent.
     sent: Vec<AtomicBool>,
+    /// By host: its deed has begun, whether it has an effect there or not.
+    at_work: Vec<AtomicBool>,
     /// It was said that hosts are throttled.
     throttled: AtomicBool,
 }
@@ -169,6 +184,7 @@ impl Run {
             names: plan.hosts,
             targets,
             sent: (0..n).map(|_| AtomicBool::new(false)).collect(),
+            at_work: (0..n).map(|_| AtomicBool::new(false)).collect(),
             throttled: AtomicBool::new(false),
         };
         Run {
@@ -324,8 +340,8 @@ impl Run {
 
     /// Hosts whose command runs, as far as is known.
     fn running(&self) -> usize {
-        let sent = |host: &HostIx| self.shared.sent[host.0].load(Ordering::Acquire);
-        self.crew.at_work().filter(sent).count()
+        let at_work = |host: &HostIx| self.shared.at_work[host.0].load(Ordering::Acquire);
+        self.crew.at_work().filter(at_work).count()
     }
 
     /// One step further; says so, unless the writer is so far behind that it would have to wait.
@@ -458,8 +474,8 @@ async fn reach(
     // Nobody hears it only where the run is being left.
     let _ = shared.signs.send(Sign::Reached(host, link.phases().total())).await;
     shared.events.send(Happened::Reached(host, *link.phases())).await;
-    let (events, sent) = (&shared.events, &shared.sent[host.0]);
-    let call = Call { host, name, events, sent, pace: pace.clone(), timeout: shared.command_timeout };
+    let (events, sent, at_work) = (&shared.events, &shared.sent[host.0], &shared.at_work[host.0]);
+    let call = Call { host, name, events, sent, at_work, pace: pace.clone(), timeout: shared.command_timeout };
     let outcome = shared.deed.carry_out(call, &link).await;
     let _ = timeout(CLOSING, link.close()).await;
     Ok(outcome)

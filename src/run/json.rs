@@ -15,7 +15,7 @@ use crate::outcome::{Class, Fate, NotRun, Outcome, StepFailed, StepFault};
 use crate::ssh::ConnectError;
 
 /// The version that every line carries.
-pub(super) const V: u32 = 1;
+pub const V: u32 = 1;
 
 #[derive(Serialize)]
 struct Start<'a> {
@@ -204,7 +204,7 @@ fn seconds(took: Duration) -> f64 {
 
 /// Appends a line. JSON leaves DEL, the C1 controls and what turns text around as they are; a terminal would act on
 /// them, so they are written as `\u` escapes, which mean the same to a parser.
-pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
+pub fn push(text: &mut Vec<u8>, line: &impl Serialize) {
     let line = serde_json::to_string(line).expect("plain structs of strings and numbers always serialise");
     let mut plain = 0;
     for (at, c) in line.char_indices().filter(|(_, c)| escape::acts(*c)) {

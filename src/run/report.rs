@@ -69,6 +69,27 @@ pub enum Sink {
     Exact,
 }
 
+/// For whom something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For machines: JSON lines.
+    Json,
+}
+
+/// Where a deed says what there is to say of all hosts together.
+pub struct Words<'a> {
+    /// For whom.
+    pub form: Form,
+    /// Where our streams go.
+    pub sinks: Sinks,
+    /// What is said.
+    pub paper: &'a mut Paper,
+    /// Takes away text that is ready.
+    pub press: Press<'a>,
+}
+
 /// Text on its way to our two streams, in the order in which it is to appear.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Paper {
@@ -141,7 +162,8 @@ pub struct Sinks {
 }
 
 impl Sinks {
-    pub(super) fn of(self, stream: Stream) -> Sink {
+    /// Where this stream goes.
+    pub fn of(self, stream: Stream) -> Sink {
         match stream {
             Stream::Out => self.out,
             Stream::Err => self.err,
@@ -218,6 +240,14 @@ impl Reporter {
     /// Where our streams go.
     pub fn sinks(&self) -> Sinks {
         self.sinks
+    }
+
+    /// For whom it is told.
+    pub fn form(&self) -> Form {
+        match self.mode {
+            Mode::Json => Form::Json,
+            _ => Form::Text,
+        }
     }
 
     /// What happens next happens so long after the beginning of the run.
@@ -383,7 +413,7 @@ pub(super) fn is_unremarkable(outcome: &Outcome) -> bool {
 }
 
 /// One line, with the newline it may lack. On a terminal the carriage return of a DOS line end is left out.
-pub(super) fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
+pub fn push_line(text: &mut Vec<u8>, line: &[u8], sink: Sink) {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match sink {
         Sink::Exact => text.extend_from_slice(line),

@@ -11,11 +11,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::deed::Deed;
 use super::files::Files;
+use super::groups::Press;
 use super::journal::{Journal, JournalFault};
 use super::meter::{self, Meter};
 use super::progress::Progress;
-use super::report::{Paper, Reporter, Sink, Sinks, Summary};
+use super::report::{Paper, Reporter, Sink, Sinks, Summary, Words};
 use super::{Happened, HostIx, Stream};
 use crate::outcome::Exit;
 
@@ -127,6 +129,9 @@ pub trait Teller: Send + 'static {
     /// Takes what happens until all senders are gone. Blocks.
     fn drain(&mut self, events: mpsc::Receiver<Queued>);
 
+    /// What the deed has to say of all hosts together, right before the end. Blocks.
+    fn conclude(&mut self, _deed: &dyn Deed) {}
+
     /// Tells the end of the run; the summary comes back with our own faults in its exit code. Blocks.
     fn finish(&mut self, summary: Summary, took: Duration) -> Summary;
 
@@ -222,6 +227,20 @@ impl Teller for Writer {
             self.streams.write(&mut paper);
             self.streams.draw(&mut self.progress);
         }
+    }
+
+    fn conclude(&mut self, deed: &dyn Deed) {
+        let mut paper = Paper::default();
+        self.tell_gathered(&mut paper);
+        let Writer { reporter, streams, .. } = self;
+        let (form, sinks) = (reporter.form(), reporter.sinks());
+        let press: Press<'_> = &mut |paper: &mut Paper| {
+            if paper.len() >= BATCH {
+                streams.write(paper);
+            }
+        };
+        deed.tell(&mut Words { form, sinks, paper: &mut paper, press });
+        self.streams.write(&mut paper);
     }
 
     fn finish(&mut self, summary: Summary, took: Duration) -> Summary {
