@@ -36,7 +36,6 @@ mod preferences;
 mod push;
 mod reach;
 mod reading;
-mod remote;
 mod run;
 mod runs;
 mod screen;

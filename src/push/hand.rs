@@ -36,6 +36,11 @@ impl<'a> Hand<'a> {
         }
     }
 
+    /// A path from `/`; relative ones are below the login's folder.
+    pub(super) async fn resolve(self, path: &[u8]) -> Result<Vec<u8>, Trouble> {
+        self.remote().resolve(path).await
+    }
+
     /// What stands there, a link itself.
     pub(super) async fn lstat(self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
         match (self.remote().lstat(path).await, self) {

@@ -4,13 +4,22 @@
 //! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 
+mod carry;
 pub mod changes;
-pub mod path;
-pub mod source;
-pub mod tree;
+pub mod deed;
+pub mod exclude;
+pub mod fill;
+mod foresee;
 pub mod get;
+mod hand;
+mod lift;
+mod look;
 pub mod part;
+pub mod path;
+pub mod place;
 pub mod put;
 pub mod remote;
+pub mod source;
+pub mod tree;
 pub mod trouble;
 pub mod window;
