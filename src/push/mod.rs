@@ -5,12 +5,15 @@
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 
 pub mod changes;
-pub mod path;
-pub mod source;
-pub mod tree;
+pub mod exclude;
+pub mod fill;
 pub mod get;
 pub mod part;
+pub mod path;
+pub mod place;
 pub mod put;
 pub mod remote;
+pub mod source;
+pub mod tree;
 pub mod trouble;
 pub mod window;
