@@ -355,7 +355,8 @@ impl<'a> Visit<'a> {
         let mut comparing = stream::iter(asks)
             .map(|item| async move {
                 let at = source[item].path.below(base);
-                let there = match hand.sha256(&at).await {
+                let Kind::File { size } = source[item].kind else { return Ok(None) };
+                let there = match hand.sha256(&at, size).await {
                     Ok(sum) => sum,
                     // What cannot be read is sent.
                     Err(Trouble::File { .. }) => return Ok(None),
