@@ -38,7 +38,6 @@ mod pull;
 mod push;
 mod reach;
 mod reading;
-mod remote;
 mod run;
 mod runs;
 mod screen;

@@ -100,8 +100,8 @@ pub struct Manner {
 /// What one host gets.
 #[derive(Clone, Debug)]
 pub struct Parcel {
-    /// Which part of the source; `None` where there is nothing of its name.
-    pub lot: Option<Lot>,
+    /// Which part of the source.
+    pub lot: Lot,
     /// Where it goes.
     pub at: At,
     /// The host, as a template sees it.
@@ -137,7 +137,7 @@ impl Push {
     /// For hosts in the order of the plan. `bytes` is what all hosts together may have under way beyond what each has.
     pub fn new(feed: Arc<Feed>, parcels: Vec<Parcel>, manner: Manner, bytes: usize) -> Push {
         let all = feed.sources().all();
-        let is_same = parcels.iter().all(|parcel| parcel.lot.as_ref() == Some(&all));
+        let is_same = parcels.iter().all(|parcel| parcel.lot == all);
         let wanted = (is_same && !all.is_lone()).then(|| Wanted::new(&feed.sources().entries(&all, Landing::Into)));
         Push { feed, parcels, manner, fillings: HashMap::new(), wanted, budget: Budget::new(bytes) }
     }
@@ -161,14 +161,12 @@ impl Push {
 impl Deed for Push {
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
-            let Some(lot) = &self.parcels[call.host.0].lot else {
-                let why = format!("nothing of the name {} is in the folder of --map", call.name);
-                return failed(FileFault::Missing, crate::escape::text(&why, 300));
-            };
-            let visit = Visit { push: self, call: &call, link, parcel: &self.parcels[call.host.0], lot };
+            let parcel = &self.parcels[call.host.0];
+            let visit = Visit { push: self, call: &call, link, parcel, lot: &parcel.lot };
             tokio::select! {
                 biased;
                 outcome = visit.go() => outcome,
+                () = visit.given_up() => Outcome::NotRun(NotRun::Cancelled),
                 ending = call.to_be_ended() => visit.ended(ending),
             }
         }
@@ -202,6 +200,14 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Visit<'a> {
+    /// Nothing more is to be begun, and here nothing was.
+    async fn given_up(&self) {
+        self.call.cancelled().await;
+        if self.call.is_sent() {
+            std::future::pending().await
+        }
+    }
+
     async fn go(&self) -> Outcome {
         let remote = match self.push.manner.via {
             Via::Sftp => Remote::over_sftp(self.link, Arc::clone(&self.push.budget)).await,
@@ -349,7 +355,8 @@ impl<'a> Visit<'a> {
         let mut comparing = stream::iter(asks)
             .map(|item| async move {
                 let at = source[item].path.below(base);
-                let there = match hand.sha256(&at).await {
+                let Kind::File { size } = source[item].kind else { return Ok(None) };
+                let there = match hand.sha256(&at, size).await {
                     Ok(sum) => sum,
                     // What cannot be read is sent.
                     Err(Trouble::File { .. }) => return Ok(None),

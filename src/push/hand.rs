@@ -36,6 +36,11 @@ impl<'a> Hand<'a> {
         }
     }
 
+    /// A path from `/`; relative ones are below the login's folder.
+    pub(super) async fn resolve(self, path: &[u8]) -> Result<Vec<u8>, Trouble> {
+        self.remote().resolve(path).await
+    }
+
     /// What stands there, a link itself.
     pub(super) async fn lstat(self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
         match (self.remote().lstat(path).await, self) {
@@ -80,11 +85,11 @@ impl<'a> Hand<'a> {
     }
 
     /// The SHA-256 of a file there.
-    pub(super) async fn sha256(self, path: &[u8]) -> Result<[u8; 32], Trouble> {
+    pub(super) async fn sha256(self, path: &[u8], size: u64) -> Result<[u8; 32], Trouble> {
         if let Hand::Lifted(_, lift) = self {
             return lift.sha256(path).await;
         }
-        match self.remote().sha256(path).await? {
+        match self.remote().sha256(path, size).await? {
             Some(sum) => Ok(sum),
             None => self.read(path, &mut Nothing, u64::MAX).await,
         }

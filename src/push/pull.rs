@@ -16,6 +16,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::arrival::{Arrival, blocking};
 use super::books::{self, Books};
 use super::changes::Same;
+use super::deed::Via;
 use super::get::{Limit, Links};
 use super::landing::{Folder, Ground, LandError, Modes, Standing};
 use super::path::{NameFault, RelPath, shown};
@@ -37,16 +38,6 @@ pub enum LinkRule {
     PassedOver,
     /// Each stays a link, and is never followed.
     Kept,
-}
-
-/// How files get here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Via {
-    /// By SFTP.
-    #[default]
-    Sftp,
-    /// By a POSIX shell.
-    Shell,
 }
 
 /// What a pull is to do.
@@ -120,6 +111,7 @@ struct Task {
     what: What,
     mode: u32,
     mtime: i64,
+    size: u64,
     here: Here,
     links: Links,
 }
@@ -197,7 +189,7 @@ impl Trip<'_> {
             LinkRule::PassedOver => Links::Followed,
             LinkRule::Kept => Links::Refused,
         };
-        self.bring(remote, Task { path, folder, name, what, mode, mtime, here, links }).await
+        self.bring(remote, Task { path, folder, name, what, mode, mtime, size, here, links }).await
     }
 
     /// What was named is a folder.
@@ -284,7 +276,7 @@ impl Trip<'_> {
 
     /// Has the file here the same content? Where nothing can sum it there, it is fetched.
     async fn is_same(&self, remote: &Remote<'_>, task: &Task) -> Result<bool, Trouble> {
-        let theirs = match remote.sha256(&task.path).await {
+        let theirs = match remote.sha256(&task.path, task.size).await {
             Ok(Some(theirs)) => theirs,
             Ok(None) | Err(Trouble::File { .. }) => return Ok(false),
             Err(trouble) => return Err(trouble),
@@ -435,7 +427,7 @@ impl Bringing<'_, '_> {
             }
         }
         let (folder, name) = (Arc::clone(folder), item.name.into());
-        let Item { what, mode, mtime, .. } = *item;
-        Some(Task { path: there, folder, name, what, mode, mtime, here, links: Links::Refused })
+        let Item { what, mode, mtime, size, .. } = *item;
+        Some(Task { path: there, folder, name, what, mode, mtime, size, here, links: Links::Refused })
     }
 }

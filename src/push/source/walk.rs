@@ -79,7 +79,7 @@ pub fn map(dir: &Path, names: &[&str], excludes: &Excludes) -> Result<Mapped, Wa
         let path = dir.join(name);
         // A name of a host is one name here, whatever an inventory makes of it.
         let is_name = crate::push::path::check_name(name.as_bytes()).is_ok();
-        let kind = is_name.then(|| walk.call(|| statat(CWD, &path, AtFlags::empty()))).transpose();
+        let kind = is_name.then(|| walk.call(|| statat(CWD, path.as_path(), AtFlags::empty()))).transpose();
         let lot = match kind {
             Ok(None) | Err(rustix::io::Errno::NOENT) => None,
             Err(error) => return Err(unreadable(shown(path.as_os_str().as_bytes()), error)),
@@ -305,3 +305,7 @@ fn entry(path: RelPath, kind: Kind, stat: &Stat) -> Entry {
 fn unreadable(shown: String, error: rustix::io::Errno) -> WalkError {
     WalkError::Unreadable(shown, escape::reason(&io::Error::from(error)))
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;
