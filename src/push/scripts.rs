@@ -89,7 +89,9 @@ impl Script {
                  printf '%s\\0' \"$f\"; about \"$f\"; done"
             ),
             Script::MakeDir => "umask 0; mkdir -m \"$2\" -- \"$1\"".to_owned(),
-            Script::Symlink => format!("set -- \"$2\" \"$1\"; {{ {EXISTS}; }} && exit 82; ln -s -- \"$2\" \"$1\""),
+            Script::Symlink => {
+                format!("set -- \"$2\" \"$1\"; {{ {EXISTS}; }} && exit 82; ln -s -- \"$2\" \"$1\"")
+            }
             Script::Remove => "[ -d \"$1\" ] && ! [ -L \"$1\" ] && exit 82; rm -f -- \"$1\"".to_owned(),
             Script::RemoveDir => "rmdir -- \"$1\"".to_owned(),
             Script::Rename => "[ -d \"$2\" ] && exit 82; mv -f -- \"$1\" \"$2\"".to_owned(),
@@ -150,7 +152,8 @@ pub(super) fn sum(said: &[u8]) -> Option<[u8; 32]> {
 /// What is said about one path; `None` where the host has no program for it.
 pub(super) fn about(line: &[u8]) -> Option<Stat> {
     let line = std::str::from_utf8(line).ok()?;
-    let [mode, size, time, user, group] = <[&str; 5]>::try_from(line.split_whitespace().collect::<Vec<_>>()).ok()?;
+    let [mode, size, time, user, group] =
+        <[&str; 5]>::try_from(line.split_whitespace().collect::<Vec<_>>()).ok()?;
     let mode = u32::from_str_radix(mode, 16).ok()?;
     let kind = match mode & 0o170_000 {
         0o100_000 => Kind::File { size: size.parse().ok()? },
@@ -205,7 +208,9 @@ mod tests {
     #[test]
     fn sums_of_all_programs_are_read() {
         let digits = "ab".repeat(32);
-        for said in [format!("{digits}  -\n"), format!("{digits} *stdin\n"), format!("{digits}\n"), digits.clone()] {
+        for said in
+            [format!("{digits}  -\n"), format!("{digits} *stdin\n"), format!("{digits}\n"), digits.clone()]
+        {
             assert_eq!(sum(said.as_bytes()), Some([0xab; 32]), "{said}");
         }
         for said in ["", "sh: not found", &"g".repeat(64), &"ab".repeat(33)] {
