@@ -18,13 +18,11 @@ use crate::hosts::Host;
 use crate::outcome::Exit;
 use crate::push::census::{Census, Then};
 use crate::push::changes::Same;
-use crate::push::path::shown;
 use crate::push::pull::{LinkRule, Rules};
-use crate::push::telling::Reference;
-use crate::push::versions::{COMPARED, Version, Versions};
+use crate::push::telling::{Reference, Teller};
+use crate::push::versions::{COMPARED, Version};
 use crate::push::window::Budget;
 use crate::run::HostIx;
-use crate::run::spill::Spill;
 
 /// Characters of a file's name that a diff shows.
 const NAME_CHARS: usize = 200;
@@ -41,15 +39,14 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let how = with(&args.back, ReadingArgs { output: Some(output), ..ReadingArgs::default() });
     let plan = ready.plan(&format!("diff {}", args.from));
     if args.back.plan {
-        let sends = Fetches { there: shown(said.path.as_bytes()), here: Vec::new() };
+        let sends = Fetches { there: ready.from, here: Vec::new() };
         return forecast::tell((&plan, &ready.targets), &sends, &how, asks(&args.secrets, &plan));
     }
     let password = secrets::password(&args.secrets, &said.targets)?;
     let links = if args.links { LinkRule::Kept } else { LinkRule::PassedOver };
     let rules = Rules { links, same: Same::SizeAndTime, via: via(args.via) };
-    let (versions, budget) = (Versions::new(Box::new(Spill::usual())), Budget::new(UNDER_WAY));
-    let asked = (said.path.as_bytes(), plan.hosts.clone());
-    let census = Census::new(asked, (rules, Then::Tell), reference, (versions, budget));
+    let teller = Teller { top: said.path, hosts: plan.hosts.clone(), reference };
+    let census = Census::new(ready.from, (rules, Then::Tell), teller, Budget::new(UNDER_WAY));
     begin((plan, ready.targets), Arc::new(census), &how, Asker::headless(password))
 }
 

@@ -12,26 +12,21 @@ use super::args::{
 use super::asker::Asker;
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
-use super::remote::{self, Remote};
 use super::{forecast, headless, reading, secrets};
-use crate::config::Config;
-use crate::escape;
-use crate::hosts::{Facts, Host};
+use crate::hosts::{Facts, Host, Place};
 use crate::outcome::Exit;
 use crate::push::census::{Census, Then};
 use crate::push::changes::Same;
 use crate::push::landing::{Ground, Modes};
 use crate::push::path::{RelPath, shown};
-use crate::push::deed::Via;
-use crate::push::pull::{LinkRule, Pull, Rules};
+use crate::push::place::{At, To};
+use crate::push::pull::{LinkRule, Pull, Rules, Via};
 use crate::push::spot::{Destination, Wanted};
-use crate::push::telling::Reference;
-use crate::push::versions::Versions;
+use crate::push::telling::{Reference, Teller};
 use crate::push::walk;
 use crate::push::window::Budget;
 use crate::run::forecast::Sends;
-use crate::run::spill::Spill;
-use crate::run::{Against, Deed, HostIx, Job, Plan};
+use crate::run::{Against, Deed, HostIx, Job, Limits, Pacing, Plan};
 use crate::ssh::{ConnectError, Connector, KnownHosts, Target, Tcp};
 
 /// Bytes that all hosts together may have under way, beyond a window for each.
@@ -44,26 +39,26 @@ const OPEN: u64 = walk::AT_ONCE as u64 + 4;
 pub(super) fn pull(args: &PullArgs) -> anyhow::Result<Exit> {
     let said = Said::read(&args.from, &args.hosts, "omnes pull web:/etc/hosts --to backup")?;
     let ready = said.ready(&args.ssh, &args.back)?;
-    let what = format!("pull {}", args.from);
     let rules = rules(&args.what);
     let (destination, spots) = places(args, &said, &ready)?;
     let how = how(args)?;
-    let plan = ready.plan(&what);
+    let plan = ready.plan(&format!("pull {}", args.from));
+    let reference = reference(&args.reading, &plan.hosts)?;
     if args.back.plan {
-        let sends = Fetches { there: shown(said.path.as_bytes()), here: heres(&destination.folder, &spots, &plan) };
+        let here = heres(&destination.folder, &spots, &plan);
+        let sends = Fetches { there: ready.from, here };
         return forecast::tell((&plan, &ready.targets), &sends, &how, asks(&args.secrets, &plan));
     }
     let password = secrets::password(&args.secrets, &said.targets)?;
     let modes = if args.what.preserve { Modes::Preserved } else { Modes::Masked };
     let ground = Ground::open(Path::new(&destination.folder), modes).map_err(|error| anyhow!("--to: {error}"))?;
-    let (from, budget) = (said.path.as_bytes(), Budget::new(UNDER_WAY));
+    let (from, budget) = (ready.from, Budget::new(UNDER_WAY));
     let deed: Arc<dyn Deed> = match args.what.same {
-        false => Arc::new(Pull { from: from.to_vec(), ground, spots, rules, budget }),
+        false => Arc::new(Pull { from, ground, spots, rules, budget }),
         true => {
             let then = Then::Copy { ground, spot: spots.into_iter().next().unwrap_or_default() };
-            let reference = reference(&args.reading, &plan.hosts)?;
-            let versions = Versions::new(Box::new(Spill::usual()));
-            Arc::new(Census::new((from, plan.hosts.clone()), (rules, then), reference, (versions, budget)))
+            let teller = Teller { top: said.path, hosts: plan.hosts.clone(), reference };
+            Arc::new(Census::new(from, (rules, then), teller, budget))
         }
     };
     begin((plan, ready.targets), deed, &how, Asker::headless(password))
@@ -90,23 +85,20 @@ pub(super) fn begin(
 
 /// What was typed before and behind the colon.
 pub(super) struct Said {
-    /// The path there.
-    pub(super) path: String,
+    /// The path there, as it was typed.
+    pub(super) path: Vec<u8>,
     /// Which hosts.
     pub(super) targets: TargetArgs,
+    to: To,
     line: &'static str,
 }
 
 impl Said {
     /// Divides the word; `line` is an example.
     pub(super) fn read(word: &str, hosts: &MoreHostsArgs, line: &'static str) -> anyhow::Result<Said> {
-        let Some(Remote { targets, path }) = Remote::find(word) else {
-            let word = escape::text(word, 200);
-            bail!("`{word}` names no path; write it behind a colon, for example: {line}");
-        };
-        remote::check(&path).map_err(|why| anyhow!(why))?;
-        let targets = if targets.is_empty() { Vec::new() } else { vec![targets] };
-        Ok(Said { path, targets: hosts.beside(targets), line })
+        let to = To::parse(word)?;
+        let path = word[to.targets.len() + 1..].as_bytes().to_vec();
+        Ok(Said { path, targets: hosts.beside(vec![to.targets.clone()]), to, line })
     }
 
     /// The hosts, each settled, and the pace.
@@ -115,9 +107,21 @@ impl Said {
         let mut settled = chosen.settle(ssh, &back.pacing)?;
         settled.descriptors.iter_mut().for_each(|each| *each += OPEN);
         let (limits, pacing) = settled.pace(&back.pacing)?;
-        let Settled { config, hosts, facts, targets, .. } = settled;
-        let facts = facts.into_iter().zip(&targets).map(|(facts, target)| known(facts, target.as_ref().ok())).collect();
-        Ok(Ready { config, hosts, facts, targets, limits, pacing })
+        let Settled { hosts, facts, targets, .. } = settled;
+        let known = |(facts, target): (Facts, &Result<Target, ConnectError>)| known(facts, target.as_ref().ok());
+        let facts: Vec<Facts> = facts.into_iter().zip(&targets).map(known).collect();
+        let from = self.paths(&hosts, &facts)?;
+        Ok(Ready { hosts, facts, from, targets, limits, pacing })
+    }
+
+    /// The path on each host.
+    fn paths(&self, hosts: &[Host], facts: &[Facts]) -> anyhow::Result<Vec<Vec<u8>>> {
+        let count = hosts.len();
+        let path = |(n, (host, facts)): (usize, (&Host, &Facts))| {
+            let at = self.to.dest.at(&Place { host, facts, n: n + 1, count });
+            at.map(|At { path, .. }| path).map_err(|why| anyhow!(why))
+        };
+        hosts.iter().zip(facts).enumerate().map(path).collect()
     }
 }
 
@@ -136,16 +140,15 @@ fn known(facts: Facts, target: Option<&Target>) -> Facts {
 
 /// Hosts that are ready to be contacted.
 pub(super) struct Ready {
-    /// Preferences.
-    pub(super) config: Config,
     /// The hosts.
     pub(super) hosts: Vec<Host>,
-    /// What is known of each.
-    pub(super) facts: Vec<Facts>,
+    /// By host: the path there.
+    pub(super) from: Vec<Vec<u8>>,
     /// How each is reached.
     pub(super) targets: Vec<Result<Target, ConnectError>>,
-    limits: crate::run::Limits,
-    pacing: crate::run::Pacing,
+    facts: Vec<Facts>,
+    limits: Limits,
+    pacing: Pacing,
 }
 
 impl Ready {
@@ -180,15 +183,18 @@ pub(super) fn via(args: Option<ViaArg>) -> Via {
 
 /// Where everything comes to stand: by host, or the one place of all.
 fn places(args: &PullArgs, said: &Said, ready: &Ready) -> anyhow::Result<(Destination, Vec<RelPath>)> {
-    let wanted = Wanted::new(&said.path);
-    if args.what.same {
-        let destination = Destination::shared(&args.to)?;
-        let spot = destination.one_spot(&wanted)?;
-        return Ok((destination, vec![spot]));
+    let wanted: Vec<Wanted> = ready.from.iter().cloned().map(Wanted::new).collect();
+    if !args.what.same {
+        let destination = Destination::parse(&args.to)?;
+        let spots = destination.spots(&ready.hosts, &ready.facts, &wanted)?;
+        return Ok((destination, spots));
     }
-    let destination = Destination::parse(&args.to)?;
-    let spots = destination.spots(&ready.hosts, &ready.facts, &wanted)?;
-    Ok((destination, spots))
+    let destination = Destination::shared(&args.to)?;
+    if !said.to.dest.is_same_for_all() {
+        bail!("--same compares one path of all hosts; write it without {{host}} and the like");
+    }
+    let spot = wanted.first().map(|wanted| destination.one_spot(wanted)).transpose()?;
+    Ok((destination, vec![spot.unwrap_or_default()]))
 }
 
 /// How it is done, in the words of headless work.
@@ -224,30 +230,31 @@ pub(super) fn with(back: &BackArgs, reading: ReadingArgs) -> HowArgs {
 
 /// What hosts are asked for, as a forecast shows it.
 pub(super) struct Fetches {
-    /// The path there, escaped.
-    pub(super) there: String,
-    /// By host: the place here, escaped.
+    /// By host: the path there.
+    pub(super) there: Vec<Vec<u8>>,
+    /// By host: the place here, escaped; none where nothing is written.
     pub(super) here: Vec<String>,
 }
 
 impl Sends for Fetches {
     fn shown(&self, host: HostIx) -> String {
+        let there = self.own(host);
         match self.here.get(host.0) {
-            Some(here) => format!("{} is brought to {here}; nothing is changed there", self.there),
-            None => format!("{} is read; nothing is changed there", self.there),
+            Some(here) => format!("{there} is brought to {here}; nothing is changed there"),
+            None => format!("{there} is read; nothing is changed there"),
         }
     }
 
-    fn essence(&self, _host: HostIx) -> Vec<u8> {
-        self.there.as_bytes().to_vec()
+    fn essence(&self, host: HostIx) -> Vec<u8> {
+        self.there[host.0].clone()
     }
 
-    fn own(&self, _host: HostIx) -> String {
-        self.there.clone()
+    fn own(&self, host: HostIx) -> String {
+        shown(&self.there[host.0])
     }
 
     fn is_same_for_all(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -265,10 +272,12 @@ mod tests {
 
     #[test]
     fn a_word_without_a_path_is_refused_with_the_next_step() {
-        let error = Said::read("web\x1b", &MoreHostsArgs::default(), "omnes pull web:/x --to d");
-        let error = error.err().expect("no path").to_string();
-        assert_eq!(error, "`web^[` names no path; write it behind a colon, for example: omnes pull web:/x --to d");
-        let said = Said::read(":/x", &MoreHostsArgs::default(), "").expect("hosts may come from elsewhere");
-        assert!(said.targets.targets.is_empty());
+        for word in ["web\x1b", ":/x", "web:~ann/x"] {
+            let error = Said::read(word, &MoreHostsArgs::default(), "omnes pull web:/x --to d");
+            let error = error.err().expect(word).to_string();
+            assert!(!error.contains('\x1b') && error.contains("write"), "{error}");
+        }
+        let said = Said::read("web[1-2]:/etc/{host}", &MoreHostsArgs::default(), "").expect("a good word");
+        assert_eq!((said.path.as_slice(), said.targets.targets), (&b"/etc/{host}"[..], vec!["web[1-2]".to_owned()]));
     }
 }

@@ -18,16 +18,16 @@ use super::path::{RelPath, shown};
 use super::pull::{LinkRule, Rules, below, remote};
 use super::remote::{Remote, Stat};
 use super::sift::{Item, Refusal, Sifted, What};
-use super::telling::{Reference, Teller};
+use super::telling::Teller;
 use super::tree::Kind;
 use super::trouble::Trouble;
 use super::versions::{COMPARED, Marks, PathIx, Version, VersionIx, Versions};
 use super::walk::{self, Errand};
 use super::window::Budget;
-use crate::hosts::Host;
 use crate::outcome::{Exit, FileFault, NotRun, Outcome};
 use crate::run::blocks::{Flow, Piece};
 use crate::run::report::Words;
+use crate::run::spill::Spill;
 use crate::run::{Call, Deed};
 use crate::ssh::Link;
 
@@ -45,9 +45,10 @@ pub enum Then {
     },
 }
 
-/// The same path of every host, compared.
+/// A path of every host, compared.
 pub struct Census {
-    from: Vec<u8>,
+    /// By host.
+    from: Vec<Vec<u8>>,
     rules: Rules,
     budget: Arc<Budget>,
     then: Then,
@@ -58,16 +59,10 @@ pub struct Census {
 }
 
 impl Census {
-    /// Asks these hosts for this path; nothing is kept of what `versions` already knows.
-    pub fn new(
-        (from, hosts): (&[u8], Vec<Host>),
-        (rules, then): (Rules, Then),
-        reference: Reference,
-        (versions, budget): (Versions, Arc<Budget>),
-    ) -> Census {
-        let teller = Teller { top: from.to_vec(), hosts, reference };
-        let versions = Arc::new(Mutex::new(versions));
-        Census { from: from.to_vec(), rules, budget, then, teller, versions, amiss: Mutex::default() }
+    /// Asks each of the teller's hosts for its path.
+    pub fn new(from: Vec<Vec<u8>>, (rules, then): (Rules, Then), teller: Teller, budget: Arc<Budget>) -> Census {
+        let versions = Arc::new(Mutex::new(Versions::new(Box::new(Spill::usual()))));
+        Census { from, rules, budget, then, teller, versions, amiss: Mutex::default() }
     }
 
     fn versions(&self) -> MutexGuard<'_, Versions> {
@@ -210,7 +205,7 @@ impl Visit<'_> {
             remote = remote(link, via, budget) => remote?,
         };
         self.call.looking();
-        let path = remote.resolve(&self.census.from).await?;
+        let path = remote.resolve(&self.census.from[self.call.host.0]).await?;
         let stat = match self.census.rules.links {
             LinkRule::PassedOver => remote.stat(&path).await,
             LinkRule::Kept => remote.lstat(&path).await,

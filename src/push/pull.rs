@@ -16,7 +16,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::arrival::{Arrival, blocking};
 use super::books::{self, Books};
 use super::changes::Same;
-use super::deed::Via;
 use super::get::{Limit, Links};
 use super::landing::{Folder, Ground, LandError, Modes, Standing};
 use super::path::{NameFault, RelPath, shown};
@@ -40,6 +39,16 @@ pub enum LinkRule {
     Kept,
 }
 
+/// How files get here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// By SFTP.
+    #[default]
+    Sftp,
+    /// By a POSIX shell.
+    Shell,
+}
+
 /// What a pull is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
@@ -51,10 +60,10 @@ pub struct Rules {
     pub via: Via,
 }
 
-/// The same path of every host, each into a place of its own.
+/// A path of every host, each into a place of its own.
 pub struct Pull {
-    /// The path there.
-    pub from: Vec<u8>,
+    /// By host: the path there.
+    pub from: Vec<Vec<u8>>,
     /// Where everything stands.
     pub ground: Ground,
     /// By host: where its part stands, from the ground.
@@ -142,7 +151,7 @@ impl Trip<'_> {
             remote = remote(link, via, budget) => remote?,
         };
         self.call.looking();
-        let path = remote.resolve(&self.pull.from).await?;
+        let path = remote.resolve(&self.pull.from[self.call.host.0]).await?;
         let stat = match self.pull.rules.links {
             LinkRule::PassedOver => remote.stat(&path).await?,
             LinkRule::Kept => remote.lstat(&path).await?,

@@ -32,12 +32,12 @@ enum Under {
     Typed,
 }
 
-/// What is brought from each host.
+/// What is brought from a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The path there, as the host takes it.
     pub path: Vec<u8>,
-    /// Its own name, unless its content is what is wanted (`web:/srv/site/`).
+    /// Its own name, unless what is in it is wanted (`web:/srv/site/.`).
     pub name: Option<Vec<u8>>,
 }
 
@@ -70,13 +70,11 @@ pub enum SpotError {
 }
 
 impl Wanted {
-    /// What stands behind the colon of `TARGETS:PATH`.
-    pub fn new(path: &str) -> Wanted {
-        let bare = path.trim_end_matches('/');
-        let name = bare.rsplit('/').next().unwrap_or_default();
-        let has_none = path.ends_with('/') || matches!(name, "" | "." | "~") || (name == bare && name.starts_with('~'));
-        let name = (!has_none).then(|| name.as_bytes().to_vec());
-        Wanted { path: path.as_bytes().to_vec(), name }
+    /// This path of a host.
+    pub fn new(path: Vec<u8>) -> Wanted {
+        let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = (!matches!(last, b"" | b"." | b"..")).then(|| last.to_vec());
+        Wanted { path, name }
     }
 }
 
@@ -113,11 +111,11 @@ impl Destination {
     }
 
     /// Where each host's part stands, from the folder.
-    pub fn spots(&self, hosts: &[Host], facts: &[Facts], wanted: &Wanted) -> Result<Vec<RelPath>, SpotError> {
+    pub fn spots(&self, hosts: &[Host], facts: &[Facts], wanted: &[Wanted]) -> Result<Vec<RelPath>, SpotError> {
         let count = hosts.len();
         let mut spots = Vec::with_capacity(count);
         for (n, (host, facts)) in hosts.iter().zip(facts).enumerate() {
-            spots.push(self.spot(&Place { host, facts, n: n + 1, count }, wanted)?);
+            spots.push(self.spot(&Place { host, facts, n: n + 1, count }, &wanted[n])?);
         }
         apart(hosts, &spots)?;
         Ok(spots)
@@ -205,7 +203,8 @@ mod tests {
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let facts = vec![Facts { vars, ..Facts::default() }; hosts.len()];
         let destination = Destination::parse(to).map_err(|error| error.to_string())?;
-        let spots = destination.spots(&hosts, &facts, &Wanted::new(from)).map_err(|error| error.to_string())?;
+        let wanted = vec![Wanted::new(from.as_bytes().to_vec()); hosts.len()];
+        let spots = destination.spots(&hosts, &facts, &wanted).map_err(|error| error.to_string())?;
         let text = |spot: &RelPath| String::from_utf8(spot.as_bytes().to_vec()).expect("text");
         Ok((destination.folder, spots.iter().map(text).collect()))
     }
@@ -215,17 +214,15 @@ mod tests {
         for (to, from, folder, spot) in [
             ("out", "/etc/hosts", "out", "web1/hosts"),
             ("out/", "/etc/nginx", "out/", "web1/nginx"),
-            ("out", "/etc/nginx/", "out", "web1"),
+            ("out", "/etc/nginx/.", "out", "web1"),
             ("out", "/", "out", "web1"),
-            ("out", "~", "out", "web1"),
-            ("out", "~ann", "out", "web1"),
-            ("out", "~/x", "out", "web1/x"),
+            ("out", ".", "out", "web1"),
             ("out", "./x", "out", "web1/x"),
             ("logs/{host}.log", "/var/log/syslog", "logs/", "web1.log"),
             ("{host}.log", "/var/log/syslog", ".", "web1.log"),
             ("a/{dc}/{host}/b", "/etc/nginx", "a/", "eu%2Flon/web1/b"),
             ("a/{host}/", "/etc/nginx", "a/", "web1/nginx"),
-            ("a/x{host}/", "/etc/nginx/", "a/", "xweb1"),
+            ("a/x{host}/", "/etc/nginx/.", "a/", "xweb1"),
             ("{{x}}", "/etc/hosts", "{x}", "web1/hosts"),
             ("{{x}}/{host}", "/etc/hosts", "{x}/", "web1"),
             ("{up}/{host}", "/etc/hosts", ".", "%2E./web1"),

@@ -39,7 +39,7 @@ pub enum Reference {
 /// What tells of versions.
 #[derive(Clone, Debug)]
 pub struct Teller {
-    /// The path that was asked for.
+    /// The path that was asked for, as it was typed.
     pub top: Vec<u8>,
     /// The hosts of the plan.
     pub hosts: Vec<Host>,

@@ -7,7 +7,7 @@ use super::{MoreHostsArgs, PacingArgs, ReadingArgs, SecretArgs, SshArgs, ViaArg}
 pub(super) const PULL_EXAMPLES: &str = "Examples:\n  omnes pull web:/etc/nginx --to backup\n  \
     omnes pull 'web[01-48]:/var/log/app.log' --to 'logs/{host}.log'";
 
-pub(super) const PULL_NOTES: &str = "Each host's part stands in a folder of its own, DIR/HOST, under its own name; `web:/etc/nginx/` brings \
+pub(super) const PULL_NOTES: &str = "Each host's part stands in a folder of its own, DIR/HOST, under its own name; `web:/etc/nginx/.` brings \
     what is in the folder. Where DIR has {host}, {target}, {n} or cluster variables in it, it is the place of each host's part itself, or \
     with a `/` behind it the folder of that.\n\n\
     Each file is written under another name beside its place and renamed when it is whole, and what is unchanged (size and time, or with --checksum the content) \
