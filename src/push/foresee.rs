@@ -5,14 +5,12 @@
 //! shows the lines that would change.
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 
 use super::carry::item;
 use super::changes::{Act, Changes};
 use super::deed::Ground;
 use super::fill::MAX_FILLED;
-use super::get::Sink;
-use super::hand::Hand;
+use super::hand::{Hand, Whole};
 use super::path::{RelPath, shown};
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
@@ -96,7 +94,7 @@ async fn difference(
     new: &[u8],
 ) -> Result<String, Trouble> {
     let at = path.below(base);
-    let mut old = Whole(Vec::new());
+    let mut old = Whole::default();
     match hand.read(&at, &mut old, MAX_FILLED).await {
         Ok(_) => {}
         // There is none, or it is no file that could be compared.
@@ -111,16 +109,6 @@ async fn difference(
         text.push(b'\n');
     });
     Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// All that is read, up to the bound of the reading.
-struct Whole(Vec<u8>);
-
-impl Sink for Whole {
-    fn take(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), String>> {
-        self.0.extend_from_slice(&bytes);
-        Box::pin(std::future::ready(Ok(())))
-    }
 }
 
 #[cfg(test)]
