@@ -29,7 +29,7 @@ pub fn sha256(bytes: &[u8]) -> Sha {
 /// Pieces that are kept once for all hosts of a fleet. It holds those that somebody uses, and at most as many that nobody
 /// uses any more.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(in crate::demo) struct Pool {
     kept: Mutex<Kept>,
 }
 

@@ -68,12 +68,13 @@ impl Disk {
     /// What is wrong with the disk itself, from now on.
     pub(in crate::demo) fn suffer(&self, fault: FilesFault) {
         let mut held = self.lock();
-        match fault {
-            FilesFault::NoSpaceAfter(free) => held.fs.bound(free),
-            FilesFault::ReadOnly => held.fs.allow(Rights::ReadOnly),
-            FilesFault::NoRight => held.fs.allow(Rights::Others),
-            _ => {}
-        }
+        let rights = match fault {
+            FilesFault::NoSpaceAfter(free) => return held.fs.bound(free),
+            FilesFault::ReadOnly => Rights::ReadOnly,
+            FilesFault::NoRight => Rights::Others,
+            _ => Rights::All,
+        };
+        held.fs.allow(rights);
     }
 
     /// Puts a file there with the folders that lead to it, in the place of what was there.

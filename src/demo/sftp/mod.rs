@@ -26,7 +26,7 @@ pub use fs::History;
 pub use hostile::HOSTILE_NAMES;
 pub use node::{Kind, Stat, State};
 
-pub(super) use content::Pool;
+pub(in crate::demo) use content::Pool;
 pub(super) use image::{Drift, fill};
 
 use super::host::Host;
