@@ -9,14 +9,25 @@
 //! why a host said no.
 
 mod begin;
+mod carry;
 mod cause;
+pub mod changes;
+pub mod deed;
+pub mod exclude;
+pub mod fill;
+mod foresee;
 pub mod get;
+mod hand;
+mod lift;
+mod look;
 pub mod part;
 pub mod path;
+pub mod place;
 pub mod put;
 pub mod remote;
 mod scripts;
 mod shell;
+pub mod source;
 pub mod tree;
 pub mod trouble;
 pub mod window;

@@ -27,6 +27,7 @@ pub mod freight;
 mod gate;
 pub mod gather;
 mod groups;
+pub mod helper;
 pub mod journal;
 pub mod json;
 pub mod keys;
