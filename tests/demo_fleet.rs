@@ -131,10 +131,10 @@ async fn ssh_refuses_a_changed_key_and_the_fleet_refuses_another_users_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forwarding_and_subsystems_are_refused() {
+async fn forwarding_and_strange_subsystems_are_refused() {
     let fleet = Fleet::start(real_on_loopback(1)).await.unwrap();
     let config = fleet.ssh_config().unwrap().to_owned();
-    let output = run_ssh(&config, &["-s", "demo01", "sftp"], b"").await;
+    let output = run_ssh(&config, &["-s", "demo01", "netconf"], b"").await;
     assert!(text(&output.stderr).contains("subsystem request failed"), "{}", text(&output.stderr));
     let output = run_ssh(&config, &["-W", "127.0.0.1:22", "demo01"], b"").await;
     assert!(text(&output.stderr).contains("administratively prohibited"), "{}", text(&output.stderr));

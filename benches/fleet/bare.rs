@@ -36,7 +36,7 @@ pub(crate) enum Kex {
     Curve25519,
 }
 
-struct AnyKey;
+pub(crate) struct AnyKey;
 
 impl client::Handler for AnyKey {
     type Error = russh::Error;
@@ -49,7 +49,7 @@ impl client::Handler for AnyKey {
     }
 }
 
-fn config(wanted: Kex) -> Arc<client::Config> {
+pub(crate) fn config(wanted: Kex) -> Arc<client::Config> {
     let first = match wanted {
         Kex::MlKem => kex::MLKEM768X25519_SHA256,
         Kex::Curve25519 => kex::CURVE25519,
@@ -72,7 +72,7 @@ fn config(wanted: Kex) -> Arc<client::Config> {
     })
 }
 
-async fn login(
+pub(crate) async fn login(
     fleet: &Fleet,
     config: Arc<client::Config>,
     address: SocketAddr,

@@ -8,8 +8,13 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::server::Server;
 use crate::support::sshd::{KeyKind, Sshd, keygen};
+
+/// Debian's server of files.
+const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 
 /// Addresses of one `sshd`; it listens on 16 at most.
 const ADDRESSES: usize = 16;
@@ -29,7 +34,26 @@ pub(crate) struct Ground {
 impl Ground {
     /// So many addresses of real `sshd`, each of which takes 16.
     pub(crate) fn sshd(hosts: usize) -> Ground {
+        Ground::sshd_with(hosts, tempfile::tempdir().expect("a directory"), &[])
+    }
+
+    /// The same for files: what comes to an address begins in a folder of its own, by the name of the address, in
+    /// [`Ground::landed`].
+    pub(crate) fn files(hosts: usize) -> Ground {
         let files = tempfile::tempdir().expect("a directory");
+        let (script, landed) = (files.path().join("enter"), files.path().join("landed"));
+        let text = format!(
+            "#!/bin/sh\nset -- $SSH_CONNECTION\nmkdir -p {landed}/$3 && cd {landed}/$3 || exit 1\n\
+             case $SSH_ORIGINAL_COMMAND in\n*internal-sftp*) exec {SFTP_SERVER} ;;\n\
+             *) exec sh -c \"$SSH_ORIGINAL_COMMAND\" ;;\nesac\n",
+            landed = landed.display()
+        );
+        std::fs::write(&script, text).expect("a file");
+        let forced = format!("ForceCommand sh {}", script.display());
+        Ground::sshd_with(hosts, files, &[&forced])
+    }
+
+    fn sshd_with(hosts: usize, files: TempDir, options: &[&str]) -> Ground {
         let dir = files.path().to_owned();
         let key = keygen(KeyKind::Ed25519, &dir.join("key"));
         let addresses: Vec<String> =
@@ -37,7 +61,8 @@ impl Ground {
         let servers: Vec<Sshd> = (addresses.chunks(ADDRESSES))
             .map(|some| {
                 let some: Vec<&str> = some.iter().map(String::as_str).collect();
-                Sshd::builder().listen(&some).authorize(&key).start()
+                let builder = Sshd::builder().listen(&some).authorize(&key);
+                options.iter().fold(builder, |builder, option| builder.option(option)).start()
             })
             .collect();
         let known: String = servers.iter().map(Sshd::known_hosts).collect();
@@ -91,6 +116,11 @@ impl Ground {
     /// A file of [`Ground::dir`], for a command line.
     pub(crate) fn at(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
+    }
+
+    /// Where what was sent to [`Ground::files`] lies, by the names of the hosts.
+    pub(crate) fn landed(&self) -> PathBuf {
+        self.dir.join("landed")
     }
 
     /// The hosts as all tools name them.

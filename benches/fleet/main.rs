@@ -20,6 +20,8 @@
 //! - `peers [REAL SCRIPTED]`: beside pdsh, clush, parallel-ssh and `xargs ssh`, on real `sshd` and on scripted hosts;
 //! - `scale [SIZES]`: with journal and gathered output at 1,000, 5,000 and 10,000 hosts, beside the bare client;
 //! - `outputs`: 5,000 hosts with 100 kB each that no other host says;
+//! - `files [small]`: `omnes push` beside `scp`, `parallel-scp` and `clush --copy`: a file to many hosts, a large one to
+//!   few, many small ones to few;
 //! - `soak [MINUTES]`: run after run in one process, then the TUI: nothing grows.
 //!
 //! `rounds=N` beside them says how often. Every role is this program started again with `OMNES_BENCH_ROLE`, so that no
@@ -27,6 +29,7 @@
 
 mod agent;
 mod bare;
+mod files;
 mod ground;
 mod held;
 mod ledger;
@@ -43,6 +46,7 @@ mod soak;
 mod tools;
 mod tree;
 mod tui;
+mod upload;
 
 #[path = "../../tests/support/mod.rs"]
 pub mod support;
@@ -69,6 +73,7 @@ fn main() {
             let well = bare::run_all(&fleet).await;
             assert_eq!(well, fleet.addresses.len(), "every host answers the floor");
         }),
+        Ok("floor-files") => floor(upload::run),
         Ok("floor-held") => {
             floor(|fleet| async move { measure::tell(&bare::hold(&fleet, held::ECHOES).await) })
         }
@@ -146,6 +151,9 @@ fn on_demand(words: &[String]) {
     }
     if named("outputs") {
         scale::outputs(rounds);
+    }
+    if named("files") {
+        files::measure(named("small"), rounds);
     }
     if named("soak") {
         let minutes = words.iter().find_map(|word| word.parse().ok());

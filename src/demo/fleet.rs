@@ -17,6 +17,7 @@ use super::host::Host;
 use super::keys::Seed;
 use super::run_dir::RunDir;
 use super::scenario::{Fault, Faults, Refusal, ShellKind, fleet_expression, host_name};
+use super::sftp::{Disk, History, Pool};
 use super::shell_real;
 use super::truth::{Recording, Truth};
 use crate::ask::BoxFuture;
@@ -28,6 +29,8 @@ pub const MAX_HOSTS: usize = 10_000;
 const PIPE: usize = 32 * 1024;
 /// How long the end of a fleet waits for its own tasks.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The number of the host that has a file of its own; in a smaller fleet it is the last.
+const DRIFTED: usize = 4;
 /// The user that the files name; any other is let in as well, with the right key.
 const USER: &str = "demo";
 
@@ -54,6 +57,8 @@ pub struct FleetConfig {
     pub transport: Transport,
     /// What is kept of their input.
     pub recording: Recording,
+    /// What is kept of their files beside what is there.
+    pub history: History,
 }
 
 impl Default for FleetConfig {
@@ -65,6 +70,7 @@ impl Default for FleetConfig {
             faults: Faults::none(),
             transport: Transport::Memory,
             recording: Recording::Count,
+            history: History::None,
         }
     }
 }
@@ -119,6 +125,11 @@ pub enum FleetError {
 pub(super) struct Shared {
     pub(super) truth: Truth,
     pub(super) dir: RunDir,
+    /// What the disks of the hosts are made of.
+    pub(super) history: History,
+    pub(super) pool: Arc<Pool>,
+    /// Which host has a file that somebody changed by hand.
+    pub(super) drifted: String,
     /// The one key that is let in.
     pub(super) user_key: PublicKey,
     /// Cancelled at the end of the run.
@@ -187,6 +198,9 @@ impl Fleet {
         let shared = Arc::new(Shared {
             truth: Truth::new(config.recording),
             dir,
+            history: config.history,
+            pool: Arc::default(),
+            drifted: host_name(DRIFTED.min(config.hosts), config.hosts),
             user_key: user.public()?,
             up: CancellationToken::new(),
             tasks: watch::Sender::new(0),
@@ -245,6 +259,11 @@ impl Fleet {
     /// What really happened.
     pub fn truth(&self) -> &Truth {
         &self.shared.truth
+    }
+
+    /// The files of `name`, as they are and as they were.
+    pub fn disk(&self, name: &str) -> Result<Arc<Disk>, FleetError> {
+        Ok(self.hosts[self.find(name)?].disk().clone())
     }
 
     /// The private key that is let in, mode 0600.

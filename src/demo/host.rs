@@ -1,7 +1,7 @@
 //! One host: who it is, what is wrong with it, and how it answers on a connection.
 //!
 //! It lets in the key of its run and nothing else, opens session channels only, and refuses forwarding, the agent, X11
-//! and subsystems. Output waits for the client's window, input for the program (see `wire`), so that a connection holds
+//! and subsystems other than SFTP. Output waits for the client's window, input for the program (see `wire`), so that a connection holds
 //! a bounded amount of either.
 
 use std::collections::HashMap;
@@ -23,7 +23,8 @@ use super::fleet::Shared;
 use super::job::{self, Input, InputSender, Job, Output, Terminal, What};
 use super::keys::Seed;
 use super::run_dir::RunDir;
-use super::scenario::{Fault, ShellKind, StallAt};
+use super::scenario::{Fault, FilesFault, ShellKind, StallAt};
+use super::sftp::{self, Disk, Drift};
 use super::truth::Truth;
 use super::wire::Line;
 use crate::size::Size;
@@ -45,6 +46,8 @@ pub(super) struct Host {
     key: Seed,
     shared: Arc<Shared>,
     config: OnceLock<Arc<Config>>,
+    /// Made when somebody first asks for it.
+    disk: OnceLock<Arc<Disk>>,
     /// Cancelled while the host is down.
     up: Mutex<CancellationToken>,
 }
@@ -52,7 +55,16 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn new(name: String, shell: ShellKind, fault: Option<Fault>, shared: Arc<Shared>) -> Host {
         let up = Mutex::new(shared.up.child_token());
-        Host { name, shell, fault, key: Seed::random(), shared, config: OnceLock::new(), up }
+        Host {
+            name,
+            shell,
+            fault,
+            key: Seed::random(),
+            shared,
+            config: OnceLock::new(),
+            disk: OnceLock::new(),
+            up,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -73,6 +85,27 @@ impl Host {
 
     pub(super) fn truth(&self) -> &Truth {
         &self.shared.truth
+    }
+
+    /// What is wrong with its files.
+    pub(super) fn files_fault(&self) -> Option<FilesFault> {
+        match self.fault {
+            Some(Fault::Files(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Its files.
+    pub(super) fn disk(&self) -> &Arc<Disk> {
+        self.disk.get_or_init(|| {
+            let disk = Disk::new(self.shared.history, &self.shared.pool);
+            let drift = if self.name == self.shared.drifted { Drift::ByHand } else { Drift::None };
+            sftp::fill(&disk, &self.name, drift);
+            if let Some(fault) = self.files_fault() {
+                disk.suffer(fault);
+            }
+            Arc::new(disk)
+        })
     }
 
     pub(super) fn run_dir(&self) -> &RunDir {
@@ -181,6 +214,14 @@ struct Setting {
     env: Vec<(String, String)>,
 }
 
+/// What a channel is for.
+enum Program {
+    /// A shell or a command.
+    Job(What),
+    /// SFTP.
+    Files,
+}
+
 /// One channel before and after its program started.
 enum Stage {
     /// Being prepared.
@@ -251,7 +292,7 @@ impl Connection {
     }
 
     /// Starts the program of a channel, once.
-    fn start(&mut self, id: ChannelId, what: What, session: &mut Session) -> Result<(), russh::Error> {
+    fn start(&mut self, id: ChannelId, program: Program, session: &mut Session) -> Result<(), russh::Error> {
         if self.is_deaf() {
             return Ok(());
         }
@@ -265,11 +306,19 @@ impl Connection {
                     return session.channel_failure(id);
                 }
             };
-        let job = Job { what, user: self.user.clone(), terminal, env, closed: open.closed.clone() };
+        let (user, closed) = (self.user.clone(), open.closed.clone());
         let output = Output::new(write, session.handle(), self.line.clone(), self.host.fault);
         session.channel_success(id)?;
         let host = self.host.clone();
-        self.host.shared.spawn(job::run(host, job, receiver, output));
+        match program {
+            Program::Job(what) => {
+                let job = Job { what, user, terminal, env, closed };
+                self.host.shared.spawn(job::run(host, job, receiver, output));
+            }
+            Program::Files => {
+                self.host.shared.spawn(job::serve_files(host, (user, closed), receiver, output));
+            }
+        }
         Ok(())
     }
 }
@@ -402,7 +451,7 @@ impl Handler for Connection {
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
-        self.start(id, What::Shell, session)
+        self.start(id, Program::Job(What::Shell), session)
     }
 
     async fn exec_request(
@@ -412,7 +461,9 @@ impl Handler for Connection {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         match String::from_utf8(command.to_vec()) {
-            Ok(command) if !command.contains('\0') => self.start(id, What::Exec(command), session),
+            Ok(command) if !command.contains('\0') => {
+                self.start(id, Program::Job(What::Exec(command)), session)
+            }
             // A real host takes any bytes; the truth is kept as text.
             _ => session.channel_failure(id),
         }
@@ -421,10 +472,15 @@ impl Handler for Connection {
     async fn subsystem_request(
         &mut self,
         id: ChannelId,
-        _: &str,
+        name: &str,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        session.channel_failure(id)
+        let is_served = name == "sftp" && !self.is(Fault::Files(FilesFault::NoSubsystem));
+        match is_served {
+            true => self.start(id, Program::Files, session),
+            false if self.is_deaf() => Ok(()),
+            false => session.channel_failure(id),
+        }
     }
 
     async fn x11_request(

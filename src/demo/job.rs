@@ -1,4 +1,4 @@
-//! One command or shell on one channel: what it is given, where its output goes, and which program does the work.
+//! One command, shell or server of files on one channel: what it is given, where its output goes, and which program does the work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::host::Host;
 use super::scenario::{Fault, ShellKind};
 use super::scripted::{Event, Identity, Scripted};
+use super::sftp;
 use super::shell_real;
 use super::wire::{Backlog, Line};
 use crate::size::Size;
@@ -164,6 +165,11 @@ impl Output {
         self.write.extended_data_bytes(1, bytes).await.map_err(|_| Gone)
     }
 
+    /// The link breaks.
+    pub(super) fn break_link(&self) {
+        self.line.cut.cancel();
+    }
+
     /// What of `bytes` may go out, after the host's delay.
     async fn admit(&self, mut bytes: Bytes) -> Result<Bytes, Gone> {
         match self.fault {
@@ -227,6 +233,21 @@ pub(super) async fn run(host: Arc<Host>, job: Job, mut input: InputReceiver, out
         // A client that has gone, or shuts its window for good, ends the wait through `closed`.
         let _gone = job.closed.run_until_cancelled(output.end(end)).await;
     }
+}
+
+/// Serves the files of `host` until the client has enough or its channel closes.
+pub(super) async fn serve_files(
+    host: Arc<Host>,
+    (user, closed): (String, CancellationToken),
+    mut input: InputReceiver,
+    output: Output,
+) {
+    let serving = async {
+        let end = sftp::serve(&host, &user, (&mut input, &output)).await?;
+        output.end(end).await
+    };
+    // As above.
+    let _gone = closed.run_until_cancelled(serving).await;
 }
 
 /// The scripted program of this job, unless real processes do it.

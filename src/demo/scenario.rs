@@ -67,6 +67,45 @@ pub enum Fault {
     Slow(Duration),
     /// Nothing reads the input, so that the client's window stays shut after its first 64 kB.
     NeverReads,
+    /// Something is wrong with its files, or with how it tells of them; commands and shells are well.
+    Files(FilesFault),
+}
+
+/// What is wrong with the files of a host, or with what it says of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FilesFault {
+    /// It has no SFTP.
+    NoSubsystem,
+    /// It prints lines of text before SFTP begins, as a start-up file of a shell does.
+    Noise,
+    /// The disk has room for this many bytes more.
+    NoSpaceAfter(u64),
+    /// The disk is mounted for reading only.
+    ReadOnly,
+    /// Nothing belongs to the account, which may read it.
+    NoRight,
+    /// It reads and writes files at this many bytes a second.
+    Slow(u32),
+    /// Its link breaks after this many bytes of files, in either direction.
+    DiesAfter(u64),
+    /// Every folder holds [`HOSTILE_NAMES`](super::HOSTILE_NAMES).
+    HostileNames,
+    /// No listing of a folder ends.
+    EndlessListing,
+    /// Every listing of a folder is pages without a name, for ever.
+    EmptyPages,
+    /// Every folder holds a folder.
+    EndlessDepth,
+    /// Every folder names `both` twice: as a folder, and as a link that leads out of it.
+    NamedTwice,
+    /// It answers requests that nobody made.
+    UnknownIds,
+    /// Files are said to have 10 bytes, and never end.
+    SaysLess,
+    /// Files are said to have 10 GB, and end where they end.
+    SaysMore,
+    /// Its first answer after the version says that 4 GiB follow.
+    HugePacket,
 }
 
 impl Fault {

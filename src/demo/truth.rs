@@ -1,4 +1,5 @@
-//! What really happened on the hosts, kept by the hosts themselves, so that a test need not believe the client.
+//! What really happened on the hosts, kept by the hosts themselves, so that a test need not believe the client. What
+//! became of their files is on their disks ([`Fleet::disk`](super::Fleet::disk)); a change there is a record here.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -108,6 +109,11 @@ impl Truth {
 
     pub(super) fn logged_in(&self, host: &str) {
         self.note(host, |seen| seen.logins += 1);
+    }
+
+    /// Something happened to the files of a host.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn look<T>(&self, host: &str, look: impl Fn(&Seen) -> T) -> T {
