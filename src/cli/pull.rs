@@ -51,7 +51,8 @@ pub(super) fn pull(args: &PullArgs) -> anyhow::Result<Exit> {
     }
     let password = secrets::password(&args.secrets, &said.targets)?;
     let modes = if args.what.preserve { Modes::Preserved } else { Modes::Masked };
-    let ground = Ground::open(Path::new(&destination.folder), modes).map_err(|error| anyhow!("--to: {error}"))?;
+    let ground =
+        Ground::open(Path::new(&destination.folder), modes).map_err(|error| anyhow!("--to: {error}"))?;
     let (from, budget) = (ready.from, Budget::new(UNDER_WAY));
     let deed: Arc<dyn Deed> = match args.what.same {
         false => Arc::new(Pull { from, ground, spots, rules, budget }),
@@ -108,7 +109,8 @@ impl Said {
         settled.descriptors.iter_mut().for_each(|each| *each += OPEN);
         let (limits, pacing) = settled.pace(&back.pacing)?;
         let Settled { hosts, facts, targets, .. } = settled;
-        let known = |(facts, target): (Facts, &Result<Target, ConnectError>)| known(facts, target.as_ref().ok());
+        let known =
+            |(facts, target): (Facts, &Result<Target, ConnectError>)| known(facts, target.as_ref().ok());
         let facts: Vec<Facts> = facts.into_iter().zip(&targets).map(known).collect();
         let from = self.paths(&hosts, &facts)?;
         Ok(Ready { hosts, facts, from, targets, limits, pacing })
@@ -200,7 +202,9 @@ fn places(args: &PullArgs, said: &Said, ready: &Ready) -> anyhow::Result<(Destin
 /// How it is done, in the words of headless work.
 fn how(args: &PullArgs) -> anyhow::Result<HowArgs> {
     if (args.reading.diff || args.reading.diff_from.is_some()) && !args.what.same {
-        bail!("--diff says how the files of hosts differ; it needs --same (`omnes diff` does it and writes no files)");
+        bail!(
+            "--diff says how the files of hosts differ; it needs --same (`omnes diff` does it and writes no files)"
+        );
     }
     let reading = ReadingArgs { diff: false, diff_from: None, ..args.reading.clone() };
     Ok(with(&args.back, reading))
@@ -278,6 +282,9 @@ mod tests {
             assert!(!error.contains('\x1b') && error.contains("write"), "{error}");
         }
         let said = Said::read("web[1-2]:/etc/{host}", &MoreHostsArgs::default(), "").expect("a good word");
-        assert_eq!((said.path.as_slice(), said.targets.targets), (&b"/etc/{host}"[..], vec!["web[1-2]".to_owned()]));
+        assert_eq!(
+            (said.path.as_slice(), said.targets.targets),
+            (&b"/etc/{host}"[..], vec!["web[1-2]".to_owned()])
+        );
     }
 }

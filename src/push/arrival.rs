@@ -32,7 +32,11 @@ pub struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     /// Nothing has come of this file yet.
-    pub fn new(folder: &Arc<Folder>, (name, mode): (&[u8], u32), moved: &'a (dyn Fn(usize) + Sync)) -> Arrival<'a> {
+    pub fn new(
+        folder: &Arc<Folder>,
+        (name, mode): (&[u8], u32),
+        moved: &'a (dyn Fn(usize) + Sync),
+    ) -> Arrival<'a> {
         let (folder, name) = (Arc::clone(folder), name.into());
         Arrival { moved, folder, name, mode, file: None, held: None, error: None }
     }

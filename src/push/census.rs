@@ -60,7 +60,12 @@ pub struct Census {
 
 impl Census {
     /// Asks each of the teller's hosts for its path.
-    pub fn new(from: Vec<Vec<u8>>, (rules, then): (Rules, Then), teller: Teller, budget: Arc<Budget>) -> Census {
+    pub fn new(
+        from: Vec<Vec<u8>>,
+        (rules, then): (Rules, Then),
+        teller: Teller,
+        budget: Arc<Budget>,
+    ) -> Census {
         let versions = Arc::new(Mutex::new(Versions::new(Box::new(Spill::usual()))));
         Census { from, rules, budget, then, teller, versions, amiss: Mutex::default() }
     }
@@ -153,7 +158,8 @@ fn copy_one(
         Version::Link(to) => ground.for_place(&parent)?.link(name, to, marks.mtime),
         Version::File { size, sha256 } => {
             let folder = Arc::new(ground.for_place(&parent)?);
-            let there = matches!(folder.look(name)?, Some(Standing::File { size: here, .. }) if here == *size);
+            let there =
+                matches!(folder.look(name)?, Some(Standing::File { size: here, .. }) if here == *size);
             if there && folder.sha256(name)? == *sha256 {
                 return folder.keep(name);
             }

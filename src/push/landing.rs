@@ -125,7 +125,8 @@ impl Ground {
         };
         fs::create_dir_all(dir).map_err(failed)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| land_error(name.clone(), errno))?;
+        let root =
+            rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| land_error(name.clone(), errno))?;
         let (places, swept) = Default::default();
         Ok(Ground { base: Arc::new(Base { root, name, modes, places, swept }) })
     }
@@ -302,7 +303,9 @@ impl Folder {
     fn is_left(&self, name: &[u8]) -> bool {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK),
+            Ok(fd) => {
+                rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)
+            }
             // A link, or a file that we may not read: nothing that is being written by us.
             Err(errno) => errno != Errno::NOENT,
         }

@@ -34,8 +34,10 @@ fn land(folder: &Arc<Folder>, name: &[u8], text: &[u8], (mode, mtime): (u32, i64
 }
 
 fn names(dir: &Path) -> Vec<Vec<u8>> {
-    let mut names: Vec<Vec<u8>> =
-        fs::read_dir(dir).expect("a folder").map(|e| e.expect("an entry").file_name().as_bytes().to_vec()).collect();
+    let mut names: Vec<Vec<u8>> = fs::read_dir(dir)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").file_name().as_bytes().to_vec())
+        .collect();
     names.sort();
     names
 }
@@ -163,7 +165,8 @@ fn what_is_given_up_leaves_nothing_and_what_was_killed_is_swept() {
     drop(file);
     assert_eq!(names(&place.root().join("web1")), Vec::<Vec<u8>>::new());
     for left in [part::chance_name(b"x"), part::chance_name(b"y")] {
-        fs::write(place.root().join("web1").join(std::ffi::OsStr::from_bytes(&left)), "half").expect("written");
+        fs::write(place.root().join("web1").join(std::ffi::OsStr::from_bytes(&left)), "half")
+            .expect("written");
     }
     fs::write(place.root().join("web1/.x.omnes-no.part"), "not ours").expect("written");
     assert_eq!(again.sweep(), Ok(2));

@@ -16,6 +16,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::arrival::{Arrival, blocking};
 use super::books::{self, Books};
 use super::changes::Same;
+pub use super::deed::Via;
 use super::get::{Limit, Links};
 use super::landing::{Folder, Ground, LandError, Modes, Standing};
 use super::path::{NameFault, RelPath, shown};
@@ -37,16 +38,6 @@ pub enum LinkRule {
     PassedOver,
     /// Each stays a link, and is never followed.
     Kept,
-}
-
-/// How files get here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Via {
-    /// By SFTP.
-    #[default]
-    Sftp,
-    /// By a POSIX shell.
-    Shell,
 }
 
 /// What a pull is to do.
@@ -409,7 +400,12 @@ impl Bringing<'_, '_> {
     }
 
     /// What is to be done about one thing, if anything.
-    async fn task(&self, sifted: &Sifted, (item, here): (&Item<'_>, Here), folder: &Arc<Folder>) -> Option<Task> {
+    async fn task(
+        &self,
+        sifted: &Sifted,
+        (item, here): (&Item<'_>, Here),
+        folder: &Arc<Folder>,
+    ) -> Option<Task> {
         let trip = self.trip;
         let path = sifted.path_of(item.name);
         let there = path.below(self.top).into_owned();

@@ -58,7 +58,9 @@ pub enum SpotError {
         why: String,
     },
     /// Two hosts would come to stand in one place.
-    #[error("{one} and {other} would both come to {place}; tell them apart by {{target}}, {{n}} or {{port}} in --to")]
+    #[error(
+        "{one} and {other} would both come to {place}; tell them apart by {{target}}, {{n}} or {{port}} in --to"
+    )]
     Same {
         /// The one.
         one: String,
@@ -103,15 +105,23 @@ impl Destination {
     pub fn shared(typed: &str) -> Result<Destination, SpotError> {
         Template::parse(typed).map_err(|error| SpotError::Template(error.to_string()))?;
         match brace(typed).is_none() {
-            true => Ok(Destination { folder: literal(typed), below: Template::literal(""), under: Under::Own }),
+            true => {
+                Ok(Destination { folder: literal(typed), below: Template::literal(""), under: Under::Own })
+            }
             false => Err(SpotError::Template(
-                "with --same all hosts have one copy; name a folder without {host} or other such names".to_owned(),
+                "with --same all hosts have one copy; name a folder without {host} or other such names"
+                    .to_owned(),
             )),
         }
     }
 
     /// Where each host's part stands, from the folder.
-    pub fn spots(&self, hosts: &[Host], facts: &[Facts], wanted: &[Wanted]) -> Result<Vec<RelPath>, SpotError> {
+    pub fn spots(
+        &self,
+        hosts: &[Host],
+        facts: &[Facts],
+        wanted: &[Wanted],
+    ) -> Result<Vec<RelPath>, SpotError> {
         let count = hosts.len();
         let mut spots = Vec::with_capacity(count);
         for (n, (host, facts)) in hosts.iter().zip(facts).enumerate() {
@@ -228,7 +238,11 @@ mod tests {
             ("{up}/{host}", "/etc/hosts", ".", "%2E./web1"),
             ("all{count}", "/etc/hosts", ".", "all1"),
         ] {
-            assert_eq!(spots(to, from, &["web1"]), Ok((folder.to_owned(), vec![spot.to_owned()])), "{to} {from}");
+            assert_eq!(
+                spots(to, from, &["web1"]),
+                Ok((folder.to_owned(), vec![spot.to_owned()])),
+                "{to} {from}"
+            );
         }
     }
 

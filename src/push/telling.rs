@@ -125,7 +125,9 @@ impl Teller {
                     0 => "all the same".to_owned(),
                     _ => format!("{} the same, {differ} not", paths - differ),
                 };
-                out.extend_from_slice(format!("{path}: {paths} entries, {same}, on {hosts} ({count})\n").as_bytes());
+                out.extend_from_slice(
+                    format!("{path}: {paths} entries, {same}, on {hosts} ({count})\n").as_bytes(),
+                );
             }
         }
     }
@@ -140,9 +142,8 @@ impl Teller {
 
     /// The version with which the others are compared, and what it is called; its place among the versions, where it is one.
     fn compared<'a>(&'a self, account: &'a Account) -> (&'a Version, String, Option<usize>) {
-        let of_host = |host: HostIx| {
-            account.versions.iter().position(|(_, hosts)| hosts.binary_search(&host).is_ok())
-        };
+        let of_host =
+            |host: HostIx| account.versions.iter().position(|(_, hosts)| hosts.binary_search(&host).is_ok());
         let at = match &self.reference {
             Reference::File { name, version, .. } => return (version, name.clone(), None),
             Reference::Host(host) => of_host(*host).unwrap_or_default(),
@@ -201,7 +202,8 @@ impl Teller {
                 diff::unified(text, &diff::compare(&from, &to), names, push);
             }
             _ => {
-                let line = format!("{} and {}: different, and not compared line by line\n", names[0], names[1]);
+                let line =
+                    format!("{} and {}: different, and not compared line by line\n", names[0], names[1]);
                 text.extend_from_slice(line.as_bytes());
             }
         }
@@ -220,7 +222,8 @@ impl Teller {
         let (_, _, reference) = self.compared(account);
         for (at, (version, hosts)) in account.versions.iter().enumerate() {
             let mut paper = crate::run::report::Paper::default();
-            let mut inner = Words { form: Form::Text, sinks: words.sinks, paper: &mut paper, press: &mut |_| {} };
+            let mut inner =
+                Words { form: Form::Text, sinks: words.sinks, paper: &mut paper, press: &mut |_| {} };
             self.difference(account, (version, hosts), versions, &mut inner);
             let diff: Vec<u8> = paper.parts.into_iter().flat_map(|(_, text)| text).collect();
             let diff = String::from_utf8_lossy(&diff);

@@ -38,7 +38,11 @@ fn versions(hosts: &[&[(&str, Has)]]) -> Versions {
     for (host, rows) in hosts.iter().enumerate() {
         let mut tree = Vec::new();
         for (path, has) in *rows {
-            let path = if path.is_empty() { RelPath::root() } else { RelPath::parse(path.as_bytes()).expect("a path") };
+            let path = if path.is_empty() {
+                RelPath::root()
+            } else {
+                RelPath::parse(path.as_bytes()).expect("a path")
+            };
             let version = match has {
                 Else(version) => version.clone(),
                 Text(text) => {
@@ -112,7 +116,12 @@ fn who_agrees_is_one_line_and_who_has_nothing_does_not_agree() {
 #[test]
 fn of_a_folder_only_what_differs_is_told() {
     let tree = |text: &'static str| {
-        [("", Else(Version::Folder)), ("a", Text("same\n")), ("d", Else(Version::Folder)), ("d/b", Text(text))]
+        [
+            ("", Else(Version::Folder)),
+            ("a", Text("same\n")),
+            ("d", Else(Version::Folder)),
+            ("d/b", Text(text)),
+        ]
     };
     let rows = [tree("one\n"), tree("two\n"), tree("one\n")];
     let rows: Vec<&[_]> = rows.iter().map(|row| row.as_slice()).collect();
@@ -156,14 +165,18 @@ fn machines_get_a_line_for_each_version_and_one_for_all() {
     assert_eq!(lines.len(), 3);
     assert_eq!((&lines[0]["event"], &lines[0]["hosts"]), (&"version".into(), &"web[1,3]".into()));
     assert_eq!((&lines[0]["reference"], &lines[0]["diff"]), (&true.into(), &serde_json::Value::Null));
-    assert_eq!((&lines[1]["kind"], &lines[1]["size"], &lines[1]["count"]), (&"file".into(), &2.into(), &1.into()));
+    assert_eq!(
+        (&lines[1]["kind"], &lines[1]["size"], &lines[1]["count"]),
+        (&"file".into(), &2.into(), &1.into())
+    );
     assert!(lines[1]["diff"].as_str().is_some_and(|diff| diff.ends_with("-a\n+b\n")), "{}", lines[1]);
     assert_eq!((&lines[2]["event"], &lines[2]["differ"]), (&"versions".into(), &1.into()));
     let page = include_str!("../../docs/events.md");
     for line in &lines {
         let event = line["event"].as_str().expect("a word");
         let section = page.split("\n## ").find(|part| part.starts_with(&format!("`{event}`"))).expect(event);
-        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event") {
+        for field in line.as_object().expect("an object").keys().filter(|key| *key != "v" && *key != "event")
+        {
             assert!(section.contains(&format!("| `{field}` |")), "{event}: {field}");
         }
     }

@@ -192,7 +192,8 @@ impl Versions {
     /// Who has what, path by path.
     pub fn accounts(&self) -> Vec<Account> {
         let mut at: Vec<Vec<(usize, VersionIx)>> = vec![Vec::new(); self.paths.len()];
-        let mut trees: Vec<(&Tree, usize)> = self.trees.iter().map(|(tree, number)| (tree, *number)).collect();
+        let mut trees: Vec<(&Tree, usize)> =
+            self.trees.iter().map(|(tree, number)| (tree, *number)).collect();
         trees.sort_unstable_by_key(|(_, number)| *number);
         for (tree, number) in trees {
             tree.iter().for_each(|(path, version)| at[path.0 as usize].push((number, *version)));
@@ -341,7 +342,9 @@ mod tests {
 
     #[test]
     fn what_lies_in_a_folder_counts_only_where_the_folder_is() {
-        let tree = |letter| vec![("", Version::Folder), ("a", Version::Folder), ("a/x", file(letter)), ("b", file(9))];
+        let tree = |letter| {
+            vec![("", Version::Folder), ("a", Version::Folder), ("a/x", file(letter)), ("b", file(9))]
+        };
         let without = vec![("", Version::Folder), ("b", file(9))];
         let empty = vec![("", Version::Folder), ("a", Version::Folder), ("b", file(9))];
         let hosts = [tree(1), tree(1), without, empty, vec![("", Version::Missing)]];

@@ -114,11 +114,15 @@ impl Walk<'_> {
             self.entries += page.len();
             page.iter().for_each(|found| sieve.add(found));
             if self.entries > MAX_ENTRIES {
-                let why = format!("{}: more than {MAX_ENTRIES} entries; pull its folders one by one", shown(self.top));
+                let why = format!(
+                    "{}: more than {MAX_ENTRIES} entries; pull its folders one by one",
+                    shown(self.top)
+                );
                 return Err(Trouble::file(FileFault::Refused, why));
             }
             if self.refused + sieve.refused() > REFUSED {
-                let why = format!("{}: more than {REFUSED} names that no honest server lists", shown(&folder));
+                let why =
+                    format!("{}: more than {REFUSED} names that no honest server lists", shown(&folder));
                 return Err(Trouble::file(FileFault::Odd, why));
             }
         }

@@ -475,7 +475,8 @@ async fn reach(
     let _ = shared.signs.send(Sign::Reached(host, link.phases().total())).await;
     shared.events.send(Happened::Reached(host, *link.phases())).await;
     let (events, sent, at_work) = (&shared.events, &shared.sent[host.0], &shared.at_work[host.0]);
-    let call = Call { host, name, events, sent, at_work, pace: pace.clone(), timeout: shared.command_timeout };
+    let call =
+        Call { host, name, events, sent, at_work, pace: pace.clone(), timeout: shared.command_timeout };
     let outcome = shared.deed.carry_out(call, &link).await;
     let _ = timeout(CLOSING, link.close()).await;
     Ok(outcome)

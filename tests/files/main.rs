@@ -8,6 +8,7 @@ mod clients;
 mod ground;
 mod kills;
 mod many;
+mod pull;
 mod refusals;
 mod rsync;
 mod trees;

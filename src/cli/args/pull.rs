@@ -102,8 +102,15 @@ mod tests {
         let pull = parsed("-l me web:/etc/x --to out -x web3 -f 8 --same --diff -w db").expect("a good line");
         assert_eq!((pull.from.as_str(), pull.to.as_str()), ("web:/etc/x", "out"));
         assert!(pull.what.same && pull.reading.diff && !pull.what.preserve);
-        assert_eq!((pull.hosts.exclude_hosts, pull.hosts.with), (vec!["web3".to_owned()], vec!["db".to_owned()]));
-        for (words, part) in [("web:/x", "--to"), ("a:/x b:/y --to d", "unexpected"), ("a:/x --to d --same -c", "cannot be used")] {
+        assert_eq!(
+            (pull.hosts.exclude_hosts, pull.hosts.with),
+            (vec!["web3".to_owned()], vec!["db".to_owned()])
+        );
+        for (words, part) in [
+            ("web:/x", "--to"),
+            ("a:/x b:/y --to d", "unexpected"),
+            ("a:/x --to d --same -c", "cannot be used"),
+        ] {
             let error = parsed(words).expect_err(words);
             assert!(error.contains(part), "{words}: {error}");
         }
