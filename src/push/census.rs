@@ -101,7 +101,8 @@ impl Deed for Census {
         async move {
             if let Then::Copy { ground, spot } = &self.then {
                 let (ground, spot, versions) = (ground.clone(), spot.clone(), Arc::clone(&self.versions));
-                let copied = blocking(move || Ok(copy(&ground, &spot, &locked(&versions)))).await;
+                let links = self.rules.links;
+                let copied = blocking(move || Ok(copy((&ground, &spot), links, &locked(&versions)))).await;
                 *self.amiss.lock().unwrap_or_else(PoisonError::into_inner) = copied.unwrap_or_default();
             }
             let is_amiss = !self.amiss.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
@@ -126,13 +127,14 @@ fn locked(versions: &Mutex<Versions>) -> MutexGuard<'_, Versions> {
 }
 
 /// Makes one copy of all that every host has alike; gives what could not be made.
-fn copy(ground: &Ground, spot: &RelPath, versions: &Versions) -> Vec<LandError> {
+fn copy((ground, spot): (&Ground, &RelPath), links: LinkRule, versions: &Versions) -> Vec<LandError> {
     let all = versions.answered();
     let mut amiss = Vec::new();
     for account in versions.accounts() {
         let [(version, hosts)] = &account.versions[..] else { continue };
         let Ok(place) = below(spot, &account.path) else { continue };
-        if hosts.len() < all {
+        let is_passed_over = matches!(version, Version::Link(_)) && links == LinkRule::PassedOver;
+        if hosts.len() < all || is_passed_over {
             continue;
         }
         if let Err(error) = copy_one((ground, &place), (version, account.marks), versions) {

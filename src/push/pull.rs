@@ -127,6 +127,13 @@ enum Here {
     Differs,
 }
 
+/// How something came to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    New,
+    WasHere,
+}
+
 /// What kept something from its place: there or here.
 enum Amiss {
     There(Trouble),
@@ -244,20 +251,27 @@ impl Trip<'_> {
             _ => self.bring_file(remote, &task).await,
         };
         match brought {
-            Ok(()) => Ok(self.books.brought()),
+            Ok(Came::New) => Ok(self.books.brought()),
+            Ok(Came::WasHere) => Ok(self.books.unchanged()),
             Err(Amiss::There(Trouble::File { fault, why })) => Ok(self.fail(fault, &why).await),
             Err(Amiss::There(trouble)) => Err(trouble),
             Err(Amiss::Here(error)) => self.not_here(&error).await,
         }
     }
 
-    async fn bring_link(&self, remote: &Remote<'_>, task: &Task) -> Result<(), Amiss> {
+    async fn bring_link(&self, remote: &Remote<'_>, task: &Task) -> Result<Came, Amiss> {
         let to = remote.read_link(&task.path).await.map_err(Amiss::There)?;
         let (folder, name, mtime) = (Arc::clone(&task.folder), task.name.clone(), task.mtime);
-        blocking(move || folder.link(&name, &to, mtime)).await.map_err(Amiss::Here)
+        let linked = blocking(move || {
+            if folder.look(&name)?.is_some_and(|here| matches!(here, Standing::Link(here) if *here == *to)) {
+                return folder.keep(&name).map(|()| Came::WasHere);
+            }
+            folder.link(&name, &to, mtime).map(|()| Came::New)
+        });
+        linked.await.map_err(Amiss::Here)
     }
 
-    async fn bring_file(&self, remote: &Remote<'_>, task: &Task) -> Result<(), Amiss> {
+    async fn bring_file(&self, remote: &Remote<'_>, task: &Task) -> Result<Came, Amiss> {
         let moved = |bytes| self.books.moved(self.call, bytes);
         let mut arrival = Arrival::new(&task.folder, (&task.name, task.mode), &moved);
         let limit = Limit { bytes: u64::MAX, links: task.links };
@@ -271,7 +285,7 @@ impl Trip<'_> {
             let line = format!("{}: it grew while it was read; here is its beginning", shown(&task.path));
             self.books.say(self.call, &line).await;
         }
-        Ok(())
+        Ok(Came::New)
     }
 
     /// Has the file here the same content? Where nothing can sum it there, it is fetched.
