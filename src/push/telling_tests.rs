@@ -86,9 +86,9 @@ fn versions_stand_under_their_hosts_and_differences_below() {
     let teller = teller(Reference::Majority);
     insta::assert_snapshot!(told(&teller, &versions, Form::Text), @r"
     /etc/x: 5 versions
-      web[1,3] (2): 4 bytes, sha256 911169ddc9ec, most
-      web2 (1): 8 bytes, sha256 36e2c9a7f50b
-      web6 (1): a link to /tmp^J
+      web[1,3] (2): 4 bytes, sha256 911169ddaaf1, most
+      web2 (1): 8 bytes, sha256 38074ee36369
+      web6 (1): a link to /tmp
       web4 (1): missing
       web5 (1): cannot be read: no right
     --- web[1,3]
