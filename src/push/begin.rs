@@ -70,7 +70,9 @@ async fn go_on(
     (part, found): (&[u8], Attrs),
     source: &dyn Source,
 ) -> Result<Option<(Part, Handle)>, Trouble> {
-    let Some(have) = found.size.filter(|size| (WORTH..=source.size()).contains(size)) else { return Ok(None) };
+    let Some(have) = found.size.filter(|size| (WORTH..=source.size()).contains(size)) else {
+        return Ok(None);
+    };
     if found.file_type() != Some(FileType::File)
         || found.owner.is_none()
         || found.owner != me(way.sftp, (path, name)).await
@@ -81,8 +83,7 @@ async fn go_on(
     if there != sum_of_beginning(path, source, have).await? {
         return Ok(None);
     }
-    let Ok(handle) =
-        way.sftp.open_file(part, OpenFlags::READ | OpenFlags::WRITE, Attrs::default()).await
+    let Ok(handle) = way.sftp.open_file(part, OpenFlags::READ | OpenFlags::WRITE, Attrs::default()).await
     else {
         return Ok(None);
     };

@@ -138,13 +138,19 @@ impl Taker<'_> {
         let (path, at) = (shown(self.path), self.at);
         Trouble::file(
             FileFault::Odd,
-            format!("{path}: the host said {told} bytes, and it ends after {at}; it changed, or the host lies"),
+            format!(
+                "{path}: the host said {told} bytes, and it ends after {at}; it changed, or the host lies"
+            ),
         )
     }
 }
 
 /// Reads what was told; true where more follows.
-async fn as_told(way: Way<'_>, handle: &Handle, (taker, told): (&mut Taker<'_>, u64)) -> Result<bool, Trouble> {
+async fn as_told(
+    way: Way<'_>,
+    handle: &Handle,
+    (taker, told): (&mut Taker<'_>, u64),
+) -> Result<bool, Trouble> {
     let mut window = Window::new(way.budget);
     let mut queue: Queue<(Pending, u64, u32)> = Queue::new();
     let longest = u64::from(way.sftp.limits().read);

@@ -69,7 +69,7 @@ pub enum Verify {
 
 /// Whether a file is on its disk before it is renamed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sync {
+pub enum Flush {
     /// Where the host offers it: a path holds its old or new content also after the power failed.
     #[default]
     Offered,
@@ -89,13 +89,13 @@ pub struct Wish {
     /// How it is proven.
     pub verify: Verify,
     /// Whether it is written to the disk.
-    pub sync: Sync,
+    pub flush: Flush,
 }
 
 impl Wish {
     /// This mode, and everything else as it comes.
     pub fn with_mode(mode: Mode) -> Wish {
-        Wish { mode, mtime: None, owner: None, verify: Verify::default(), sync: Sync::default() }
+        Wish { mode, mtime: None, owner: None, verify: Verify::default(), flush: Flush::default() }
     }
 }
 
@@ -221,7 +221,8 @@ async fn fill(
             let piece = chunk.split_to(chunk.len().min(longest));
             let len = piece.len();
             while !window.admits(len) {
-                let (pending, sent, bytes) = queue.pop().expect("a window that is full has something under way");
+                let (pending, sent, bytes) =
+                    queue.pop().expect("a window that is full has something under way");
                 written(way.sftp, (path, size - at), pending).await?;
                 window.hears(bytes, sent.elapsed());
             }
@@ -285,8 +286,8 @@ impl Flight {
             }
             _ => None,
         };
-        let sync = match wish.sync {
-            Sync::Offered if sftp.features().fsync => Some(sftp.fsync(&handle).await?),
+        let sync = match wish.flush {
+            Flush::Offered if sftp.features().fsync => Some(sftp.fsync(&handle).await?),
             _ => None,
         };
         let about = sftp.fstat(&handle).await?;
@@ -361,7 +362,11 @@ async fn prove(
 }
 
 /// Puts a part in its place, at once or not at all.
-pub(super) async fn replace(sftp: &Sftp, (part, path): (&[u8], &[u8]), is_there: bool) -> Result<(), Trouble> {
+pub(super) async fn replace(
+    sftp: &Sftp,
+    (part, path): (&[u8], &[u8]),
+    is_there: bool,
+) -> Result<(), Trouble> {
     let renamed = match sftp.features().posix_rename {
         true => sftp.posix_rename(part, path).await,
         false if is_there => {
@@ -405,7 +410,9 @@ mod tests {
 
     #[test]
     fn a_part_lies_beside_its_file() {
-        for (path, expected) in [(&b"/etc/x"[..], &b"/etc/p"[..]), (b"/x", b"/p"), (b"x", b"p"), (b"./x", b"./p")] {
+        for (path, expected) in
+            [(&b"/etc/x"[..], &b"/etc/p"[..]), (b"/x", b"/p"), (b"x", b"p"), (b"./x", b"./p")]
+        {
             assert_eq!(beside(path, b"p"), expected);
         }
     }

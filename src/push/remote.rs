@@ -113,7 +113,8 @@ impl<'a> Remote<'a> {
             How::Shell(shell) => shell.home().await?,
         };
         if !home.starts_with(b"/") {
-            let why = format!("the host says that the user begins at {}, which is no absolute path", shown(&home));
+            let why =
+                format!("the host says that the user begins at {}, which is no absolute path", shown(&home));
             return Err(Trouble::file(FileFault::Odd, why));
         }
         Ok(match below {
@@ -318,11 +319,7 @@ impl<'a> Remote<'a> {
     }
 }
 
-async fn looked(
-    sftp: &Sftp,
-    path: &[u8],
-    answer: Result<Attrs, SftpError>,
-) -> Result<Option<Stat>, Trouble> {
+async fn looked(sftp: &Sftp, path: &[u8], answer: Result<Attrs, SftpError>) -> Result<Option<Stat>, Trouble> {
     match answer {
         Ok(attrs) => Stat::from_attrs(path, attrs).map(Some),
         Err(error) if error.status() == Some(Status::NoSuchFile) => Ok(None),

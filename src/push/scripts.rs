@@ -81,7 +81,7 @@ impl Script {
             Script::Sum => format!("{SUM} exec 2>/dev/null; [ -f \"$1\" ] && sum <\"$1\""),
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),
-            Script::Home => "cd && pwd -P".to_owned(),
+            Script::Home => "pwd -P".to_owned(),
             Script::ReadLink => "readlink -- \"$1\"".to_owned(),
             Script::List => format!(
                 "L=; {ABOUT} [ -e \"$1\" ] || exit 81; [ -d \"$1\" ] || exit 85; CDPATH=; cd -- \"$1\" || exit; \
@@ -89,7 +89,9 @@ impl Script {
                  printf '%s\\0' \"$f\"; about \"$f\"; done"
             ),
             Script::MakeDir => "umask 0; mkdir -m \"$2\" -- \"$1\"".to_owned(),
-            Script::Symlink => format!("set -- \"$2\" \"$1\"; {{ {EXISTS}; }} && exit 82; ln -s -- \"$2\" \"$1\""),
+            Script::Symlink => {
+                format!("set -- \"$2\" \"$1\"; {{ {EXISTS}; }} && exit 82; ln -s -- \"$2\" \"$1\"")
+            }
             Script::Remove => "[ -d \"$1\" ] && ! [ -L \"$1\" ] && exit 82; rm -f -- \"$1\"".to_owned(),
             Script::RemoveDir => "rmdir -- \"$1\"".to_owned(),
             Script::Rename => "[ -d \"$2\" ] && exit 82; mv -f -- \"$1\" \"$2\"".to_owned(),
@@ -116,7 +118,8 @@ const EXISTS: &str = "[ -e \"$1\" ] || [ -L \"$1\" ]";
 /// The rename is the last thing, and comes only after what is there was measured: a link that is lost ends `cat` as the end
 /// of the file does.
 const PUT: &str = concat!(
-    "[ -d \"$2\" ] && exit 82; umask 077; set -C; ",
+    "[ -d \"$2\" ] && exit 82; d=${2%/*}; [ \"$d\" = \"$2\" ] && d=.; [ -d \"${d:-/}\" ] || ",
+    "{ [ -e \"$d\" ] && exit 85; exit 81; }; umask 077; set -C; ",
     "fail() { rm -f -- \"$1\"; exit \"$2\"; }; ",
     "rm -f -- \"$1\"; cat >\"$1\" || fail \"$1\" 1; ",
     "n=$(wc -c <\"$1\") || fail \"$1\" 1; [ \"$n\" -eq \"$3\" ] || fail \"$1\" 83; ",
@@ -150,7 +153,8 @@ pub(super) fn sum(said: &[u8]) -> Option<[u8; 32]> {
 /// What is said about one path; `None` where the host has no program for it.
 pub(super) fn about(line: &[u8]) -> Option<Stat> {
     let line = std::str::from_utf8(line).ok()?;
-    let [mode, size, time, user, group] = <[&str; 5]>::try_from(line.split_whitespace().collect::<Vec<_>>()).ok()?;
+    let [mode, size, time, user, group] =
+        <[&str; 5]>::try_from(line.split_whitespace().collect::<Vec<_>>()).ok()?;
     let mode = u32::from_str_radix(mode, 16).ok()?;
     let kind = match mode & 0o170_000 {
         0o100_000 => Kind::File { size: size.parse().ok()? },
@@ -205,7 +209,9 @@ mod tests {
     #[test]
     fn sums_of_all_programs_are_read() {
         let digits = "ab".repeat(32);
-        for said in [format!("{digits}  -\n"), format!("{digits} *stdin\n"), format!("{digits}\n"), digits.clone()] {
+        for said in
+            [format!("{digits}  -\n"), format!("{digits} *stdin\n"), format!("{digits}\n"), digits.clone()]
+        {
             assert_eq!(sum(said.as_bytes()), Some([0xab; 32]), "{said}");
         }
         for said in ["", "sh: not found", &"g".repeat(64), &"ab".repeat(33)] {

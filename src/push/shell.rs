@@ -114,7 +114,7 @@ impl<'a> Shell<'a> {
             }
         };
         let _ = timeout(GOODBYE, input.close()).await;
-        said.map(|said| Said { status: said.status, words: words(&said.words), out: said.out })
+        said.and_then(Hearing::end)
     }
 
     /// Runs a script without input whose answer is short.
@@ -156,8 +156,7 @@ impl<'a> Shell<'a> {
     }
 
     pub(super) async fn list(&self, folder: &[u8]) -> Result<Vec<Found>, Trouble> {
-        let said =
-            self.run((Script::List, &[folder]), (None, Ear::Kept(LISTING)), PATIENCE).await?;
+        let said = self.run((Script::List, &[folder]), (None, Ear::Kept(LISTING)), PATIENCE).await?;
         match said.status {
             Some(0) => scripts::listed(&said.out).ok_or_else(|| no_stat(folder)),
             _ => Err(fault(folder, &said)),
@@ -190,7 +189,9 @@ impl<'a> Shell<'a> {
             return Ok(());
         }
         let [mode, time, owner] = said_marks(marks);
-        self.act(path, Script::Set, &[path, mode.as_bytes(), time.as_bytes(), owner.as_bytes()]).await.map(drop)
+        self.act(path, Script::Set, &[path, mode.as_bytes(), time.as_bytes(), owner.as_bytes()])
+            .await
+            .map(drop)
     }
 
     /// The sum of a file of so many bytes as the host says it; `None` where nothing there can.
@@ -217,10 +218,17 @@ impl<'a> Shell<'a> {
         let mode = Some(wish.mode.over(old.map(|old| old.mode)));
         let [mode, time, owner] = said_marks(Marks { mode, mtime: wish.mtime, owner: wish.owner });
         let (size, sum) = (source.size().to_string(), hex(&source.sha256()));
-        let args = [&part, path, size.as_bytes(), sum.as_bytes(), mode.as_bytes(), time.as_bytes(), owner.as_bytes()];
+        let args = [
+            &part,
+            path,
+            size.as_bytes(),
+            sum.as_bytes(),
+            mode.as_bytes(),
+            time.as_bytes(),
+            owner.as_bytes(),
+        ];
         let patience = PATIENCE + Duration::from_secs(source.size() / SUMS);
-        let said =
-            self.run((Script::Put, &args), (Some((path, source)), Ear::Kept(LINE)), patience).await?;
+        let said = self.run((Script::Put, &args), (Some((path, source)), Ear::Kept(LINE)), patience).await?;
         let proof = match (said.status, said.out.as_slice()) {
             (Some(0), b"content\n") => Proof::Content,
             (Some(0), b"size\n") => Proof::Size,
@@ -234,7 +242,11 @@ impl<'a> Shell<'a> {
     }
 
     /// Reads a file.
-    pub(super) async fn get(&self, path: &[u8], (sink, limit): (&mut dyn Sink, Limit)) -> Result<Got, Trouble> {
+    pub(super) async fn get(
+        &self,
+        path: &[u8],
+        (sink, limit): (&mut dyn Sink, Limit),
+    ) -> Result<Got, Trouble> {
         let stat = self.look(path, limit.links).await?.ok_or_else(|| cause::at(path, FileFault::Missing))?;
         let told = match stat.kind {
             Kind::File { size } if size > limit.bytes => return Err(too_large(path, limit)),
@@ -248,9 +260,8 @@ impl<'a> Shell<'a> {
         };
         let mut taken = (Sha256::new(), 0);
         let mut bounded = Bounded { sink, path, left: limit.bytes };
-        let said = self
-            .run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), PATIENCE)
-            .await?;
+        let said =
+            self.run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), PATIENCE).await?;
         let (digest, size) = taken;
         if said.status != Some(0) {
             return Err(fault(path, &said));
@@ -335,6 +346,15 @@ impl Hearing {
         Ok(false)
     }
 
+    /// All of it; without the mark it was not what we sent that was run.
+    fn end(self) -> Result<Said, Trouble> {
+        if self.status == Some(0) && !self.is_ours {
+            let why = "the host ran something else than what it was sent (a forced command?)";
+            return Err(Trouble::file(FileFault::Other, why));
+        }
+        Ok(Said { status: self.status, words: words(&self.words), out: self.out })
+    }
+
     async fn data(&mut self, bytes: Bytes, ear: &mut Ear<'_>) -> Result<(), Trouble> {
         let bytes = if self.is_ours {
             bytes
@@ -379,9 +399,7 @@ fn fault(path: &[u8], said: &Said) -> Trouble {
         Some(status::NOTHING) => FileFault::Missing,
         Some(status::FOLDER | status::NO_FOLDER) => FileFault::IsDirectory,
         Some(status::SUM) => FileFault::ChecksumDiffers,
-        Some(status::SHORT) => {
-            by_words(&said.words).unwrap_or(FileFault::ChecksumDiffers)
-        }
+        Some(status::SHORT) => by_words(&said.words).unwrap_or(FileFault::ChecksumDiffers),
         _ => by_words(&said.words).unwrap_or(FileFault::Other),
     };
     match (fault, said.words.as_str(), said.status) {

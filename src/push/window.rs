@@ -160,8 +160,7 @@ mod tests {
     #[test]
     fn all_together_take_no_more_than_there_is() {
         let budget = Budget::new(10 << 20);
-        let all: Vec<Window> =
-            (0..1000).map(|_| transfer(&budget, Duration::from_millis(50), 10)).collect();
+        let all: Vec<Window> = (0..1000).map(|_| transfer(&budget, Duration::from_millis(50), 10)).collect();
         let taken: usize = all.iter().map(|window| window.size() - OWN).sum();
         assert!((9 << 20..=10 << 20).contains(&taken), "{taken}");
         drop(all);

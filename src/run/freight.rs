@@ -106,7 +106,10 @@ impl Loads {
     /// How much of a host's bytes has gone over, in percent.
     pub fn percent(&self, host: HostIx) -> Option<u64> {
         let freight = self.of.get(&host).filter(|freight| freight.total > 0)?;
-        Some(u64::try_from(u128::from(freight.done.min(freight.total)) * 100 / u128::from(freight.total)).unwrap_or(100))
+        Some(
+            u64::try_from(u128::from(freight.done.min(freight.total)) * 100 / u128::from(freight.total))
+                .unwrap_or(100),
+        )
     }
 
     /// How far all of `hosts` hosts are, the rate, and how long it may take: as parts of a line. Where some have not said yet
@@ -186,10 +189,8 @@ mod tests {
             tallies.add(HostIx(host), all);
         }
         tallies.add(HostIx(2), FileTally { unchanged: 5, removed: 2, failed: 1, ..FileTally::default() });
-        let expected = [
-            "web[1-2,4]: 12 sent (3.4 MB)",
-            "web3: 0 sent (0 B), 5 unchanged, 2 removed, 1 failed",
-        ];
+        let expected =
+            ["web[1-2,4]: 12 sent (3.4 MB)", "web3: 0 sent (0 B), 5 unchanged, 2 removed, 1 failed"];
         assert_eq!(tallies.lines(&hosts), expected);
     }
 

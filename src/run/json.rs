@@ -253,8 +253,10 @@ mod tests {
     fn each_line_parses_and_says_what_happened() {
         let lines = every_line();
         let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a word")).collect();
-        let expected =
-            ["start", "output", "output", "files", "outcome", "outcome", "outcome", "outcome", "outcome", "retry", "summary"];
+        let expected = [
+            "start", "output", "output", "files", "outcome", "outcome", "outcome", "outcome", "outcome",
+            "retry", "summary",
+        ];
         assert_eq!(events, expected);
         assert!(lines.iter().all(|line| line["v"] == 1));
         assert_eq!(lines[1]["data"], "zwei\n\u{7}\"");

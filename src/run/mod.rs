@@ -61,8 +61,8 @@ pub mod wrapper;
 pub mod writer;
 
 pub use deed::{Call, Deed};
-pub use freight::{FileTally, Freight};
 pub use fanout::{Job, run, run_kept, run_told};
+pub use freight::{FileTally, Freight};
 pub use groups::{Against, Press};
 pub use journal::Journal;
 pub use pause::{Look, Overseer};

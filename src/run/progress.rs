@@ -232,7 +232,8 @@ mod tests {
         progress.step(&moved(0, 100_000_000), at(10));
         progress.step(&moved(1, 40_000_000), at(10));
         end(&mut progress, 0, Outcome::Exited(0), at(10));
-        let line = "omnes: 1 of 2 done, 1 running, 140 MB of 200 MB, 14 MB/s, about 4 s left: web2 (10 s, 40%)";
+        let line =
+            "omnes: 1 of 2 done, 1 running, 140 MB of 200 MB, 14 MB/s, about 4 s left: web2 (10 s, 40%)";
         assert_eq!(progress.line(at(10), 120).as_deref(), Some(line));
     }
 

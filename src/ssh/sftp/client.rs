@@ -304,7 +304,8 @@ mod tests {
     #[test]
     fn a_server_that_names_no_or_wild_limits_gets_sane_ones() {
         let limits = |read: u64, write: u64| {
-            let body: Vec<u8> = [262_144, read, write, 1024].iter().flat_map(|n: &u64| n.to_be_bytes()).collect();
+            let body: Vec<u8> =
+                [262_144, read, write, 1024].iter().flat_map(|n: &u64| n.to_be_bytes()).collect();
             Limits::decode(body.into()).unwrap()
         };
         assert_eq!(limits(261_120, 261_120), Limits { read: 261_120, write: 261_120 });
