@@ -147,11 +147,11 @@ impl Sftp {
         Handle { bytes, session: Some(self.session.clone()) }
     }
 
-    /// Closes a file or folder; with some file systems the first to hear that there is no room.
-    pub async fn close(&self, mut handle: Handle) -> Result<(), SftpError> {
+    /// Closes a file or folder; [`Pending::done`] is the answer, with some file systems the first to say that there is no room.
+    pub async fn close(&self, mut handle: Handle) -> Result<Pending, SftpError> {
         let pending = self.send(Request::Close { handle: handle.bytes.clone() }).await?;
         handle.session = None;
-        pending.done().await
+        Ok(pending)
     }
 
     /// Sends bytes to be written at an offset, at most [`Limits::write`]; [`Pending::done`] is the answer.
@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn a_server_that_names_no_or_wild_limits_gets_sane_ones() {
         let limits = |read: u64, write: u64| {
-            let body: Vec<u8> = [262_144, read, write, 1024].iter().flat_map(|n: &u64| n.to_be_bytes()).collect();
+            let body: Vec<u8> =
+                [262_144, read, write, 1024].iter().flat_map(|n: &u64| n.to_be_bytes()).collect();
             Limits::decode(body.into()).unwrap()
         };
         assert_eq!(limits(261_120, 261_120), Limits { read: 261_120, write: 261_120 });

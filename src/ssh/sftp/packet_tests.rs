@@ -121,12 +121,10 @@ fn packets_are_those_of_the_draft() {
         flags: OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUSIVE,
         attrs: Attrs::with_mode(0o600),
     };
-    assert_eq!(
-        open.encode(7),
-        &b"\0\0\0\x17\x03\0\0\0\x07\0\0\0\x02/f\0\0\0\x2a\0\0\0\x04\0\0\x01\x80"[..]
-    );
+    assert_eq!(open.encode(7), &b"\0\0\0\x17\x03\0\0\0\x07\0\0\0\x02/f\0\0\0\x2a\0\0\0\x04\0\0\x01\x80"[..]);
     let rename = Request::PosixRename { from: Bytes::from_static(b"a"), to: Bytes::from_static(b"b") };
-    let expected = [&b"\0\0\0\x2b\xc8\0\0\0\x01\0\0\0\x18"[..], names::POSIX_RENAME, b"\0\0\0\x01a\0\0\0\x01b"];
+    let expected =
+        [&b"\0\0\0\x2b\xc8\0\0\0\x01\0\0\0\x18"[..], names::POSIX_RENAME, b"\0\0\0\x01a\0\0\0\x01b"];
     assert_eq!(rename.encode(1), expected.concat());
     assert_eq!(
         Told::decode(Bytes::from_static(b"\x65\0\0\0\x09\0\0\0\x02\0\0\0\x04gone\0\0\0\x02en")),
@@ -165,7 +163,8 @@ fn what_announces_more_than_it_holds_allocates_nothing() {
 
 #[test]
 fn about_a_file_system_comes_out_as_it_went_in() {
-    let about = StatVfs { block: 4096, free: 10, available: 9, id: 3, is_read_only: true, ..StatVfs::default() };
+    let about =
+        StatVfs { block: 4096, free: 10, available: 9, id: 3, is_read_only: true, ..StatVfs::default() };
     assert_eq!(StatVfs::decode(about.encode()), Ok(about));
     assert!(StatVfs::decode(Bytes::from_static(b"\0\0")).is_err());
     assert!(MAX_PACKET < 300_000, "a packet is held whole");

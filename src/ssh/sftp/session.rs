@@ -136,7 +136,9 @@ impl Pending {
     /// The reply, a refusal made an error.
     async fn reply(self) -> Result<Reply, SftpError> {
         match self.reply.await {
-            Ok(Reply::Status(status, words)) if status != Status::Ok => Err(SftpError::refused(status, &words)),
+            Ok(Reply::Status(status, words)) if status != Status::Ok => {
+                Err(SftpError::refused(status, &words))
+            }
             Ok(reply) => Ok(reply),
             Err(_) => Err(self.shared.ended()),
         }
@@ -153,7 +155,9 @@ impl Pending {
     /// Waits for what was read, at most `len` bytes; `None` at the end of the file.
     pub async fn data(self, len: u32) -> Result<Option<Bytes>, SftpError> {
         match self.reply().await {
-            Ok(Reply::Data(data)) if data.is_empty() => Err(SftpError::odd("it read nothing and says no end")),
+            Ok(Reply::Data(data)) if data.is_empty() => {
+                Err(SftpError::odd("it read nothing and says no end"))
+            }
             Ok(Reply::Data(data)) if data.len() > len as usize => {
                 Err(SftpError::odd("it sent more than was asked for"))
             }
@@ -436,11 +440,7 @@ async fn silence(shared: &Shared) -> SftpError {
 }
 
 /// Writes what is queued until nobody asks any more.
-async fn speak(
-    input: &mut ChannelInput,
-    mut queued: mpsc::Receiver<Outgoing>,
-    shared: &Shared,
-) -> SftpError {
+async fn speak(input: &mut ChannelInput, mut queued: mpsc::Receiver<Outgoing>, shared: &Shared) -> SftpError {
     let mut batch = Vec::with_capacity(QUEUED);
     while queued.recv_many(&mut batch, QUEUED).await > 0 {
         let mut joined = BytesMut::new();
