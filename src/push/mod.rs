@@ -4,5 +4,9 @@
 //! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 
+pub mod delete;
+pub mod losses;
+pub mod manifest;
+pub mod manifest_store;
 pub mod path;
 pub mod tree;
