@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
+mod deletion;
 mod journal;
 mod pacing;
 mod play;
@@ -19,6 +20,7 @@ mod run;
 mod what;
 
 pub use consent::ConsentArgs;
+pub use deletion::DeleteArgs;
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};

@@ -122,6 +122,11 @@ impl Losses {
         self.groups.values().all(|group| group.doomed.is_empty())
     }
 
+    /// The files that go on the host that loses the most.
+    pub fn most(&self) -> usize {
+        self.groups.values().map(|group| group.doomed.files.len()).max().unwrap_or(0)
+    }
+
     /// What has to be confirmed by a number, if anything has.
     pub fn needed(&self) -> Option<Needed> {
         let losing = || self.groups.values().filter(|group| !group.doomed.files.is_empty());
@@ -193,8 +198,9 @@ impl Group {
             list(text, doomed.staying(why), detail, |path| format!("= {path} {says}"));
         }
         if self.strangers.1 > 0 {
-            let said = "that no push is known to have put there stay (--delete-unknown deletes them)";
-            let _ = writeln!(text, "  {} {said}", range(self.strangers));
+            let strangers = range(self.strangers);
+            let said = format!("not known to be of a push, so that they stay: {strangers}");
+            let _ = writeln!(text, "  {said} (--delete-unknown deletes them)");
         }
     }
 

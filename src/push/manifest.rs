@@ -287,8 +287,8 @@ where
     B: Iterator<Item = Result<Record, Damage>> + 'a,
     L: Iterator<Item = Record> + 'a,
 {
-    let merge = Merge { before: before.peekable(), landed: landed.peekable() };
-    merge.filter(move |record| !matches!(record, Ok(record) if gone(&record.path)))
+    let before = before.filter(move |record| !matches!(record, Ok(record) if gone(&record.path)));
+    Merge { before: before.peekable(), landed: landed.peekable() }
 }
 
 struct Merge<B: Iterator, L: Iterator> {
