@@ -108,8 +108,11 @@ fn folded(path: &RelPath) -> Vec<u8> {
 
 /// Both sides of one host.
 pub struct Sides<'a> {
-    /// What stands there below the root, in any order; the root itself may be among it.
+    /// What stands there below the place that was named, in any order; the place itself may be among it.
     pub there: &'a [Entry],
+    /// The folder of the tree in that place: its own name, or the place itself where the contents of SRC were sent. What is
+    /// outside of it is never looked at, and it never goes.
+    pub root: &'a RelPath,
     /// What the source holds for this host.
     pub source: &'a Held,
     /// Whether `--exclude` speaks of this path itself; what lies in an excluded folder is excluded too. Also for the
@@ -117,6 +120,47 @@ pub struct Sides<'a> {
     pub excluded: &'a dyn Fn(&RelPath, &Kind) -> bool,
     /// The content of a file there, where it was read (`--checksum`).
     pub sum: &'a dyn Fn(&RelPath) -> Option<Sum>,
+}
+
+/// Which folders there have to be looked into.
+#[derive(Debug)]
+pub struct Scope {
+    root: RelPath,
+    /// Those in which earlier pushes put something, as hashes; `None`: all.
+    folders: Option<HashSet<u64>>,
+    keys: RandomState,
+}
+
+impl Scope {
+    /// For a tree with this root there. Where only what is known may go, nothing has to be seen beside it.
+    pub fn new(
+        root: &RelPath,
+        known: impl Iterator<Item = Result<Record, Damage>>,
+        policy: Policy,
+    ) -> Result<Scope, Damage> {
+        let mut scope = Scope::nothing_known(root, policy);
+        let Some(folders) = &mut scope.folders else { return Ok(scope) };
+        for record in known {
+            let mut path = record?.path;
+            // Where a folder is known, those around it are.
+            while folders.insert(scope.keys.hash_one(&path)) && !path.is_root() {
+                path = folder(&path);
+            }
+        }
+        Ok(scope)
+    }
+
+    /// The same where no earlier push is known.
+    pub fn nothing_known(root: &RelPath, policy: Policy) -> Scope {
+        let folders = (policy.strangers == Strangers::Stay).then(HashSet::new);
+        Scope { root: root.clone(), folders, keys: RandomState::new() }
+    }
+
+    /// Whether a folder has to be looked into, of what a push does not look into by itself.
+    pub fn looks_into(&self, path: &RelPath) -> bool {
+        let is_known = |folders: &HashSet<u64>| folders.contains(&self.keys.hash_one(path));
+        lies_in(path, &self.root) && self.folders.as_ref().is_none_or(is_known)
+    }
 }
 
 /// Why something that the source has not stays.
@@ -210,29 +254,40 @@ impl Doomed {
         let alike = std::mem::take(&mut self.alike);
         let (here, elsewhere): (Vec<RelPath>, _) = alike.into_iter().partition(|path| folder(path) == *of);
         self.alike = elsewhere;
-        here.iter().filter(|path| !stands_apart(path)).for_each(|path| self.keep(path, Stays::Alike));
+        self.keep(&here.into_iter().filter(|path| !stands_apart(path)).collect(), Stays::Alike);
     }
 
-    /// This stays after all, with what lies in it and with the folders that it lies in.
-    pub fn keep(&mut self, path: &RelPath, why: Stays) {
-        let stays = &mut self.stays;
-        self.files.retain(|loss| {
-            let is_kept = lies_in(&loss.path, path);
-            if is_kept {
-                stays.push((loss.path.clone(), why));
-            }
-            !is_kept
-        });
-        stays.sort();
-        self.folders.retain(|folder| !lies_in(folder, path) && !lies_in(path, folder));
-        self.alike.retain(|alike| !lies_in(alike, path));
+    /// These stay after all, with what lies in them and with the folders that they lie in.
+    pub fn keep(&mut self, paths: &HashSet<RelPath>, why: Stays) {
+        let kept = self.files.iter().filter(|loss| parts(&loss.path).any(|part| paths.contains(&part)));
+        self.stays.extend(kept.map(|loss| (loss.path.clone(), why)));
+        self.stays.sort();
+        self.leave(paths);
     }
+
+    /// The same, without a word about why.
+    pub fn leave(&mut self, paths: &HashSet<RelPath>) {
+        if paths.is_empty() {
+            return;
+        }
+        let is_left = |path: &RelPath| parts(path).any(|part| paths.contains(&part));
+        let around: HashSet<RelPath> = paths.iter().flat_map(parts).collect();
+        self.files.retain(|loss| !is_left(&loss.path));
+        self.folders.retain(|folder| !is_left(folder) && !around.contains(folder));
+        self.alike.retain(|alike| !is_left(alike));
+    }
+}
+
+/// A path, and the folders that it lies in but for the root.
+fn parts(path: &RelPath) -> impl Iterator<Item = RelPath> + use<> {
+    let next = |path: &RelPath| Some(folder(path)).filter(|folder| !folder.is_root());
+    std::iter::successors(Some(path.clone()), next)
 }
 
 /// Whether a path is this one or lies in it.
 fn lies_in(path: &RelPath, folder: &RelPath) -> bool {
     let rest = path.as_bytes().strip_prefix(folder.as_bytes());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    folder.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 fn folder(path: &RelPath) -> RelPath {
@@ -299,7 +354,8 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     fn new(sides: &'a Sides<'a>) -> Look<'a> {
-        let mut order: Vec<&Entry> = sides.there.iter().filter(|entry| !entry.path.is_root()).collect();
+        let is_inside = |entry: &&Entry| entry.path != *sides.root && lies_in(&entry.path, sides.root);
+        let mut order: Vec<&Entry> = sides.there.iter().filter(is_inside).collect();
         order.sort_by(|a, b| a.path.cmp(&b.path));
         let twice = order.windows(2).filter(|pair| pair[0].path == pair[1].path).map(|pair| &pair[0].path);
         let twice = twice.collect();
@@ -312,9 +368,10 @@ impl<'a> Look<'a> {
 
     /// The folder that it lies in; the root has no number. `None` where what it lies in is no folder.
     fn parent(&self, path: &RelPath) -> Option<Option<usize>> {
-        match path.as_bytes().iter().rposition(|byte| *byte == b'/') {
-            None => Some(None),
-            Some(slash) => self.folders.get(&path.as_bytes()[..slash]).copied().map(Some),
+        let slash = path.as_bytes().iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        match &path.as_bytes()[..slash] {
+            root if root == self.sides.root.as_bytes() => Some(None),
+            folder => self.folders.get(folder).copied().map(Some),
         }
     }
 

@@ -50,7 +50,8 @@ fn held(source: &[Entry]) -> Held {
 
 fn look(there: &[Entry], source: &[Entry], known: &[Record], policy: Policy) -> Doomed {
     let source = held(source);
-    let sides = Sides { there, source: &source, excluded: &|path, _| path.as_bytes().ends_with(b".log"), sum: &|_| None };
+    let excluded = |path: &RelPath, _: &Kind| path.as_bytes().ends_with(b".log");
+    let sides = Sides { there, root: &RelPath::root(), source: &source, excluded: &excluded, sum: &|_| None };
     doomed(&sides, known.iter().cloned().map(Ok), policy).expect("it is whole")
 }
 
@@ -105,7 +106,7 @@ fn the_content_decides_where_it_was_read() {
     let (there, source) = (entries(&["b"]), held(&[]));
     let before = [Record { path: path("b"), mark: Mark::File { size: 3, mtime: 1, sum: Some(Sum([1; 32])) } }];
     for (sum, goes) in [(None, 0), (Some(Sum([1; 32])), 1), (Some(Sum([2; 32])), 0)] {
-        let sides = Sides { there: &there, source: &source, excluded: &|_, _| false, sum: &|_| sum };
+        let sides = Sides { there: &there, root: &RelPath::root(), source: &source, excluded: &|_, _| false, sum: &|_| sum };
         let doomed = doomed(&sides, before.iter().cloned().map(Ok), STAY).expect("it is whole");
         assert_eq!(doomed.files.len(), goes, "{sum:?}");
     }
@@ -114,7 +115,8 @@ fn the_content_decides_where_it_was_read() {
 #[test]
 fn a_damaged_manifest_says_nothing_wherever_the_damage_is() {
     let (there, source) = (entries(&["b"]), held(&[]));
-    let sides = Sides { there: &there, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let (root, nobody) = (RelPath::root(), |_: &RelPath| None);
+    let sides = Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &nobody };
     let record = |name: &str| Ok(put(&entry(name)));
     for damaged in [
         vec![Err(Damage::Short)],
@@ -131,6 +133,40 @@ fn with_a_backup_beside_it_a_folder_stays() {
     let there = entries(&["d /", "d/b", "e /"]);
     let aside = Policy { removal: Removal::Aside, ..STAY };
     assert_eq!(names(&look(&there, &[], &known(&there), aside)), ["d/b", "e/"]);
+}
+
+#[test]
+fn nothing_outside_of_the_folder_of_the_tree_is_looked_at() {
+    let there = entries(&["other", "site-old /", "site-old/a", "site /", "site/a", "site/d /", "site/d/b"]);
+    let (root, source) = (path("site"), held(&entries(&["site /"])));
+    let sides = Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let all = doomed(&sides, std::iter::empty(), GO).expect("nothing is known");
+    assert_eq!((names(&all), all.there), (["site/a", "site/d/b", "site/d/"].map(str::to_owned).to_vec(), 2));
+    let known = known(&there);
+    let ours = doomed(&sides, known.into_iter().map(Ok), STAY).expect("it is whole");
+    assert_eq!(names(&ours), names(&all));
+}
+
+#[test]
+fn where_strangers_stay_only_folders_with_something_known_are_looked_into() {
+    let record = |name: &str| Ok(put(&entry(name)));
+    let known = || [record("site/d/e/x"), record("site/f /")].into_iter();
+    let scope = |policy| Scope::new(&path("site"), known(), policy).expect("it is whole");
+    let (some, all) = (scope(STAY), scope(GO));
+    for (folder, is_known, is_inside) in [
+        ("site", true, true),
+        ("site/d", true, true),
+        ("site/d/e", true, true),
+        ("site/f", true, true),
+        ("site/g", false, true),
+        ("site/d/h", false, true),
+        ("sites", false, false),
+        ("other", false, false),
+    ] {
+        assert_eq!(some.looks_into(&path(folder)), is_known, "{folder}");
+        assert_eq!(all.looks_into(&path(folder)), is_inside, "{folder}");
+    }
+    assert_eq!(Scope::new(&path("site"), [Err(Damage::Short)].into_iter(), STAY).err(), Some(Damage::Short));
 }
 
 #[test]
@@ -174,7 +210,7 @@ fn what_is_kept_keeps_the_folders_around_it() {
     let there = entries(&["d /", "d/e /", "d/e/a", "d/f /", "d/f/b", "dd /"]);
     let mut doomed = look(&there, &[], &known(&there), STAY);
     assert_eq!(names(&doomed), ["d/e/a", "d/f/b", "dd/", "d/f/", "d/e/", "d/"]);
-    doomed.keep(&path("d/f/b"), Stays::Changed);
+    doomed.keep(&HashSet::from([path("d/f/b")]), Stays::Changed);
     assert_eq!(names(&doomed), ["d/e/a", "dd/", "d/e/"]);
     assert_eq!(doomed.stays, [(path("d/f/b"), Stays::Changed)]);
 }

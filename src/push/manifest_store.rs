@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::delete::{Doomed, Policy, Sides, doomed};
+use super::delete::{Doomed, Policy, Scope, Sides, doomed};
 use super::losses;
 use super::manifest::{self, Damage, Reader, Record, Sum, WriteFault, renewed};
 use super::path::{RelPath, shown};
@@ -212,6 +212,15 @@ impl Shelf {
                 (nothing, losses::Known::Nothing(unknown.to_string()))
             }
         }
+    }
+
+    /// Which folders of a host have to be looked into before [`Shelf::doomed`]; `inside` is the folder of the tree in `root`.
+    pub fn scope(&self, (host, root): (&Host, &[u8]), inside: &RelPath, policy: Policy) -> Scope {
+        let known = self.known(host, root).and_then(|body| {
+            let records = body.records().map_err(Unknown::Damaged)?;
+            Scope::new(inside, records, policy).map_err(Unknown::Damaged)
+        });
+        known.unwrap_or_else(|_| Scope::nothing_known(inside, policy))
     }
 
     /// A push to a host is over, however it ended: remembers what `landed`, in ascending order, and what was known before

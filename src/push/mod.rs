@@ -9,4 +9,5 @@ pub mod losses;
 pub mod manifest;
 pub mod manifest_store;
 pub mod path;
+pub mod remove;
 pub mod tree;
