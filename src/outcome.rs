@@ -98,6 +98,25 @@ impl FileFault {
     }
 }
 
+/// In a few words, as a summary counts hosts by them.
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileFault::NoSpace => "no space",
+            FileFault::NoRight => "no right",
+            FileFault::ReadOnly => "read-only",
+            FileFault::Busy => "busy",
+            FileFault::IsDirectory => "a folder and a file in each other's place",
+            FileFault::ChecksumDiffers => "checksum differs",
+            FileFault::Missing => "no such file",
+            FileFault::NoSftp => "no SFTP",
+            FileFault::Odd => "odd server",
+            FileFault::Refused => "refused",
+            FileFault::Other => "files",
+        })
+    }
+}
+
 /// The step at which a host stopped, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepFailed {
@@ -241,6 +260,14 @@ impl Outcome {
     pub fn fate(&self) -> Option<Fate> {
         match self {
             Outcome::Unknown(unknown) => unknown.fate(),
+            _ => None,
+        }
+    }
+
+    /// How many files did not come to their place, where some did not.
+    pub fn files(&self) -> Option<usize> {
+        match self {
+            Outcome::FilesFailed(failed) => Some(failed.files),
             _ => None,
         }
     }
@@ -423,6 +450,16 @@ mod tests {
             (Outcome::Unknown(lost.clone()).class(), Outcome::Unknown(lost).step()),
             (Class::NotKnown, Some(4))
         );
+    }
+
+    #[test]
+    fn files_are_failed_whatever_kept_them_and_the_first_is_named() {
+        for fault in FileFault::ALL {
+            let failed = FilesFailed { fault, why: "/etc/x: no".to_owned(), files: 3 };
+            let outcome = Outcome::FilesFailed(failed);
+            assert_eq!((outcome.class(), outcome.word()), (Class::Failed, fault.word()));
+            assert_eq!((outcome.files(), outcome.to_string().as_str()), (Some(3), "/etc/x: no, and 2 more"));
+        }
     }
 
     #[test]

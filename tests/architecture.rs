@@ -75,6 +75,7 @@ const PURE: &[&str] = &[
     "src/run/diff.rs",
     "src/run/difference.rs",
     "src/run/forecast.rs",
+    "src/run/freight.rs",
     "src/run/gather.rs",
     "src/run/groups.rs",
     "src/run/journal/books.rs",

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
 mod deletion;
+mod files;
 mod journal;
 mod pacing;
 mod play;
@@ -21,6 +22,7 @@ mod what;
 
 pub use consent::ConsentArgs;
 pub use deletion::DeleteArgs;
+pub use files::{CompressArg, FileSudoArgs, MoreHostsArgs, Owner, PushArgs, PushWhatArgs, ViaArg};
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
@@ -74,6 +76,13 @@ pub enum Command {
         after_help = PLAY_EXAMPLES
     )]
     Play(Box<PlayArgs>),
+    /// Send files and folders to every host, each whole or not at all
+    #[command(
+        override_usage = "omnes push [OPTIONS] SRC... TARGETS:/DEST\n       omnes push [OPTIONS] SRC... --to TARGETS:DEST",
+        after_long_help = files::PUSH_NOTES,
+        after_help = files::PUSH_EXAMPLES
+    )]
+    Push(Box<PushArgs>),
     /// List what was run, with what became of it
     #[command(after_help = "Examples:\n  omnes runs                      the last 20, the newest first\n  \
         omnes runs -n 0 --output json")]

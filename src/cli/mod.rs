@@ -34,8 +34,10 @@ mod past;
 mod ping;
 mod play;
 mod preferences;
+mod push;
 mod reach;
 mod reading;
+mod remote;
 mod run;
 mod runs;
 mod screen;
@@ -81,6 +83,7 @@ pub fn main(words: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Open(args) => open::open(&args),
         Command::Run(args) => run::run(&args),
         Command::Play(args) => play::play(&args),
+        Command::Push(args) => push::push(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Show(args) => show::show(&args),
         Command::Hosts(args) => hosts::hosts(&args),

@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use super::args::Cli;
 
 /// Words that later versions give a meaning; as a target they are opened by `omnes open WORD`.
-const RESERVED: [&str; 5] = ["push", "pull", "sync", "job", "runner"];
+const RESERVED: [&str; 4] = ["pull", "sync", "job", "runner"];
 
 /// A command line that cannot be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,6 +182,10 @@ mod tests {
             ("-l root play --check - web", "play -l root --check - web"),
             ("demo --hosts 3 play steps.toml", "demo --hosts 3 play steps.toml"),
             ("open play", "open play"),
+            ("push a b web:/x", "push a b web:/x"),
+            ("-l root push --mode 644 a --to web:/x", "push -l root --mode 644 a --to web:/x"),
+            ("push --resume last", "push --resume last"),
+            ("open push", "open push"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),
             ("keys --from list web", "keys --from list web"),

@@ -11,7 +11,7 @@ use super::{ExprError, Origin};
 pub(super) const TEXT_LIMIT: usize = 1 << 20;
 /// What may become of a host in a run, as `@run:ID:WORD,WORD` names it. A comma before one of these does not end the item;
 /// a host of such a name is written before it, or as an argument of its own.
-pub const FATES: [&str; 22] = [
+pub const FATES: [&str; 33] = [
     "all",
     "ok",
     "well",
@@ -34,6 +34,17 @@ pub const FATES: [&str; 22] = [
     "no-status",
     "signalled",
     "exited",
+    "no-space",
+    "no-right",
+    "read-only",
+    "busy",
+    "is-directory",
+    "checksum-differs",
+    "missing",
+    "no-sftp",
+    "odd-server",
+    "refused",
+    "file-failed",
 ];
 /// How deep parentheses may nest.
 const DEPTH_LIMIT: usize = 32;

@@ -167,14 +167,23 @@ impl Template {
 
     /// What it says to one host.
     pub fn render(&self, place: &Place<'_>) -> Result<String, TemplateError> {
+        let whole = self.render_within(place, usize::MAX)?;
+        Ok(whole.expect("nothing is that long"))
+    }
+
+    /// What it says to one host; `None` where that has more than so many bytes, of which no more than one part is made.
+    pub fn render_within(&self, place: &Place<'_>, most: usize) -> Result<Option<String>, TemplateError> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Name(name, at) => name.render(*at, place, &mut out)?,
             }
+            if out.len() > most {
+                return Ok(None);
+            }
         }
-        Ok(out)
+        Ok(Some(out))
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::crew::{Pace, at_least};
 use super::journal::JournalFault;
 use super::writer::Events;
-use super::{Happened, HostIx, Passage, Stream};
+use super::{FileTally, Freight, Happened, HostIx, Passage, Stream};
 use crate::hosts::Host;
 use crate::outcome::{NotRun, Outcome};
 use crate::ssh::Link;
@@ -78,6 +78,16 @@ impl Call<'_> {
     /// The host wrote something; waits while the writer is behind, and with it the host's window.
     pub async fn said(&self, stream: Stream, bytes: Bytes) {
         self.events.send(Happened::Said(self.host, stream, bytes)).await;
+    }
+
+    /// How far the bytes of this host's files are. Not told where too much is untold: a later word says all of it again.
+    pub fn moved(&self, freight: Freight) {
+        self.events.try_send(Happened::Moved(self.host, freight));
+    }
+
+    /// What became of this host's files; to be told once, before the deed ends.
+    pub async fn files(&self, tally: FileTally) {
+        self.events.send(Happened::Files(self.host, tally)).await;
     }
 
     /// A sentence about this host.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde::Serialize;
 
+use super::freight::FileTally;
 use super::{Stream, Summary};
 use crate::escape;
 use crate::hosts::{Host, HostSet};
@@ -48,9 +49,20 @@ struct Ended<'a> {
     fate: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<usize>,
     message: String,
     attempts: u32,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Files<'a> {
+    v: u32,
+    event: &'static str,
+    host: &'a str,
+    #[serde(flatten)]
+    tally: FileTally,
 }
 
 #[derive(Serialize)]
@@ -119,6 +131,11 @@ pub fn again(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), wait: Duratio
     push(text, &Again { v: V, event: "retry", host, outcome, message, attempt, wait });
 }
 
+/// What became of a host's files.
+pub fn files(text: &mut Vec<u8>, host: &str, tally: &FileTally) {
+    push(text, &Files { v: V, event: "files", host, tally: *tally });
+}
+
 /// What became of a host, after so many attempts.
 pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Duration) {
     let (outcome, attempts) = end;
@@ -143,6 +160,7 @@ pub fn outcome(text: &mut Vec<u8>, host: &str, end: (&Outcome, u32), took: Durat
         stage,
         fate,
         step: outcome.step(),
+        files: outcome.files(),
         message: outcome.to_string(),
         attempts,
         seconds: seconds(took),
@@ -203,7 +221,7 @@ pub(super) fn push(text: &mut Vec<u8>, line: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Exit, Unknown};
+    use crate::outcome::{Exit, FileFault, FilesFailed, Unknown};
     use crate::ssh::Stage;
 
     fn every_line() -> Vec<serde_json::Value> {
@@ -217,7 +235,10 @@ mod tests {
             ConnectError::Unreachable { stage: Stage::Tcp, why: "Connection refused".into() }.into(),
             Outcome::Signalled("KILL".into()),
             Outcome::Unknown(Unknown::Killed(Fate::MayStillRun)),
+            Outcome::FilesFailed(FilesFailed { fault: FileFault::NoSpace, why: "/x: full".into(), files: 2 }),
         ];
+        let tally = FileTally { sent: 3, unchanged: 4, removed: 1, failed: 2, bytes: 70 };
+        files(&mut text, "web1", &tally);
         for each in &outcomes {
             outcome(&mut text, "web1", (each, 1), Duration::from_micros(1_234_567));
         }
@@ -233,18 +254,20 @@ mod tests {
         let lines = every_line();
         let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().expect("a word")).collect();
         let expected =
-            ["start", "output", "output", "outcome", "outcome", "outcome", "outcome", "retry", "summary"];
+            ["start", "output", "output", "files", "outcome", "outcome", "outcome", "outcome", "outcome", "retry", "summary"];
         assert_eq!(events, expected);
         assert!(lines.iter().all(|line| line["v"] == 1));
         assert_eq!(lines[1]["data"], "zwei\n\u{7}\"");
         assert_eq!((&lines[2]["base64"], &lines[2]["data"]), (&true.into(), &"/wA=".into()));
-        assert_eq!((&lines[3]["status"], &lines[3]["seconds"]), (&3.into(), &1.235.into()));
-        assert_eq!((&lines[4]["stage"], &lines[4]["outcome"]), (&"tcp".into(), &"unreachable".into()));
-        assert_eq!(lines[5]["signal"], "KILL");
-        assert_eq!((&lines[6]["class"], &lines[6]["fate"]), (&"not_known".into(), &"may-still-run".into()));
-        assert!(lines[5]["fate"].is_null());
-        assert_eq!((&lines[7]["attempt"], &lines[7]["wait"]), (&2.into(), &1.5.into()));
-        assert_eq!((&lines[8]["failed"]["count"], &lines[8]["exit"]), (&1.into(), &1.into()));
+        assert_eq!((&lines[4]["status"], &lines[4]["seconds"]), (&3.into(), &1.235.into()));
+        assert_eq!((&lines[5]["stage"], &lines[5]["outcome"]), (&"tcp".into(), &"unreachable".into()));
+        assert_eq!(lines[6]["signal"], "KILL");
+        assert_eq!((&lines[7]["class"], &lines[7]["fate"]), (&"not_known".into(), &"may-still-run".into()));
+        assert!(lines[6]["fate"].is_null() && lines[6].get("files").is_none());
+        assert_eq!((&lines[3]["unchanged"], &lines[3]["bytes"]), (&4.into(), &70.into()));
+        assert_eq!((&lines[8]["outcome"], &lines[8]["files"]), (&"no-space".into(), &2.into()));
+        assert_eq!((&lines[9]["attempt"], &lines[9]["wait"]), (&2.into(), &1.5.into()));
+        assert_eq!((&lines[10]["failed"]["count"], &lines[10]["exit"]), (&1.into(), &1.into()));
     }
 
     #[test]
@@ -273,6 +296,9 @@ mod tests {
         }
         for word in ["exited", "signalled", "unreachable", "unsupported", "host-key", "login", "throttled"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");
+        }
+        for fault in FileFault::ALL {
+            assert!(page.contains(&format!("| `{}` | `failed` |", fault.word())), "{fault}");
         }
         for word in ["may-still-run", "ended"] {
             assert!(page.contains(&format!("`{word}`")), "{word}");

@@ -23,9 +23,11 @@ pub mod exec;
 pub mod fanout;
 pub mod files;
 pub mod forecast;
+pub mod freight;
 mod gate;
 pub mod gather;
 mod groups;
+pub mod helper;
 pub mod journal;
 pub mod json;
 pub mod keys;
@@ -59,6 +61,7 @@ pub mod wrapper;
 pub mod writer;
 
 pub use deed::{Call, Deed};
+pub use freight::{FileTally, Freight};
 pub use fanout::{Job, run, run_kept, run_told};
 pub use groups::{Against, Press};
 pub use journal::Journal;
@@ -107,6 +110,10 @@ pub enum Happened {
     Step(HostIx, usize, Passage),
     /// A host wrote this.
     Said(HostIx, Stream, Bytes),
+    /// The bytes of a host's files are so far; some of these may be left out.
+    Moved(HostIx, Freight),
+    /// What became of a host's files; told once, before its end.
+    Files(HostIx, FileTally),
     /// An attempt came to this, with certainly nothing done, and another is made after so long.
     Again(HostIx, Outcome, Duration),
     /// A host's part is over, so long after it was begun.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::freight::Loads;
 use super::{Happened, HostIx};
 use crate::escape;
 use crate::outcome::{Class, Outcome};
@@ -33,13 +34,16 @@ pub struct Progress {
     done: [usize; 4],
     /// How many were done at a moment of the last seconds, the oldest first.
     samples: VecDeque<(Duration, usize)>,
+    /// The bytes of files, where any are on their way.
+    loads: Loads,
 }
 
 impl Progress {
     /// Nobody of these was begun.
     pub fn new(names: &[String]) -> Progress {
         let names = names.iter().map(|name| escape::line(name.as_bytes())).collect();
-        Progress { names, running: BTreeMap::new(), done: [0; 4], samples: VecDeque::new() }
+        let (running, samples) = (BTreeMap::new(), VecDeque::new());
+        Progress { names, running, done: [0; 4], samples, loads: Loads::default() }
     }
 
     /// Something happened, so long after the beginning.
@@ -52,6 +56,7 @@ impl Progress {
             Happened::Again(host, ..) => {
                 self.running.remove(host);
             }
+            Happened::Moved(host, freight) => self.loads.moved(*host, *freight),
             Happened::Ended(host, outcome, _) => self.ended(*host, outcome),
             _ => {}
         }
@@ -102,7 +107,7 @@ impl Progress {
         Some(line)
     }
 
-    fn parts(&self, now: Duration, done: usize) -> Vec<String> {
+    fn parts(&mut self, now: Duration, done: usize) -> Vec<String> {
         let total = self.names.len();
         let mut parts = vec![format!("{done} of {total} done")];
         for (class, word) in
@@ -114,7 +119,11 @@ impl Progress {
             }
         }
         parts.push(format!(", {} running", self.running.len()));
-        if let Some(rate) = self.rate(now, done) {
+        let bytes = self.loads.parts(now, total);
+        if !bytes.is_empty() {
+            // Hosts differ less in the number of their bytes than in their speed, so bytes tell how long it takes.
+            parts.extend(bytes);
+        } else if let Some(rate) = self.rate(now, done) {
             parts.push(if rate < 9.95 { format!(", {rate:.1}/s") } else { format!(", {rate:.0}/s") });
             if self.waiting() > 0 {
                 let left = Duration::from_secs_f64((total - done) as f64 / rate);
@@ -145,14 +154,15 @@ impl Progress {
         last.sort_unstable();
         let named = last.into_iter().enumerate().map(|(n, (at, host))| {
             let before = if n == 0 { ": " } else { ", " };
-            format!("{before}{} ({})", self.names[host.0], span(now.saturating_sub(at)))
+            let percent = self.loads.percent(host).map(|percent| format!(", {percent}%")).unwrap_or_default();
+            format!("{before}{} ({}{percent})", self.names[host.0], span(now.saturating_sub(at)))
         });
         named.collect()
     }
 }
 
 /// `12 s`, `3 min`, `2 h`: no more precise than a guess is.
-fn span(time: Duration) -> String {
+pub(super) fn span(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..100 => format!("{} s", seconds.max(1)),
         seconds @ 100..6_000 => format!("{} min", (seconds + 30) / 60),
@@ -163,6 +173,7 @@ fn span(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Freight;
 
     fn names(count: usize) -> Vec<String> {
         (1..=count).map(|n| format!("web{n}")).collect()
@@ -209,6 +220,20 @@ mod tests {
         }
         (9..12).for_each(|host| end(&mut progress, host, Outcome::Exited(0), at(201)));
         assert_eq!(progress.line(at(202), 80), None);
+    }
+
+    #[test]
+    fn bytes_on_their_way_say_how_fast_it_goes_and_how_far_the_last_are() {
+        let mut progress = Progress::new(&names(2));
+        (0..2).for_each(|host| progress.step(&Happened::Began(HostIx(host)), at(0)));
+        let moved = |host, done| Happened::Moved(HostIx(host), Freight { done, total: 100_000_000 });
+        (0..2).for_each(|host| progress.step(&moved(host, 0), at(0)));
+        drop(progress.line(at(0), 80));
+        progress.step(&moved(0, 100_000_000), at(10));
+        progress.step(&moved(1, 40_000_000), at(10));
+        end(&mut progress, 0, Outcome::Exited(0), at(10));
+        let line = "omnes: 1 of 2 done, 1 running, 140 MB of 200 MB, 14 MB/s, about 4 s left: web2 (10 s, 40%)";
+        assert_eq!(progress.line(at(10), 120).as_deref(), Some(line));
     }
 
     #[test]

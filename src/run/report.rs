@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::freight::{FileTally, Tallies};
 use super::gather::Gather;
 use super::groups::{Against, Groups, Press, Show};
 use super::schedule::Stopped;
@@ -162,6 +163,8 @@ pub struct Reporter {
     attempts: Vec<u32>,
     detail: Detail,
     top: Option<Top>,
+    /// What became of files, where it is told at the end.
+    tallies: Tallies,
     /// Since the beginning of the run.
     now: Duration,
 }
@@ -202,6 +205,7 @@ impl Reporter {
             attempts: vec![0; n],
             detail: reading.detail,
             top: reading.top.map(|named| Top::new(n, named)),
+            tallies: Tallies::default(),
             now: Duration::ZERO,
         }
     }
@@ -244,7 +248,8 @@ impl Reporter {
         }
         match happened {
             Happened::Began(host) => self.attempts[host.0] += 1,
-            Happened::Sent(_) => {}
+            Happened::Sent(_) | Happened::Moved(..) => {}
+            Happened::Files(host, tally) => self.files(host, tally, paper),
             Happened::Reached(host, phases) => {
                 let millis = phases.total().as_millis();
                 self.remark(host, || format!("reached in {millis} ms"), paper);
@@ -281,6 +286,7 @@ impl Reporter {
         match self.mode {
             Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
             _ => {
+                self.tallies.lines(&self.hosts).iter().for_each(|line| paper.notice(line));
                 if let Some(why) = &summary.stopped {
                     paper.notice(&format!("stopped: {why}"));
                 }
@@ -293,6 +299,17 @@ impl Reporter {
         match &mut self.mode {
             Mode::Gather(groups) => groups.said(host, stream, bytes),
             _ => self.live(host, stream, bytes, paper),
+        }
+    }
+
+    /// What became of a host's files: at once for machines and for who wants details, for the others folded at the end.
+    fn files(&mut self, host: HostIx, tally: FileTally, paper: &mut Paper) {
+        match self.mode {
+            Mode::Json => json::files(paper.on(Stream::Out), &self.names[host.0], &tally),
+            _ => {
+                self.remark(host, || tally.words(), paper);
+                self.tallies.add(host, tally);
+            }
         }
     }
 
@@ -400,6 +417,7 @@ fn kind(outcome: &Outcome) -> String {
             format!("stopped (before step {step})")
         }
         Outcome::StepFailed(StepFailed { step, .. }) => format!("failed (step {step})"),
+        Outcome::FilesFailed(failed) => format!("failed ({})", failed.fault),
     }
 }
 

@@ -337,3 +337,26 @@ fn however_much_was_gathered_little_of_it_is_text_at_once() {
     });
     assert!(all > 20_000_000 && most < 2 * BLOCK, "{all} bytes, {most} at once");
 }
+
+#[test]
+fn what_became_of_files_is_told_folded_and_to_machines_at_once() {
+    use crate::outcome::{FileFault, FilesFailed};
+    let tally = crate::run::FileTally { sent: 2, unchanged: 3, bytes: 4_500, ..Default::default() };
+    let failed = FilesFailed { fault: FileFault::NoSpace, why: "/srv/a: no space left there".into(), files: 2 };
+    let events = || {
+        let told = (0..3).map(|host| Happened::Files(HostIx(host), tally));
+        let ends = [Outcome::Exited(0), Outcome::Exited(0), Outcome::FilesFailed(failed.clone())];
+        told.chain(ends.into_iter().enumerate().map(|(host, end)| ended(host, end))).collect::<Vec<_>>()
+    };
+    let (out, err, summary) = tell(&["a1", "a2", "a3"], (Output::Stream, FILES), events());
+    let lines = [
+        "a3: /srv/a: no space left there, and 1 more",
+        "omnes: a[1-3]: 2 sent (4.5 kB), 3 unchanged",
+        "omnes: 2 ok: a[1-2]; 1 failed (no space): a3",
+    ];
+    assert_eq!((out.as_str(), err.trim_end().lines().collect::<Vec<_>>()), ("", lines.to_vec()));
+    assert_eq!(summary.exit, Exit::Failed);
+    let (out, _, _) = tell(&["a1", "a2", "a3"], (Output::Json, FILES), events());
+    let line = r#"{"v":1,"event":"files","host":"a1","sent":2,"unchanged":3,"removed":0,"failed":0,"bytes":4500}"#;
+    assert_eq!(out.lines().nth(1), Some(line));
+}

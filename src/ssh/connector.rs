@@ -80,6 +80,15 @@ impl Connector {
         self
     }
 
+    /// The same, for links that move files: more may be under way towards us. To be called after
+    /// [`Connector::with_silence`] and before the connector is shared.
+    pub fn for_files(mut self) -> Connector {
+        let shared =
+            Arc::get_mut(&mut self.shared).expect("a connector that is being made is not shared yet");
+        shared.tuning = std::mem::take(&mut shared.tuning).for_files();
+        self
+    }
+
     /// Forgets refusals that were remembered for all hosts: wrong and dismissed secrets, an agent that did not answer;
     /// and looks again at known_hosts where it has changed. For a user who tries again by hand; secrets that a host has accepted stay.
     pub fn pardon(&self) {

@@ -130,6 +130,11 @@ impl Link {
         self.open().await?.shell(term, size).await
     }
 
+    /// The whole connect timeout: how long anything may take to begin.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Follows whether the host answers.
     pub fn pulse(&self) -> Pulse {
         Pulse { stalled: self.guard.0.stalled() }
@@ -200,6 +205,18 @@ impl Opened {
         Ok(self.into_channel())
     }
 
+    /// Starts a subsystem (RFC 4254 section 6.5), without a terminal; `None`: the host has none of that name.
+    pub async fn subsystem(self, name: &str) -> Result<Option<Channel>, StartError> {
+        let start = async {
+            self.prepare(None).await?;
+            self.half.request_subsystem(true, name).await.map_err(|_| not_sent())?;
+            self.answer().await
+        };
+        let limit = self.limit;
+        let is_there = tokio::time::timeout(limit, start).await.unwrap_or_else(|_| Err(unanswered(limit)))?;
+        Ok(is_there.then(|| self.into_channel()))
+    }
+
     /// What comes before a command or shell, in the order of `ssh`: the agent, the terminal, the environment.
     async fn prepare(&self, terminal: Option<(&str, Size)>) -> Result<(), StartError> {
         if lent(&self.target).is_some() {
@@ -222,9 +239,7 @@ impl Opened {
     }
 
     async fn timed(&self, start: impl Future<Output = Result<(), StartError>>) -> Result<(), StartError> {
-        tokio::time::timeout(self.limit, start).await.unwrap_or_else(|_| {
-            Err(StartError::Lost(format!("no answer to the request in {} s", self.limit.as_secs_f64())))
-        })
+        tokio::time::timeout(self.limit, start).await.unwrap_or_else(|_| Err(unanswered(self.limit)))
     }
 
     /// Sends one request and waits for its answer.
@@ -234,15 +249,20 @@ impl Opened {
         what: &str,
     ) -> Result<(), StartError> {
         request.await.map_err(|_| not_sent())?;
-        match self.mailbox.answer().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refused(format!("the host refused {what}"))),
-            Err(Ok(())) => {
-                Err(StartError::Lost("the host closed the channel instead of answering".to_owned()))
-            }
-            Err(Err(why)) => Err(StartError::Lost(why)),
-        }
+        if self.answer().await? { Ok(()) } else { Err(refused(format!("the host refused {what}"))) }
     }
+
+    /// Waits for the host's yes or no.
+    async fn answer(&self) -> Result<bool, StartError> {
+        self.mailbox.answer().await.map_err(|ended| {
+            let closed = || "the host closed the channel instead of answering".to_owned();
+            StartError::Lost(ended.err().unwrap_or_else(closed))
+        })
+    }
+}
+
+fn unanswered(limit: Duration) -> StartError {
+    StartError::Lost(format!("no answer to the request in {} s", limit.as_secs_f64()))
 }
 
 fn refused(why: String) -> StartError {

@@ -9,7 +9,7 @@
 //! `hostkey` proves it, and `rotation` hears of its other keys; `login` does what its ladder plans, with `agent`, `keys`
 //! and `broker`; `connect` puts these in order; `road` waits for its turn, as `pace` allows and `turns` hands out, and
 //! decides what is tried again; `clock` measures all of it; `connector` holds what the hosts of a run share. On a link,
-//! `channel` carries one command or shell, and `forward` lends the agent. Beside them, `resolve` makes targets from
+//! `channel` carries one command or shell, `sftp` files over one, and `forward` lends the agent. Beside them, `resolve` makes targets from
 //! `config`, and `known_hosts` is the store of host keys.
 
 mod agent;
@@ -47,6 +47,7 @@ mod road;
 mod rotation;
 mod route;
 mod scan;
+pub mod sftp;
 mod silence;
 mod socket;
 mod stage;

@@ -249,7 +249,7 @@ pub enum Wish {
 }
 
 /// What can be wished for, in the order in which it is named.
-const WISHES: [(&str, Wish); 20] = [
+const WISHES: [(&str, Wish); 31] = [
     ("all", Wish::All),
     ("ok", Wish::Standing(Standing::Well)),
     ("failed", Wish::Standing(Standing::Failed)),
@@ -270,6 +270,17 @@ const WISHES: [(&str, Wish); 20] = [
     ("no-status", Wish::Outcome("no-status")),
     ("signalled", Wish::Outcome("signalled")),
     ("exited", Wish::Outcome("exited")),
+    ("no-space", Wish::Outcome("no-space")),
+    ("no-right", Wish::Outcome("no-right")),
+    ("read-only", Wish::Outcome("read-only")),
+    ("busy", Wish::Outcome("busy")),
+    ("is-directory", Wish::Outcome("is-directory")),
+    ("checksum-differs", Wish::Outcome("checksum-differs")),
+    ("missing", Wish::Outcome("missing")),
+    ("no-sftp", Wish::Outcome("no-sftp")),
+    ("odd-server", Wish::Outcome("odd-server")),
+    ("refused", Wish::Outcome("refused")),
+    ("file-failed", Wish::Outcome("file-failed")),
 ];
 
 /// A word that stands for no hosts of a run.

@@ -1,0 +1,192 @@
+//! What does things on a host: the login's own files, or root's by way of a helper behind `sudo`.
+//!
+//! Theory: a push decides what is to be done, and a [`Hand`] does it, one thing at a time and each whole or not at all. Which
+//! of both it is makes no difference to whoever asks. What only root may see is asked of the helper, and only after the
+//! login was refused.
+
+use super::lift::Lift;
+use super::part::chance_name;
+use super::put::{Source, Wish};
+use super::remote::{Found, Marks, Remote, Stat};
+use super::trouble::Trouble;
+use crate::outcome::FileFault;
+
+/// What does things on one host.
+#[derive(Clone, Copy)]
+pub(super) enum Hand<'a> {
+    /// The login.
+    Own(&'a Remote<'a>),
+    /// Root.
+    Lifted(&'a Remote<'a>, &'a Lift<'a>),
+}
+
+/// What becomes of the old content.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Old<'a> {
+    /// It goes.
+    Goes,
+    /// It stays under this path, where there is any.
+    Stays(&'a [u8]),
+}
+
+impl<'a> Hand<'a> {
+    fn remote(self) -> &'a Remote<'a> {
+        match self {
+            Hand::Own(remote) | Hand::Lifted(remote, _) => remote,
+        }
+    }
+
+    /// What stands there, a link itself.
+    pub(super) async fn lstat(self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
+        match (self.remote().lstat(path).await, self) {
+            (Err(trouble), Hand::Lifted(_, lift)) if trouble.fault() == Some(FileFault::NoRight) => {
+                lift.lstat(path).await
+            }
+            (stat, _) => stat,
+        }
+    }
+
+    /// What stands there or where a link leads.
+    pub(super) async fn stat(self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
+        match (self.remote().stat(path).await, self) {
+            (Err(trouble), Hand::Lifted(_, lift)) if trouble.fault() == Some(FileFault::NoRight) => {
+                lift.stat(path).await
+            }
+            (stat, _) => stat,
+        }
+    }
+
+    /// What a link says.
+    pub(super) async fn read_link(self, path: &[u8]) -> Result<Box<[u8]>, Trouble> {
+        match (self.remote().read_link(path).await, self) {
+            (Err(trouble), Hand::Lifted(_, lift)) if trouble.fault() == Some(FileFault::NoRight) => {
+                lift.read_link(path).await
+            }
+            (link, _) => link,
+        }
+    }
+
+    /// All that is in a folder; `each` is given what was found, page by page.
+    pub(super) async fn list(
+        self,
+        folder: &[u8],
+        mut each: impl FnMut(Found) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let mut listing = self.remote().list(folder).await?;
+        while let Some(page) = listing.next().await? {
+            page.into_iter().try_for_each(&mut each)?;
+        }
+        Ok(())
+    }
+
+    /// The SHA-256 of a file there.
+    pub(super) async fn sha256(self, path: &[u8]) -> Result<[u8; 32], Trouble> {
+        if let Hand::Lifted(_, lift) = self {
+            return lift.sha256(path).await;
+        }
+        match self.remote().sha256(path).await? {
+            Some(sum) => Ok(sum),
+            None => self.read(path, &mut Nothing, u64::MAX).await,
+        }
+    }
+
+    /// Reads a file of at most so many bytes; gives its SHA-256.
+    pub(super) async fn read(
+        self,
+        path: &[u8],
+        sink: &mut dyn super::get::Sink,
+        bytes: u64,
+    ) -> Result<[u8; 32], Trouble> {
+        let limit = super::get::Limit { bytes, links: super::get::Links::Refused };
+        Ok(self.remote().get(path, sink, limit).await?.sha256)
+    }
+
+    /// Makes a folder.
+    pub(super) async fn make_dir(self, path: &[u8], mode: u32) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => remote.make_dir(path, mode).await,
+            Hand::Lifted(_, lift) => lift.make_dir(path, mode).await,
+        }
+    }
+
+    /// Puts a file in its place.
+    pub(super) async fn put(
+        self,
+        path: &[u8],
+        (source, wish): (&dyn Source, &Wish),
+        old: Old<'_>,
+    ) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => {
+                keep(remote, path, old).await?;
+                remote.put(path, source, wish).await.map(drop)
+            }
+            Hand::Lifted(_, lift) => lift.put(path, (source, wish), old).await,
+        }
+    }
+
+    /// Puts a link in its place.
+    pub(super) async fn link(self, to: &[u8], path: &[u8], old: Old<'_>) -> Result<(), Trouble> {
+        let Hand::Own(remote) = self else {
+            let Hand::Lifted(_, lift) = self else { unreachable!("there are two") };
+            return lift.link(to, path, old).await;
+        };
+        keep(remote, path, old).await?;
+        let beside = beside(path);
+        remote.symlink(to, &beside).await?;
+        let renamed = remote.rename(&beside, path).await;
+        if renamed.is_err() {
+            let _ = remote.remove(&beside).await;
+        }
+        renamed
+    }
+
+    /// Sets marks; a link is never followed.
+    pub(super) async fn set(self, path: &[u8], marks: Marks) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => remote.set(path, marks).await,
+            Hand::Lifted(_, lift) => lift.set(path, marks).await,
+        }
+    }
+
+    /// Removes what pushes that broke off left there; it is the login's own, whoever moves it into place.
+    pub(super) async fn sweep(self, path: &[u8]) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => remote.remove(path).await,
+            Hand::Lifted(_, lift) => lift.remove(path).await,
+        }
+    }
+}
+
+/// Keeps the old content under another name, in which it stays when the path gets its new content: at no instant is there
+/// nothing at the path.
+async fn keep(remote: &Remote<'_>, path: &[u8], old: Old<'_>) -> Result<(), Trouble> {
+    let Old::Stays(backup) = old else { return Ok(()) };
+    let beside = beside(backup);
+    remote.hard_link(path, &beside).await?;
+    let renamed = remote.rename(&beside, backup).await;
+    // Two names of one file: renaming one onto the other does nothing at all, and leaves both.
+    let _ = remote.remove(&beside).await;
+    renamed
+}
+
+/// A name in the same folder that nobody can foresee.
+pub(super) fn beside(path: &[u8]) -> Vec<u8> {
+    let (folder, name) = split(path);
+    [folder, &chance_name(name)].concat()
+}
+
+/// The folder of a path with its slash, and the name in it.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    path.split_at(at)
+}
+
+/// Takes what is read for its sum alone.
+struct Nothing;
+
+impl super::get::Sink for Nothing {
+    fn take(&mut self, _: bytes::Bytes) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
