@@ -3,7 +3,13 @@
 //! Theory: work on files is a [`Deed`](crate::run::Deed) like any other, so waves, budget, journal and resume are those of
 //! `run`. A path holds its old or its new content at every instant: a file is written under another name in the same folder,
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
+//!
+//! What is done on one host goes through [`remote`], by SFTP or by a shell: [`put`] brings one file there (`begin` makes or
+//! finds its part, [`part`] names it), [`get`] brings one back, [`window`] says how much is under way, and `cause` finds out
+//! why a host said no.
 
+mod begin;
+mod cause;
 pub mod changes;
 pub mod delete;
 pub mod get;
@@ -15,6 +21,8 @@ pub mod path;
 pub mod put;
 pub mod remote;
 pub mod remove;
+mod scripts;
+mod shell;
 pub mod source;
 pub mod tree;
 pub mod trouble;

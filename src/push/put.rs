@@ -1,7 +1,29 @@
-//! One file onto a host (signatures; the rest follows).
+//! One file onto a host: under a temporary name in its folder, proven, and then in its place at once.
+//!
+//! Theory: until the rename the path holds what it held, from then on the new content; there is nothing between. All that
+//! concerns one file goes out in three flights: the file is made, everything is done with it, it is renamed; a file that fits
+//! into a window so costs three times the way, whatever is done with it. What fails takes the temporary name with it. A link
+//! that is lost leaves it, and as its name says what it will be ([`super::part`]), the next push goes on with it.
+//!
+//! The path itself is replaced: where a link stood, a file stands afterwards, as with rsync. Owner and mode of a file that is
+//! replaced are kept where nobody asks for others, the owner as far as the user may give files away.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
+
+use super::begin::{self, Part};
+use super::cause::{self, Doing, folder_of};
+use super::get;
+use super::path::{check_name, shown};
+use super::shell::Sums;
+use super::trouble::Trouble;
+use super::window::{Budget, Queue, Window};
+use crate::outcome::FileFault;
+use crate::ssh::sftp::{Attrs, FileType, Handle, Pending, Sftp, SftpError, Status};
 
 /// A file to be pushed, read once for all hosts.
 pub trait Source: Send + Sync {
@@ -23,6 +45,16 @@ pub enum Mode {
     KeepOr(u32),
 }
 
+impl Mode {
+    /// The bits, where a file of these is replaced.
+    pub(super) fn over(self, old: Option<u32>) -> u32 {
+        match self {
+            Mode::Set(bits) => bits,
+            Mode::KeepOr(bits) => old.unwrap_or(bits),
+        }
+    }
+}
+
 /// How content is proven once it is there. The size always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
@@ -33,6 +65,16 @@ pub enum Verify {
     Content,
     /// Every file is proven: read back where nothing can sum it there.
     Always,
+}
+
+/// Whether a file is on its disk before it is renamed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Where the host offers it: a path holds its old or new content also after the power failed.
+    #[default]
+    Offered,
+    /// The host writes it when it likes.
+    Never,
 }
 
 /// How one file is put.
@@ -46,6 +88,15 @@ pub struct Wish {
     pub owner: Option<(u32, u32)>,
     /// How it is proven.
     pub verify: Verify,
+    /// Whether it is written to the disk.
+    pub sync: Sync,
+}
+
+impl Wish {
+    /// This mode, and everything else as it comes.
+    pub fn with_mode(mode: Mode) -> Wish {
+        Wish { mode, mtime: None, owner: None, verify: Verify::default(), sync: Sync::default() }
+    }
 }
 
 /// A file that is in its place.
@@ -64,4 +115,313 @@ pub enum Proof {
     Size,
     /// Read back, or summed there.
     Content,
+}
+
+/// What putting and getting need of a host.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) sftp: &'a Sftp,
+    pub(super) budget: &'a Arc<Budget>,
+    pub(super) sums: &'a Sums<'a>,
+}
+
+/// Files up to so many bytes are read back in the flight that wrote them, which costs less than a program there.
+const READ_BACK: u64 = 256 * 1024;
+
+/// Puts a file in its place.
+pub(super) async fn put(
+    way: Way<'_>,
+    path: &[u8],
+    (source, wish): (&dyn Source, &Wish),
+) -> Result<Landed, Trouble> {
+    let name = file_name(path)?;
+    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), source));
+    let (part, handle) = part?;
+    let whole = async {
+        let old = old?;
+        let proof = fill_and_prove(way, (path, &part, old), handle, (source, wish)).await?;
+        replace(way.sftp, (&part.path, path), old.is_some()).await?;
+        Ok(Landed { proof, resumed: part.have })
+    };
+    let landed = whole.await;
+    if let Err(Trouble::File { .. }) = &landed {
+        // What it held is what it holds; that nothing else is left is all that can still be done.
+        let _ = way.sftp.remove(&part.path).await;
+    }
+    landed
+}
+
+/// The last name of a path, where a file can stand.
+pub(super) fn file_name(path: &[u8]) -> Result<&[u8], Trouble> {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    check_name(name)
+        .map(|()| name)
+        .map_err(|why| Trouble::file(FileFault::Other, format!("{}: it ends with {why}", shown(path))))
+}
+
+/// What stands there, if it may be replaced.
+async fn old(sftp: &Sftp, path: &[u8]) -> Result<Option<Attrs>, Trouble> {
+    let attrs = match sftp.lstat(path).await {
+        Ok(attrs) => attrs,
+        Err(error) if error.status() == Some(Status::NoSuchFile) => return Ok(None),
+        Err(error) => return Err(cause::of(sftp, (Doing::Use, path), error).await),
+    };
+    match attrs.file_type() {
+        Some(FileType::Dir) => Err(cause::at(path, FileFault::IsDirectory)),
+        Some(FileType::Special) => Err(special(path)),
+        // What a link is like says nothing about the file that takes its place.
+        Some(FileType::Link) => Ok(Some(Attrs::default())),
+        Some(FileType::File) | None => Ok(Some(attrs)),
+    }
+}
+
+/// Nothing is done with devices and the like.
+pub(super) fn special(path: &[u8]) -> Trouble {
+    let why = format!("{}: a device, FIFO or socket, which is left alone", shown(path));
+    Trouble::file(FileFault::Refused, why)
+}
+
+/// Writes what is missing of a part, and proves it.
+async fn fill_and_prove(
+    way: Way<'_>,
+    (path, part, old): (&[u8], &Part, Option<Attrs>),
+    handle: Handle,
+    (source, wish): (&dyn Source, &Wish),
+) -> Result<Proof, Trouble> {
+    let mut queue = Queue::new();
+    fill((way, path), (&handle, &mut queue), (source, part.have)).await?;
+    let flight = Flight::send(way.sftp, handle, (source, wish, old)).await.map_err(cause::plain)?;
+    let left = source.size().saturating_sub(part.have);
+    while let Some((pending, ..)) = queue.pop() {
+        written(way.sftp, (path, left), pending).await?;
+    }
+    let is_proven = flight.lands(way.sftp, path, source).await?;
+    prove(way, (path, part), (source, wish, is_proven)).await
+}
+
+type Writes = Queue<Pending>;
+
+/// Sends what is missing, as fast as the window admits; what is left in the queue is not answered yet.
+async fn fill(
+    (way, path): (Way<'_>, &[u8]),
+    (handle, queue): (&Handle, &mut Writes),
+    (source, from): (&dyn Source, u64),
+) -> Result<(), Trouble> {
+    let mut window = Window::new(way.budget);
+    let longest = way.sftp.limits().write as usize;
+    let size = source.size();
+    let mut at = from;
+    while at < size {
+        let mut chunk = source.chunk(at).await.map_err(|why| source_fault(path, &why))?;
+        chunk.truncate(usize::try_from(size - at).unwrap_or(usize::MAX));
+        if chunk.is_empty() {
+            return Err(source_fault(path, "its source gave nothing where it should go on"));
+        }
+        while !chunk.is_empty() {
+            let piece = chunk.split_to(chunk.len().min(longest));
+            let len = piece.len();
+            while !window.admits(len) {
+                let (pending, sent, bytes) = queue.pop().expect("a window that is full has something under way");
+                written(way.sftp, (path, size - at), pending).await?;
+                window.hears(bytes, sent.elapsed());
+            }
+            let pending = way.sftp.write(handle, at, piece).await.map_err(cause::plain)?;
+            window.sends(len);
+            queue.push(pending, len);
+            at += len as u64;
+        }
+    }
+    Ok(())
+}
+
+async fn written(sftp: &Sftp, (path, left): (&[u8], u64), pending: Pending) -> Result<(), Trouble> {
+    match pending.done().await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(cause::of(sftp, (Doing::Write(left), path), error).await),
+    }
+}
+
+pub(super) fn source_fault(path: &[u8], why: &str) -> Trouble {
+    Trouble::file(FileFault::Other, format!("{}: not sent: {why}", shown(path)))
+}
+
+/// What goes out behind the last write, all at once.
+struct Flight {
+    /// The owner that was asked for.
+    owner: Option<Pending>,
+    /// The owner of the file that is replaced, which need not work.
+    kept: Option<Pending>,
+    marks: Pending,
+    back: Option<(Pending, u32)>,
+    sync: Option<Pending>,
+    about: Pending,
+    close: Pending,
+}
+
+impl Flight {
+    async fn send(
+        sftp: &Sftp,
+        handle: Handle,
+        (source, wish, old): (&dyn Source, &Wish, Option<Attrs>),
+    ) -> Result<Flight, SftpError> {
+        let own = |owner| Attrs { owner: Some(owner), ..Attrs::default() };
+        // The owner first, since a change of it takes setuid away.
+        let (mut owner, mut kept) = (None, None);
+        match (wish.owner, old.and_then(|old| old.owner)) {
+            (Some(wanted), _) => owner = Some(sftp.fsetstat(&handle, own(wanted)).await?),
+            (None, Some(old)) => kept = Some(sftp.fsetstat(&handle, own(old)).await?),
+            (None, None) => {}
+        }
+        let mode = wish.mode.over(old.and_then(|old| old.permissions()));
+        let times = wish.mtime.map(|mtime| (now(), said_time(mtime)));
+        let marks = Attrs { mode: Some(mode), times, ..Attrs::default() };
+        let marks = sftp.fsetstat(&handle, marks).await?;
+        let size = source.size();
+        let is_small = size <= READ_BACK.min(sftp.limits().read.into()) && size > 0;
+        let back = match wish.verify {
+            Verify::Content | Verify::Always if is_small => {
+                let len = u32::try_from(size).expect("a small file");
+                Some((sftp.read(&handle, 0, len).await?, len))
+            }
+            _ => None,
+        };
+        let sync = match wish.sync {
+            Sync::Offered if sftp.features().fsync => Some(sftp.fsync(&handle).await?),
+            _ => None,
+        };
+        let about = sftp.fstat(&handle).await?;
+        let close = sftp.close(handle).await?;
+        Ok(Flight { owner, kept, marks, back, sync, about, close })
+    }
+
+    /// Waits for all of it; true where the content was read back and is right.
+    async fn lands(self, sftp: &Sftp, path: &[u8], source: &dyn Source) -> Result<bool, Trouble> {
+        for (pending, doing) in [
+            (self.owner, Doing::Use),
+            (Some(self.marks), Doing::Use),
+            (self.sync, Doing::Write(0)),
+            (Some(self.close), Doing::Write(0)),
+        ] {
+            let Some(pending) = pending else { continue };
+            if let Err(error) = pending.done().await {
+                return Err(cause::of(sftp, (doing, path), error).await);
+            }
+        }
+        if let Some(kept) = self.kept {
+            only_refused(kept.done().await)?;
+        }
+        let about = self.about.attrs().await.map_err(cause::plain)?;
+        if let Some(size) = about.size
+            && size != source.size()
+        {
+            let why = format!("{}: {} bytes were sent, and {size} are there", shown(path), source.size());
+            return Err(Trouble::file(FileFault::ChecksumDiffers, why));
+        }
+        let Some((pending, len)) = self.back else { return Ok(source.size() == 0) };
+        match pending.data(len).await {
+            Ok(Some(data)) if data.len() == len as usize => same(path, Sha256::digest(&data).into(), source),
+            // A server that gives less than was asked for, or lets nobody read: then it is proven in another way.
+            Ok(_) => Ok(false),
+            Err(SftpError::Refused(_)) => Ok(false),
+            Err(error) => Err(cause::plain(error)),
+        }
+    }
+}
+
+/// A refusal changes nothing; whatever else went wrong stands.
+fn only_refused(done: Result<(), SftpError>) -> Result<(), Trouble> {
+    match done {
+        Ok(()) | Err(SftpError::Refused(_)) => Ok(()),
+        Err(error) => Err(cause::plain(error)),
+    }
+}
+
+fn same(path: &[u8], sum: [u8; 32], source: &dyn Source) -> Result<bool, Trouble> {
+    if sum == source.sha256() { Ok(true) } else { Err(cause::at(path, FileFault::ChecksumDiffers)) }
+}
+
+/// Proves content that was not read back yet, as far as it is wished.
+async fn prove(
+    way: Way<'_>,
+    (path, part): (&[u8], &Part),
+    (source, wish, is_proven): (&dyn Source, &Wish, bool),
+) -> Result<Proof, Trouble> {
+    if is_proven {
+        return Ok(Proof::Content);
+    }
+    if wish.verify == Verify::Size {
+        return Ok(Proof::Size);
+    }
+    let sum = match way.sums.sha256(&part.path, source.size()).await? {
+        Some(sum) => sum,
+        None if wish.verify == Verify::Always => get::sum(way, &part.path, source.size()).await?,
+        None => return Ok(Proof::Size),
+    };
+    same(path, sum, source).map(|_| Proof::Content)
+}
+
+/// Puts a part in its place, at once or not at all.
+pub(super) async fn replace(sftp: &Sftp, (part, path): (&[u8], &[u8]), is_there: bool) -> Result<(), Trouble> {
+    let renamed = match sftp.features().posix_rename {
+        true => sftp.posix_rename(part, path).await,
+        false if is_there => {
+            let why = format!(
+                "{}: this server cannot replace a file at once (it lacks posix-rename@openssh.com), and it would be \
+                 missing in between; remove it first, or use --via shell",
+                shown(path)
+            );
+            return Err(Trouble::file(FileFault::Refused, why));
+        }
+        false => sftp.rename(part, path).await,
+    };
+    match renamed {
+        Ok(()) => Ok(()),
+        Err(error) => Err(cause::of(sftp, (Doing::Replace, path), error).await),
+    }
+}
+
+/// A time as the protocol says it: the nearest it can.
+pub(super) fn said_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.clamp(0, u32::MAX.into())).expect("it was clamped")
+}
+
+fn now() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    said_time(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// The path of something in the folder of a file.
+pub(super) fn beside(path: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder_of(path) {
+        b"." if !path.contains(&b'/') => name.to_vec(),
+        b"/" => [b"/", name].concat(),
+        folder => [folder, b"/", name].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_lies_beside_its_file() {
+        for (path, expected) in [(&b"/etc/x"[..], &b"/etc/p"[..]), (b"/x", b"/p"), (b"x", b"p"), (b"./x", b"./p")] {
+            assert_eq!(beside(path, b"p"), expected);
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_file_name_is_refused() {
+        for path in [&b"/etc/"[..], b"", b"/", b"/etc/..", b"."] {
+            assert!(file_name(path).is_err(), "{path:?}");
+        }
+        assert_eq!(file_name(b"/etc/x"), Ok(&b"x"[..]));
+    }
+
+    #[test]
+    fn times_are_said_as_well_as_they_can_be() {
+        assert_eq!((said_time(-1), said_time(1 << 31), said_time(1 << 33)), (0, 1 << 31, u32::MAX));
+        assert_eq!((Mode::KeepOr(0o644).over(Some(0o600)), Mode::KeepOr(0o644).over(None)), (0o600, 0o644));
+        assert_eq!(Mode::Set(0o755).over(Some(0o600)), 0o755);
+    }
 }

@@ -1,12 +1,188 @@
-//! How much of a file is under way (signatures; the rest follows).
+//! How much of a file is under way at once.
+//!
+//! Theory: a long way needs much under way (8 MiB carry 160 MB/s at 50 ms), a thousand hosts must not take that each. So every
+//! transfer has a little of its own, [`OWN`], and takes more from a [`Budget`] of all as long as its answers come soon; one
+//! whose answers take long gets nothing from more under way and gives back what it took. A slow host so holds its own little
+//! and nothing of the others, and all hosts together hold their own and the budget. Nobody ever waits for the budget.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-/// Bytes that all transfers of a run may have under way beyond what each has of its own.
+/// What each transfer may have under way whatever the others do, in bytes.
+pub const OWN: usize = 256 * 1024;
+
+/// What one transfer has under way at most, in bytes.
+pub const MOST: usize = 8 * 1024 * 1024;
+
+/// What all transfers of a run share, in bytes, where nobody says otherwise.
+pub const SHARED: usize = 64 * 1024 * 1024;
+
+/// Answers that take longer than this say that the host is slow, not far.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// Answers this much slower than the fastest say that the way is full.
+const FULL: Duration = Duration::from_millis(150);
+
+/// Bytes that all transfers of a run may have under way beyond what each has of its own. Takes effect at the next request.
 #[derive(Debug)]
-pub struct Budget;
+pub struct Budget {
+    free: AtomicUsize,
+}
 
 impl Budget {
     /// So many bytes for all.
-    pub fn new(bytes: usize) -> Arc<Budget> { todo!() }
+    pub fn new(bytes: usize) -> Arc<Budget> {
+        Arc::new(Budget { free: AtomicUsize::new(bytes) })
+    }
+
+    /// What nobody has taken, in bytes.
+    pub fn free(&self) -> usize {
+        self.free.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let less = |free: usize| free.checked_sub(bytes);
+        self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+}
+
+/// What one transfer may have under way; what it took from the budget goes back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Window {
+    budget: Arc<Budget>,
+    taken: usize,
+    under_way: usize,
+    fastest: Option<Duration>,
+}
+
+impl Window {
+    pub(super) fn new(budget: &Arc<Budget>) -> Window {
+        Window { budget: Arc::clone(budget), taken: 0, under_way: 0, fastest: None }
+    }
+
+    fn size(&self) -> usize {
+        OWN + self.taken
+    }
+
+    /// How many bytes may still go out; with nothing under way there is room for any request.
+    pub(super) fn room(&self) -> usize {
+        self.size().saturating_sub(self.under_way)
+    }
+
+    /// Whether a request of so many bytes may go out.
+    pub(super) fn admits(&self, bytes: usize) -> bool {
+        self.under_way == 0 || bytes <= self.room()
+    }
+
+    pub(super) fn sends(&mut self, bytes: usize) {
+        self.under_way += bytes;
+    }
+
+    /// So many bytes were answered, this long after they were sent.
+    pub(super) fn hears(&mut self, bytes: usize, after: Duration) {
+        let was_full = self.under_way * 2 > self.size();
+        self.under_way = self.under_way.saturating_sub(bytes);
+        let fastest = self.fastest.map_or(after, |fastest| fastest.min(after));
+        self.fastest = Some(fastest);
+        if after > SLOW {
+            self.give_back();
+        } else if was_full
+            && after < fastest * 4 + FULL
+            && self.size() + bytes <= MOST
+            && self.budget.take(bytes)
+        {
+            self.taken += bytes;
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.budget.free.fetch_add(std::mem::take(&mut self.taken), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Requests under way, oldest first, with when they were sent and how many bytes they are about.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    items: VecDeque<(T, tokio::time::Instant, usize)>,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new() -> Queue<T> {
+        Queue { items: VecDeque::new() }
+    }
+
+    pub(super) fn push(&mut self, item: T, bytes: usize) {
+        self.items.push_back((item, tokio::time::Instant::now(), bytes));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<(T, tokio::time::Instant, usize)> {
+        self.items.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transfer whose answers take so long, for so many rounds; gives how much it has under way then.
+    fn transfer(budget: &Arc<Budget>, after: Duration, rounds: usize) -> Window {
+        const CHUNK: usize = 64 * 1024;
+        let mut window = Window::new(budget);
+        for _ in 0..rounds {
+            while window.admits(CHUNK) {
+                window.sends(CHUNK);
+            }
+            let under_way = window.under_way / CHUNK;
+            (0..under_way).for_each(|_| window.hears(CHUNK, after));
+        }
+        window
+    }
+
+    #[test]
+    fn what_is_far_gets_more_and_what_is_slow_keeps_its_own() {
+        let budget = Budget::new(SHARED);
+        let far = transfer(&budget, Duration::from_millis(50), 20);
+        assert!(far.size() > MOST * 9 / 10 && far.size() <= MOST, "{}", far.size());
+        let slow = transfer(&budget, Duration::from_secs(30), 20);
+        assert_eq!(slow.size(), OWN);
+        drop((far, slow));
+        assert_eq!(budget.free(), SHARED);
+    }
+
+    #[test]
+    fn all_together_take_no_more_than_there_is() {
+        let budget = Budget::new(10 << 20);
+        let all: Vec<Window> =
+            (0..1000).map(|_| transfer(&budget, Duration::from_millis(50), 10)).collect();
+        let taken: usize = all.iter().map(|window| window.size() - OWN).sum();
+        assert!((9 << 20..=10 << 20).contains(&taken), "{taken}");
+        drop(all);
+        assert_eq!(budget.free(), 10 << 20);
+    }
+
+    #[test]
+    fn one_that_became_slow_gives_back() {
+        let budget = Budget::new(SHARED);
+        let mut window = transfer(&budget, Duration::from_millis(20), 20);
+        assert!(budget.free() < SHARED);
+        window.sends(1);
+        window.hears(1, Duration::from_secs(5));
+        assert_eq!(budget.free(), SHARED);
+    }
+
+    #[test]
+    fn a_request_larger_than_the_window_goes_out_alone() {
+        let mut window = Window::new(&Budget::new(0));
+        assert!(window.admits(OWN * 4));
+        window.sends(OWN * 4);
+        assert!(!window.admits(1));
+    }
 }

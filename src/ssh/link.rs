@@ -177,6 +177,17 @@ impl Opened {
         Ok(self.into_channel())
     }
 
+    /// Starts a command without a terminal, whatever the host's configuration wants: what goes to it and comes from it are
+    /// bytes that no terminal may change.
+    pub async fn exec_on_pipes(self, command: &[u8]) -> Result<Channel, StartError> {
+        let start = async {
+            self.prepare(None).await?;
+            self.start(self.half.exec(true, command), "to run a command").await
+        };
+        self.timed(start).await?;
+        Ok(self.into_channel())
+    }
+
     /// Starts a command in a terminal that nobody looks at, whatever the host's configuration wants.
     pub async fn exec_in_terminal(self, command: &[u8]) -> Result<Channel, StartError> {
         let start = async {

@@ -147,11 +147,11 @@ impl Sftp {
         Handle { bytes, session: Some(self.session.clone()) }
     }
 
-    /// Closes a file or folder; with some file systems the first to hear that there is no room.
-    pub async fn close(&self, mut handle: Handle) -> Result<(), SftpError> {
+    /// Closes a file or folder; [`Pending::done`] is the answer, with some file systems the first to say that there is no room.
+    pub async fn close(&self, mut handle: Handle) -> Result<Pending, SftpError> {
         let pending = self.send(Request::Close { handle: handle.bytes.clone() }).await?;
         handle.session = None;
-        pending.done().await
+        Ok(pending)
     }
 
     /// Sends bytes to be written at an offset, at most [`Limits::write`]; [`Pending::done`] is the answer.
