@@ -17,7 +17,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::path::RelPath;
 use super::put::Mode;
 use super::tree::{Entry, Kind};
 use crate::outcome::FileFault;

@@ -16,7 +16,6 @@ use crate::hosts::{ExprError, Origin, Piece, Place, Template};
 use crate::outcome::FileFault;
 
 use super::path::{check_name, shown};
-use super::source::Landing;
 
 /// Longest path that is sent, in bytes; Linux takes no longer one.
 const MAX_PATH: usize = 4095;
@@ -63,6 +62,15 @@ pub enum Stands {
     Folder,
     /// A file, or anything else that is no folder.
     Other,
+}
+
+/// Where something of the source goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// Into the folder that the user named, under its own name.
+    Into,
+    /// It becomes what the user named: one file, under a name of its own.
+    As,
 }
 
 /// Where the place begins, in bytes; `None` where no place is named.

@@ -274,3 +274,7 @@ impl put::Source for Made {
         self.sha256
     }
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Stat;
 
 use super::path::{RelPath, shown};
+use super::place::Landing;
 use super::tree::{Entry, Kind};
 
 pub mod feed;
@@ -61,15 +62,6 @@ struct Stamp {
     size: i64,
     seconds: i64,
     nanos: i64,
-}
-
-/// Where something of the source goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Landing {
-    /// Into the folder that the user named, under its own name.
-    Into,
-    /// It becomes what the user named: one file, under a name of its own.
-    As,
 }
 
 /// What one host gets: a part of the entries of all.

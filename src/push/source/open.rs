@@ -30,7 +30,7 @@ impl Sources {
     pub(super) fn open(&self, item: usize) -> Result<File, SourceFault> {
         let root = self.root_of(item);
         let below = self.below(root, item);
-        let mut file = openat(CWD, &root.named, READ, Mode::empty()).map_err(|error| self.lost(item, error))?;
+        let mut file = openat(CWD, root.named.as_path(), READ, Mode::empty()).map_err(|error| self.lost(item, error))?;
         if !below.is_root() {
             let folder = fstat(&file).map_err(|error| self.lost(item, error))?;
             if !Stamp::of(&folder).is_same_thing(&root.stamp) {
