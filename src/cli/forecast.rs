@@ -12,7 +12,7 @@ use crate::escape;
 use crate::outcome::Exit;
 use crate::run::Output;
 use crate::run::Plan;
-use crate::run::forecast::{Forecast, Sends};
+use crate::run::forecast::{Contact, Forecast, Sends};
 use crate::run::schedule::Pause;
 use crate::ssh::{ConnectError, Target};
 
@@ -23,12 +23,27 @@ pub(super) fn tell(
     how: &HowArgs,
     asks: Vec<String>,
 ) -> anyhow::Result<Exit> {
-    let asks = if asks.is_empty() {
-        vec!["nothing, but what hosts ask when they let us in".to_owned()]
-    } else {
-        asks
-    };
-    let forecast = Forecast { plan, targets, sends, asks, output: output(&how.reading, plan)? };
+    let asks = or_nothing(asks);
+    let output = output(&how.reading, plan)?;
+    write(&Forecast { plan, targets, sends, asks, output, contact: Contact::None }, how)
+}
+
+/// Tells what would happen, on hosts that are looked at afterwards.
+pub(super) fn tell_before_look(
+    (plan, targets): (&Plan, &[Result<Target, ConnectError>]),
+    sends: &dyn Sends,
+    how: &HowArgs,
+    asks: Vec<String>,
+) -> anyhow::Result<Exit> {
+    let output = vec!["what would be done, of each host or of all that are equal, to standard output".to_owned()];
+    write(&Forecast { plan, targets, sends, asks: or_nothing(asks), output, contact: Contact::Looks }, how)
+}
+
+fn or_nothing(asks: Vec<String>) -> Vec<String> {
+    if asks.is_empty() { vec!["nothing, but what hosts ask when they let us in".to_owned()] } else { asks }
+}
+
+fn write(forecast: &Forecast<'_>, how: &HowArgs) -> anyhow::Result<Exit> {
     let text = match how.reading.output {
         Some(OutputArg::Json) => forecast.json(),
         _ => forecast.text().into_bytes(),

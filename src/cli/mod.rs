@@ -37,7 +37,6 @@ mod preferences;
 mod push;
 mod reach;
 mod reading;
-mod remote;
 mod run;
 mod runs;
 mod screen;

@@ -10,7 +10,7 @@ use std::io::Write;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches};
 
-use super::args::{Cli, Command, JournalArgs, RunArgs, TargetArgs};
+use super::args::{Cli, Command, FileArgs, JournalArgs, PushArgs, RunArgs, TargetArgs};
 use super::journal::{self, Kept, Origin, Record};
 use super::words;
 use crate::escape;
@@ -56,6 +56,13 @@ pub(super) struct Past {
     pub(super) record: Record,
 }
 
+/// The same of a push, and its hosts.
+pub(super) struct PastPush {
+    pub(super) args: PushArgs,
+    pub(super) targets: TargetArgs,
+    pub(super) record: Record,
+}
+
 /// A run that goes on; its lock is held.
 pub(super) struct Further {
     reopened: Reopened,
@@ -79,7 +86,7 @@ enum Unknowns {
 enum Scripted {
     /// It has not: its command has ended.
     Not,
-    /// It has the steps from where it stopped.
+    /// It has: the steps from where it stopped, or files that are not in their place.
     Steps,
 }
 
@@ -145,8 +152,9 @@ fn has_targets(targets: &TargetArgs) -> bool {
 
 fn further(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let reopened = store.reopen(id).map_err(journal::fault)?;
-    let ((unknowns, args), _) = line_of(args, &reopened.books, id, "all")?;
-    let unknowns = if unknowns { Unknowns::Run } else { Unknowns::Left };
+    let now = Now { exclude: &args.targets.exclude, journal: &args.how.journal, command: "run" };
+    let (args, _) = run_of(&now, &reopened.books, (id, "all"))?;
+    let unknowns = if now.journal.unknowns { Unknowns::Run } else { Unknowns::Left };
     let (scripted, content) = (Scripted::Not, BTreeMap::new());
     let further = Further { reopened, unknowns, scripted, others: Exit::Well, content };
     Ok(Past { args, record: Record::Further(Box::new(further)) })
@@ -156,32 +164,94 @@ fn again(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let books = store.read(id).map_err(journal::fault)?;
     let only = args.how.journal.only.as_deref().unwrap_or("all");
     Wish::read(only)?;
-    let ((_, args), words) = line_of(args, &books, id, only)?;
+    let now = Now { exclude: &args.targets.exclude, journal: &args.how.journal, command: "run" };
+    let (args, words) = run_of(&now, &books, (id, only))?;
     let record = Record::New(Origin { words, again: Some(id.clone()), ..Origin::default() });
     Ok(Past { args, record })
 }
 
-/// The command line of the run with what is typed now, its hosts being those of the journal; whether unknowns have their
-/// turn; and the words of it.
-fn line_of(
-    now: &RunArgs,
+/// Looks up the push that the command line speaks of, if any. A push that goes on has every host do its part again on which
+/// not everything is known to be in its place: what is there already is not sent again, so nothing is done twice.
+pub(super) fn of_push(args: &PushArgs) -> anyhow::Result<Option<PastPush>> {
+    let asked = &args.how.journal;
+    let Some(said) = asked.resume.as_ref().or(asked.again.as_ref()) else { return Ok(None) };
+    let option = if asked.resume.is_some() { "--resume" } else { "--again" };
+    if !args.sources.is_empty() || args.to.is_some() || has_targets(&args.hosts.beside(Vec::new())) {
+        bail!(
+            "{option} takes its files and its hosts from the run; leave out a part of the hosts with -x, or begin a push of \
+             its own to the target @run:{}:not-ok",
+            escape::text(said, 80)
+        );
+    }
+    let store = journal::store(&UserEnvironment::of_process());
+    let id = journal::find(&store, said)?;
+    let now = Now { exclude: &args.hosts.exclude_hosts, journal: asked, command: "push" };
+    if asked.resume.is_none() {
+        let books = store.read(&id).map_err(journal::fault)?;
+        let only = asked.only.as_deref().unwrap_or("all");
+        Wish::read(only)?;
+        let (args, targets, words) = push_of(&now, &books, (&id, only))?;
+        let record = Record::New(Origin { words, again: Some(id), ..Origin::default() });
+        return Ok(Some(PastPush { args, targets, record }));
+    }
+    let reopened = store.reopen(&id).map_err(journal::fault)?;
+    let (args, targets, _) = push_of(&now, &reopened.books, (&id, "all"))?;
+    let (unknowns, scripted) = (Unknowns::Run, Scripted::Steps);
+    let further = Further { reopened, unknowns, scripted, others: Exit::Well, content: BTreeMap::new() };
+    Ok(Some(PastPush { args, targets, record: Record::Further(Box::new(further)) }))
+}
+
+/// What is typed now about a run of the past.
+struct Now<'a> {
+    exclude: &'a [String],
+    journal: &'a JournalArgs,
+    /// The command that is typed, which must be the one of the run.
+    command: &'static str,
+}
+
+fn run_of(now: &Now<'_>, books: &Books, of: (&RunId, &str)) -> anyhow::Result<(RunArgs, Vec<String>)> {
+    let (command, words) = line_of(now, books, of.0)?;
+    let Command::Run(args) = command else { bail!("run {} was no `omnes run`", of.0) };
+    let mut args = *args;
+    args.targets = targets_of(now, of, args.targets.files);
+    args.how.journal = journal_of(now);
+    Ok((args, words))
+}
+
+fn push_of(
+    now: &Now<'_>,
     books: &Books,
-    id: &RunId,
-    wishes: &str,
-) -> anyhow::Result<((bool, RunArgs), Vec<String>)> {
+    of: (&RunId, &str),
+) -> anyhow::Result<(PushArgs, TargetArgs, Vec<String>)> {
+    let (command, words) = line_of(now, books, of.0)?;
+    let Command::Push(args) = command else { bail!("run {} was no `omnes push`", of.0) };
+    let mut args = *args;
+    let targets = targets_of(now, of, args.hosts.files.clone());
+    args.how.journal = journal_of(now);
+    Ok((args, targets, words))
+}
+
+/// The hosts of the run, those that are left out now apart.
+fn targets_of(now: &Now<'_>, (id, wishes): (&RunId, &str), files: FileArgs) -> TargetArgs {
+    TargetArgs {
+        targets: vec![format!("@run:{id}:{wishes}")],
+        exclude: now.exclude.to_vec(),
+        files,
+        ..TargetArgs::default()
+    }
+}
+
+fn journal_of(now: &Now<'_>) -> JournalArgs {
+    JournalArgs { no_journal: now.journal.no_journal, ..JournalArgs::default() }
+}
+
+/// The command line of the run with what is typed now, and the words of it.
+fn line_of(now: &Now<'_>, books: &Books, id: &RunId) -> anyhow::Result<(Command, Vec<String>)> {
     let extra = beside(journal::words());
     journal::check_env(&books.start, &extra)?;
     enter(&books.start.directory)?;
-    let words = merged(&books.start.words, extra, id)?;
-    let mut args = parsed(&words, id)?;
-    args.targets = TargetArgs {
-        targets: vec![format!("@run:{id}:{wishes}")],
-        exclude: now.targets.exclude.clone(),
-        files: args.targets.files,
-        ..TargetArgs::default()
-    };
-    args.how.journal = JournalArgs { no_journal: now.how.journal.no_journal, ..JournalArgs::default() };
-    Ok(((now.how.journal.unknowns, args), words))
+    let words = merged(&books.start.words, extra, (id, now.command))?;
+    Ok((parsed(&words, id)?, words))
 }
 
 /// Names of files on the old command line are meant from where it was typed.
@@ -215,11 +285,11 @@ fn beside(words: Vec<String>) -> Vec<String> {
 }
 
 /// The words of the run with others before its command.
-fn merged(then: &[String], extra: Vec<String>, id: &RunId) -> anyhow::Result<Vec<String>> {
+fn merged(then: &[String], extra: Vec<String>, (id, command): (&RunId, &str)) -> anyhow::Result<Vec<String>> {
     let placed = words::place(then.iter().map(OsString::from).collect())?;
     let mut words: Vec<String> = placed.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match words.first().map(String::as_str) {
-        Some("run") => {}
+        Some(first) if first == command => {}
         Some("demo") => bail!("run {id} was on the demo fleet, and its hosts are gone with it"),
         other => {
             let other = escape::text(other.unwrap_or_default(), 40);
@@ -232,7 +302,7 @@ fn merged(then: &[String], extra: Vec<String>, id: &RunId) -> anyhow::Result<Vec
 }
 
 /// A later option beats an earlier one, since what is typed now stands behind what was typed then.
-fn parsed(words: &[String], id: &RunId) -> anyhow::Result<RunArgs> {
+fn parsed(words: &[String], id: &RunId) -> anyhow::Result<Command> {
     let command = Cli::command().args_override_self(true);
     let line = std::iter::once("omnes").chain(words.iter().map(String::as_str));
     let cannot = |error: clap::Error| {
@@ -241,10 +311,7 @@ fn parsed(words: &[String], id: &RunId) -> anyhow::Result<RunArgs> {
         anyhow::anyhow!("the command line of run {id} does not go with what is typed now: {text}")
     };
     let matches = command.try_get_matches_from(line).map_err(cannot)?;
-    match Cli::from_arg_matches(&matches).map_err(cannot)?.command {
-        Command::Run(args) => Ok(*args),
-        _ => bail!("run {id} was no `omnes run`"),
-    }
+    Ok(Cli::from_arg_matches(&matches).map_err(cannot)?.command)
 }
 
 /// Those at these places, which are in their order.
@@ -363,9 +430,9 @@ mod tests {
     fn what_is_typed_now_stands_behind_what_was_typed_then() {
         let extra = beside(words("-b run --resume last --unknowns -x web1 -f 8 --output=json"));
         assert_eq!(extra, words("-b -f 8 --output=json"));
-        let line = merged(&words("-l root run web -f 2 -- uptime -a"), words("-f 8"), &id()).expect("a line");
+        let line = merged(&words("-l root run web -f 2 -- uptime -a"), words("-f 8"), (&id(), "run")).expect("a line");
         assert_eq!(line, words("run -l root web -f 2 -f 8 -- uptime -a"));
-        let args = parsed(&line, &id()).expect("a good line");
+        let Command::Run(args) = parsed(&line, &id()).expect("a good line") else { panic!("run was meant") };
         assert_eq!(args.how.pacing.fanout.map(std::num::NonZeroUsize::get), Some(8));
         assert_eq!(args.what.command, ["uptime", "-a"]);
     }
@@ -373,9 +440,13 @@ mod tests {
     #[test]
     fn what_cannot_go_on_here_is_named() {
         for (line, part) in
-            [("demo run -- x", "was on the demo fleet, and its hosts are gone with it"), ("run web -- x", "")]
+            [
+                ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
+                ("run web -- x", ""),
+                ("push a web:/x", "was `omnes push`; go on with it there: omnes push --resume 20261121-181502-00v"),
+            ]
         {
-            let got = merged(&words(line), Vec::new(), &id())
+            let got = merged(&words(line), Vec::new(), (&id(), "run"))
                 .map_or_else(|error| error.to_string(), |_| String::new());
             assert!(got.ends_with(part) && got.is_empty() == part.is_empty(), "{got}");
         }

@@ -190,7 +190,8 @@ fn source(file: &Path) -> anyhow::Result<Source> {
     Source::open(file).with_context(|| format!("--stdin: {} cannot be read", file.display()))
 }
 
-fn sudo(args: &WhatArgs) -> anyhow::Result<Option<Sudo>> {
+/// As whom it runs.
+pub(super) fn sudo(args: &WhatArgs) -> anyhow::Result<Option<Sudo>> {
     if !args.sudo {
         return Ok(None);
     }
@@ -202,7 +203,7 @@ fn sudo(args: &WhatArgs) -> anyhow::Result<Option<Sudo>> {
 }
 
 /// The password that the options give. Where nobody could be asked, somebody must have said what to do without one.
-fn sudo_password(args: &WhatArgs) -> anyhow::Result<Option<SecretString>> {
+pub(super) fn sudo_password(args: &WhatArgs) -> anyhow::Result<Option<SecretString>> {
     if let Some(command) = &args.sudo_password_command {
         return secrets::of_command("--sudo-password-command", command).map(Some);
     }

@@ -179,7 +179,8 @@ impl Carrier<'_> {
             Act::Put { item, mode, mtime } => {
                 let content = self.goods.open(*item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
                 let source = Counted { content, moved: self.moved };
-                let wish = Wish { mode: *mode, mtime: Some(*mtime), owner: self.owner, verify: self.verify };
+                let (owner, verify) = (self.owner, self.verify);
+                let wish = Wish { mtime: Some(*mtime), owner, verify, ..Wish::with_mode(*mode) };
                 let backup = self.backup_of(&at, *item);
                 self.hand.put(&at, (&source, &wish), old(backup.as_deref())).await
             }

@@ -12,23 +12,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{self, StreamExt};
-use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::carry::{Books, Carrier, Goods};
 use super::changes::{self, Act, Changes, Policy};
 use super::fill::Filling;
 use super::foresee;
-use super::hand::Hand;
+use super::hand::{Hand, at_once};
 use super::lift::{self, Lift};
 use super::look::{Breadth, Scene, Sight, Wanted};
 use super::path::{RelPath, shown};
-use super::place::{self, At, Stands};
+use super::place::{self, At, Landing, Stands};
 use super::put::{Source, Verify};
 use super::remote::{Marks, Remote, Stat};
 use super::source::feed::{Feed, Made};
-use super::source::{Landing, Lot, Sources};
+use super::source::Lot;
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
 use super::window::Budget;
@@ -46,7 +44,7 @@ const TELLING: Duration = Duration::from_millis(500);
 /// Files whose content is compared at once on one host.
 const COMPARED: usize = 8;
 
-/// What is said of leftovers that cannot be removed; they harm nobody.
+/// Leftovers that are removed at once on one host.
 const SWEPT: usize = 16;
 
 /// How files get to a host.
@@ -100,8 +98,8 @@ pub struct Manner {
 /// What one host gets.
 #[derive(Clone, Debug)]
 pub struct Parcel {
-    /// Which part of the source; `None` where there is nothing of its name.
-    pub lot: Option<Lot>,
+    /// Which part of the source.
+    pub lot: Lot,
     /// Where it goes.
     pub at: At,
     /// The host, as a template sees it.
@@ -137,7 +135,7 @@ impl Push {
     /// For hosts in the order of the plan. `bytes` is what all hosts together may have under way beyond what each has.
     pub fn new(feed: Arc<Feed>, parcels: Vec<Parcel>, manner: Manner, bytes: usize) -> Push {
         let all = feed.sources().all();
-        let is_same = parcels.iter().all(|parcel| parcel.lot.as_ref() == Some(&all));
+        let is_same = parcels.iter().all(|parcel| parcel.lot == all);
         let wanted = (is_same && !all.is_lone()).then(|| Wanted::new(&feed.sources().entries(&all, Landing::Into)));
         Push { feed, parcels, manner, fillings: HashMap::new(), wanted, budget: Budget::new(bytes) }
     }
@@ -161,14 +159,12 @@ impl Push {
 impl Deed for Push {
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
-            let Some(lot) = &self.parcels[call.host.0].lot else {
-                let why = format!("nothing of the name {} is in the folder of --map", call.name);
-                return failed(FileFault::Missing, crate::escape::text(&why, 300));
-            };
-            let visit = Visit { push: self, call: &call, link, parcel: &self.parcels[call.host.0], lot };
+            let parcel = &self.parcels[call.host.0];
+            let visit = Visit { push: self, call: &call, link, parcel, lot: &parcel.lot };
             tokio::select! {
                 biased;
                 outcome = visit.go() => outcome,
+                () = visit.given_up() => Outcome::NotRun(NotRun::Cancelled),
                 ending = call.to_be_ended() => visit.ended(ending),
             }
         }
@@ -202,6 +198,14 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Visit<'a> {
+    /// Nothing more is to be begun, and here nothing was.
+    async fn given_up(&self) {
+        self.call.cancelled().await;
+        if self.call.is_sent() {
+            std::future::pending().await
+        }
+    }
+
     async fn go(&self) -> Outcome {
         let remote = match self.push.manner.via {
             Via::Sftp => Remote::over_sftp(self.link, Arc::clone(&self.push.budget)).await,
@@ -346,24 +350,31 @@ impl<'a> Visit<'a> {
         (source, sight): (&[Entry], &Sight),
     ) -> Result<HashSet<usize>, Trouble> {
         let asks = changes::asks(source, &sight.entries, &self.policy());
-        let mut comparing = stream::iter(asks)
-            .map(|item| async move {
-                let at = source[item].path.below(base);
-                let there = match hand.sha256(&at).await {
-                    Ok(sum) => sum,
-                    // What cannot be read is sent.
-                    Err(Trouble::File { .. }) => return Ok(None),
-                    Err(trouble) => return Err(trouble),
-                };
-                let here = self.open(item).await.map_err(|why| Trouble::file(FileFault::Other, why))?.sha256();
-                Ok((there == here).then_some(item))
-            })
-            .buffer_unordered(COMPARED);
+        let comparing = asks.into_iter().map(|item| self.is_equal(hand, base, (source, item)));
         let mut equal = HashSet::new();
-        while let Some(item) = comparing.next().await {
+        for item in at_once(COMPARED, comparing).await {
             equal.extend(item?);
         }
         Ok(equal)
+    }
+
+    /// The place of a file, where its content stands there.
+    async fn is_equal(
+        &self,
+        hand: Hand<'_>,
+        base: &[u8],
+        (source, item): (&[Entry], usize),
+    ) -> Result<Option<usize>, Trouble> {
+        let at = source[item].path.below(base);
+        let Kind::File { size } = source[item].kind else { return Ok(None) };
+        let there = match hand.sha256(&at, size).await {
+            Ok(sum) => sum,
+            // What cannot be read is sent.
+            Err(Trouble::File { .. }) => return Ok(None),
+            Err(trouble) => return Err(trouble),
+        };
+        let here = self.open(item).await.map_err(|why| Trouble::file(FileFault::Other, why))?.sha256();
+        Ok((there == here).then_some(item))
     }
 
     /// The numbers of the owner that is wanted.
@@ -480,10 +491,9 @@ impl<'a> Visit<'a> {
         (owner, theirs): (Option<(u32, u32)>, &[RelPath]),
     ) -> Result<(), Trouble> {
         let marks = Marks { owner, ..Marks::default() };
-        let mut giving = stream::iter(theirs)
-            .map(|path| async move { hand.set(&path.below(&ground.base), marks).await })
-            .buffer_unordered(COMPARED);
-        while let Some(given) = giving.next().await {
+        let base = ground.base.as_slice();
+        let giving = theirs.iter().map(|path| async move { hand.set(&path.below(base), marks).await });
+        for given in at_once(COMPARED, giving).await {
             match given {
                 Ok(()) => {}
                 Err(Trouble::File { fault, why }) => books.failed(fault, &why, 1),
@@ -514,11 +524,8 @@ impl<'a> Visit<'a> {
             }
         }
         let gone = ground.sight.leftovers.iter().filter(|part| !kept.contains(*part));
-        stream::iter(gone).for_each_concurrent(SWEPT, |part| async move {
-            // Somebody else may be at work on it; what stays is found by the next push.
-            let _ = hand.sweep(part).await;
-        })
-        .await;
+        // Somebody else may be at work on it; what stays is found by the next push.
+        let _ = at_once(SWEPT, gone.map(|part| hand.sweep(part))).await;
     }
 
     /// Says now and then how far the bytes are.

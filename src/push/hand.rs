@@ -4,12 +4,22 @@
 //! of both it is makes no difference to whoever asks. What only root may see is asked of the helper, and only after the
 //! login was refused.
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::get::{Limit, Links, Sink};
 use super::lift::Lift;
 use super::part::chance_name;
-use super::put::{Source, Wish};
+use super::put::{Mode, Source, Wish};
 use super::remote::{Found, Marks, Remote, Stat};
+use super::source::feed::Made;
+use super::tree::Kind;
 use super::trouble::Trouble;
 use crate::outcome::FileFault;
+
+/// Bytes of a file that is kept by a copy, which goes through our memory.
+const COPIED: u64 = 16 << 20;
 
 /// What does things on one host.
 #[derive(Clone, Copy)]
@@ -34,6 +44,11 @@ impl<'a> Hand<'a> {
         match self {
             Hand::Own(remote) | Hand::Lifted(remote, _) => remote,
         }
+    }
+
+    /// A path from `/`; relative ones are below the login's folder.
+    pub(super) async fn resolve(self, path: &[u8]) -> Result<Vec<u8>, Trouble> {
+        self.remote().resolve(path).await
     }
 
     /// What stands there, a link itself.
@@ -80,11 +95,11 @@ impl<'a> Hand<'a> {
     }
 
     /// The SHA-256 of a file there.
-    pub(super) async fn sha256(self, path: &[u8]) -> Result<[u8; 32], Trouble> {
+    pub(super) async fn sha256(self, path: &[u8], size: u64) -> Result<[u8; 32], Trouble> {
         if let Hand::Lifted(_, lift) = self {
             return lift.sha256(path).await;
         }
-        match self.remote().sha256(path).await? {
+        match self.remote().sha256(path, size).await? {
             Some(sum) => Ok(sum),
             None => self.read(path, &mut Nothing, u64::MAX).await,
         }
@@ -94,10 +109,10 @@ impl<'a> Hand<'a> {
     pub(super) async fn read(
         self,
         path: &[u8],
-        sink: &mut dyn super::get::Sink,
+        sink: &mut dyn Sink,
         bytes: u64,
     ) -> Result<[u8; 32], Trouble> {
-        let limit = super::get::Limit { bytes, links: super::get::Links::Refused };
+        let limit = Limit { bytes, links: Links::Refused };
         Ok(self.remote().get(path, sink, limit).await?.sha256)
     }
 
@@ -163,11 +178,30 @@ impl<'a> Hand<'a> {
 async fn keep(remote: &Remote<'_>, path: &[u8], old: Old<'_>) -> Result<(), Trouble> {
     let Old::Stays(backup) = old else { return Ok(()) };
     let beside = beside(backup);
-    remote.hard_link(path, &beside).await?;
+    match remote.hard_link(path, &beside).await {
+        Ok(()) => {}
+        Err(Trouble::File { .. }) => return copy(remote, path, backup).await,
+        Err(trouble) => return Err(trouble),
+    }
     let renamed = remote.rename(&beside, backup).await;
     // Two names of one file: renaming one onto the other does nothing at all, and leaves both.
     let _ = remote.remove(&beside).await;
     renamed
+}
+
+/// The same where a file can have no second name: by way of us.
+async fn copy(remote: &Remote<'_>, path: &[u8], backup: &[u8]) -> Result<(), Trouble> {
+    let Some(stat) = remote.lstat(path).await? else { return Ok(()) };
+    if let Kind::Link { .. } = stat.kind {
+        let (to, beside) = (remote.read_link(path).await?, beside(backup));
+        remote.symlink(&to, &beside).await?;
+        return remote.rename(&beside, backup).await;
+    }
+    let mut whole = Whole::default();
+    let limit = Limit { bytes: COPIED, links: Links::Refused };
+    remote.get(path, &mut whole, limit).await?;
+    let wish = Wish { mtime: Some(stat.mtime), owner: stat.owner, ..Wish::with_mode(Mode::Set(stat.mode & 0o777)) };
+    remote.put(backup, &Made::new(whole.0.into()), &wish).await.map(drop)
 }
 
 /// A name in the same folder that nobody can foresee.
@@ -185,8 +219,35 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 /// Takes what is read for its sum alone.
 struct Nothing;
 
-impl super::get::Sink for Nothing {
-    fn take(&mut self, _: bytes::Bytes) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+impl Sink for Nothing {
+    fn take(&mut self, _: Bytes) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// All that is read, up to the bound of the reading.
+#[derive(Default)]
+pub(super) struct Whole(pub(super) Vec<u8>);
+
+impl Sink for Whole {
+    fn take(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), String>> {
+        self.0.extend_from_slice(&bytes);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Carries out futures, so many at once, and gives what they come to, in the order in which that happens.
+pub(super) async fn at_once<F: Future>(most: usize, mut waiting: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let (mut under_way, mut all) = (FuturesUnordered::new(), Vec::new());
+    loop {
+        while under_way.len() < most
+            && let Some(next) = waiting.next()
+        {
+            under_way.push(next);
+        }
+        match under_way.next().await {
+            Some(one) => all.push(one),
+            None => return all,
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::hand::{Hand, split};
+use super::hand::{Hand, at_once, split};
 use super::part::is_part;
 use super::path::{RelPath, shown};
 use super::remote::{Found, Stat};
@@ -90,9 +90,8 @@ pub(super) struct Scene<'a> {
     pub(super) breadth: Breadth,
 }
 
-/// One folder and what was found in it.
+/// What was found in one folder.
 struct Page {
-    folder: RelPath,
     entries: Vec<(Entry, Option<(u32, u32)>)>,
     leftovers: Vec<Vec<u8>>,
 }
@@ -109,7 +108,7 @@ impl Scene<'_> {
                 under_way.push(self.folder(hand, folder));
             }
             let Some(page) = under_way.next().await else { return Ok(sight) };
-            let Page { folder: _, entries, leftovers } = page?;
+            let Page { entries, leftovers } = page?;
             sight.leftovers.extend(leftovers);
             for (entry, owner) in entries {
                 if sight.entries.len() >= MAX_ENTRIES {
@@ -177,27 +176,23 @@ impl Scene<'_> {
             Err(trouble) => return Err(trouble),
         }
         let mut entries = Vec::with_capacity(found.len());
-        let mut reading = futures_util::stream::iter(found)
-            .map(|(path, stat)| self.entry(hand, path, stat))
-            .buffer_unordered(ASKED);
-        while let Some(entry) = reading.next().await {
+        let reading = found.into_iter().map(|(path, stat)| self.entry(hand, path, stat));
+        for entry in at_once(ASKED, reading).await {
             entries.push(entry?);
         }
-        Ok(Page { folder, entries, leftovers })
+        Ok(Page { entries, leftovers })
     }
 
     /// Asks for each name by itself, in a folder that cannot be listed.
     async fn each(self, hand: Hand<'_>, folder: &RelPath) -> Result<Vec<(RelPath, Stat)>, Trouble> {
         let paths: Vec<RelPath> =
             self.wanted.within(self.source, folder).map(|entry| entry.path.clone()).collect();
-        let mut asking = futures_util::stream::iter(paths)
-            .map(|path| async move {
-                let stat = hand.lstat(&path.below(self.base)).await;
-                (path, stat)
-            })
-            .buffer_unordered(ASKED);
+        let asking = paths.into_iter().map(|path| async move {
+            let stat = hand.lstat(&path.below(self.base)).await;
+            (path, stat)
+        });
         let mut found = Vec::new();
-        while let Some((path, stat)) = asking.next().await {
+        for (path, stat) in at_once(ASKED, asking).await {
             match stat {
                 Ok(Some(stat)) => found.push((path, stat)),
                 // What cannot be looked at is tried.

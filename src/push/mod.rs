@@ -9,12 +9,18 @@
 //! why a host said no.
 
 mod begin;
+mod carry;
 mod cause;
 pub mod changes;
+pub mod deed;
 pub mod delete;
 pub mod exclude;
 pub mod fill;
+mod foresee;
 pub mod get;
+mod hand;
+mod lift;
+mod look;
 pub mod losses;
 pub mod manifest;
 pub mod manifest_store;

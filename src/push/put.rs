@@ -26,7 +26,7 @@ use crate::outcome::FileFault;
 use crate::ssh::sftp::{Attrs, FileType, Handle, Pending, Sftp, SftpError, Status};
 
 /// A file to be pushed, read once for all hosts.
-pub trait Source: Send + Sync {
+pub trait Source: Send + std::marker::Sync {
     /// Its bytes.
     fn size(&self) -> u64;
     /// The bytes from `at`, which is below the size: at least one, as many as are at hand. Hosts ask in order, each at its pace.

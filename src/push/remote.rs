@@ -232,6 +232,20 @@ impl<'a> Remote<'a> {
         }
     }
 
+    /// Gives a file, or a link itself, a second name that nothing has. Not every host can: that is a fault of the class refused.
+    pub async fn hard_link(&self, path: &[u8], second: &[u8]) -> Result<(), Trouble> {
+        match &self.way {
+            How::Sftp(sftp) if sftp.features().hardlink => match sftp.hardlink(path, second).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(cause::of(sftp, (Doing::Create, second), error).await),
+            },
+            _ => {
+                let why = format!("{}: the host gives no file a second name", shown(path));
+                Err(Trouble::file(FileFault::Refused, why))
+            }
+        }
+    }
+
     /// Sets marks; a link is never followed. Where only a link itself could be marked and the host cannot, nothing is done.
     pub async fn set(&self, path: &[u8], marks: Marks) -> Result<(), Trouble> {
         let sftp = match &self.way {

@@ -62,6 +62,11 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Whether something may have had an effect there.
+    pub fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Acquire)
+    }
+
     /// To be called right before the first byte of a step of a played script: the intent of that step is in the journal
     /// then. An error says that the step must not be begun.
     pub async fn beginning(&self, step: usize) -> Result<(), JournalFault> {

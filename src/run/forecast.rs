@@ -70,6 +70,18 @@ pub struct Forecast<'a> {
     pub asks: Vec<String>,
     /// Where what the hosts write would go, in sentences.
     pub output: Vec<String>,
+    /// Whether they hear of it.
+    pub contact: Contact,
+}
+
+/// Whether hosts hear of a forecast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contact {
+    /// They do not.
+    #[default]
+    None,
+    /// They are looked at afterwards.
+    Looks,
 }
 
 /// Hosts that are sent the same.
@@ -101,7 +113,11 @@ impl Forecast<'_> {
         part("limits", self.limit_lines());
         part("asked", self.asks.clone());
         part("output", self.output.clone());
-        format!("plan for {}; no host was contacted\n{out}", hosts(self.plan.hosts.len()))
+        let contact = match self.contact {
+            Contact::None => "no host was contacted",
+            Contact::Looks => "they are looked at, and nothing is changed there",
+        };
+        format!("plan for {}; {contact}\n{out}", hosts(self.plan.hosts.len()))
     }
 
     /// One line of JSON, `plan` of `docs/events.md`.

@@ -8,18 +8,18 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::{Argv, FileArgs, HowArgs, SecretArgs, SshArgs, TargetArgs, argv};
 
 pub(super) const PUSH_EXAMPLES: &str = "Examples:\n  omnes push app.conf web:/etc/app/\n  \
-    omnes push --waves 1,10%,100% --backup .old site/ 'web[01-48]:/srv/site'";
+    omnes push --waves 1,10%,100% --backup .old site/. 'web[01-48]:/srv/site'";
 
 pub(super) const PUSH_NOTES: &str = "Each file is written under another name beside its place, proven, and renamed, so that at every \
     instant a path holds its old or its new content. What is unchanged (size and time, or with --checksum the content) is not \
     sent. docs/files.md has it all.\n\n\
-    TARGETS:DEST is divided at the first colon before `/`, `~` or `.`. `site/` sends what is in the folder, `site` the folder \
-    itself. DEST may have {host}, {user}, {n} and cluster variables in it; `{{` is a brace.\n\n\
+    TARGETS:DEST is divided at the first colon before `/`, `~` or `.`. A folder goes into DEST under its own name, `site/.` \
+    sends what is in it. DEST may have {host}, {user}, {n} and cluster variables in it; `{{` is a brace.\n\n\
     --plan looks at the hosts, changes nothing there, and tells what would be done, of a --template with the lines that would \
     change. --resume RUN goes on with all hosts on which not everything is in its place: what is there already is not sent again.\n\n\
     Exit code: as of `omnes run`, where a host on which some file did not come to its place counts as failed.\n\n\
     Examples:\n  omnes push app.conf web:/etc/app/\n  \
-    omnes push --waves 1,10%,100% --backup .old site/ 'web[01-48]:/srv/site'";
+    omnes push --waves 1,10%,100% --backup .old site/. 'web[01-48]:/srv/site'";
 
 /// `omnes push`.
 #[derive(Clone, Debug, Args)]
@@ -81,15 +81,6 @@ pub struct PushWhatArgs {
     /// Find what is unchanged by content, in place of size and time
     #[arg(short = 'c', long)]
     pub checksum: bool,
-    /// Delete what earlier pushes of the same tree put there and is here no more
-    #[arg(long, conflicts_with_all = ["map", "exclude", "exclude_from"])]
-    pub delete: bool,
-    /// With --delete: delete everything there that is not here
-    #[arg(long, requires = "delete")]
-    pub delete_unknown: bool,
-    /// With --delete: confirm that on each host at most N entries are deleted, where that is more than a quarter of them
-    #[arg(long, value_name = "N", requires = "delete")]
-    pub delete_up_to: Option<usize>,
     /// Compress on the way, where a sample of what is sent says that it pays [default of WHEN: auto]
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_missing_value = "auto")]
@@ -154,11 +145,6 @@ impl MoreHostsArgs {
             allow_empty: self.allow_empty,
             files: self.files.clone(),
         }
-    }
-
-    /// Whether any host is named.
-    pub fn is_nothing(&self) -> bool {
-        self.with.is_empty() && self.hosts_from.is_empty() && self.hosts_of.is_empty()
     }
 }
 
@@ -255,7 +241,6 @@ mod tests {
             (&["a", "--owner", "-x"], "write a user"),
             (&["a", "--owner", "a:b:c"], "write a user"),
             (&["a", "--backup", "/x"], "without a slash"),
-            (&["a", "--delete-unknown"], "--delete"),
             (&["a", "--map", "d"], "cannot be used with"),
             (&["a", "--preserve", "--mode", "644"], "cannot be used with"),
             (&["a", "--sudo-no-password"], "--sudo"),

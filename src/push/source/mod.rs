@@ -20,6 +20,7 @@ pub mod feed;
 mod hash;
 mod kept;
 mod open;
+pub mod sample;
 pub mod walk;
 
 /// What was named to be pushed, and all that is in it.

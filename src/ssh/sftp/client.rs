@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::attrs::Attrs;
 use super::cursor::Malformed;
@@ -40,6 +40,8 @@ pub struct Features {
     pub lsetstat: bool,
     /// It knows `~`.
     pub expand_path: bool,
+    /// It gives files second names.
+    pub hardlink: bool,
 }
 
 /// How much one request may carry, in bytes.
@@ -115,6 +117,7 @@ impl Sftp {
             limits: has(names::LIMITS),
             lsetstat: has(names::LSETSTAT),
             expand_path: has(names::EXPAND_PATH),
+            hardlink: has(names::HARDLINK),
         };
         let limits = match features.limits {
             true => Limits::decode(session.send(&Request::Limits).await?.extended().await?)?,
@@ -234,6 +237,17 @@ impl Sftp {
     /// Puts one thing in the place of another at once, where [`Features::posix_rename`] says so.
     pub async fn posix_rename(&self, from: &[u8], to: &[u8]) -> Result<(), SftpError> {
         self.send(Request::PosixRename { from: checked(from)?, to: checked(to)? }).await?.done().await
+    }
+
+    /// Gives a file, or a link itself, a second name that nothing has, where [`Features::hardlink`] says so.
+    pub async fn hardlink(&self, path: &[u8], second: &[u8]) -> Result<(), SftpError> {
+        let mut data = BytesMut::new();
+        for path in [checked(path)?, checked(second)?] {
+            data.put_u32(u32::try_from(path.len()).expect("a path that was checked is short"));
+            data.put_slice(&path);
+        }
+        let name = Bytes::from_static(names::HARDLINK);
+        self.send(Request::Extended { name, data: data.freeze() }).await?.done().await
     }
 
     /// What a link says.

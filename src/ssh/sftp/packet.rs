@@ -13,6 +13,8 @@ pub const VERSION: u32 = 3;
 pub mod names {
     /// Rename over what is there, at once.
     pub const POSIX_RENAME: &[u8] = b"posix-rename@openssh.com";
+    /// A second name for a file.
+    pub const HARDLINK: &[u8] = b"hardlink@openssh.com";
     /// Onto the disk.
     pub const FSYNC: &[u8] = b"fsync@openssh.com";
     /// About a file system.

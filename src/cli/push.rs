@@ -1,0 +1,482 @@
+//! `omnes push`: files and folders onto every host.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+
+use super::args::{CompressArg, PushArgs, PushWhatArgs, TargetArgs, ViaArg, WhatArgs};
+use super::asker::Asker;
+use super::confirm::{Consent, Word};
+use super::journal::{Origin, Record};
+use super::launch::{self, Settled};
+use super::secrets::Place as Secret;
+use super::{forecast, headless, past, secrets, what};
+use crate::hosts::{Facts, Host, HostSet, Member};
+use crate::outcome::Exit;
+use crate::push::changes::{Modes, Policy, Same, Times};
+use crate::push::deed::{Manner, Owner, Parcel, Purpose, Push, Via};
+use crate::push::exclude::{Excludes, Patterns};
+use crate::push::fill::{Filling, MAX_FILLED};
+use crate::push::place::{To, names_place};
+use crate::push::path::shown;
+use crate::push::put::Verify;
+use crate::push::source::feed::{Feed, WINDOW};
+use crate::push::source::{Lot, Sources, sample, walk};
+use crate::push::tree::{Entry, Kind};
+use crate::run::forecast::Sends;
+use crate::run::freight::size;
+use crate::run::{HostIx, Job, Plan};
+use crate::ssh::{Compression, ConnectError, Connector, KnownHosts, SudoPasswords, Target, Tcp};
+
+/// Bytes that all hosts together may have under way beyond what each has of its own.
+const UNDER_WAY: usize = 64 << 20;
+
+/// Entries that a forecast names.
+const NAMED: usize = 20;
+
+/// Bytes of a file of patterns.
+const PATTERNS: u64 = 4 << 20;
+
+/// A push of the command line as it stands, or one of the past that it speaks of.
+pub(super) fn push(args: &PushArgs) -> anyhow::Result<Exit> {
+    match past::of_push(args)? {
+        Some(past) => on_hosts(&past.args, Some(past.targets), past.record),
+        None => on_hosts(args, None, Record::New(Origin::of_process())),
+    }
+}
+
+/// Checks everything, then connects.
+fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> anyhow::Result<Exit> {
+    let words = Words::read(args)?;
+    let targets = past.unwrap_or_else(|| args.hosts.beside(vec![words.to.targets.clone()]));
+    one_reader(args, &targets)?;
+    let excludes = excludes(&args.what)?;
+    let mut chosen = launch::choose(&targets, "omnes push app.conf web:/etc/app/")?;
+    let all: Vec<Member> = chosen.members.clone();
+    let turns = match &mut record {
+        Record::New(_) => (0..all.len()).collect(),
+        Record::Further(further) => further.turns(&all),
+    };
+    if let Record::Further(further) = &record
+        && turns.is_empty()
+    {
+        return Ok(further.others());
+    }
+    chosen.members = past::at(chosen.members, &turns);
+    let (sources, lots) = sources(args, &words, (&all, &turns), &excludes)?;
+    record.sends("source", listing(&sources).as_slice())?;
+    let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
+    let (limits, pacing) = settled.pace(&args.how.pacing)?;
+    let Settled { config, hosts, facts, mut targets, .. } = settled;
+    compress(args.what.compress, &sources, &mut targets)?;
+    let facts = reached(facts, &targets);
+    let parcels = parcels(&words.to, (&hosts, &facts), lots, (&turns, all.len()))?;
+    let feed = Feed::new(Arc::new(sources), WINDOW);
+    let runtime = headless::runtime()?;
+    let fillings = match args.what.template {
+        true => runtime.block_on(fillings(&feed, &parcels))?,
+        false => HashMap::new(),
+    };
+    let command = words.command();
+    let plan = Plan { command, hosts, facts, limits, pacing };
+    let goes = Goes { sources: feed.sources(), parcels: &parcels };
+    let consent = Consent::new(&args.how.consent, &config, &plan, &goes)?;
+    let sudo = Sudo::read(args)?;
+    let is_plan = args.how.consent.plan;
+    if is_plan {
+        let asks = forecast::asks(&consent, &args.secrets, &plan).chain(sudo.asks()).collect();
+        match forecast::tell_before_look((&plan, &targets), &goes, &args.how, asks)? {
+            Exit::Well => {}
+            exit => return Ok(exit),
+        }
+    } else {
+        consent.can_be_had()?;
+    }
+    let asker = Asker::headless(secrets::password(&args.secrets, &TargetArgs::default())?);
+    let exit = runtime.block_on(async {
+        let mut interrupts = headless::interrupts()?;
+        if !is_plan && consent.given(&mut interrupts).await? == Word::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        let purpose = if is_plan { Purpose::Foresee } else { Purpose::Change };
+        let manner = manner(args, purpose, sudo.passwords(&asker))?;
+        let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings);
+        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
+        let job = Job::command(plan, targets, connector).doing(Arc::new(deed));
+        let mut how = args.how.clone();
+        if is_plan {
+            how.journal.no_journal = true;
+            how.reading.gather |= how.reading.output.is_none();
+        }
+        Ok(headless::carry_out(job, &how, record, interrupts).await?.exit)
+    });
+    headless::leave(runtime);
+    exit
+}
+
+/// What is named on the command line.
+struct Words {
+    sources: Vec<PathBuf>,
+    to: To,
+    /// The path there, as it was typed.
+    dest: String,
+}
+
+impl Words {
+    fn read(args: &PushArgs) -> anyhow::Result<Words> {
+        let line = "for example: omnes push app.conf web:/etc/app/";
+        let (sources, word) = match (&args.to, args.sources.split_last()) {
+            (Some(to), _) => (&args.sources[..], to.clone()),
+            (None, Some((last, sources))) if names_place(&last.to_string_lossy()) => {
+                (sources, text(last)?)
+            }
+            (None, None) if args.what.map.is_some() => bail!("where to? write --to TARGETS:/DEST"),
+            (None, None) => bail!("nothing to push; name files and where they go, {line}"),
+            (None, Some((last, _))) => {
+                let last = shown(last.as_bytes());
+                bail!("where to? the last word, `{last}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}")
+            }
+        };
+        if sources.is_empty() && args.what.map.is_none() {
+            bail!("nothing to push before `{}`; name files, {line}", shown(word.as_bytes()));
+        }
+        if let Some(place) = sources.iter().find(|source| args.to.is_some() && is_second_place(source)) {
+            bail!("`{}` and --to both say where to; leave one out, or write ./ before a file of that name", shown(place.as_bytes()));
+        }
+        let to = To::parse(&word)?;
+        let dest = word[to.targets.len()..].trim_start_matches(':').to_owned();
+        Ok(Words { sources: sources.iter().map(PathBuf::from).collect(), to, dest })
+    }
+
+    /// What it is called.
+    fn command(&self) -> String {
+        let names: Vec<String> = self.sources.iter().map(|source| shown(source.as_os_str().as_bytes())).collect();
+        let names = if names.is_empty() { "--map".to_owned() } else { names.join(" ") };
+        format!("push {names} to {}", self.dest)
+    }
+}
+
+/// A word that could only be meant as a place.
+fn is_second_place(word: &OsString) -> bool {
+    names_place(&word.to_string_lossy()) && !Path::new(word).exists()
+}
+
+fn text(word: &OsString) -> anyhow::Result<String> {
+    word.clone().into_string().map_err(|word| anyhow!("{} is not UTF-8; hosts and places are", shown(word.as_bytes())))
+}
+
+/// Standard input has at most one reader.
+fn one_reader(args: &PushArgs, targets: &TargetArgs) -> anyhow::Result<()> {
+    let what = WhatArgs { sudo_password_fd: args.sudo.sudo_password_fd, ..WhatArgs::default() };
+    what::one_reader(&what, targets, &args.secrets)
+}
+
+fn excludes(args: &PushWhatArgs) -> anyhow::Result<Excludes> {
+    let mut patterns = Patterns::default();
+    args.exclude.iter().try_for_each(|pattern| patterns.option(pattern))?;
+    for file in &args.exclude_from {
+        let name = file.display().to_string();
+        let cannot = || format!("--exclude-from: {} cannot be read", shown(name.as_bytes()));
+        let large = std::fs::metadata(file).with_context(cannot)?.len() > PATTERNS;
+        if large {
+            bail!("--exclude-from: {} has more than 4 MB; no file of patterns has", shown(name.as_bytes()));
+        }
+        patterns.file(&name, &std::fs::read(file).with_context(cannot)?)?;
+    }
+    Ok(patterns.build()?)
+}
+
+/// What is pushed, and what each host of this part gets.
+fn sources(
+    args: &PushArgs,
+    words: &Words,
+    (all, turns): (&[Member], &[usize]),
+    excludes: &Excludes,
+) -> anyhow::Result<(Sources, Vec<Lot>)> {
+    let (sources, lots) = match &args.what.map {
+        None => {
+            let sources = walk::walk(&words.sources, excludes)?;
+            let lots = vec![sources.all(); turns.len()];
+            (sources, lots)
+        }
+        Some(dir) => mapped(dir, (all, turns), excludes)?,
+    };
+    if let [first, more @ ..] = sources.passed_over() {
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        headless::notice(&format!("{first}{more}: no files and no folders; they are passed over"));
+    }
+    Ok((sources, lots))
+}
+
+fn mapped(
+    dir: &Path,
+    (all, turns): (&[Member], &[usize]),
+    excludes: &Excludes,
+) -> anyhow::Result<(Sources, Vec<Lot>)> {
+    let hosts: Vec<&Host> = turns.iter().map(|at| &all[*at].host).collect();
+    let names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
+    let mapped = walk::map(dir, &names, excludes)?;
+    let missing: HostSet =
+        hosts.iter().zip(&mapped.lots).filter(|(_, lot)| lot.is_none()).map(|(host, _)| (*host).clone()).collect();
+    if !missing.is_empty() {
+        let dir = shown(dir.as_os_str().as_bytes());
+        bail!("--map: {dir} has no file of the name of {missing}; add them, or leave those hosts out with -x; nothing was contacted");
+    }
+    Ok((mapped.sources, mapped.lots.into_iter().flatten().collect()))
+}
+
+/// What is sent, so that a push that goes on sends the same: names, sizes, times, and what links say.
+fn listing(sources: &Sources) -> Vec<u8> {
+    let line = |entry: &Entry| {
+        let (kind, size, to): (_, _, &[u8]) = match &entry.kind {
+            Kind::File { size } => ('f', *size, b""),
+            Kind::Dir => ('d', 0, b""),
+            Kind::Link { to } => ('l', 0, to),
+            Kind::Special => ('s', 0, b""),
+        };
+        let marks = format!("\0{kind} {:o} {size} {}\0", entry.mode, if kind == 'f' { entry.mtime } else { 0 });
+        [entry.path.as_bytes(), marks.as_bytes(), to, b"\n"].concat()
+    };
+    sources.all_entries().iter().flat_map(line).collect()
+}
+
+/// Facts with what ssh_config and the command line settled on, for templates.
+fn reached(mut facts: Vec<Facts>, targets: &[Result<Target, ConnectError>]) -> Vec<Facts> {
+    for (facts, target) in facts.iter_mut().zip(targets) {
+        let Ok(target) = target else { continue };
+        facts.user = Some(target.user.clone());
+        facts.port = Some(target.port);
+        facts.address = Some(target.address.clone());
+    }
+    facts
+}
+
+/// What each host of this part gets, and where.
+fn parcels(
+    to: &To,
+    (hosts, facts): (&[Host], &[Facts]),
+    lots: Vec<Lot>,
+    (turns, count): (&[usize], usize),
+) -> anyhow::Result<Vec<Parcel>> {
+    let each = hosts.iter().zip(facts).zip(lots).zip(turns);
+    each.map(|(((host, facts), lot), turn)| {
+        let place = crate::hosts::Place { host, facts, n: turn + 1, count };
+        let at = to.dest.at(&place).map_err(|why| anyhow!("{why}; nothing was contacted"))?;
+        Ok(Parcel { lot, at, host: host.clone(), facts: facts.clone(), n: turn + 1, count })
+    })
+    .collect()
+}
+
+/// The files as templates, each tried for every host that gets it.
+async fn fillings(feed: &Arc<Feed>, parcels: &[Parcel]) -> anyhow::Result<HashMap<usize, Filling>> {
+    let mut fillings = HashMap::new();
+    for parcel in parcels {
+        for item in parcel.lot.range() {
+            if !matches!(feed.sources().all_entries()[item].kind, Kind::File { .. }) {
+                continue;
+            }
+            if !fillings.contains_key(&item) {
+                let name = feed.sources().shown(item);
+                let content = feed.whole(item, MAX_FILLED).await?.ok_or_else(|| Filling::too_large(&name))?;
+                fillings.insert(item, Filling::read(&name, &content)?);
+            }
+            fillings[&item].fill(&parcel.place()).context("nothing was contacted")?;
+        }
+    }
+    Ok(fillings)
+}
+
+/// Compresses what goes to hosts, where that is wanted and pays.
+fn compress(
+    wanted: Option<CompressArg>,
+    sources: &Sources,
+    targets: &mut [Result<Target, ConnectError>],
+) -> anyhow::Result<()> {
+    let compression = match wanted {
+        // What ssh_config says stands.
+        None => return Ok(()),
+        Some(CompressArg::Yes) => Compression::Yes,
+        Some(CompressArg::No) => Compression::No,
+        Some(CompressArg::Auto) if sample::pays(sources)? => Compression::Yes,
+        Some(CompressArg::Auto) => {
+            headless::notice("what is pushed hardly shrinks, so it is not compressed on the way");
+            Compression::No
+        }
+    };
+    // Hosts share a few of these.
+    let mut known = HashMap::new();
+    for target in targets.iter_mut().flatten() {
+        let changed = known.entry(Arc::as_ptr(&target.algorithms)).or_insert_with(|| {
+            let mut algorithms = (*target.algorithms).clone();
+            algorithms.compression = compression;
+            (Arc::clone(&target.algorithms), Arc::new(algorithms))
+        });
+        target.algorithms = Arc::clone(&changed.1);
+    }
+    Ok(())
+}
+
+/// Who moves files into place.
+struct Sudo {
+    sudo: Option<crate::run::sudo::Sudo>,
+    password: Option<secrecy::SecretString>,
+}
+
+impl Sudo {
+    fn read(args: &PushArgs) -> anyhow::Result<Sudo> {
+        let what = WhatArgs {
+            sudo: args.sudo.sudo,
+            sudo_password_command: args.sudo.sudo_password_command.clone(),
+            sudo_password_fd: args.sudo.sudo_password_fd,
+            sudo_no_password: args.sudo.sudo_no_password,
+            ..WhatArgs::default()
+        };
+        Ok(Sudo { sudo: what::sudo(&what)?, password: what::sudo_password(&what)? })
+    }
+
+    /// What the user would be asked, in a sentence.
+    fn asks(&self) -> Option<String> {
+        let may_ask = |sudo: &crate::run::sudo::Sudo| sudo.password == crate::run::sudo::Password::OnDemand;
+        let asked = self.sudo.as_ref().is_some_and(may_ask) && self.password.is_none();
+        asked.then(|| "the password for sudo, once a host wants it".to_owned())
+    }
+
+    fn passwords(self, asker: &Asker) -> Option<(crate::run::sudo::Sudo, SudoPasswords)> {
+        let ask = secrets::before(self.password, Secret::Sudo, asker.ask());
+        self.sudo.map(|sudo| (sudo, SudoPasswords::new(ask)))
+    }
+}
+
+fn manner(
+    args: &PushArgs,
+    purpose: Purpose,
+    sudo: Option<(crate::run::sudo::Sudo, SudoPasswords)>,
+) -> anyhow::Result<Manner> {
+    let what = &args.what;
+    let modes = match (what.mode, what.preserve) {
+        (Some(mode), _) => Modes::Set { files: mode, folders: entered(mode) },
+        (None, true) => Modes::Kept,
+        (None, false) => Modes::New,
+    };
+    let times = if what.preserve { Times::All } else { Times::Files };
+    let same = if what.checksum { Same::Checksum } else { Same::SizeAndTime };
+    let owner = what.owner.as_ref().map(|owner| Owner { user: owner.user.clone(), group: owner.group.clone() });
+    Ok(Manner {
+        policy: Policy { same, modes, times },
+        backup: what.backup.as_ref().map(|suffix| suffix.clone().into_bytes()),
+        owner,
+        sudo,
+        via: if what.via == Some(ViaArg::Shell) { Via::Shell } else { Via::Sftp },
+        verify: Verify::default(),
+        purpose,
+    })
+}
+
+/// The mode of a folder whose files have this one: who may read may enter. Setuid and setgid are for files alone.
+fn entered(mode: u32) -> u32 {
+    let mode = mode & 0o777;
+    mode | (mode & 0o444) >> 2
+}
+
+/// What hosts get, for people.
+struct Goes<'a> {
+    sources: &'a Sources,
+    parcels: &'a [Parcel],
+}
+
+impl Sends for Goes<'_> {
+    fn shown(&self, host: HostIx) -> String {
+        let parcel = &self.parcels[host.0];
+        let range = parcel.lot.range();
+        let entries = &self.sources.all_entries()[range.clone()];
+        let (mut files, mut bytes) = (0usize, 0u64);
+        for entry in entries {
+            if let Kind::File { size } = entry.kind {
+                (files, bytes) = (files + 1, bytes.saturating_add(size));
+            }
+        }
+        let line = |(item, entry): (usize, &Entry)| match &entry.kind {
+            Kind::File { size: bytes } => format!("  {} ({})", self.sources.shown(item), size(*bytes)),
+            Kind::Link { to } => format!("  {} -> {}", self.sources.shown(item), shown(to)),
+            _ => format!("  {}/", self.sources.shown(item)),
+        };
+        let slash = if parcel.at.form == crate::push::place::Form::Folder && parcel.at.path != b"/" { "/" } else { "" };
+        let count = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        let mut lines = vec![format!("{count} ({}) to {}{slash}", size(bytes), shown(&parcel.at.path))];
+        lines.extend(range.zip(entries).take(NAMED).map(line));
+        if entries.len() > NAMED {
+            lines.push(format!("  and {} more", entries.len() - NAMED));
+        }
+        lines.join("\n")
+    }
+
+    fn essence(&self, host: HostIx) -> Vec<u8> {
+        self.shown(host).into_bytes()
+    }
+
+    fn own(&self, host: HostIx) -> String {
+        self.shown(host)
+    }
+
+    fn is_same_for_all(&self) -> bool {
+        let same = |pair: &[Parcel]| pair[0].lot == pair[1].lot && pair[0].at == pair[1].at;
+        self.parcels.windows(2).all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    fn words(line: &[&str]) -> Result<Words, String> {
+        let line = ["omnes", "push"].iter().chain(line);
+        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
+            Command::Push(push) => Words::read(&push).map_err(|error| error.to_string()),
+            _ => Err("push was meant".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_place_is_the_last_word_or_that_of_an_option() {
+        for (line, sources, targets, dest) in [
+            (&["a", "b/", "web:/etc/"] as &[&str], vec!["a", "b/"], "web", "/etc/"),
+            (&["a", "--to", "web,db:~/x"], vec!["a"], "web,db", "~/x"),
+            (&["--map", "d", "--to", "web:/x"], vec![], "web", "/x"),
+            (&["--map", "d", "--exclude", "y"], vec![], "", ""),
+        ] {
+            let read = words(line);
+            if targets.is_empty() {
+                assert!(read.err().is_some_and(|why| why.contains("--to TARGETS:/DEST")), "{line:?}");
+                continue;
+            }
+            let read = read.expect("a good line");
+            let named: Vec<String> = read.sources.iter().map(|path| path.display().to_string()).collect();
+            assert_eq!((named, read.to.targets.as_str(), read.dest.as_str()), (sources.iter().map(|s| (*s).to_owned()).collect(), targets, dest));
+        }
+        for (line, part) in [
+            (&[] as &[&str], "nothing to push; name files"),
+            (&["web:/x"], "nothing to push before `web:/x`"),
+            (&["a", "b"], "the last word, `b`, names no hosts"),
+            (&["a", "web:/x", "--to", "db:/y"], "`web:/x` and --to both say where to"),
+            (&["a", "--to", "web"], "no place stands behind the hosts"),
+        ] {
+            let why = words(line).err().unwrap_or_default();
+            assert!(why.contains(part), "{line:?}: {why}");
+        }
+        assert_eq!(words(&["a", "b c", "web:/x"]).expect("a good line").command(), "push a b c to /x");
+    }
+
+    #[test]
+    fn who_may_read_a_file_may_enter_its_folder() {
+        for (mode, folder) in [(0o644, 0o755), (0o600, 0o700), (0o640, 0o750), (0o4755, 0o755), (0o222, 0o222)] {
+            assert_eq!(entered(mode), folder, "{mode:o}");
+        }
+    }
+}
