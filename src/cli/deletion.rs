@@ -5,16 +5,31 @@
 //! files on the host that loses the most, since one cannot type it without having read it.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::args::DeleteArgs;
 use super::confirm::{self, Word};
 use super::headless::{self, Interrupts};
+use super::keeping;
 use crate::escape;
 use crate::hosts::Host;
+use crate::outcome::Exit;
 use crate::push::delete::{Policy, Removal, Strangers};
+use crate::push::exclude::Excludes;
 use crate::push::losses::{Allowed, Detail, Losses, Needed};
+use crate::push::manifest_store::{Shelves, TreeName};
+use crate::push::source::Sources;
+use crate::push::tidy::{Tidy, Ways};
+use crate::run::writer::{Queued, Teller};
+use crate::run::{Job, Pacing, Summary, run_told};
+use crate::ssh::UserEnvironment;
 
 /// What the user meant by the words of the command line that name sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +60,104 @@ pub(super) fn policy(args: &DeleteArgs, sent: Sent, removal: Removal) -> anyhow:
     Ok(Some(Policy { strangers, removal }))
 }
 
+/// What is pushed, and where, as the user wrote it.
+pub(super) struct Tree<'a> {
+    /// What was named.
+    pub(super) named: &'a Path,
+    /// Where it goes, before anything is filled in.
+    pub(super) dest: &'a str,
+    /// What is in it.
+    pub(super) sources: &'a Sources,
+}
+
+/// What is remembered of the hosts, and deleted there. Where it cannot be remembered, a push that deletes nothing goes on
+/// without.
+pub(super) fn tidy(
+    tree: &Tree<'_>,
+    excludes: Excludes,
+    backup: Option<Vec<u8>>,
+    policy: Option<Policy>,
+) -> anyhow::Result<Option<Arc<Tidy>>> {
+    let entries = tree.sources.all_entries();
+    let shelves = Shelves::at(keeping::state(&UserEnvironment::of_process()).join("pushed"));
+    let opened = name(tree).and_then(|name| shelves.open(&name));
+    let shelf = match (opened, policy) {
+        (Ok(shelf), _) => shelf,
+        (Err(why), Some(_)) => return Err(why).context("--delete: what earlier pushes put there is not known"),
+        (Err(why), None) => {
+            let why = escape::reason(&why);
+            headless::notice(&format!("what is pushed is not remembered ({why}), so a later --delete leaves it"));
+            return Ok(None);
+        }
+    };
+    Ok(Some(Arc::new(Tidy::new(shelf, entries, Ways { excludes, backup, policy }))))
+}
+
+/// By what the tree is known again. Links are not resolved: what `current` leads to is the next time still `current`.
+fn name(tree: &Tree<'_>) -> io::Result<TreeName> {
+    let absolute: PathBuf = std::path::absolute(tree.named)?.components().collect();
+    let root = tree.sources.all_entries().first().map(|entry| entry.path.as_bytes()).unwrap_or_default();
+    let source = [absolute.as_os_str().as_encoded_bytes(), b" as ", root].concat();
+    Ok(TreeName { source, dest: tree.dest.as_bytes().to_vec() })
+}
+
+/// Visits all hosts before anything is changed on any. Who cannot be reached is told when its turn comes.
+async fn look(mut job: Job, interrupts: &mut Interrupts) -> Exit {
+    job.plan.pacing = Pacing { fanout: job.plan.pacing.fanout, ..Pacing::default() };
+    let (tell, told) = mpsc::channel(3);
+    let mut looking = pin!(run_told(job, Unsaid, told));
+    loop {
+        tokio::select! {
+            summary = &mut looking => return summary.exit,
+            Some(interrupt) = interrupts.recv() => {
+                // More than three of them say nothing more.
+                let _ = tell.try_send(interrupt);
+            }
+        }
+    }
+}
+
+/// Tells nothing.
+struct Unsaid;
+
+impl Teller for Unsaid {
+    fn drain(&mut self, mut events: mpsc::Receiver<Queued>) {
+        while events.blocking_recv().is_some() {}
+    }
+
+    fn finish(&mut self, summary: Summary, _: Duration) -> Summary {
+        summary
+    }
+
+    fn fault(&self) -> CancellationToken {
+        CancellationToken::new()
+    }
+}
+
+/// What `--plan` tells, after the hosts were looked at.
+pub(super) fn tell(args: &DeleteArgs, tidy: &Tidy) -> anyhow::Result<()> {
+    let losses = tidy.losses()?;
+    let mut text = losses.told(Detail::All);
+    if let Some(asks) = asks(args, &losses) {
+        text.push_str(&format!("asks: {asks}\n"));
+    }
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Looks at all hosts, shows what would go and has it confirmed; `None` where the user ended it.
+pub(super) async fn settled(
+    args: &DeleteArgs,
+    (job, tidy): (Job, &Tidy),
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Option<()>> {
+    if look(job, interrupts).await == Exit::Interrupted {
+        headless::notice("interrupted; nothing was changed");
+        return Ok(None);
+    }
+    let allowed = confirmed(args, tidy.losses()?, interrupts).await?;
+    Ok(allowed.map(|allowed| tidy.allow(allowed)))
+}
+
 /// Where a number may be needed, somebody must be there to type it; said before anything is contacted where nothing is asked
 /// on a terminal.
 fn can_be_asked(needed: &Needed) -> anyhow::Result<()> {
@@ -59,7 +172,7 @@ fn can_be_asked(needed: &Needed) -> anyhow::Result<()> {
 }
 
 /// What `--plan` says of the question, in a sentence.
-pub(super) fn asks(args: &DeleteArgs, losses: &Losses) -> Option<String> {
+fn asks(args: &DeleteArgs, losses: &Losses) -> Option<String> {
     let needed = losses.needed()?;
     let (reasons, number) = (needed.reasons.join("; "), needed.number);
     Some(match args.delete_confirm {
@@ -70,7 +183,7 @@ pub(super) fn asks(args: &DeleteArgs, losses: &Losses) -> Option<String> {
 
 /// Shows what would go and asks for its number where that is needed. Nothing was changed anywhere before; what comes back may
 /// be deleted. `None` where the question was interrupted.
-pub(super) async fn confirmed(
+async fn confirmed(
     args: &DeleteArgs,
     losses: Losses,
     interrupts: &mut Interrupts,

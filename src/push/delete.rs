@@ -156,6 +156,11 @@ impl Scope {
         Scope { root: root.clone(), folders, keys: RandomState::new() }
     }
 
+    /// Whether something has to be seen that a push does not look at by itself.
+    pub fn sees(&self, path: &RelPath) -> bool {
+        lies_in(path, &self.root)
+    }
+
     /// Whether a folder has to be looked into, of what a push does not look into by itself.
     pub fn looks_into(&self, path: &RelPath) -> bool {
         let is_known = |folders: &HashSet<u64>| folders.contains(&self.keys.hash_one(path));

@@ -71,6 +71,9 @@ pub struct Shelf {
     whole: Mutex<HashSet<Sum>>,
 }
 
+/// What a push put on a host: files and links, which hosts may share, and the folders that it made there.
+pub type Landed<'a> = (&'a [Record], &'a [Record]);
+
 /// Why nothing is known of earlier pushes to a host; sentences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
@@ -223,20 +226,17 @@ impl Shelf {
         known.unwrap_or_else(|_| Scope::nothing_known(inside, policy))
     }
 
-    /// A push to a host is over, however it ended: remembers what `landed`, in ascending order, and what was known before
-    /// and is neither `landed` nor `gone`.
-    pub fn record<L>(
+    /// A push to a host is over: remembers what landed, each of both in ascending order, and what was known before and
+    /// neither landed nor is `gone`.
+    pub fn record(
         &self,
         (host, root): (&Host, &[u8]),
-        landed: L,
+        landed: Landed<'_>,
         gone: &dyn Fn(&RelPath) -> bool,
-    ) -> io::Result<()>
-    where
-        L: Iterator<Item = Record> + Clone,
-    {
+    ) -> io::Result<()> {
         let before = self.known(host, root).ok().filter(|body| self.is_whole(body));
         // Merged twice: most hosts come to a body that is there already, and then nothing is written.
-        let sum = merge(before.as_ref(), landed.clone(), gone, &mut io::sink())?;
+        let sum = merge(before.as_ref(), landed, gone, &mut io::sink())?;
         if !self.is_whole(&Body { path: self.body(sum), sum }) {
             let mut whole = self.whole.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             if !whole.contains(&sum) {
@@ -286,14 +286,15 @@ impl Shelf {
 const NEW: &str = "new-";
 
 /// The manifest after a push, written as it is made.
-fn merge<L: Iterator<Item = Record>>(
+fn merge(
     before: Option<&Body>,
-    landed: L,
+    (files, folders): Landed<'_>,
     gone: &dyn Fn(&RelPath) -> bool,
     into: &mut dyn Write,
 ) -> io::Result<Sum> {
     let before = before.map(Body::records).transpose().map_err(io::Error::other)?;
-    let records = renewed(before.into_iter().flatten(), landed, gone);
+    let records = renewed(before.into_iter().flatten(), folders.iter().cloned(), gone);
+    let records = renewed(records, files.iter().cloned(), &|_| false);
     manifest::write(records, into).map_err(|fault| match fault {
         WriteFault::Io(error) => error,
         WriteFault::Before(damage) => io::Error::other(damage),

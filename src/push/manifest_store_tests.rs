@@ -51,7 +51,7 @@ fn landed(names: &[&str]) -> Vec<Record> {
 }
 
 fn put(shelf: &Shelf, name: &str, names: &[&str]) {
-    shelf.record((&host(name), b"/srv"), landed(names).into_iter(), &|_| false).expect("it is written");
+    shelf.record((&host(name), b"/srv"), (&landed(names), &[]), &|_| false).expect("it is written");
 }
 
 fn read(shelf: &Shelf, name: &str) -> Result<Vec<String>, Unknown> {
@@ -91,11 +91,11 @@ fn what_a_push_did_not_reach_is_remembered_until_it_is_gone() {
     assert_eq!(read(&shelf, "web1"), Ok(["a", "b", "c"].map(str::to_owned).to_vec()));
     let gone = path("a");
     let landed = landed(&["b"]);
-    let recorded = shelf.record((&host("web1"), b"/srv"), landed.into_iter(), &|path| *path == gone);
+    let recorded = shelf.record((&host("web1"), b"/srv"), (&landed, &[]), &|path| *path == gone);
     recorded.expect("it is written");
     assert_eq!(read(&shelf, "web1"), Ok(["b", "c"].map(str::to_owned).to_vec()));
     // What went to another folder says nothing of this one.
-    let recorded = shelf.record((&host("web1"), b"/new"), [file("z")].into_iter(), &|_| false);
+    let recorded = shelf.record((&host("web1"), b"/new"), (&[file("z")], &[]), &|_| false);
     recorded.expect("it is written");
     assert_eq!(read(&shelf, "web1"), Err(Unknown::Elsewhere("/new".to_owned())));
     put(&shelf, "web1", &["y"]);
@@ -236,8 +236,8 @@ fn writer(root: &Path) {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for n in 1.. {
         let gone = |path: &RelPath| path.as_bytes() != b"always";
-        let landed = ["always"].iter().chain(&names[n % 100..]).map(|name| file(name));
-        shelf.record((&host("web1"), b"/srv"), landed, &gone).expect("it is written");
+        let landed: Vec<Record> = ["always"].iter().chain(&names[n % 100..]).map(|name| file(name)).collect();
+        shelf.record((&host("web1"), b"/srv"), (&landed, &[]), &gone).expect("it is written");
         println!("{n}");
     }
 }

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
 
 use super::delete::{Doomed, Held, Loss, Stays};
+use super::hand::{Hand, at_once};
 use super::path::RelPath;
 use super::tree::Kind;
 use super::trouble::Trouble;
@@ -19,7 +19,7 @@ use crate::outcome::FileFault;
 const AT_ONCE: usize = 32;
 
 /// What a deletion asks of a host; paths are the host's own.
-pub trait Ground: Sync {
+pub(super) trait Remover: Sync {
     /// What stands there, a link itself, and when it was changed last.
     fn lstat<'a>(&'a self, path: &'a [u8]) -> BoxFuture<'a, Result<Option<(Kind, i64)>, Trouble>>;
     /// The names in a folder, unchecked.
@@ -34,7 +34,7 @@ pub trait Ground: Sync {
 
 /// What became of a deletion.
 #[derive(Debug, Default)]
-pub struct Removed {
+pub(super) struct Removed {
     /// Files and links that are gone, in ascending order; those that somebody else removed are among them.
     pub files: Vec<RelPath>,
     /// Folders that are gone.
@@ -66,20 +66,20 @@ impl Removed {
 }
 
 /// One host's deletion.
-pub struct Removing<'a, G> {
+pub(super) struct Removing<'a, R> {
     /// Who does it.
-    pub ground: &'a G,
+    pub(super) remover: &'a R,
     /// The place that the user named, as the host calls it.
-    pub base: &'a [u8],
+    pub(super) base: &'a [u8],
     /// What the source holds.
-    pub source: &'a Held,
+    pub(super) source: &'a Held,
     /// What stands behind the name of a file that is kept beside its place.
-    pub backup: Option<&'a [u8]>,
+    pub(super) backup: Option<&'a [u8]>,
 }
 
-impl<G: Ground> Removing<'_, G> {
+impl<R: Remover> Removing<'_, R> {
     /// Deletes what is allowed to go.
-    pub async fn carry_out(&self, mut doomed: Doomed) -> Removed {
+    pub(super) async fn carry_out(&self, mut doomed: Doomed) -> Removed {
         let mut removed = Removed::default();
         if let Err(lost) = self.all(&mut doomed, &mut removed).await {
             removed.lost = Some(lost);
@@ -93,7 +93,7 @@ impl<G: Ground> Removing<'_, G> {
         // What stayed before was told when the question was put.
         doomed.stays.clear();
         for folder in doomed.to_be_listed() {
-            match self.ground.names(&folder.below(self.base)).await {
+            match self.remover.names(&folder.below(self.base)).await {
                 Ok(names) => {
                     let names: Vec<&[u8]> = names.iter().map(|name| &**name).collect();
                     doomed.settle(&folder, &names, self.source);
@@ -119,10 +119,8 @@ impl<G: Ground> Removing<'_, G> {
                 changed.insert(folder);
                 continue;
             }
-            let mut going = stream::iter(losses)
-                .map(|loss| async move { (self.file(&loss).await, loss.path) })
-                .buffer_unordered(AT_ONCE);
-            while let Some((gone, path)) = going.next().await {
+            let going = losses.into_iter().map(|loss| self.file(loss));
+            for (gone, path) in at_once(AT_ONCE, going).await {
                 match gone {
                     Ok(true) => removed.files.push(path),
                     Ok(false) => drop(changed.insert(path)),
@@ -138,15 +136,19 @@ impl<G: Ground> Removing<'_, G> {
         Ok(())
     }
 
+    async fn file(&self, loss: Loss) -> (Result<bool, Trouble>, RelPath) {
+        (self.take_file(&loss).await, loss.path)
+    }
+
     /// Whether it is gone; it stays where it is not what it was.
-    async fn file(&self, loss: &Loss) -> Result<bool, Trouble> {
+    async fn take_file(&self, loss: &Loss) -> Result<bool, Trouble> {
         let path = loss.path.below(self.base);
-        let gone = match self.ground.lstat(&path).await? {
+        let gone = match self.remover.lstat(&path).await? {
             None => return Ok(true),
             Some((kind, mtime)) if !loss.is_still(&kind, mtime) => return Ok(false),
             Some(_) => match self.backup {
-                Some(suffix) => self.ground.rename(&path, &[&path, suffix].concat()).await,
-                None => self.ground.remove(&path).await,
+                Some(suffix) => self.remover.rename(&path, &[&path, suffix].concat()).await,
+                None => self.remover.remove(&path).await,
             },
         };
         match gone {
@@ -169,10 +171,8 @@ impl<G: Ground> Removing<'_, G> {
                     empty.push(folder);
                 }
             }
-            let mut going = stream::iter(empty)
-                .map(|folder| async move { (self.folder(&folder).await, folder) })
-                .buffer_unordered(AT_ONCE);
-            while let Some((gone, folder)) = going.next().await {
+            let going = empty.into_iter().map(|folder| self.folder(folder));
+            for (gone, folder) in at_once(AT_ONCE, going).await {
                 match gone {
                     Ok(true) => removed.folders.push(folder),
                     Ok(false) => {}
@@ -183,13 +183,17 @@ impl<G: Ground> Removing<'_, G> {
         Ok(())
     }
 
+    async fn folder(&self, folder: RelPath) -> (Result<bool, Trouble>, RelPath) {
+        (self.take_folder(&folder).await, folder)
+    }
+
     /// Whether it is gone; where something was put into it in the meantime it stays, which is no fault.
-    async fn folder(&self, folder: &RelPath) -> Result<bool, Trouble> {
+    async fn take_folder(&self, folder: &RelPath) -> Result<bool, Trouble> {
         let path = folder.below(self.base);
-        let Err(trouble) = self.ground.remove_dir(&path).await else { return Ok(true) };
+        let Err(trouble) = self.remover.remove_dir(&path).await else { return Ok(true) };
         match trouble.fault() {
             Some(FileFault::Missing) => Ok(true),
-            Some(_) => match self.ground.names(&path).await {
+            Some(_) => match self.remover.names(&path).await {
                 Ok(names) if !names.is_empty() => Ok(false),
                 _ => Err(trouble),
             },
@@ -211,7 +215,7 @@ impl<G: Ground> Removing<'_, G> {
             let is_folder = match known.get(&path) {
                 Some(is_folder) => *is_folder,
                 None => {
-                    let stands = self.ground.lstat(&path.below(self.base)).await;
+                    let stands = self.remover.lstat(&path.below(self.base)).await;
                     let is_folder = match stands {
                         Ok(stands) => matches!(stands, Some((Kind::Dir, _))),
                         Err(Trouble::File { .. }) => false,
@@ -226,6 +230,41 @@ impl<G: Ground> Removing<'_, G> {
             }
         }
         Ok(true)
+    }
+}
+
+/// The login's own hand, or root's.
+impl Remover for Hand<'_> {
+    fn lstat<'a>(&'a self, path: &'a [u8]) -> BoxFuture<'a, Result<Option<(Kind, i64)>, Trouble>> {
+        let hand = *self;
+        Box::pin(async move { Ok(hand.lstat(path).await?.map(|stat| (stat.kind, stat.mtime))) })
+    }
+
+    fn names<'a>(&'a self, folder: &'a [u8]) -> BoxFuture<'a, Result<Vec<Box<[u8]>>, Trouble>> {
+        let hand = *self;
+        Box::pin(async move {
+            let mut names = Vec::new();
+            let listed = hand.list(folder, |found| {
+                names.push(found.name);
+                Ok(())
+            });
+            listed.await?;
+            Ok(names)
+        })
+    }
+
+    fn remove<'a>(&'a self, path: &'a [u8]) -> BoxFuture<'a, Result<(), Trouble>> {
+        Box::pin(self.sweep(path))
+    }
+
+    fn remove_dir<'a>(&'a self, path: &'a [u8]) -> BoxFuture<'a, Result<(), Trouble>> {
+        let hand = *self;
+        Box::pin(async move { hand.remove_dir(path).await })
+    }
+
+    fn rename<'a>(&'a self, from: &'a [u8], to: &'a [u8]) -> BoxFuture<'a, Result<(), Trouble>> {
+        let hand = *self;
+        Box::pin(async move { hand.rename(from, to).await })
     }
 }
 

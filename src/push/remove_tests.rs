@@ -67,7 +67,7 @@ fn inside(there: &BTreeMap<String, Kind>, folder: &str) -> Vec<Box<[u8]>> {
     names.map(|name| name.as_bytes().into()).collect()
 }
 
-impl Ground for Host {
+impl Remover for Host {
     fn lstat<'a>(&'a self, path: &'a [u8]) -> BoxFuture<'a, Result<Option<(Kind, i64)>, Trouble>> {
         ready(Ok(self.ask("lstat", path, |there, path| there.get(&path).map(|kind| (kind.clone(), 100)))))
     }
@@ -138,7 +138,7 @@ async fn removed(host: &Host, there: &[&str], source: &[&str], backup: Option<&[
         Sides { there: &there, root: &RelPath::root(), source: &held, excluded: &|_, _| false, sum: &|_| None };
     let policy = Policy { strangers: Strangers::Go, removal };
     let doomed = doomed(&sides, std::iter::empty(), policy).expect("nothing is damaged");
-    Removing { ground: host, base: b"/srv", source: &held, backup }.carry_out(doomed).await
+    Removing { remover: host, base: b"/srv", source: &held, backup }.carry_out(doomed).await
 }
 
 fn names(paths: &[RelPath]) -> Vec<String> {
