@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/delete.rs"]
+mod delete;
 #[path = "headless/journal.rs"]
 mod journal;
 #[path = "headless/manners.rs"]

@@ -188,6 +188,14 @@ impl Lift<'_> {
     pub(super) async fn remove(&self, path: &[u8]) -> Result<(), Trouble> {
         self.ask_about(path, &[b"r", b"rm", b"-f", b"--", path]).await.map(drop)
     }
+
+    pub(super) async fn remove_dir(&self, path: &[u8]) -> Result<(), Trouble> {
+        self.ask_about(path, &[b"r", b"rmdir", b"--", path]).await.map(drop)
+    }
+
+    pub(super) async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
+        self.ask_about(from, &[b"r", b"mv", b"-fT", b"--", from, to]).await.map(drop)
+    }
 }
 
 fn backup<'a>(old: Old<'a>) -> &'a [u8] {
