@@ -1,5 +1,7 @@
 //! Headless runs of the built program on its own demo fleet, with real shells: outputs, exit codes, signals, pipes.
 
+#[path = "headless/push.rs"]
+mod push;
 #[path = "headless/report.rs"]
 mod report;
 

@@ -231,6 +231,10 @@ impl<'a> Visit<'a> {
         };
         let remote = match remote {
             Ok(remote) => remote,
+            Err(Trouble::File { fault: FileFault::NoSftp, why }) => {
+                let why = format!("{why}; --via shell sends files through its shell");
+                return failed(FileFault::NoSftp, why);
+            }
             Err(trouble) => return before(trouble),
         };
         let Some((sudo, passwords)) = &self.push.manner.sudo else {

@@ -198,14 +198,14 @@ fn modes_and_old_contents_are_what_was_asked_for() {
     fleet.here("conf/other.conf", "other\n");
     for host in ["web1", "web2"] {
         fs::create_dir(fleet.disk.path().join(host)).unwrap();
-        fs::write(fleet.at(host, "app.conf"), "old\n").unwrap();
+        fs::write(fleet.at(host, "app.conf"), "what was there\n").unwrap();
         fs::set_permissions(fleet.at(host, "app.conf"), fs::Permissions::from_mode(0o604)).unwrap();
     }
     let all = format!("{}/.", fleet.lab.path("conf").display());
     let told = fleet.push(&[&all, &fleet.to("/"), "--backup", ".bak", "--output", "json"]);
     assert_eq!((told.code, told.counts()), (0, vec![(2, 0, 0); 2]), "{}{}", told.out, told.err);
     assert_eq!(names(&fleet.disk.path().join("web1")), ["app.conf", "app.conf.bak", "other.conf"]);
-    assert_eq!((text(&fleet.at("web2", "app.conf")), text(&fleet.at("web2", "app.conf.bak"))), ("new\n".into(), "old\n".into()));
+    assert_eq!((text(&fleet.at("web2", "app.conf")), text(&fleet.at("web2", "app.conf.bak"))), ("new\n".into(), "what was there\n".into()));
     assert_eq!(mode(&fleet.at("web1", "app.conf")), 0o604, "what stood there keeps its mode");
     // The mode of what is unchanged is set too, and nothing is sent for it.
     let told = fleet.push(&[&all, &fleet.to("/"), "--mode", "0640", "--output", "json"]);
