@@ -51,10 +51,20 @@ mod play;
 mod proxy;
 #[path = "ssh_real/proxy_command.rs"]
 mod proxy_command;
+#[path = "ssh_real/push.rs"]
+mod push;
+#[path = "ssh_real/push_accounts.rs"]
+mod push_accounts;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
 mod sessions;
+#[path = "ssh_real/sftp.rs"]
+mod sftp;
+#[path = "ssh_real/sftp_faults.rs"]
+mod sftp_faults;
+#[path = "ssh_real/sftp_shell.rs"]
+mod sftp_shell;
 #[path = "ssh_real/silence.rs"]
 mod silence;
 #[path = "ssh_real/stalls.rs"]

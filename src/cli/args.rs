@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
 mod diff;
+mod deletion;
 mod files;
 mod journal;
 mod pacing;
@@ -23,6 +24,7 @@ mod what;
 
 pub use consent::ConsentArgs;
 pub use diff::DiffArgs;
+pub use deletion::DeleteArgs;
 pub use files::{CompressArg, FileSudoArgs, MoreHostsArgs, Owner, PushArgs, PushWhatArgs, ViaArg};
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
