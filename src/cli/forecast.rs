@@ -35,7 +35,8 @@ pub(super) fn tell_before_look(
     how: &HowArgs,
     asks: Vec<String>,
 ) -> anyhow::Result<Exit> {
-    let output = vec!["what would be done, of each host or of all that are equal, to standard output".to_owned()];
+    let output =
+        vec!["what would be done, of each host or of all that are equal, to standard output".to_owned()];
     write(&Forecast { plan, targets, sends, asks: or_nothing(asks), output, contact: Contact::Looks }, how)
 }
 

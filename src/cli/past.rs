@@ -430,7 +430,8 @@ mod tests {
     fn what_is_typed_now_stands_behind_what_was_typed_then() {
         let extra = beside(words("-b run --resume last --unknowns -x web1 -f 8 --output=json"));
         assert_eq!(extra, words("-b -f 8 --output=json"));
-        let line = merged(&words("-l root run web -f 2 -- uptime -a"), words("-f 8"), (&id(), "run")).expect("a line");
+        let line = merged(&words("-l root run web -f 2 -- uptime -a"), words("-f 8"), (&id(), "run"))
+            .expect("a line");
         assert_eq!(line, words("run -l root web -f 2 -f 8 -- uptime -a"));
         let Command::Run(args) = parsed(&line, &id()).expect("a good line") else { panic!("run was meant") };
         assert_eq!(args.how.pacing.fanout.map(std::num::NonZeroUsize::get), Some(8));
@@ -440,13 +441,11 @@ mod tests {
     #[test]
     fn what_cannot_go_on_here_is_named() {
         let push = format!("was `omnes push`; go on with it there: omnes push --resume {}", id());
-        for (line, part) in
-            [
-                ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
-                ("run web -- x", ""),
-                ("push a web:/x", push.as_str()),
-            ]
-        {
+        for (line, part) in [
+            ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
+            ("run web -- x", ""),
+            ("push a web:/x", push.as_str()),
+        ] {
             let got = merged(&words(line), Vec::new(), (&id(), "run"))
                 .map_or_else(|error| error.to_string(), |_| String::new());
             assert!(got.ends_with(part) && got.is_empty() == part.is_empty(), "{got}");

@@ -18,12 +18,12 @@ use super::{deletion, forecast, headless, past, secrets, what};
 use crate::hosts::{Facts, Host, HostSet, Member};
 use crate::outcome::Exit;
 use crate::push::changes::{Modes, Policy, Same, Times};
-use crate::push::delete::Removal;
 use crate::push::deed::{Manner, Owner, Parcel, Purpose, Push, Via};
+use crate::push::delete::Removal;
 use crate::push::exclude::{Excludes, Patterns};
 use crate::push::fill::{Filling, MAX_FILLED};
-use crate::push::place::{To, names_place};
 use crate::push::path::shown;
+use crate::push::place::{To, names_place};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
@@ -169,21 +169,24 @@ impl Words {
         let line = "for example: omnes push app.conf web:/etc/app/";
         let (sources, word) = match (&args.to, args.sources.split_last()) {
             (Some(to), _) => (&args.sources[..], to.clone()),
-            (None, Some((last, sources))) if names_place(&last.to_string_lossy()) => {
-                (sources, text(last)?)
-            }
+            (None, Some((last, sources))) if names_place(&last.to_string_lossy()) => (sources, text(last)?),
             (None, None) if args.what.map.is_some() => bail!("where to? write --to TARGETS:/DEST"),
             (None, None) => bail!("nothing to push; name files and where they go, {line}"),
             (None, Some((last, _))) => {
                 let last = shown(last.as_bytes());
-                bail!("where to? the last word, `{last}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}")
+                bail!(
+                    "where to? the last word, `{last}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}"
+                )
             }
         };
         if sources.is_empty() && args.what.map.is_none() {
             bail!("nothing to push before `{}`; name files, {line}", shown(word.as_bytes()));
         }
         if let Some(place) = sources.iter().find(|source| args.to.is_some() && is_second_place(source)) {
-            bail!("`{}` and --to both say where to; leave one out, or write ./ before a file of that name", shown(place.as_bytes()));
+            bail!(
+                "`{}` and --to both say where to; leave one out, or write ./ before a file of that name",
+                shown(place.as_bytes())
+            );
         }
         let to = To::parse(&word)?;
         let dest = word[to.targets.len()..].trim_start_matches(':').to_owned();
@@ -192,7 +195,8 @@ impl Words {
 
     /// What it is called.
     fn command(&self) -> String {
-        let names: Vec<String> = self.sources.iter().map(|source| shown(source.as_os_str().as_bytes())).collect();
+        let names: Vec<String> =
+            self.sources.iter().map(|source| shown(source.as_os_str().as_bytes())).collect();
         let names = if names.is_empty() { "--map".to_owned() } else { names.join(" ") };
         format!("push {names} to {}", self.dest)
     }
@@ -204,7 +208,9 @@ fn is_second_place(word: &OsString) -> bool {
 }
 
 fn text(word: &OsString) -> anyhow::Result<String> {
-    word.clone().into_string().map_err(|word| anyhow!("{} is not UTF-8; hosts and places are", shown(word.as_bytes())))
+    word.clone()
+        .into_string()
+        .map_err(|word| anyhow!("{} is not UTF-8; hosts and places are", shown(word.as_bytes())))
 }
 
 /// Standard input has at most one reader.
@@ -258,11 +264,17 @@ fn mapped(
     let hosts: Vec<&Host> = turns.iter().map(|at| &all[*at].host).collect();
     let names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
     let mapped = walk::map(dir, &names, excludes)?;
-    let missing: HostSet =
-        hosts.iter().zip(&mapped.lots).filter(|(_, lot)| lot.is_none()).map(|(host, _)| (*host).clone()).collect();
+    let missing: HostSet = hosts
+        .iter()
+        .zip(&mapped.lots)
+        .filter(|(_, lot)| lot.is_none())
+        .map(|(host, _)| (*host).clone())
+        .collect();
     if !missing.is_empty() {
         let dir = shown(dir.as_os_str().as_bytes());
-        bail!("--map: {dir} has no file of the name of {missing}; add them, or leave those hosts out with -x; nothing was contacted");
+        bail!(
+            "--map: {dir} has no file of the name of {missing}; add them, or leave those hosts out with -x; nothing was contacted"
+        );
     }
     Ok((mapped.sources, mapped.lots.into_iter().flatten().collect()))
 }
@@ -276,7 +288,8 @@ fn listing(sources: &Sources) -> Vec<u8> {
             Kind::Link { to } => ('l', 0, to),
             Kind::Special => ('s', 0, b""),
         };
-        let marks = format!("\0{kind} {:o} {size} {}\0", entry.mode, if kind == 'f' { entry.mtime } else { 0 });
+        let marks =
+            format!("\0{kind} {:o} {size} {}\0", entry.mode, if kind == 'f' { entry.mtime } else { 0 });
         [entry.path.as_bytes(), marks.as_bytes(), to, b"\n"].concat()
     };
     sources.all_entries().iter().flat_map(line).collect()
@@ -402,7 +415,8 @@ fn manner(
     };
     let times = if what.preserve { Times::All } else { Times::Files };
     let same = if what.checksum { Same::Checksum } else { Same::SizeAndTime };
-    let owner = what.owner.as_ref().map(|owner| Owner { user: owner.user.clone(), group: owner.group.clone() });
+    let owner =
+        what.owner.as_ref().map(|owner| Owner { user: owner.user.clone(), group: owner.group.clone() });
     Ok(Manner {
         policy: Policy { same, modes, times },
         backup: what.backup.as_ref().map(|suffix| suffix.clone().into_bytes()),
@@ -442,7 +456,11 @@ impl Sends for Goes<'_> {
             Kind::Link { to } => format!("  {} -> {}", self.sources.shown(item), shown(to)),
             _ => format!("  {}/", self.sources.shown(item)),
         };
-        let slash = if parcel.at.form == crate::push::place::Form::Folder && parcel.at.path != b"/" { "/" } else { "" };
+        let slash = if parcel.at.form == crate::push::place::Form::Folder && parcel.at.path != b"/" {
+            "/"
+        } else {
+            ""
+        };
         let count = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         let mut lines = vec![format!("{count} ({}) to {}{slash}", size(bytes), shown(&parcel.at.path))];
         lines.extend(range.zip(entries).take(NAMED).map(line));
@@ -496,7 +514,10 @@ mod tests {
             }
             let read = read.expect("a good line");
             let named: Vec<String> = read.sources.iter().map(|path| path.display().to_string()).collect();
-            assert_eq!((named, read.to.targets.as_str(), read.dest.as_str()), (sources.iter().map(|s| (*s).to_owned()).collect(), targets, dest));
+            assert_eq!(
+                (named, read.to.targets.as_str(), read.dest.as_str()),
+                (sources.iter().map(|s| (*s).to_owned()).collect(), targets, dest)
+            );
         }
         for (line, part) in [
             (&[] as &[&str], "nothing to push; name files"),
@@ -513,7 +534,9 @@ mod tests {
 
     #[test]
     fn who_may_read_a_file_may_enter_its_folder() {
-        for (mode, folder) in [(0o644, 0o755), (0o600, 0o700), (0o640, 0o750), (0o4755, 0o755), (0o222, 0o222)] {
+        for (mode, folder) in
+            [(0o644, 0o755), (0o600, 0o700), (0o640, 0o750), (0o4755, 0o755), (0o222, 0o222)]
+        {
             assert_eq!(entered(mode), folder, "{mode:o}");
         }
     }

@@ -168,8 +168,12 @@ impl Carrier<'_> {
         match act {
             Act::MakeBase => self.make(&at, 0o755).await,
             Act::MakeDir { mode, .. } => self.make(&at, *mode).await,
-            Act::SetMode { mode, .. } => self.hand.set(&at, Marks { mode: Some(*mode), ..Marks::default() }).await,
-            Act::SetTime { mtime, .. } => self.hand.set(&at, Marks { mtime: Some(*mtime), ..Marks::default() }).await,
+            Act::SetMode { mode, .. } => {
+                self.hand.set(&at, Marks { mode: Some(*mode), ..Marks::default() }).await
+            }
+            Act::SetTime { mtime, .. } => {
+                self.hand.set(&at, Marks { mtime: Some(*mtime), ..Marks::default() }).await
+            }
             Act::Link { item } => {
                 let Kind::Link { to } = &self.source[*item].kind else { return Ok(()) };
                 let backup = self.backup_of(&at, *item);
@@ -177,7 +181,8 @@ impl Carrier<'_> {
                 self.own(&at).await
             }
             Act::Put { item, mode, mtime } => {
-                let content = self.goods.open(*item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
+                let content =
+                    self.goods.open(*item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
                 let source = Counted { content, moved: self.moved };
                 let (owner, verify) = (self.owner, self.verify);
                 let wish = Wish { mtime: Some(*mtime), owner, verify, ..Wish::with_mode(*mode) };
@@ -279,7 +284,11 @@ mod tests {
         let acts = [Act::MakeBase, make(0), make(1), make(2), make(3), make(4)];
         let sizes: Vec<usize> = levels(&acts, &source).map(<[Act]>::len).collect();
         assert_eq!(sizes, [1, 1, 2, 1, 1]);
-        let marks = [Act::SetMode { item: 1, mode: 0 }, Act::SetTime { item: 1, mtime: 0 }, Act::SetTime { item: 2, mtime: 0 }];
+        let marks = [
+            Act::SetMode { item: 1, mode: 0 },
+            Act::SetTime { item: 1, mtime: 0 },
+            Act::SetTime { item: 2, mtime: 0 },
+        ];
         assert_eq!(levels(&marks, &source).map(<[Act]>::len).collect::<Vec<_>>(), [1, 2]);
     }
 

@@ -21,25 +21,25 @@ use super::fill::Filling;
 use super::foresee;
 use super::hand::{Hand, at_once};
 use super::lift::{self, Lift};
-use super::losses::Known;
 use super::look::{Scene, Sight, Wanted};
-use super::path::{RelPath, shown};
+use super::losses::Known;
+use super::path::RelPath;
 use super::place::{self, At, Landing, Stands};
 use super::put::{Source, Verify};
 use super::remote::{Marks, Remote, Stat};
 use super::remove::{Removed, Removing};
-use super::source::feed::{Feed, Made};
 use super::source::Lot;
+use super::source::feed::{Feed, Made};
 use super::tidy::Tidy;
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
 use super::window::Budget;
 use crate::hosts::{Facts, Host, Place};
 use crate::outcome::{Fate, FileFault, FilesFailed, NotRun, Outcome, Unknown};
+use crate::run::deed::Ending;
 use crate::run::helper::Answers;
 use crate::run::sudo::Sudo;
 use crate::run::{Call, Deed, Freight, HostIx, Stream, quote};
-use crate::run::deed::Ending;
 use crate::ssh::{ChannelEvent, ConnectError, Link, Stage, SudoPasswords};
 
 /// How often a host says how far its bytes are.
@@ -142,8 +142,17 @@ impl Push {
     pub fn new(feed: Arc<Feed>, parcels: Vec<Parcel>, manner: Manner, bytes: usize) -> Push {
         let all = feed.sources().all();
         let is_same = parcels.iter().all(|parcel| parcel.lot == all);
-        let wanted = (is_same && !all.is_lone()).then(|| Wanted::new(&feed.sources().entries(&all, Landing::Into)));
-        Push { feed, parcels, manner, fillings: HashMap::new(), wanted, tidy: None, budget: Budget::new(bytes) }
+        let wanted =
+            (is_same && !all.is_lone()).then(|| Wanted::new(&feed.sources().entries(&all, Landing::Into)));
+        Push {
+            feed,
+            parcels,
+            manner,
+            fillings: HashMap::new(),
+            wanted,
+            tidy: None,
+            budget: Budget::new(bytes),
+        }
     }
 
     /// The same with files that are filled in for each host, by their places among all entries.
@@ -425,9 +434,11 @@ impl<'a> Visit<'a> {
         if let (Ok(user), Ok(group)) = (user.parse(), group.parse()) {
             return Ok((user, group));
         }
-        let script = r#"id -u "$1" && if [ -z "$2" ]; then id -g "$1"; else getent group "$2" | cut -d: -f3; fi"#;
+        let script =
+            r#"id -u "$1" && if [ -z "$2" ]; then id -g "$1"; else getent group "$2" | cut -d: -f3; fi"#;
         let words = ["sh", "-c", script, "sh", user, group];
-        let mut channel = self.link.exec(&quote::line(words)).await.map_err(|error| Trouble::Lost(error.to_string()))?;
+        let mut channel =
+            self.link.exec(&quote::line(words)).await.map_err(|error| Trouble::Lost(error.to_string()))?;
         let mut said = Vec::new();
         loop {
             match channel.output.next().await {
@@ -443,7 +454,10 @@ impl<'a> Visit<'a> {
             (Some(user), Some(group)) => Ok((user, group)),
             _ => {
                 let who = if group.is_empty() { user.to_owned() } else { format!("{user}:{group}") };
-                Err(Trouble::file(FileFault::Refused, format!("--owner {who}: the host knows no such user or group")))
+                Err(Trouble::file(
+                    FileFault::Refused,
+                    format!("--owner {who}: the host knows no such user or group"),
+                ))
             }
         }
     }

@@ -39,7 +39,9 @@ pub(super) async fn text(
         let difference = difference(hand, (&ground.base, path), &new).await?;
         room = room.saturating_sub(difference.len());
         if room == 0 {
-            text.push_str("further differences are too long to be shown here; name fewer files to see them\n");
+            text.push_str(
+                "further differences are too long to be shown here; name fewer files to see them\n",
+            );
             break;
         }
         text.push_str(&difference);
@@ -64,7 +66,11 @@ fn lines(base: &[u8], source: &[Entry], (changes, there): (&Changes, &[Entry])) 
         entries => format!("cannot     {} ({entries} entries)", fault.why),
     }));
     if changes.same.files > 0 {
-        let files = if changes.same.files == 1 { "1 file".to_owned() } else { format!("{} files", changes.same.files) };
+        let files = if changes.same.files == 1 {
+            "1 file".to_owned()
+        } else {
+            format!("{} files", changes.same.files)
+        };
         told.push(format!("unchanged  {files} ({})", size(changes.same.bytes)));
     }
     if told.is_empty() {
@@ -73,13 +79,19 @@ fn lines(base: &[u8], source: &[Entry], (changes, there): (&Changes, &[Entry])) 
     told.join("\n") + "\n"
 }
 
-fn line(act: &Act, base: &[u8], (source, stands): (&[Entry], &std::collections::HashSet<&RelPath>)) -> String {
+fn line(
+    act: &Act,
+    base: &[u8],
+    (source, stands): (&[Entry], &std::collections::HashSet<&RelPath>),
+) -> String {
     let entry = item(act).map(|item| &source[item]);
     let path = entry.map_or_else(|| shown(base), |entry| shown(&entry.path.below(base)));
     let is_new = entry.is_none_or(|entry| !stands.contains(&entry.path));
     let word = if is_new { "new" } else { "change" };
     match (act, entry.map(|entry| &entry.kind)) {
-        (Act::Put { .. }, Some(Kind::File { size: bytes })) => format!("{word:<10} {path} ({})", size(*bytes)),
+        (Act::Put { .. }, Some(Kind::File { size: bytes })) => {
+            format!("{word:<10} {path} ({})", size(*bytes))
+        }
         (Act::Link { .. }, Some(Kind::Link { to })) => format!("{word:<10} {path} -> {}", shown(to)),
         (Act::SetMode { mode, .. }, _) => format!("mode       {path} {mode:04o}"),
         (Act::SetTime { .. }, _) => format!("time       {path}"),
@@ -88,11 +100,7 @@ fn line(act: &Act, base: &[u8], (source, stands): (&[Entry], &std::collections::
 }
 
 /// How a file that is filled in would differ from what stands there.
-async fn difference(
-    hand: Hand<'_>,
-    (base, path): (&[u8], &RelPath),
-    new: &[u8],
-) -> Result<String, Trouble> {
+async fn difference(hand: Hand<'_>, (base, path): (&[u8], &RelPath), new: &[u8]) -> Result<String, Trouble> {
     let at = path.below(base);
     let mut old = Whole::default();
     match hand.read(&at, &mut old, MAX_FILLED).await {
@@ -133,7 +141,11 @@ mod tests {
         let changes = Changes {
             before: vec![Act::MakeDir { item: 0, mode: 0o755 }],
             files: vec![put(1), Act::Link { item: 2 }, put(3), Act::SetMode { item: 3, mode: 0o600 }],
-            faults: vec![Fault { fault: crate::outcome::FileFault::IsDirectory, why: "x: a folder stands there".into(), entries: 3 }],
+            faults: vec![Fault {
+                fault: crate::outcome::FileFault::IsDirectory,
+                why: "x: a folder stands there".into(),
+                entries: 3,
+            }],
             same: Count { files: 1, bytes: 5 },
             ..Changes::default()
         };

@@ -216,7 +216,8 @@ async fn copy(remote: &Remote<'_>, path: &[u8], backup: &[u8]) -> Result<(), Tro
     let mut whole = Whole::default();
     let limit = Limit { bytes: COPIED, links: Links::Refused };
     remote.get(path, &mut whole, limit).await?;
-    let wish = Wish { mtime: Some(stat.mtime), owner: stat.owner, ..Wish::with_mode(Mode::Set(stat.mode & 0o777)) };
+    let wish =
+        Wish { mtime: Some(stat.mtime), owner: stat.owner, ..Wish::with_mode(Mode::Set(stat.mode & 0o777)) };
     remote.put(backup, &Made::new(whole.0.into()), &wish).await.map(drop)
 }
 

@@ -95,14 +95,19 @@ impl Lift<'_> {
         match answer.split_once(' ').unwrap_or((answer.as_str(), "")) {
             ("ok", rest) => Ok(rest.to_owned()),
             ("no", why) => Err(Trouble::file(fault(why), why.trim())),
-            _ => Err(Trouble::Lost(format!("the shell behind sudo says `{}`", crate::escape::text(&answer, 100)))),
+            _ => Err(Trouble::Lost(format!(
+                "the shell behind sudo says `{}`",
+                crate::escape::text(&answer, 100)
+            ))),
         }
     }
 
     /// The same about a path, which the sentence of an error names.
     async fn ask_about(&self, path: &[u8], words: &[&[u8]]) -> Result<String, Trouble> {
         self.ask(words).await.map_err(|trouble| match trouble {
-            Trouble::File { fault, why } => Trouble::file(fault, format!("{}: {}", shown(path), reason(fault, &why))),
+            Trouble::File { fault, why } => {
+                Trouble::file(fault, format!("{}: {}", shown(path), reason(fault, &why)))
+            }
             trouble => trouble,
         })
     }
@@ -140,7 +145,8 @@ impl Lift<'_> {
     /// The numbers of a user and a group there; without a group, that of the user.
     pub(super) async fn ids(&self, user: &str, group: &str) -> Result<(u32, u32), Trouble> {
         let said = self.ask(&[b"i", user.as_bytes(), group.as_bytes()]).await?;
-        let ids = said.split_once(' ').and_then(|(user, group)| Some((user.parse().ok()?, group.parse().ok()?)));
+        let ids =
+            said.split_once(' ').and_then(|(user, group)| Some((user.parse().ok()?, group.parse().ok()?)));
         ids.ok_or_else(|| Trouble::file(FileFault::Other, format!("--owner {user}: the host says `{said}`")))
     }
 
@@ -167,8 +173,16 @@ impl Lift<'_> {
             Mode::KeepOr(mode) => (String::new(), octal(mode)),
         };
         let owner = wish.owner.map(|(user, group)| format!("{user}:{group}")).unwrap_or_default();
-        let words: [&[u8]; 8] =
-            [b"p", &staged, path, &beside(path), mode.as_bytes(), usual.as_bytes(), owner.as_bytes(), backup(old)];
+        let words: [&[u8]; 8] = [
+            b"p",
+            &staged,
+            path,
+            &beside(path),
+            mode.as_bytes(),
+            usual.as_bytes(),
+            owner.as_bytes(),
+            backup(old),
+        ];
         self.ask_about(path, &words).await.map(drop)
     }
 
@@ -185,7 +199,8 @@ impl Lift<'_> {
             self.ask_about(path, &[b"m", octal(mode).as_bytes(), path]).await?;
         }
         if let Some(mtime) = marks.mtime {
-            self.ask_about(path, &[b"r", b"touch", b"-hcd", format!("@{mtime}").as_bytes(), b"--", path]).await?;
+            self.ask_about(path, &[b"r", b"touch", b"-hcd", format!("@{mtime}").as_bytes(), b"--", path])
+                .await?;
         }
         Ok(())
     }
@@ -277,7 +292,10 @@ mod tests {
     fn what_tools_complain_of_has_a_class() {
         for (said, expected) in [
             ("cp: error writing '/etc/x': No space left on device", FileFault::NoSpace),
-            ("mv: cannot overwrite directory '/x' with non-directory: Is a directory", FileFault::IsDirectory),
+            (
+                "mv: cannot overwrite directory '/x' with non-directory: Is a directory",
+                FileFault::IsDirectory,
+            ),
             ("chown: changing ownership of '/x': Operation not permitted", FileFault::NoRight),
             ("mkdir: cannot create directory '/a/b': No such file or directory", FileFault::Missing),
             ("cp: cannot create regular file '/x': Text file busy", FileFault::Busy),
@@ -327,7 +345,8 @@ mod tests {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .expect("a shell");
-        std::io::Write::write_all(&mut shell.stdin.take().expect("a pipe"), script.as_bytes()).expect("it reads");
+        std::io::Write::write_all(&mut shell.stdin.take().expect("a pipe"), script.as_bytes())
+            .expect("it reads");
         let output = shell.wait_with_output().expect("it ends");
         let out = String::from_utf8(output.stdout).expect("text");
         let lines: Vec<&str> = out.lines().collect();
@@ -335,15 +354,30 @@ mod tests {
         assert_eq!(lines[..2], ["ok", "ok"], "{out}");
         assert_eq!(fault(lines[2]), FileFault::IsDirectory, "{out}");
         assert_eq!(lines[3..7], ["ok", "ok", "ok a b", format!("ok {sum}").as_str()], "{out}");
-        assert_eq!((fault(lines[7]), lines[8].trim_end(), lines.len()), (FileFault::Missing, "no", 9), "{out}");
+        assert_eq!(
+            (fault(lines[7]), lines[8].trim_end(), lines.len()),
+            (FileFault::Missing, "no", 9),
+            "{out}"
+        );
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("it is there");
-        assert_eq!((read("old"), read("old.bak"), read("fresh")), ("new".into(), "old".into(), "new2".into()));
+        assert_eq!(
+            (read("old"), read("old.bak"), read("fresh")),
+            ("new".into(), "old".into(), "new2".into())
+        );
         let mode = |name: &str| {
             use std::os::unix::fs::PermissionsExt;
             std::fs::metadata(dir.path().join(name)).expect("it is there").permissions().mode() & 0o7777
         };
         assert_eq!((mode("old"), mode("fresh"), mode("made")), (0o640, 0o600, 0o755));
-        let left: Vec<_> = std::fs::read_dir(dir.path()).expect("a directory").flatten().map(|entry| entry.file_name()).collect();
-        assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".t") || name.to_string_lossy().starts_with("staged")), "{left:?}");
+        let left: Vec<_> = std::fs::read_dir(dir.path())
+            .expect("a directory")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        assert!(
+            !left.iter().any(|name| name.to_string_lossy().starts_with(".t")
+                || name.to_string_lossy().starts_with("staged")),
+            "{left:?}"
+        );
     }
 }

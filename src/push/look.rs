@@ -55,7 +55,11 @@ impl Wanted {
     }
 
     /// Those that lie right in a folder.
-    fn within<'s>(&'s self, source: &'s [Entry], folder: &'s RelPath) -> impl Iterator<Item = &'s Entry> + 's {
+    fn within<'s>(
+        &'s self,
+        source: &'s [Entry],
+        folder: &'s RelPath,
+    ) -> impl Iterator<Item = &'s Entry> + 's {
         let below = |path: &RelPath| {
             let rest = match folder.is_root() {
                 true => path.as_bytes(),
@@ -159,7 +163,9 @@ impl Scene<'_> {
             let path = folder.join(&one.name).map_err(|fault| odd(&at, &one, fault))?;
             if is_part(&one.name) {
                 leftovers.push(path.below(self.base).into_owned());
-            } else if self.scope.is_some_and(|scope| scope.sees(&path)) || self.wanted.find(self.source, &path).is_some() {
+            } else if self.scope.is_some_and(|scope| scope.sees(&path))
+                || self.wanted.find(self.source, &path).is_some()
+            {
                 found.push((path, one.stat));
             }
             Ok(())

@@ -202,11 +202,7 @@ impl<R: Remover> Removing<'_, R> {
     }
 
     /// Whether this, and all that it lies in below the place that the user named, are folders and no links.
-    async fn is_solid(
-        &self,
-        folder: &RelPath,
-        known: &mut HashMap<RelPath, bool>,
-    ) -> Result<bool, Trouble> {
+    async fn is_solid(&self, folder: &RelPath, known: &mut HashMap<RelPath, bool>) -> Result<bool, Trouble> {
         let mut path = RelPath::root();
         for name in folder.names() {
             // The names of a path that was made make one again.

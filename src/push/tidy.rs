@@ -188,7 +188,9 @@ impl Tidy {
 fn landed(entries: &[Entry]) -> Vec<Record> {
     let record = |entry: &Entry| {
         let mark = match &entry.kind {
-            Kind::File { size } => Mark::File { size: *size, mtime: super::changes::said(entry.mtime), sum: None },
+            Kind::File { size } => {
+                Mark::File { size: *size, mtime: super::changes::said(entry.mtime), sum: None }
+            }
             Kind::Link { to } => Mark::Link { to: to.clone() },
             Kind::Dir | Kind::Special => return None,
         };

@@ -43,7 +43,14 @@ fn forecast<'a>(
     targets: &'a [Result<Target, ConnectError>],
     sends: &'a dyn Sends,
 ) -> Forecast<'a> {
-    Forecast { plan, targets, sends, asks: vec!["nothing".into()], output: vec!["lines".into()], contact: Contact::None }
+    Forecast {
+        plan,
+        targets,
+        sends,
+        asks: vec!["nothing".into()],
+        output: vec!["lines".into()],
+        contact: Contact::None,
+    }
 }
 
 #[test]

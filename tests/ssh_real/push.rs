@@ -131,7 +131,10 @@ fn a_file_arrives_once_and_a_second_push_moves_nothing() {
     assert_eq!((told.code, told.counts()), (0, vec![(1, 0, 0); 3]), "{}{}", told.out, told.err);
     for host in ["web1", "web2", "web3"] {
         assert_eq!(text(&fleet.at(host, "app.conf")), "port 80\n");
-        assert_eq!(fs::metadata(fleet.at(host, "app.conf")).unwrap().mtime(), fs::metadata(&app).unwrap().mtime());
+        assert_eq!(
+            fs::metadata(fleet.at(host, "app.conf")).unwrap().mtime(),
+            fs::metadata(&app).unwrap().mtime()
+        );
         assert_eq!(names(&fleet.disk.path().join(host)), ["app.conf"], "nothing is left beside it");
     }
     let before = fs::metadata(fleet.at("web2", "app.conf")).unwrap().ino();
@@ -205,7 +208,10 @@ fn modes_and_old_contents_are_what_was_asked_for() {
     let told = fleet.push(&[&all, &fleet.to("/"), "--backup", ".bak", "--output", "json"]);
     assert_eq!((told.code, told.counts()), (0, vec![(2, 0, 0); 2]), "{}{}", told.out, told.err);
     assert_eq!(names(&fleet.disk.path().join("web1")), ["app.conf", "app.conf.bak", "other.conf"]);
-    assert_eq!((text(&fleet.at("web2", "app.conf")), text(&fleet.at("web2", "app.conf.bak"))), ("new\n".into(), "what was there\n".into()));
+    assert_eq!(
+        (text(&fleet.at("web2", "app.conf")), text(&fleet.at("web2", "app.conf.bak"))),
+        ("new\n".into(), "what was there\n".into())
+    );
     assert_eq!(mode(&fleet.at("web1", "app.conf")), 0o604, "what stood there keeps its mode");
     // The mode of what is unchanged is set too, and nothing is sent for it.
     let told = fleet.push(&[&all, &fleet.to("/"), "--mode", "0640", "--output", "json"]);
@@ -214,7 +220,10 @@ fn modes_and_old_contents_are_what_was_asked_for() {
     // A second change takes the place of the first backup.
     fs::write(&conf, "newest\n").unwrap();
     assert_eq!(fleet.push(&[&all, &fleet.to("/"), "--backup", ".bak"]).code, 0);
-    assert_eq!((text(&fleet.at("web1", "app.conf")), text(&fleet.at("web1", "app.conf.bak"))), ("newest\n".into(), "new\n".into()));
+    assert_eq!(
+        (text(&fleet.at("web1", "app.conf")), text(&fleet.at("web1", "app.conf.bak"))),
+        ("newest\n".into(), "new\n".into())
+    );
 }
 
 #[test]
@@ -224,13 +233,20 @@ fn each_host_gets_its_own_file_by_template_or_by_name() {
     // Before anything is there, the plan says so, and changes nothing.
     let told = fleet.push(&[&conf, &fleet.to("/"), "--template", "--plan"]);
     assert_eq!(told.code, 0, "{}", told.err);
-    assert!(told.out.starts_with("plan for 3 hosts; they are looked at, and nothing is changed there\n"), "{}", told.out);
+    assert!(
+        told.out.starts_with("plan for 3 hosts; they are looked at, and nothing is changed there\n"),
+        "{}",
+        told.out
+    );
     assert!(told.out.contains("+name web2\n") && told.out.contains("+{brace}\n"), "{}", told.out);
     assert_eq!(fs::read_dir(fleet.disk.path()).unwrap().count(), 0);
     let told = fleet.push(&[&conf, &fleet.to("/"), "--template", "--output", "json"]);
     assert_eq!((told.code, told.counts()), (0, vec![(1, 0, 0); 3]), "{}{}", told.out, told.err);
     assert_eq!(text(&fleet.at("web2", "app.conf")), "name web2\nnumber 2 of 3\n{brace}\n");
-    assert_eq!(fleet.push(&[&conf, &fleet.to("/"), "--template", "--output", "json"]).counts(), vec![(0, 1, 0); 3]);
+    assert_eq!(
+        fleet.push(&[&conf, &fleet.to("/"), "--template", "--output", "json"]).counts(),
+        vec![(0, 1, 0); 3]
+    );
     // Same size, same time, another content there: it is found.
     let there = fleet.at("web3", "app.conf");
     let time = fs::metadata(&there).unwrap().modified().unwrap();
@@ -269,13 +285,25 @@ fn what_keeps_a_file_from_its_place_has_a_class_and_the_rest_arrives() {
     assert_eq!(told.code, 1, "{}", told.err);
     let ends = told.lines("outcome");
     let one = ends.iter().find(|line| line["host"] == "web1").unwrap();
-    assert_eq!((&one["outcome"], &one["class"], &one["files"]), (&"is-directory".into(), &"failed".into(), &3.into()));
-    assert_eq!((text(&fleet.at("web1", "z")), text(&fleet.at("web1", "d"))), ("z".into(), "a file in the way".into()));
+    assert_eq!(
+        (&one["outcome"], &one["class"], &one["files"]),
+        (&"is-directory".into(), &"failed".into(), &3.into())
+    );
+    assert_eq!(
+        (text(&fleet.at("web1", "z")), text(&fleet.at("web1", "d"))),
+        ("z".into(), "a file in the way".into())
+    );
     assert_eq!(names(&fleet.disk.path().join("web2")), ["a", "d/", "d/x", "z"]);
     // The budget counts it as failed, and the rest is not begun.
-    let told = fleet.push(&[&all, &fleet.to("/"), "--waves", "1", "--max-fail", "failed=0", "--output", "json"]);
+    let told =
+        fleet.push(&[&all, &fleet.to("/"), "--waves", "1", "--max-fail", "failed=0", "--output", "json"]);
     assert_eq!(told.code, 5, "{}", told.err);
-    assert_eq!(told.lines("outcome").iter().filter(|line| line["outcome"] == "not-started").count(), 1, "{}", told.out);
+    assert_eq!(
+        told.lines("outcome").iter().filter(|line| line["outcome"] == "not-started").count(),
+        1,
+        "{}",
+        told.out
+    );
     // A folder that the place lies in is not made.
     let told = fleet.push(&[&all, &fleet.to("/no/such/place"), "--output", "json"]);
     assert_eq!((told.code, &told.lines("outcome")[0]["outcome"]), (1, &"missing".into()), "{}", told.out);
@@ -290,14 +318,21 @@ fn a_full_disk_leaves_what_was_there_and_says_so() {
     let fleet = Fleet::new(&["web1"]);
     let disk = fleet.disk.path().join("web1");
     fs::create_dir(&disk).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&disk).status().unwrap();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&disk).status().unwrap();
     assert!(mounted.success(), "no small disk could be mounted");
     fs::write(disk.join("big"), "old").unwrap();
     let big = fleet.here("big", &"x".repeat(2 << 20));
     let told = fleet.push(&[&big, &fleet.to("/"), "--output", "json"]);
     let (old, left) = (text(&disk.join("big")), names(&disk));
     let _ = Command::new("umount").arg(&disk).status();
-    assert_eq!((told.code, &told.lines("outcome")[0]["outcome"]), (1, &"no-space".into()), "{}{}", told.out, told.err);
+    assert_eq!(
+        (told.code, &told.lines("outcome")[0]["outcome"]),
+        (1, &"no-space".into()),
+        "{}{}",
+        told.out,
+        told.err
+    );
     assert_eq!((old, left), ("old".into(), vec!["big".to_owned()]));
 }
 
@@ -326,7 +361,8 @@ fn a_push_that_was_killed_goes_on_and_leaves_nothing_behind() {
         assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended");
     }
     let deadline = Instant::now() + Duration::from_secs(60);
-    let is_begun = || fs::read_dir(fleet.at("web2", "tree")).is_ok_and(|mut entries| entries.next().is_some());
+    let is_begun =
+        || fs::read_dir(fleet.at("web2", "tree")).is_ok_and(|mut entries| entries.next().is_some());
     while !is_begun() {
         assert!(Instant::now() < deadline, "the second host is never begun");
         std::thread::sleep(Duration::from_millis(1));
@@ -372,9 +408,10 @@ fn a_host_without_sftp_is_pushed_to_by_its_shell() {
 
 #[test]
 fn what_shrinks_is_compressed_on_the_way() {
-    let fleet = Fleet::of(&["web1"], vec![
-        Sshd::builder().option("Subsystem sftp internal-sftp").option("LogLevel DEBUG1").start(),
-    ]);
+    let fleet = Fleet::of(
+        &["web1"],
+        vec![Sshd::builder().option("Subsystem sftp internal-sftp").option("LogLevel DEBUG1").start()],
+    );
     let text_file = fleet.here("words", &"the same words again and again\n".repeat(50_000));
     let told = fleet.push(&[&text_file, &fleet.to("/"), "--compress"]);
     assert_eq!((told.code, told.err.contains("not compressed")), (0, false), "{}", told.err);

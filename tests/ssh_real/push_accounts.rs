@@ -14,12 +14,19 @@ fn fleet(account: &Account, hosts: &[&str]) -> Fleet {
     let fleet = Fleet::of(hosts, hosts.iter().map(|_| server("internal-sftp")).collect());
     let path = ".config/omnes/clusters.toml";
     let clusters = fs::read_to_string(fleet.lab.path(path)).unwrap();
-    fleet.lab.write(path, &clusters.replace("[clusters.lab]\n", &format!("[clusters.lab]\nuser = \"{}\"\n", account.name)));
+    fleet.lab.write(
+        path,
+        &clusters.replace("[clusters.lab]\n", &format!("[clusters.lab]\nuser = \"{}\"\n", account.name)),
+    );
     fleet
 }
 
 fn outcome(told: &Told) -> String {
-    told.lines("outcome").iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    told.lines("outcome")
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap().to_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A folder of root's, into which nobody else may write, or even look.
@@ -39,7 +46,10 @@ fn without_the_right_nothing_changes_and_the_class_says_so() {
     let app = fleet.here("app.conf", "new content");
     let told = fleet.push(&[&app, &fleet.to("/"), "--output", "json"]);
     assert_eq!((told.code, outcome(&told).as_str()), (1, "no-right"), "{}{}", told.out, told.err);
-    assert_eq!((fs::read_to_string(folder.join("app.conf")).unwrap(), names(&folder)), ("old".into(), vec!["app.conf".to_owned()]));
+    assert_eq!(
+        (fs::read_to_string(folder.join("app.conf")).unwrap(), names(&folder)),
+        ("old".into(), vec!["app.conf".to_owned()])
+    );
 }
 
 #[test]
@@ -58,11 +68,30 @@ fn root_moves_files_into_place_for_whom_they_are() {
         let conf = fleet.lab.path("conf").display().to_string();
         let to = format!("lab:{}", folder.display());
         let command = format!("echo {PASSWORD}");
-        let words = [&conf, &to, "--sudo", "--sudo-password-command", &command, "--owner", "daemon:adm", "--backup", "~", "--output", "json"];
+        let words = [
+            &conf,
+            &to,
+            "--sudo",
+            "--sudo-password-command",
+            &command,
+            "--owner",
+            "daemon:adm",
+            "--backup",
+            "~",
+            "--output",
+            "json",
+        ];
         let told = fleet.push(&words);
         assert_eq!((told.code, outcome(&told).as_str()), (0, "exited"), "{}{}", told.out, told.err);
         assert_eq!(told.lines("files")[0]["sent"], 4, "{}", told.out);
-        let expected = ["conf/", "conf/app.conf", "conf/app.conf~", "conf/link -> app.conf", "conf/new folder/", "conf/new folder/it's new"];
+        let expected = [
+            "conf/",
+            "conf/app.conf",
+            "conf/app.conf~",
+            "conf/link -> app.conf",
+            "conf/new folder/",
+            "conf/new folder/it's new",
+        ];
         assert_eq!(names(&folder), expected);
         let stat = |name: &str| fs::metadata(folder.join(name)).unwrap();
         for name in ["conf/app.conf", "conf/new folder/it's new"] {
@@ -74,9 +103,17 @@ fn root_moves_files_into_place_for_whom_they_are() {
         let told = fleet.push(&words);
         assert_eq!((told.code, &told.lines("files")[0]["sent"]), (0, &0.into()), "{}{}", told.out, told.err);
         for place in ["/var/tmp", "/tmp"] {
-            let left: Vec<String> = fs::read_dir(Path::new(place)).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-            let uid = |name: &String| fs::metadata(Path::new(place).join(name)).is_ok_and(|stat| stat.uid() != 0);
-            assert!(!left.iter().any(|name| name.starts_with(".omnes-push-") && uid(name)), "{place}: {left:?}");
+            let left: Vec<String> = fs::read_dir(Path::new(place))
+                .unwrap()
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
+            let uid =
+                |name: &String| fs::metadata(Path::new(place).join(name)).is_ok_and(|stat| stat.uid() != 0);
+            assert!(
+                !left.iter().any(|name| name.starts_with(".omnes-push-") && uid(name)),
+                "{place}: {left:?}"
+            );
         }
     }
 }
@@ -89,7 +126,15 @@ fn where_sudo_says_no_nothing_is_changed() {
     let app = fleet.here("app.conf", "new");
     let told = fleet.push(&[&app, &fleet.to("/"), "--sudo", "--sudo-no-password", "--output", "json"]);
     assert_eq!((told.code, outcome(&told).as_str()), (3, "sudo"), "{}{}", told.out, told.err);
-    let told = fleet.push(&[&app, &fleet.to("/"), "--sudo", "--sudo-password-command", "echo wrong", "--output", "json"]);
+    let told = fleet.push(&[
+        &app,
+        &fleet.to("/"),
+        "--sudo",
+        "--sudo-password-command",
+        "echo wrong",
+        "--output",
+        "json",
+    ]);
     assert_eq!((told.code, outcome(&told).as_str()), (3, "sudo"), "{}{}", told.out, told.err);
     assert!(names(&folder).is_empty());
 }

@@ -196,7 +196,8 @@ fn owner(text: &str) -> Result<Owner, String> {
 }
 
 fn mode(text: &str) -> Result<u32, String> {
-    let is_octal = !text.is_empty() && text.len() <= 5 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let is_octal =
+        !text.is_empty() && text.len() <= 5 && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     match u32::from_str_radix(text, 8) {
         Ok(mode) if is_octal && mode <= 0o7777 => Ok(mode),
         _ => Err("write permission bits in octal, such as 644 or 0755".into()),
@@ -205,7 +206,8 @@ fn mode(text: &str) -> Result<u32, String> {
 
 fn suffix(text: &str) -> Result<String, String> {
     let fits = !text.is_empty() && text.len() <= 64 && !text.contains(['/', '\0']);
-    fits.then(|| text.to_owned()).ok_or_else(|| "write what stands behind the name, such as .bak or ~; without a slash".into())
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "write what stands behind the name, such as .bak or ~; without a slash".into())
 }
 
 #[cfg(test)]
@@ -225,7 +227,8 @@ mod tests {
 
     #[test]
     fn words_are_sources_and_options_what_they_are_elsewhere() {
-        let push = parsed(&["-l", "me", "a", "b/", "web:/etc/", "--mode", "0640", "--owner", "root:adm", "-f", "8"]);
+        let push =
+            parsed(&["-l", "me", "a", "b/", "web:/etc/", "--mode", "0640", "--owner", "root:adm", "-f", "8"]);
         let push = push.expect("a good line");
         assert_eq!(push.sources, ["a", "b/", "web:/etc/"]);
         let owner = Owner { user: "root".into(), group: Some("adm".into()) };

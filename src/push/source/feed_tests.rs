@@ -65,7 +65,9 @@ async fn hosts_that_go_together_read_a_large_file_once_more_and_no_oftener() {
         let at = (piece * PIECE) as u64;
         let chunks = join_all((0..40).map(|_| file.chunk(at))).await;
         let first = chunks[0].as_ref().expect("it can be read");
-        assert!(chunks.iter().all(|chunk| chunk.as_ref().is_ok_and(|bytes| bytes.as_ptr() == first.as_ptr())));
+        assert!(
+            chunks.iter().all(|chunk| chunk.as_ref().is_ok_and(|bytes| bytes.as_ptr() == first.as_ptr()))
+        );
     }
     assert_eq!(feed.reads(), Reads { once: size as u64, again: size as u64 });
 }
@@ -142,7 +144,10 @@ async fn a_file_that_changes_is_a_fault_and_never_a_mixture() {
         assert!(file.chunk(0).await.is_ok());
         change(&path);
         let error = file.chunk(4 * PIECE as u64).await.expect_err(what);
-        let said = format!("{} changed here while it was pushed; push again when nothing writes to it", path.display());
+        let said = format!(
+            "{} changed here while it was pushed; push again when nothing writes to it",
+            path.display()
+        );
         assert_eq!(error, said, "{what}");
         // Before it was read for the first time it is the same.
         let (_home, path, feed) = one_file(8 * PIECE, WINDOW);
@@ -165,7 +170,10 @@ async fn no_link_is_followed_below_what_was_named() {
     // The folder gives way to a link to one that has a file of the same name.
     fs::rename(tree.join("sub"), home.path().join("aside")).expect("ours");
     std::os::unix::fs::symlink(home.path().join("aside"), tree.join("sub")).expect("a link");
-    assert!(matches!(feed.file(item).await, Err(SourceFault::Changed(_))), "it is the same file, over a link");
+    assert!(
+        matches!(feed.file(item).await, Err(SourceFault::Changed(_))),
+        "it is the same file, over a link"
+    );
     fs::remove_file(tree.join("sub")).expect("ours");
     fs::rename(home.path().join("aside"), tree.join("sub")).expect("ours");
     assert_eq!(take(&feed.file(item).await.expect("all is as before")).await, Ok(b"same".to_vec()));

@@ -62,7 +62,11 @@ fn paths(sources: &Sources) -> Vec<String> {
 #[test]
 fn a_folder_goes_under_its_name_and_its_contents_without() {
     let home = Home::new();
-    home.folder("site/sub").file("site/b", "2").file("site/sub/x", "").file("site/a-", "1").file("site/a", "");
+    home.folder("site/sub")
+        .file("site/b", "2")
+        .file("site/sub/x", "")
+        .file("site/a-", "1")
+        .file("site/a", "");
     let below = ["a", "a-", "b", "sub", "sub/x"];
     let with_name: Vec<String> = below.iter().map(|path| format!("site/{path}")).collect();
     for named in ["site", "site/", "site//"] {
@@ -123,7 +127,8 @@ fn names_are_bytes() {
     fs::write(home.0.path().join(OsStr::from_bytes(&[b'\xfe'; 255])), "long").expect("a name");
     let sources = home.walk(&["."]).expect("a folder");
     let found: Vec<&[u8]> = sources.all_entries()[1..].iter().map(|entry| entry.path.as_bytes()).collect();
-    let mut expected: Vec<Vec<u8>> = (1..=255u8).filter(|b| !matches!(b, b'/' | b'.')).map(|b| vec![b]).collect();
+    let mut expected: Vec<Vec<u8>> =
+        (1..=255u8).filter(|b| !matches!(b, b'/' | b'.')).map(|b| vec![b]).collect();
     expected.push(vec![b'\xfe'; 255]);
     expected.sort();
     assert_eq!(found, expected);
@@ -137,8 +142,12 @@ fn what_does_not_stand_still_is_passed_over_and_named() {
     let _socket = UnixListener::bind(home.path("d/sub/sock")).expect("a socket");
     let sources = home.walk(&["d"]).expect("a folder");
     assert_eq!(paths(&sources), ["d", "d/f", "d/sub"]);
-    let passed: Vec<&str> =
-        sources.passed_over().iter().filter_map(|path| path.rsplit_once("/d/")).map(|(_, name)| name).collect();
+    let passed: Vec<&str> = sources
+        .passed_over()
+        .iter()
+        .filter_map(|path| path.rsplit_once("/d/"))
+        .map(|(_, name)| name)
+        .collect();
     assert_eq!(passed, ["fifo", "sub/sock"]);
     assert_eq!(
         home.fault(&["d/fifo"]),
@@ -168,7 +177,11 @@ fn folders_of_one_name_are_one_and_files_of_one_name_are_a_fault() {
     assert_eq!(paths(&both), ["", "etc", "etc/x", "etc/y", "x"]);
     let sizes: Vec<u64> = (0..5).map(|item| both.size(item)).collect();
     assert_eq!(sizes, [0, 0, 1, 2, 0]);
-    assert!(both.shown(2).ends_with("a/./etc/x") && both.shown(3).ends_with("b/./etc/y"), "{}", both.shown(3));
+    assert!(
+        both.shown(2).ends_with("a/./etc/x") && both.shown(3).ends_with("b/./etc/y"),
+        "{}",
+        both.shown(3)
+    );
     home.file("b/etc/x", "");
     assert_eq!(
         home.fault(&["a/etc/x", "b/etc/x"]),
@@ -184,7 +197,10 @@ fn too_many_and_too_deep_are_faults_with_a_place() {
     let named = [home.path("d")];
     assert!(walk_bounded(&named, &Excludes::default(), 4).is_ok());
     let error = walk_bounded(&named, &Excludes::default(), 3).expect_err("there are four").to_string();
-    assert!(error.starts_with("there are more than 3 things to push, ") && error.contains("d/e/b is beyond"), "{error}");
+    assert!(
+        error.starts_with("there are more than 3 things to push, ") && error.contains("d/e/b is beyond"),
+        "{error}"
+    );
     home.folder(&format!("deep{}", "/x".repeat(MAX_DEPTH)));
     let error = home.fault(&["deep"]);
     assert!(error.contains("cannot be pushed: a name more than 256 folders deep; leave it out"), "{error}");
