@@ -261,6 +261,12 @@ impl Session {
         Ok(pending)
     }
 
+    /// Waits for the end of the session, whoever ends it; for those who have nothing under way.
+    pub(super) async fn ended(&self) -> SftpError {
+        self.outgoing.closed().await;
+        self.shared.ended()
+    }
+
     /// Sends a request whose reply nobody waits for, unless that would have to wait.
     pub(super) fn send_away(&self, request: &Request) {
         let Ok(room) = Arc::clone(&self.shared.room).try_acquire_owned() else { return };
