@@ -49,11 +49,8 @@ fn a_tree_is_made_from_the_outside_and_shut_from_the_inside() {
     shut.mode = 0o555;
     let source = [shut, dir("a/b"), file("a/b/c", 3, 7), link("a/l", "b/c")];
     let done = all(&source, &[], &KEPT);
-    let before = [
-        Act::MakeBase,
-        Act::MakeDir { item: 0, mode: 0o755 },
-        Act::MakeDir { item: 1, mode: 0o755 },
-    ];
+    let before =
+        [Act::MakeBase, Act::MakeDir { item: 0, mode: 0o755 }, Act::MakeDir { item: 1, mode: 0o755 }];
     assert_eq!(done.before, before);
     assert_eq!(done.files, [Act::Put { item: 2, mode: Mode::Set(0o644), mtime: 7 }, Act::Link { item: 3 }]);
     let after = [
@@ -139,7 +136,8 @@ fn the_place_itself_is_made_or_left_as_it_is() {
 #[test]
 fn content_decides_where_it_is_asked_for() {
     let policy = Policy { same: Same::Checksum, ..Policy::default() };
-    let source = [file("equal", 4, 9), file("differs", 4, 7), file("longer", 5, 7), file("new", 1, 1), link("l", "x")];
+    let source =
+        [file("equal", 4, 9), file("differs", 4, 7), file("longer", 5, 7), file("new", 1, 1), link("l", "x")];
     let there = [dir(""), file("equal", 4, 7), file("differs", 4, 7), file("longer", 4, 7), link("l", "x")];
     assert_eq!(asks(&source, &there, &policy), [0, 1]);
     assert_eq!(asks(&source, &there, &Policy::default()), [0usize; 0]);
@@ -164,7 +162,11 @@ fn times_and_modes_are_those_that_can_be_kept() {
             Act::Put { item: 1, mode: Mode::Set(0o644), mtime: 4_294_967_295 },
         ]
     );
-    assert_eq!(done.before, [Act::MakeDir { item: 2, mode: 0o3775 }], "setgid and sticky of a folder are kept");
+    assert_eq!(
+        done.before,
+        [Act::MakeDir { item: 2, mode: 0o3775 }],
+        "setgid and sticky of a folder are kept"
+    );
     let set = Policy { modes: Modes::Set { files: 0o4711, folders: 0o750 }, ..Policy::default() };
     let done = all(&source, &[dir("")], &set);
     assert_eq!(done.files[0], Act::Put { item: 0, mode: Mode::Set(0o4711), mtime: 0 });
@@ -202,7 +204,11 @@ fn carry_out(source: &[Entry], contents: &[u8], done: &Changes, host: &mut Model
         let key = path.as_bytes().to_vec();
         if let Some(parent) = parent(&key).filter(|_| changes_folder) {
             let folder = host.get_mut(parent).expect("it lies in a folder that is there");
-            assert_eq!((&folder.kind, folder.mode & 0o300), (&Kind::Dir, 0o300), "{path} in a folder that is open");
+            assert_eq!(
+                (&folder.kind, folder.mode & 0o300),
+                (&Kind::Dir, 0o300),
+                "{path} in a folder that is open"
+            );
             folder.mtime = NOW;
         }
         let old = host.get(&key).cloned();
@@ -258,8 +264,12 @@ fn some_kind() -> impl Strategy<Value = Kind> {
 
 fn some_tree() -> impl Strategy<Value = Model> {
     let mode = prop_oneof![Just(0o755u32), Just(0o644), Just(0o555), Just(0o4711), Just(0o2770)];
-    let stood = (some_kind(), 0u8..3, mode, -1i64..3)
-        .prop_map(|(kind, content, mode, mtime)| Stood { kind, content, mode, mtime });
+    let stood = (some_kind(), 0u8..3, mode, -1i64..3).prop_map(|(kind, content, mode, mtime)| Stood {
+        kind,
+        content,
+        mode,
+        mtime,
+    });
     proptest::collection::btree_map("[ab](/[ab-]){0,3}", stood, 0..12).prop_map(|some| {
         let some: Model = some.into_iter().map(|(key, stood)| (key.into_bytes(), stood)).collect();
         let mut whole = Model::new();
@@ -281,11 +291,8 @@ fn some_tree() -> impl Strategy<Value = Model> {
 
 fn some_policy() -> impl Strategy<Value = Policy> {
     let same = prop_oneof![Just(Same::SizeAndTime), Just(Same::Checksum)];
-    let modes = prop_oneof![
-        Just(Modes::New),
-        Just(Modes::Kept),
-        Just(Modes::Set { files: 0o600, folders: 0o500 })
-    ];
+    let modes =
+        prop_oneof![Just(Modes::New), Just(Modes::Kept), Just(Modes::Set { files: 0o600, folders: 0o500 })];
     let times = prop_oneof![Just(Times::Files), Just(Times::All)];
     (same, modes, times).prop_map(|(same, modes, times)| Policy { same, modes, times })
 }

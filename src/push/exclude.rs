@@ -105,7 +105,10 @@ impl Patterns {
         let set = |builder: &GitignoreBuilder| {
             builder.build().map_err(|error| ExcludeError {
                 place: "--exclude".to_owned(),
-                why: format!("these patterns are too much together: {}", escape::text(&error.to_string(), 2 * SHOWN)),
+                why: format!(
+                    "these patterns are too much together: {}",
+                    escape::text(&error.to_string(), 2 * SHOWN)
+                ),
             })
         };
         Ok(Excludes { all: set(&self.all)?, names: set(&self.names)? })
@@ -143,7 +146,8 @@ impl Excludes {
     /// Is this left out, by itself or with a folder that it lies in?
     pub fn covers(&self, below: &RelPath, thing: Thing) -> bool {
         let bytes = below.as_bytes();
-        let in_folder = |(at, byte): (usize, &u8)| *byte == b'/' && fits(&self.all, &bytes[..at], Thing::Folder);
+        let in_folder =
+            |(at, byte): (usize, &u8)| *byte == b'/' && fits(&self.all, &bytes[..at], Thing::Folder);
         !self.all.is_empty() && (bytes.iter().enumerate().any(in_folder) || self.leaves_out(below, thing))
     }
 
@@ -225,7 +229,8 @@ mod tests {
         let excludes = patterns.build().expect("few");
         assert!(excludes.leaves_out(&path(b"a.o"), Thing::Other));
         assert!(excludes.leaves_out(&path(b"#odd"), Thing::Other));
-        let fault = |content: &[u8]| Patterns::default().file("e\x1bx", content).expect_err("a fault").to_string();
+        let fault =
+            |content: &[u8]| Patterns::default().file("e\x1bx", content).expect_err("a fault").to_string();
         assert_eq!(fault(b"a\n\xff\n"), "e^[x:2: this pattern is not UTF-8; ? and * stand for any byte");
         assert!(fault(b"a\n{a,b\n").starts_with("e^[x:2: {a,b is no pattern of gitignore: "));
         let many = "a\n".repeat(MOST + 1);

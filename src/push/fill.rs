@@ -99,9 +99,14 @@ mod tests {
         let facts = Facts { vars, ..Facts::default() };
         let place = Place { host: &host, facts: &facts, n: 3, count: 12 };
         let filling = Filling::read("conf/a.conf", content).map_err(|fault| fault.to_string())?;
-        assert_eq!(filling.check(&place).err(), filling.template.render(&place).err().map(|error| {
-            FillFault::Name { file: "conf/a.conf".to_owned(), error }
-        }));
+        assert_eq!(
+            filling.check(&place).err(),
+            filling
+                .template
+                .render(&place)
+                .err()
+                .map(|error| { FillFault::Name { file: "conf/a.conf".to_owned(), error } })
+        );
         filling.fill(&place).map_err(|fault| fault.to_string())
     }
 

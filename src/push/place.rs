@@ -145,7 +145,11 @@ impl Dest {
     fn parse(text: &str) -> Result<Dest, Wrong> {
         if let Some(user) = text.strip_prefix('~').filter(|rest| !rest.is_empty() && !rest.starts_with('/')) {
             let message = "`~` with a name is not known to SFTP".to_owned();
-            return Err((0, message, format!("write the folder itself, such as /home/{}", escape::text(user, 40))));
+            return Err((
+                0,
+                message,
+                format!("write the folder itself, such as /home/{}", escape::text(user, 40)),
+            ));
         }
         if let Some(at) = text.find('\0') {
             return Err((at, "no path holds a NUL".to_owned(), "take it out".to_owned()));
@@ -216,9 +220,10 @@ pub fn landing(lone: bool, at: &At, stands: Stands) -> Result<Landing, (FileFaul
     match (lone, at.form, stands) {
         (true, Form::Any, Stands::Nothing | Stands::Other) => Ok(Landing::As),
         (_, _, Stands::Nothing | Stands::Folder) => Ok(Landing::Into),
-        (true, Form::Folder, Stands::Other) => {
-            Err((FileFault::IsDirectory, format!("{path} is no folder; leave out the slash at its end to replace it")))
-        }
+        (true, Form::Folder, Stands::Other) => Err((
+            FileFault::IsDirectory,
+            format!("{path} is no folder; leave out the slash at its end to replace it"),
+        )),
         (false, _, Stands::Other) => {
             Err((FileFault::IsDirectory, format!("{path} is no folder, and what is pushed goes into one")))
         }
@@ -287,8 +292,16 @@ mod tests {
             assert_eq!(error.message, said, "{text}");
             assert!(text.get(error.span.clone()).is_some(), "{text}: {:?}", error.span);
         }
-        insta::assert_snapshot!(To::parse("web:conf").expect_err("no place"), @"");
-        insta::assert_snapshot!(To::parse("web:/é/{hots").expect_err("no name"), @"");
+        insta::assert_snapshot!(To::parse("web:conf").expect_err("no place"), @r"
+        this is no place: it does not begin with `/`, `~` or `.`
+          web:conf
+              ^^^^ write HOSTS:/PATH, or HOSTS:~/PATH or HOSTS:./PATH for one below the login folder
+        ");
+        insta::assert_snapshot!(To::parse("web:/é/{hots").expect_err("no name"), @r"
+        this { is not closed
+          web:/é/{hots
+                 ^^^^^ write {{ for a brace
+        ");
     }
 
     #[test]
@@ -319,7 +332,10 @@ mod tests {
         for (text, said) in [
             ("w:/x/{up}", "what is filled in for web01 in the place, `../x`, is no name; mend its clusters"),
             ("w:/x/{none}", "what is filled in for web01 in the place, ``, is no name; mend its clusters"),
-            ("w:/{hots}", "the place: column 2: {hots} means nothing for web01; did you mean {host}, or {{ for a brace?"),
+            (
+                "w:/{hots}",
+                "the place: column 2: {hots} means nothing for web01; did you mean {host}, or {{ for a brace?",
+            ),
         ] {
             assert_eq!(at(text).expect_err(text), said);
         }

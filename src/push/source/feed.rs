@@ -149,7 +149,11 @@ impl Feed {
         })
     }
 
-    async fn read_whole(self: Arc<Self>, item: usize, told: watch::Sender<Option<Result<[u8; 32], SourceFault>>>) {
+    async fn read_whole(
+        self: Arc<Self>,
+        item: usize,
+        told: watch::Sender<Option<Result<[u8; 32], SourceFault>>>,
+    ) {
         let result = self.reading(&self.for_sums, item, move |feed| feed.read_whole_now(item)).await;
         let mut books = self.books();
         match &result {
@@ -181,9 +185,9 @@ impl Feed {
     ) -> Result<T, SourceFault> {
         let _turn = turns.acquire().await.expect("nobody closes it");
         let feed = Arc::clone(self);
-        spawn_blocking(move || read(&feed)).await.unwrap_or_else(|error| {
-            Err(SourceFault::Unreadable(self.sources.shown(item), error.to_string()))
-        })
+        spawn_blocking(move || read(&feed))
+            .await
+            .unwrap_or_else(|error| Err(SourceFault::Unreadable(self.sources.shown(item), error.to_string())))
     }
 
     fn read_whole_now(&self, item: usize) -> Result<[u8; 32], SourceFault> {

@@ -45,10 +45,12 @@ async fn take(content: &Content) -> Result<Vec<u8>, String> {
 async fn a_file_that_fits_the_window_is_read_once_for_all_hosts() {
     for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 77] {
         let (_home, _, feed) = one_file(size, WINDOW);
+        let expected = content(size);
+        let sum = Sha256::digest(&expected);
         let hosts = (0..50).map(|_| async {
             let file = feed.file(0).await.expect("it can be read");
-            assert_eq!(file.sha256()[..], Sha256::digest(content(size))[..]);
-            assert_eq!(take(&file).await, Ok(content(size)));
+            assert_eq!(file.sha256()[..], sum[..]);
+            assert!(take(&file).await.is_ok_and(|taken| taken == expected));
         });
         join_all(hosts).await;
         assert_eq!(feed.reads(), Reads { once: size as u64, again: 0 });
@@ -65,7 +67,9 @@ async fn hosts_that_go_together_read_a_large_file_once_more_and_no_oftener() {
         let at = (piece * PIECE) as u64;
         let chunks = join_all((0..40).map(|_| file.chunk(at))).await;
         let first = chunks[0].as_ref().expect("it can be read");
-        assert!(chunks.iter().all(|chunk| chunk.as_ref().is_ok_and(|bytes| bytes.as_ptr() == first.as_ptr())));
+        assert!(
+            chunks.iter().all(|chunk| chunk.as_ref().is_ok_and(|bytes| bytes.as_ptr() == first.as_ptr()))
+        );
     }
     assert_eq!(feed.reads(), Reads { once: size as u64, again: size as u64 });
 }
@@ -142,7 +146,10 @@ async fn a_file_that_changes_is_a_fault_and_never_a_mixture() {
         assert!(file.chunk(0).await.is_ok());
         change(&path);
         let error = file.chunk(4 * PIECE as u64).await.expect_err(what);
-        let said = format!("{} changed here while it was pushed; push again when nothing writes to it", path.display());
+        let said = format!(
+            "{} changed here while it was pushed; push again when nothing writes to it",
+            path.display()
+        );
         assert_eq!(error, said, "{what}");
         // Before it was read for the first time it is the same.
         let (_home, path, feed) = one_file(8 * PIECE, WINDOW);
@@ -165,10 +172,45 @@ async fn no_link_is_followed_below_what_was_named() {
     // The folder gives way to a link to one that has a file of the same name.
     fs::rename(tree.join("sub"), home.path().join("aside")).expect("ours");
     std::os::unix::fs::symlink(home.path().join("aside"), tree.join("sub")).expect("a link");
-    assert!(matches!(feed.file(item).await, Err(SourceFault::Changed(_))), "it is the same file, over a link");
+    assert!(
+        matches!(feed.file(item).await, Err(SourceFault::Changed(_))),
+        "it is the same file, over a link"
+    );
     fs::remove_file(tree.join("sub")).expect("ours");
     fs::rename(home.path().join("aside"), tree.join("sub")).expect("ours");
     assert_eq!(take(&feed.file(item).await.expect("all is as before")).await, Ok(b"same".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_comes_and_goes_in_the_way_is_never_followed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (tree, outside) = (home.path().join("tree"), home.path().join("outside"));
+    for (folder, said) in [(tree.join("sub"), "inside"), (outside.clone(), "secret")] {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("f"), said).expect("a file");
+    }
+    // Nothing is kept, so every asking reads.
+    let feed = feed_of(&tree, 0);
+    let file = feed.file(2).await.expect("nobody is in the way yet");
+    let (sub, aside) = (tree.join("sub"), home.path().join("aside"));
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let swapping = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            fs::rename(&sub, &aside).expect("ours");
+            std::os::unix::fs::symlink(&outside, &sub).expect("a link");
+            fs::remove_file(&sub).expect("ours");
+            fs::rename(&aside, &sub).expect("ours");
+        }
+    });
+    for _ in 0..300 {
+        match file.chunk(0).await {
+            Ok(bytes) => assert_eq!(bytes, "inside"),
+            Err(why) => assert!(why.contains("sub/f changed here while it was pushed"), "{why}"),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    swapping.join().expect("it ends");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::Sources;
-use super::open::SourceFault;
 use super::kept::{PIECE, pieces};
+use super::open::SourceFault;
 
 impl Sources {
     /// Reads a file from its beginning to its end, and gives each piece to `each` on the way; the result is the SHA-256 of

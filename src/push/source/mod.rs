@@ -99,9 +99,9 @@ impl Sources {
         let entries = &self.entries[lot.range()];
         match landing {
             Landing::Into => Cow::Borrowed(entries),
-            Landing::As => {
-                Cow::Owned(entries.iter().map(|entry| Entry { path: RelPath::root(), ..entry.clone() }).collect())
-            }
+            Landing::As => Cow::Owned(
+                entries.iter().map(|entry| Entry { path: RelPath::root(), ..entry.clone() }).collect(),
+            ),
         }
     }
 

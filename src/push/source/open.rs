@@ -30,7 +30,8 @@ impl Sources {
     pub(super) fn open(&self, item: usize) -> Result<File, SourceFault> {
         let root = self.root_of(item);
         let below = self.below(root, item);
-        let mut file = openat(CWD, root.named.as_path(), READ, Mode::empty()).map_err(|error| self.lost(item, error))?;
+        let mut file =
+            openat(CWD, root.named.as_path(), READ, Mode::empty()).map_err(|error| self.lost(item, error))?;
         if !below.is_root() {
             let folder = fstat(&file).map_err(|error| self.lost(item, error))?;
             if !Stamp::of(&folder).is_same_thing(&root.stamp) {
@@ -60,7 +61,9 @@ impl Sources {
     /// What was there and is not, or is something else, changed.
     fn lost(&self, item: usize, error: Errno) -> SourceFault {
         match error {
-            Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO => SourceFault::Changed(self.shown(item)),
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO => {
+                SourceFault::Changed(self.shown(item))
+            }
             error => self.unreadable(item, &error.into()),
         }
     }

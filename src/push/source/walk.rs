@@ -30,7 +30,9 @@ pub enum WalkError {
     #[error("{0} is no file and no folder; FIFOs, devices and sockets are not pushed")]
     Special(String),
     /// More than [`MAX_ENTRIES`].
-    #[error("there are more than {1} things to push, {0} is beyond; push one part after the other, or leave some out with --exclude")]
+    #[error(
+        "there are more than {1} things to push, {0} is beyond; push one part after the other, or leave some out with --exclude"
+    )]
     TooMany(String, usize),
     /// A name that cannot be pushed, such as one too deep.
     #[error("{0} cannot be pushed: {1}; leave it out with --exclude")]
