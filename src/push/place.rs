@@ -292,8 +292,16 @@ mod tests {
             assert_eq!(error.message, said, "{text}");
             assert!(text.get(error.span.clone()).is_some(), "{text}: {:?}", error.span);
         }
-        insta::assert_snapshot!(To::parse("web:conf").expect_err("no place"), @"");
-        insta::assert_snapshot!(To::parse("web:/é/{hots").expect_err("no name"), @"");
+        insta::assert_snapshot!(To::parse("web:conf").expect_err("no place"), @r"
+        this is no place: it does not begin with `/`, `~` or `.`
+          web:conf
+              ^^^^ write HOSTS:/PATH, or HOSTS:~/PATH or HOSTS:./PATH for one below the login folder
+        ");
+        insta::assert_snapshot!(To::parse("web:/é/{hots").expect_err("no name"), @r"
+        this { is not closed
+          web:/é/{hots
+                 ^^^^^ write {{ for a brace
+        ");
     }
 
     #[test]

@@ -45,10 +45,12 @@ async fn take(content: &Content) -> Result<Vec<u8>, String> {
 async fn a_file_that_fits_the_window_is_read_once_for_all_hosts() {
     for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 77] {
         let (_home, _, feed) = one_file(size, WINDOW);
+        let expected = content(size);
+        let sum = Sha256::digest(&expected);
         let hosts = (0..50).map(|_| async {
             let file = feed.file(0).await.expect("it can be read");
-            assert_eq!(file.sha256()[..], Sha256::digest(content(size))[..]);
-            assert_eq!(take(&file).await, Ok(content(size)));
+            assert_eq!(file.sha256()[..], sum[..]);
+            assert!(take(&file).await.is_ok_and(|taken| taken == expected));
         });
         join_all(hosts).await;
         assert_eq!(feed.reads(), Reads { once: size as u64, again: 0 });
@@ -177,6 +179,38 @@ async fn no_link_is_followed_below_what_was_named() {
     fs::remove_file(tree.join("sub")).expect("ours");
     fs::rename(home.path().join("aside"), tree.join("sub")).expect("ours");
     assert_eq!(take(&feed.file(item).await.expect("all is as before")).await, Ok(b"same".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_comes_and_goes_in_the_way_is_never_followed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (tree, outside) = (home.path().join("tree"), home.path().join("outside"));
+    for (folder, said) in [(tree.join("sub"), "inside"), (outside.clone(), "secret")] {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("f"), said).expect("a file");
+    }
+    // Nothing is kept, so every asking reads.
+    let feed = feed_of(&tree, 0);
+    let file = feed.file(2).await.expect("nobody is in the way yet");
+    let (sub, aside) = (tree.join("sub"), home.path().join("aside"));
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let swapping = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            fs::rename(&sub, &aside).expect("ours");
+            std::os::unix::fs::symlink(&outside, &sub).expect("a link");
+            fs::remove_file(&sub).expect("ours");
+            fs::rename(&aside, &sub).expect("ours");
+        }
+    });
+    for _ in 0..100 {
+        match file.chunk(0).await {
+            Ok(bytes) => assert_eq!(bytes, "inside"),
+            Err(why) => assert!(why.contains("sub/f changed here while it was pushed"), "{why}"),
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    swapping.join().expect("it ends");
 }
 
 #[tokio::test]
