@@ -54,7 +54,9 @@ pub(super) fn policy(args: &DeleteArgs, sent: Sent, removal: Removal) -> anyhow:
             "--delete goes with one SRC that is a folder, so that it is clear what there is not here any more; push the \
              folder, or leave --delete out"
         ),
-        Sent::Mapped => bail!("--delete does not go with --map, which sends single files; push a folder, or leave --delete out"),
+        Sent::Mapped => bail!(
+            "--delete does not go with --map, which sends single files; push a folder, or leave --delete out"
+        ),
     }
     let strangers = if args.delete_unknown { Strangers::Go } else { Strangers::Stay };
     Ok(Some(Policy { strangers, removal }))
@@ -83,10 +85,14 @@ pub(super) fn tidy(
     let opened = name(tree).and_then(|name| shelves.open(&name));
     let shelf = match (opened, policy) {
         (Ok(shelf), _) => shelf,
-        (Err(why), Some(_)) => return Err(why).context("--delete: what earlier pushes put there is not known"),
+        (Err(why), Some(_)) => {
+            return Err(why).context("--delete: what earlier pushes put there is not known");
+        }
         (Err(why), None) => {
             let why = escape::reason(&why);
-            headless::notice(&format!("what is pushed is not remembered ({why}), so a later --delete leaves it"));
+            headless::notice(&format!(
+                "what is pushed is not remembered ({why}), so a later --delete leaves it"
+            ));
             return Ok(None);
         }
     };
@@ -226,7 +232,9 @@ async fn typed(prompt: &str, number: usize, interrupts: &mut Interrupts) -> anyh
 
 fn prompt(worst: &Host, number: usize) -> String {
     let most = if number == 1 { "1 file goes".to_owned() } else { format!("{number} files go") };
-    format!("omnes: delete these files? {most} on {worst}, which loses the most (type the number of files to confirm) ")
+    format!(
+        "omnes: delete these files? {most} on {worst}, which loses the most (type the number of files to confirm) "
+    )
 }
 
 fn files(n: usize) -> String {

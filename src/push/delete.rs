@@ -55,8 +55,7 @@ pub struct Held {
 impl Held {
     /// Of everything that a push brings to one host: files, folders and links, whether they are new there or not.
     pub fn new<'a>(entries: impl Iterator<Item = (&'a RelPath, &'a Kind)>) -> Held {
-        let mut held =
-            Held { keys: RandomState::new(), exact: Vec::new(), folded: Vec::new(), files: 0 };
+        let mut held = Held { keys: RandomState::new(), exact: Vec::new(), folded: Vec::new(), files: 0 };
         for (path, kind) in entries {
             held.exact.push(held.keys.hash_one(path));
             held.folded.push(held.keys.hash_one(folded(path)));
@@ -118,7 +117,7 @@ pub struct Sides<'a> {
     /// Whether `--exclude` speaks of this path itself; what lies in an excluded folder is excluded too. Also for the
     /// temporary files of omnes and for backups.
     pub excluded: &'a dyn Fn(&RelPath, &Kind) -> bool,
-    /// The content of a file there, where it was read (`--checksum`).
+    /// The content of a file there, where it was read; without it the time decides.
     pub sum: &'a dyn Fn(&RelPath) -> Option<Sum>,
 }
 

@@ -67,8 +67,13 @@ fn what_a_push_put_there_and_the_source_has_no_more_goes() {
         (&["a", "b"][..], &["a"][..], &["a", "b"][..], &["b"][..], &["b"][..]),
         (&["a", "stranger"], &["a"], &["a"], &[], &["stranger"]),
         (&["a", "b"], &["a", "b"], &["a", "b"], &[], &[]),
-        (&["a", "d /", "d/b", "d/e /", "d/e/c"], &["a"], &["a", "d /", "d/b", "d/e /", "d/e/c"],
-            &["d/b", "d/e/c", "d/e/", "d/"], &["d/b", "d/e/c", "d/e/", "d/"]),
+        (
+            &["a", "d /", "d/b", "d/e /", "d/e/c"],
+            &["a"],
+            &["a", "d /", "d/b", "d/e /", "d/e/c"],
+            &["d/b", "d/e/c", "d/e/", "d/"],
+            &["d/b", "d/e/c", "d/e/", "d/"],
+        ),
         // A folder that was there before, and one with a stranger in it, stay.
         (&["d /", "d/b", "a"], &["a"], &["d/b", "a"], &["d/b"], &["d/b", "d/"]),
         (&["d /", "d/b", "d/s", "a"], &["a"], &["d /", "d/b", "a"], &["d/b"], &["d/b", "d/s", "d/"]),
@@ -104,9 +109,16 @@ fn what_was_changed_by_hand_is_named_and_stays() {
 #[test]
 fn the_content_decides_where_it_was_read() {
     let (there, source) = (entries(&["b"]), held(&[]));
-    let before = [Record { path: path("b"), mark: Mark::File { size: 3, mtime: 1, sum: Some(Sum([1; 32])) } }];
+    let before =
+        [Record { path: path("b"), mark: Mark::File { size: 3, mtime: 1, sum: Some(Sum([1; 32])) } }];
     for (sum, goes) in [(None, 0), (Some(Sum([1; 32])), 1), (Some(Sum([2; 32])), 0)] {
-        let sides = Sides { there: &there, root: &RelPath::root(), source: &source, excluded: &|_, _| false, sum: &|_| sum };
+        let sides = Sides {
+            there: &there,
+            root: &RelPath::root(),
+            source: &source,
+            excluded: &|_, _| false,
+            sum: &|_| sum,
+        };
         let doomed = doomed(&sides, before.iter().cloned().map(Ok), STAY).expect("it is whole");
         assert_eq!(doomed.files.len(), goes, "{sum:?}");
     }
@@ -139,7 +151,8 @@ fn with_a_backup_beside_it_a_folder_stays() {
 fn nothing_outside_of_the_folder_of_the_tree_is_looked_at() {
     let there = entries(&["other", "site-old /", "site-old/a", "site /", "site/a", "site/d /", "site/d/b"]);
     let (root, source) = (path("site"), held(&entries(&["site /"])));
-    let sides = Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let sides =
+        Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
     let all = doomed(&sides, std::iter::empty(), GO).expect("nothing is known");
     assert_eq!((names(&all), all.there), (["site/a", "site/d/b", "site/d/"].map(str::to_owned).to_vec(), 2));
     let known = known(&there);
@@ -171,7 +184,9 @@ fn where_strangers_stay_only_folders_with_something_known_are_looked_into() {
 
 #[test]
 fn a_quarter_is_not_much() {
-    for (files, there, much) in [(0, 0, false), (1, 4, false), (2, 7, true), (25, 100, false), (26, 100, true), (1, 1, true)] {
+    for (files, there, much) in
+        [(0, 0, false), (1, 4, false), (2, 7, true), (25, 100, false), (26, 100, true), (1, 1, true)]
+    {
         assert_eq!(is_much(files, there), much, "{files} of {there}");
     }
 }
@@ -198,7 +213,8 @@ fn another_name_of_what_was_just_put_there_goes_only_where_both_stand() {
         doomed.settle(&RelPath::root(), &after, &held(&source));
         assert_eq!(names(&doomed), goes, "{there:?} {after:?}");
         assert!(doomed.to_be_listed().is_empty());
-        let kept = if goes.is_empty() { there.iter().filter(|entry| entry.kind != Kind::Dir).count() } else { 0 };
+        let kept =
+            if goes.is_empty() { there.iter().filter(|entry| entry.kind != Kind::Dir).count() } else { 0 };
         assert_eq!(doomed.staying(Stays::Alike).count(), kept, "what stays is named");
     }
     let apart = look(&entries(&["b"]), &entries(&["a"]), &known(&entries(&["b"])), STAY);

@@ -137,7 +137,8 @@ impl Losses {
             reasons.push("the source holds no file".to_owned());
         }
         if !much.is_empty() {
-            reasons.push(format!("more than 25 % of the files there would go on {}: {much}", hosts(much.len())));
+            reasons
+                .push(format!("more than 25 % of the files there would go on {}: {much}", hosts(much.len())));
         }
         let worst_host = worst.hosts.iter().min()?.clone();
         let number = worst.doomed.files.len();
@@ -158,8 +159,7 @@ impl Losses {
         for (hosts, group) in groups.iter().take(shown) {
             group.tell(&mut text, hosts, detail);
         }
-        let rest: HostSet =
-            groups.iter().skip(shown).flat_map(|(hosts, _)| hosts.iter().cloned()).collect();
+        let rest: HostSet = groups.iter().skip(shown).flat_map(|(hosts, _)| hosts.iter().cloned()).collect();
         if !rest.is_empty() {
             let _ = writeln!(text, "{rest}: others, which --plan shows");
         }
@@ -169,7 +169,8 @@ impl Losses {
     /// What was shown may go.
     pub fn allowed(self) -> Allowed {
         let groups = self.groups.into_values();
-        let of = groups.flat_map(|group| group.hosts.into_iter().map(move |host| (host, group.doomed.clone())));
+        let of =
+            groups.flat_map(|group| group.hosts.into_iter().map(move |host| (host, group.doomed.clone())));
         Allowed { of: of.collect() }
     }
 }

@@ -32,9 +32,20 @@ fn the_number_is_that_of_the_host_that_loses_the_most() {
     let much = || doomed(&["a", "b"], &[], 7);
     for (source, hosts, number, worst, reasons) in [
         (5, vec![("w1", one()), ("w2", two())], None, "", vec![]),
-        (5, vec![("w1", one()), ("w2", much())], Some(2), "w2", vec!["more than 25 % of the files there would go on 1 host: w2"]),
-        (5, vec![("w1", one()), ("w3", much()), ("w2", much())], Some(2), "w2",
-            vec!["more than 25 % of the files there would go on 2 hosts: w[2-3]"]),
+        (
+            5,
+            vec![("w1", one()), ("w2", much())],
+            Some(2),
+            "w2",
+            vec!["more than 25 % of the files there would go on 1 host: w2"],
+        ),
+        (
+            5,
+            vec![("w1", one()), ("w3", much()), ("w2", much())],
+            Some(2),
+            "w2",
+            vec!["more than 25 % of the files there would go on 2 hosts: w[2-3]"],
+        ),
         (0, vec![("w1", one())], Some(1), "w1", vec!["the source holds no file"]),
         (0, vec![("w1", doomed(&[], &[], 4))], None, "", vec![]),
         (0, vec![], None, "", vec![]),
@@ -42,7 +53,10 @@ fn the_number_is_that_of_the_host_that_loses_the_most() {
         let needed = losses(source, hosts).needed();
         assert_eq!(needed.as_ref().map(|needed| needed.number), number);
         if let Some(needed) = needed {
-            assert_eq!((needed.worst.to_string().as_str(), needed.reasons), (worst, reasons.iter().map(|reason| reason.to_string()).collect()));
+            assert_eq!(
+                (needed.worst.to_string().as_str(), needed.reasons),
+                (worst, reasons.iter().map(|reason| reason.to_string()).collect())
+            );
         }
     }
 }
@@ -87,7 +101,9 @@ fn much_is_cut_where_not_all_is_asked_for() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut losses = losses(9, vec![("w1", doomed(&names, &[], 1000))]);
     for n in 10..40 {
-        losses.add(&host(&format!("x{n}")), doomed(&[&format!("own{n}")], &[], 1000), Known::Manifest).expect("little");
+        losses
+            .add(&host(&format!("x{n}")), doomed(&[&format!("own{n}")], &[], 1000), Known::Manifest)
+            .expect("little");
     }
     let told = losses.told(Detail::Some);
     assert!(told.contains("  - f109\n  and 40 more, which --plan shows\nx10: "), "{told}");
@@ -105,8 +121,16 @@ fn only_what_was_shown_for_a_host_may_go_there() {
         ("w1", doomed(&["d/b"], &["d"], 1), None),
         ("w1", doomed(&[], &[], 1), None),
         ("w3", doomed(&[], &[], 1), None),
-        ("w1", doomed(&["a", "c", "d/b"], &[], 20), Some("c would go now, which was not so when the question was put;")),
-        ("w1", doomed(&["a"], &["f", "c"], 20), Some("f would go now, which was not so when the question was put, and 1 more;")),
+        (
+            "w1",
+            doomed(&["a", "c", "d/b"], &[], 20),
+            Some("c would go now, which was not so when the question was put;"),
+        ),
+        (
+            "w1",
+            doomed(&["a"], &["f", "c"], 20),
+            Some("f would go now, which was not so when the question was put, and 1 more;"),
+        ),
         ("w2", doomed(&["a"], &[], 20), Some("a would go now")),
         ("w3", doomed(&["a"], &[], 20), Some("it was not reached")),
     ] {

@@ -127,7 +127,11 @@ impl Shelves {
         let mut others: Vec<Old> = directories(&self.root)
             .into_iter()
             .filter(|directory| directory != present)
-            .map(|directory| Old { bytes: bytes(&directory.join(BODIES)), age: age(&directory.join(HOSTS)), directory })
+            .map(|directory| Old {
+                bytes: bytes(&directory.join(BODIES)),
+                age: age(&directory.join(HOSTS)),
+                directory,
+            })
             .collect();
         others.sort_by_key(|old| old.age);
         let mut total = bytes(&present.join(BODIES));

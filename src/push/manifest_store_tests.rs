@@ -112,7 +112,10 @@ fn a_thousand_hosts_with_the_same_tree_share_one_body() {
         put(&shelf, &format!("web{n}"), &names);
     }
     assert_eq!(files(&shelf.directory.join(BODIES)).len(), 1);
-    let all: u64 = every_file(home.directory.path()).iter().map(|path| path.metadata().expect("it is there").len()).sum();
+    let all: u64 = every_file(home.directory.path())
+        .iter()
+        .map(|path| path.metadata().expect("it is there").len())
+        .sum();
     assert!(all < 600 * 1000, "{all} bytes");
     assert_eq!(read(&shelf, "web999").expect("it is known").len(), 500);
 }
@@ -147,13 +150,15 @@ fn where_anything_is_damaged_nothing_is_known_and_nothing_goes() {
     let there = [Entry { path: path("a"), kind: Kind::File { size: 3 }, mode: 0, mtime: 100 }];
     let source = Held::new(std::iter::empty());
     let root = RelPath::root();
-    let sides = Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let sides =
+        Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
     let web1 = host("web1");
     let goes = |shelf: &Shelf| {
         let (doomed, known) = shelf.doomed((&web1, b"/srv"), &sides, STAY);
         (doomed.files.len(), known == losses::Known::Manifest)
     };
-    let of_it = |shelf: &Shelf| [files(&shelf.directory.join(HOSTS)), files(&shelf.directory.join(BODIES))].concat();
+    let of_it =
+        |shelf: &Shelf| [files(&shelf.directory.join(HOSTS)), files(&shelf.directory.join(BODIES))].concat();
     let count = {
         let home = Home::new();
         let shelf = home.shelf();

@@ -102,7 +102,13 @@ fn a_file_is_still_what_was_put_by_its_sum_or_else_its_time() {
         (Mark::Dir, Kind::Dir, 1, None, true),
         (Mark::Dir, now(5), 1, None, false),
         (Mark::Link { to: b"x".as_slice().into() }, Kind::Link { to: b"x".as_slice().into() }, 1, None, true),
-        (Mark::Link { to: b"x".as_slice().into() }, Kind::Link { to: b"y".as_slice().into() }, 1, None, false),
+        (
+            Mark::Link { to: b"x".as_slice().into() },
+            Kind::Link { to: b"y".as_slice().into() },
+            1,
+            None,
+            false,
+        ),
         (file(0, 0), Kind::Special, 0, None, false),
     ] {
         assert_eq!(mark.is_still(&kind, mtime, sum), still, "{mark:?} {kind:?} {mtime}");
@@ -111,7 +117,8 @@ fn a_file_is_still_what_was_put_by_its_sum_or_else_its_time() {
 
 #[test]
 fn what_a_push_did_not_reach_keeps_what_was_known_of_it() {
-    let before = [record("a", file(1, 1)), record("b", file(1, 1)), record("d", Mark::Dir), record("e", file(1, 1))];
+    let before =
+        [record("a", file(1, 1)), record("b", file(1, 1)), record("d", Mark::Dir), record("e", file(1, 1))];
     let landed = [record("b", file(2, 2)), record("c", file(2, 2))];
     let gone = path(b"e");
     let is_gone = |path: &RelPath| *path == gone;
@@ -141,8 +148,10 @@ fn a_digest_is_read_as_it_is_printed() {
 }
 
 fn any_path() -> impl Strategy<Value = RelPath> {
-    let name = prop::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), Just(b'-'), Just(0xff), 1u8..=255], 1..4);
-    prop::collection::vec(name, 1..4).prop_filter_map("a path", |names| RelPath::parse(&names.join(&b'/')).ok())
+    let name =
+        prop::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), Just(b'-'), Just(0xff), 1u8..=255], 1..4);
+    prop::collection::vec(name, 1..4)
+        .prop_filter_map("a path", |names| RelPath::parse(&names.join(&b'/')).ok())
 }
 
 fn any_mark() -> impl Strategy<Value = Mark> {
