@@ -55,6 +55,8 @@ mod proxy_command;
 mod push;
 #[path = "ssh_real/push_accounts.rs"]
 mod push_accounts;
+#[path = "ssh_real/push_delete.rs"]
+mod push_delete;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

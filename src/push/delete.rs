@@ -117,7 +117,7 @@ pub struct Sides<'a> {
     /// Whether `--exclude` speaks of this path itself; what lies in an excluded folder is excluded too. Also for the
     /// temporary files of omnes and for backups.
     pub excluded: &'a dyn Fn(&RelPath, &Kind) -> bool,
-    /// The content of a file there, where it was read (`--checksum`).
+    /// The content of a file there, where it was read; without it the time decides.
     pub sum: &'a dyn Fn(&RelPath) -> Option<Sum>,
 }
 
@@ -379,6 +379,15 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// The innermost folder that it lies in, also where the listing leaves out some between.
+    fn around(&self, path: &RelPath) -> Option<usize> {
+        let listed = |part: RelPath| self.folders.get(part.as_bytes()).copied();
+        match self.parent(path) {
+            Some(parent) => parent,
+            None => parts(path).skip(1).find_map(listed),
+        }
+    }
+
     /// Folders come before what lies in them, so theirs is decided already.
     fn fate(&self, entry: &Entry, mark: Option<&Mark>, policy: Policy) -> Fate {
         let Some(parent) = self.parent(&entry.path) else { return Fate::Stays(Stays::Odd) };
@@ -413,8 +422,8 @@ impl<'a> Look<'a> {
                 _ => false,
             };
             let leaves = !goes || (fate == Fate::Goes && policy.removal == Removal::Aside);
-            if let (true, Some(Some(parent))) = (leaves, self.parent(&entry.path)) {
-                holds_something[parent] = true;
+            if let (true, Some(around)) = (leaves, self.around(&entry.path)) {
+                holds_something[around] = true;
             }
             let is_file = entry.kind != Kind::Dir;
             doomed.there += usize::from(is_file && fate != Fate::Excluded);

@@ -87,6 +87,7 @@ fn what_a_push_put_there_and_the_source_has_no_more_goes() {
         (&["l target", "l/b", "a"], &["a"], &["l target", "l/b"], &["l"], &["l"]),
         (&["b", "b special"], &[], &["b"], &[], &[]),
         (&["d/b"], &[], &["d/b"], &[], &[]),
+        (&["d /", "d/e/f /"], &[], &["d /"], &[], &[]),
         (&["d /", "d target", "d/b"], &[], &["d /", "d/b"], &[], &[]),
     ] {
         let (there, source, before) = (entries(there), entries(source), known(&entries(before)));

@@ -36,21 +36,21 @@ pub(super) trait Remover: Sync {
 #[derive(Debug, Default)]
 pub(super) struct Removed {
     /// Files and links that are gone, in ascending order; those that somebody else removed are among them.
-    pub files: Vec<RelPath>,
-    /// Folders that are gone.
-    pub folders: Vec<RelPath>,
+    pub(super) files: Vec<RelPath>,
+    /// Folders that are gone, in ascending order.
+    pub(super) folders: Vec<RelPath>,
     /// What was to go and stays, since it is not what it was.
-    pub stays: Vec<(RelPath, Stays)>,
+    pub(super) stays: Vec<(RelPath, Stays)>,
     /// What was to go and could not be removed: the class, and a sentence with the path.
-    pub faults: Vec<(FileFault, String)>,
+    pub(super) faults: Vec<(FileFault, String)>,
     /// The link ended on the way.
-    pub lost: Option<Trouble>,
+    pub(super) lost: Option<Trouble>,
 }
 
 impl Removed {
     /// Whether this path is gone.
-    pub fn has(&self, path: &RelPath) -> bool {
-        self.files.binary_search(path).is_ok() || self.folders.contains(path)
+    pub(super) fn has(&self, path: &RelPath) -> bool {
+        self.files.binary_search(path).is_ok() || self.folders.binary_search(path).is_ok()
     }
 
     /// A fault of one thing is noted; the error is the end of the link.
@@ -85,6 +85,7 @@ impl<R: Remover> Removing<'_, R> {
             removed.lost = Some(lost);
         }
         removed.files.sort();
+        removed.folders.sort();
         removed.stays.append(&mut doomed.stays);
         removed
     }

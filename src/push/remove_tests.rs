@@ -161,7 +161,7 @@ async fn what_is_to_go_goes_and_nothing_else() {
     let host = Host::new(&there, quiet());
     let removed = removed(&host, &there, &["s"], None).await;
     assert_eq!(names(&removed.files), ["a", "d/b", "d/e/c", "l"]);
-    assert_eq!(names(&removed.folders), ["d/e", "d"]);
+    assert_eq!(names(&removed.folders), ["d", "d/e"]);
     assert!(removed.stays.is_empty() && removed.faults.is_empty() && removed.lost.is_none());
     assert_eq!(host.now(), ["/srv/s"]);
     assert!(removed.has(&entry("d").path) && removed.has(&entry("a").path) && !removed.has(&entry("s").path));

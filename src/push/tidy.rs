@@ -171,8 +171,8 @@ impl Tidy {
         folders.sort_by(|a, b| a.path.cmp(&b.path));
         let recorded = waited(move || {
             let files = own.as_deref().unwrap_or(&tidy.landed);
-            let kept = |path: &RelPath| gone.has(path);
-            tidy.shelf.record((&host, &base), (files, &folders), &kept)
+            let is_gone = |path: &RelPath| gone.has(path);
+            tidy.shelf.record((&host, &base), (files, &folders), &is_gone)
         });
         match recorded.await {
             None | Some(Ok(())) => Ok(()),

@@ -77,7 +77,11 @@ fn what_was_pushed_and_is_here_no_more_goes_and_a_strangers_file_stays() {
     assert_eq!(there(&fleet, "web1"), with(&["etc -> /etc", "stranger"]));
     assert_eq!(there(&fleet, "web2"), with(&["f02", "stranger"]), "what was changed by hand stays");
     assert!(told.err.contains("web1: 3 of 15 files would go, and 1 folder\n"), "{}", told.err);
-    assert!(told.err.contains("  = f02 was changed there since it was put there, and stays\n"), "{}", told.err);
+    assert!(
+        told.err.contains("  = f02 was changed there since it was put there, and stays\n"),
+        "{}",
+        told.err
+    );
 
     let told = push(&fleet, &site, &["--delete", "--delete-unknown"]);
     assert_eq!(told.code, 0, "{}{}", told.out, told.err);
@@ -102,7 +106,11 @@ fn more_than_a_quarter_and_an_empty_source_want_the_number() {
     assert_eq!(there(&fleet, "web1"), ["d/", "d/deep", "f01", "f02", "f03"], "nothing was changed");
     let told = push(&fleet, &site, &["--delete", "--delete-confirm", "3"]);
     assert_eq!(told.code, 2, "{}{}", told.out, told.err);
-    assert!(told.err.contains("--delete-confirm 3: 2 files would go on the host that loses the most"), "{}", told.err);
+    assert!(
+        told.err.contains("--delete-confirm 3: 2 files would go on the host that loses the most"),
+        "{}",
+        told.err
+    );
     assert!(fleet.at("web2", "site/f01").exists());
     let told = push(&fleet, &site, &["--delete", "--delete-confirm", "2"]);
     assert_eq!(told.code, 0, "{}{}", told.out, told.err);
@@ -197,8 +205,13 @@ fn the_number_is_typed_where_there_is_a_terminal() {
     for (typed, code) in [("\r", 2), ("yes\r", 2), ("3\r", 2), ("\x03", 130), ("2\r", 0)] {
         assert!(fleet.at("web1", "site/f01").exists() && fleet.at("web2", "site/f02").exists());
         let mut ui = Ui::start(Path::new(OMNES), &["push", "--delete", &site, &to], &env, (40, 250));
-        let asked = ui.wait_for("2 files go on web1, which loses the most (type the number of files to confirm)");
-        assert!(asked.contains("web[1-2]: 2 of 4 files would go") && asked.contains("  - f01"), "{}", asked.text());
+        let asked =
+            ui.wait_for("2 files go on web1, which loses the most (type the number of files to confirm)");
+        assert!(
+            asked.contains("web[1-2]: 2 of 4 files would go") && asked.contains("  - f01"),
+            "{}",
+            asked.text()
+        );
         ui.write(typed);
         assert_eq!(ui.wait_exit().code(), Some(code), "{typed:?}");
     }
