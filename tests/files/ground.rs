@@ -1,7 +1,7 @@
 //! A server and a user who may log in to it, and the built program in that user's hands.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use omnes::demo::{Disk, Faults, Fleet, FleetConfig, History, Transport};
@@ -15,7 +15,7 @@ const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
 /// What answers on the hosts.
 enum Hosts {
-    Real(Sshd),
+    Real { _server: Box<Sshd> },
     Scripted { runtime: tokio::runtime::Runtime, fleet: std::sync::Arc<Fleet> },
 }
 
@@ -47,7 +47,7 @@ impl Ground {
             home.path().join("known_hosts").display()
         );
         fs::write(home.path().join("config"), config).expect("a file");
-        Ground { hosts: Hosts::Real(server), proxy: Some(proxy), home }
+        Ground { hosts: Hosts::Real { _server: Box::new(server) }, proxy: Some(proxy), home }
     }
 
     /// A fleet of scripted hosts that keep what their paths ever were.
@@ -82,7 +82,7 @@ impl Ground {
     pub(crate) fn fleet(&self) -> &Fleet {
         match &self.hosts {
             Hosts::Scripted { fleet, .. } => fleet,
-            Hosts::Real(_) => panic!("a real server is no fleet"),
+            Hosts::Real { .. } => panic!("a real server is no fleet"),
         }
     }
 
@@ -100,10 +100,6 @@ impl Ground {
     /// Something in the user's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
-    }
-
-    pub(crate) fn home(&self) -> &Path {
-        self.home.path()
     }
 
     /// `omnes SUBCOMMAND WORDS`, not yet started.
