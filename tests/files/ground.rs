@@ -1,7 +1,7 @@
 //! A server and a user who may log in to it, and the built program in that user's hands.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use omnes::demo::{Disk, Faults, Fleet, FleetConfig, History, Transport};
@@ -102,17 +102,22 @@ impl Ground {
         self.home.path().join(name)
     }
 
+    /// The user's folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// `omnes SUBCOMMAND WORDS`, not yet started.
     pub(crate) fn omnes(&self, subcommand: &str, words: &[&str]) -> Command {
         let mut command = Command::new(OMNES);
         command
             .env_clear()
-            .env("HOME", self.home.path())
+            .env("HOME", self.home())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .args([subcommand, "-F"])
             .arg(self.path("config"))
             .args(words)
-            .current_dir(self.home.path())
+            .current_dir(self.home())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
