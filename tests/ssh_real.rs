@@ -55,6 +55,12 @@ mod proxy_command;
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
 mod sessions;
+#[path = "ssh_real/sftp.rs"]
+mod sftp;
+#[path = "ssh_real/sftp_faults.rs"]
+mod sftp_faults;
+#[path = "ssh_real/sftp_shell.rs"]
+mod sftp_shell;
 #[path = "ssh_real/silence.rs"]
 mod silence;
 #[path = "ssh_real/stalls.rs"]

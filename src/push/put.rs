@@ -212,7 +212,13 @@ async fn fill(
     let size = source.size();
     let mut at = from;
     while at < size {
-        let mut chunk = source.chunk(at).await.map_err(|why| source_fault(path, &why))?;
+        let chunk = tokio::select! {
+            biased;
+            chunk = source.chunk(at) => chunk,
+            // A source that is behind need not hold a host that is gone.
+            lost = way.sftp.ended() => return Err(cause::plain(lost)),
+        };
+        let mut chunk = chunk.map_err(|why| source_fault(path, &why))?;
         chunk.truncate(usize::try_from(size - at).unwrap_or(usize::MAX));
         if chunk.is_empty() {
             return Err(source_fault(path, "its source gave nothing where it should go on"));

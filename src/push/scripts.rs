@@ -81,7 +81,7 @@ impl Script {
             Script::Sum => format!("{SUM} exec 2>/dev/null; [ -f \"$1\" ] && sum <\"$1\""),
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),
-            Script::Home => "cd && pwd -P".to_owned(),
+            Script::Home => "pwd -P".to_owned(),
             Script::ReadLink => "readlink -- \"$1\"".to_owned(),
             Script::List => format!(
                 "L=; {ABOUT} [ -e \"$1\" ] || exit 81; [ -d \"$1\" ] || exit 85; CDPATH=; cd -- \"$1\" || exit; \
@@ -118,7 +118,8 @@ const EXISTS: &str = "[ -e \"$1\" ] || [ -L \"$1\" ]";
 /// The rename is the last thing, and comes only after what is there was measured: a link that is lost ends `cat` as the end
 /// of the file does.
 const PUT: &str = concat!(
-    "[ -d \"$2\" ] && exit 82; umask 077; set -C; ",
+    "[ -d \"$2\" ] && exit 82; d=${2%/*}; [ \"$d\" = \"$2\" ] && d=.; [ -d \"${d:-/}\" ] || ",
+    "{ [ -e \"$d\" ] && exit 85; exit 81; }; umask 077; set -C; ",
     "fail() { rm -f -- \"$1\"; exit \"$2\"; }; ",
     "rm -f -- \"$1\"; cat >\"$1\" || fail \"$1\" 1; ",
     "n=$(wc -c <\"$1\") || fail \"$1\" 1; [ \"$n\" -eq \"$3\" ] || fail \"$1\" 83; ",

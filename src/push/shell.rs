@@ -114,7 +114,7 @@ impl<'a> Shell<'a> {
             }
         };
         let _ = timeout(GOODBYE, input.close()).await;
-        said.map(|said| Said { status: said.status, words: words(&said.words), out: said.out })
+        said.and_then(Hearing::end)
     }
 
     /// Runs a script without input whose answer is short.
@@ -344,6 +344,15 @@ impl Hearing {
             ChannelEvent::Closed(Ok(())) => return Ok(true),
         }
         Ok(false)
+    }
+
+    /// All of it; without the mark it was not what we sent that was run.
+    fn end(self) -> Result<Said, Trouble> {
+        if self.status == Some(0) && !self.is_ours {
+            let why = "the host ran something else than what it was sent (a forced command?)";
+            return Err(Trouble::file(FileFault::Other, why));
+        }
+        Ok(Said { status: self.status, words: words(&self.words), out: self.out })
     }
 
     async fn data(&mut self, bytes: Bytes, ear: &mut Ear<'_>) -> Result<(), Trouble> {

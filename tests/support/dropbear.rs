@@ -26,6 +26,15 @@ impl Dropbear {
     /// test. Dropbear knows only one place for the keys that may: the home of the password database; so it runs in a
     /// file system of its own, in which another home stands there.
     pub fn start() -> Dropbear {
+        Dropbear::start_with("")
+    }
+
+    /// The same on a machine where no SFTP server is installed.
+    pub fn without_sftp() -> Dropbear {
+        Dropbear::start_with("without")
+    }
+
+    fn start_with(sftp: &str) -> Dropbear {
         let dir = TempDir::new().expect("a directory for dropbear");
         let home = dir.path().join("home");
         fs::create_dir_all(home.join(".ssh")).expect("a home");
@@ -49,7 +58,7 @@ impl Dropbear {
             let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
             let port = listener.local_addr().expect("a bound socket has an address").port();
             drop(listener);
-            if let Some(child) = launch(dir.path(), port) {
+            if let Some(child) = launch(dir.path(), port, sftp) {
                 return Dropbear { dir, child, port, host_key };
             }
         }
@@ -89,17 +98,19 @@ fn home() -> String {
     entry.split(':').nth(5).expect("a home").to_owned()
 }
 
-/// Starts it; `None` when its port was taken.
-fn launch(dir: &Path, port: u16) -> Option<Child> {
+/// Starts it, with an SFTP server unless `sftp` says something; `None` when its port was taken.
+fn launch(dir: &Path, port: u16, sftp: &str) -> Option<Child> {
     let server = need("dropbear", "dropbear-bin");
     let mut command = Command::new(need("unshare", "util-linux"));
     if !rustix::process::getuid().is_root() {
         command.args(["--map-current-user", "--keep-caps"]);
     }
     command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c"]);
-    command
-        .arg("mount --bind \"$1/home\" \"$2\" && exec \"$3\" -F -E -s -m -P \"\" -r \"$1/host\" -p \"$4\"");
-    command.arg("sh").arg(dir).arg(home()).arg(server).arg(format!("127.0.0.1:{port}"));
+    command.arg(
+        "mount --bind \"$1/home\" \"$2\" && { [ -z \"$5\" ] || mount -t tmpfs none /usr/lib/openssh; } && \
+         exec \"$3\" -F -E -s -m -P \"\" -r \"$1/host\" -p \"$4\"",
+    );
+    command.arg("sh").arg(dir).arg(home()).arg(server).arg(format!("127.0.0.1:{port}")).arg(sftp);
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("unshare starts");
     let mut log = BufReader::new(child.stderr.take().expect("standard error is a pipe"));
     let mut said = String::new();

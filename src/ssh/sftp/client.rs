@@ -136,6 +136,11 @@ impl Sftp {
         self.about.1
     }
 
+    /// Waits until nothing can be asked any more: the link was lost, or the server misbehaved.
+    pub async fn ended(&self) -> SftpError {
+        self.session.ended().await
+    }
+
     async fn send(&self, request: Request) -> Result<Pending, SftpError> {
         self.session.send(&request).await
     }

@@ -261,6 +261,12 @@ impl Session {
         Ok(pending)
     }
 
+    /// Waits for the end of the session, whoever ends it; for those who have nothing under way.
+    pub(super) async fn ended(&self) -> SftpError {
+        self.outgoing.closed().await;
+        self.shared.ended()
+    }
+
     /// Sends a request whose reply nobody waits for, unless that would have to wait.
     pub(super) fn send_away(&self, request: &Request) {
         let Ok(room) = Arc::clone(&self.shared.room).try_acquire_owned() else { return };
@@ -378,6 +384,10 @@ async fn carry(channel: Channel, (queued, frames): (mpsc::Receiver<Outgoing>, Fr
 /// Gives each reply to whoever waits for it.
 async fn hear(output: &mut ChannelOutput, mut frames: Frames, shared: &Shared) -> SftpError {
     let (mut words, mut status) = (Vec::new(), None);
+    // What came with the greeting.
+    if let Err(odd) = take(&mut frames, shared) {
+        return odd;
+    }
     loop {
         let event = tokio::select! {
             biased;
@@ -473,5 +483,92 @@ async fn write(input: &mut ChannelInput, mut bytes: Bytes, shared: &Shared) {
             return std::future::pending().await;
         }
         shared.stirred();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Arc<Shared> {
+        Arc::new(Shared {
+            table: Mutex::default(),
+            room: Arc::new(Semaphore::new(IN_FLIGHT)),
+            left: Notify::new(),
+        })
+    }
+
+    fn session() -> (Session, mpsc::Receiver<Outgoing>) {
+        let (outgoing, queued) = mpsc::channel(QUEUED);
+        let shared = shared();
+        let life = Arc::new(Life(Arc::clone(&shared)));
+        (Session { outgoing, shared, _life: life }, queued)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_only_while_an_answer_is_owed() {
+        let (session, _queued) = session();
+        let hour = Duration::from_secs(3600);
+        assert!(timeout(hour, silence(&session.shared)).await.is_err(), "nothing is owed");
+        let pending = session.send(&Request::Limits).await.unwrap();
+        // Each sign of life puts it off.
+        for _ in 0..10 {
+            assert!(timeout(PATIENCE / 2, silence(&session.shared)).await.is_err());
+            session.shared.stirred();
+        }
+        assert_eq!(silence(&session.shared).await, SftpError::Silent(PATIENCE.as_secs()));
+        session.shared.route(0, Reply::status(Status::Ok, "")).unwrap();
+        session.shared.stirred();
+        assert!(timeout(hour, silence(&session.shared)).await.is_err(), "all was answered");
+        assert_eq!(pending.done().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn replies_find_who_asked_and_only_once() {
+        let (session, _queued) = session();
+        let one = session.send(&Request::Limits).await.unwrap();
+        let other = session.send(&Request::Limits).await.unwrap();
+        session.shared.route(1, Reply::status(Status::NoSuchFile, "gone\x1b")).unwrap();
+        session.shared.route(0, Reply::status(Status::Ok, "")).unwrap();
+        assert_eq!(one.done().await, Ok(()));
+        assert_eq!(other.done().await.unwrap_err().to_string(), "gone^[");
+        for id in [0, 1, 77] {
+            let again = session.shared.route(id, Reply::status(Status::Ok, ""));
+            assert!(matches!(again, Err(SftpError::Odd(_))), "{id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_given_more_than_was_asked_for_or_something_else() {
+        for (reply, is_right) in [
+            (Reply::Data(Bytes::from_static(b"1234")), true),
+            (Reply::Data(Bytes::from_static(b"12345")), false),
+            (Reply::Data(Bytes::new()), false),
+            (Reply::Handle(Bytes::from_static(b"1234")), false),
+        ] {
+            let (session, _queued) = session();
+            let pending = session.send(&Request::Limits).await.unwrap();
+            session.shared.route(0, reply.clone()).unwrap();
+            assert_eq!(pending.data(4).await.is_ok(), is_right, "{reply:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_wait_have_a_bound_and_learn_of_the_end() {
+        let (session, mut queued) = session();
+        let mut pending = Vec::new();
+        for _ in 0..IN_FLIGHT {
+            pending.push(session.send(&Request::Limits).await.unwrap());
+            queued.recv().await.unwrap();
+        }
+        let further = session.clone();
+        let mut waits = tokio::spawn(async move { further.send(&Request::Limits).await.map(drop) });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished(), "there is no room");
+        session.shared.end(SftpError::Lost("reset".to_owned()));
+        assert_eq!((&mut waits).await.unwrap(), Err(SftpError::Lost("reset".to_owned())));
+        for pending in pending {
+            assert_eq!(pending.done().await, Err(SftpError::Lost("reset".to_owned())));
+        }
     }
 }
