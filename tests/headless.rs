@@ -1,5 +1,7 @@
 //! Headless runs of the built program on its own demo fleet, with real shells: outputs, exit codes, signals, pipes.
 
+#[path = "headless/push.rs"]
+mod push;
 #[path = "headless/report.rs"]
 mod report;
 
@@ -9,6 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[path = "headless/delete.rs"]
+mod delete;
 #[path = "headless/journal.rs"]
 mod journal;
 #[path = "headless/manners.rs"]

@@ -51,6 +51,10 @@ mod play;
 mod proxy;
 #[path = "ssh_real/proxy_command.rs"]
 mod proxy_command;
+#[path = "ssh_real/push.rs"]
+mod push;
+#[path = "ssh_real/push_accounts.rs"]
+mod push_accounts;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

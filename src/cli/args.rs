@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
+mod deletion;
 mod files;
 mod journal;
 mod pacing;
@@ -20,6 +21,7 @@ mod run;
 mod what;
 
 pub use consent::ConsentArgs;
+pub use deletion::DeleteArgs;
 pub use files::{CompressArg, FileSudoArgs, MoreHostsArgs, Owner, PushArgs, PushWhatArgs, ViaArg};
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;

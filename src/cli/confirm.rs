@@ -85,7 +85,7 @@ impl Consent {
 
     /// Where it has to be asked for, somebody must be there who can answer; said before anything else is asked.
     pub(super) fn can_be_had(&self) -> anyhow::Result<()> {
-        if self.is_given() || (io::stderr().is_terminal() && terminal().is_some()) {
+        if self.is_given() || can_ask() {
             return Ok(());
         }
         bail!(
@@ -107,17 +107,9 @@ impl Consent {
         self.reasons.iter().for_each(|reason| headless::notice(reason));
         let text = format!("run `{}` on", self.command);
         let question = Question { text: &text, hosts: &self.hosts, answers: Answers::Number };
-        let prompt = question.prompt();
-        let (tell, told) = oneshot::channel();
-        // A thread that waits for a line cannot be told to stop; it holds nothing and ends with the process.
-        std::thread::spawn(move || tell.send(read(&prompt)));
-        let line = tokio::select! {
-            line = told => line.context("the question broke off")?.context("the terminal cannot be read")?,
-            Some(_) = interrupts.recv() => {
-                let _ = writeln!(io::stderr());
-                headless::notice("interrupted; nothing was contacted");
-                return Ok(Word::Interrupted);
-            }
+        let Some(line) = line(question.prompt(), interrupts).await? else {
+            headless::notice("interrupted; nothing was contacted");
+            return Ok(Word::Interrupted);
         };
         match question.is_confirmed_by(&line) {
             true => Ok(Word::Begin),
@@ -183,6 +175,28 @@ fn guarded(guards: &Guards, plan: &Plan, sends: &dyn Sends) -> Vec<String> {
 fn terminal() -> Option<File> {
     let terminal = File::open("/dev/tty").ok()?;
     (tcgetpgrp(&terminal).ok()? == getpgrp()).then_some(terminal)
+}
+
+/// Whether somebody can see a question and answer it.
+pub(super) fn can_ask() -> bool {
+    io::stderr().is_terminal() && terminal().is_some()
+}
+
+/// What is typed behind a question; `None` where it was interrupted.
+pub(super) async fn line(prompt: String, interrupts: &mut Interrupts) -> anyhow::Result<Option<String>> {
+    let (tell, told) = oneshot::channel();
+    // A thread that waits for a line cannot be told to stop; it holds nothing and ends with the process.
+    std::thread::spawn(move || tell.send(read(&prompt)));
+    tokio::select! {
+        line = told => {
+            let line = line.context("the question broke off")?.context("the terminal cannot be read")?;
+            Ok(Some(line))
+        }
+        Some(_) = interrupts.recv() => {
+            let _ = writeln!(io::stderr());
+            Ok(None)
+        }
+    }
 }
 
 /// Puts the question and reads one line; what was typed before is no answer.

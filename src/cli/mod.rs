@@ -15,6 +15,7 @@ mod argv;
 mod asker;
 mod confirm;
 mod consent;
+mod deletion;
 pub mod ctl;
 mod demo;
 mod forecast;

@@ -439,11 +439,12 @@ mod tests {
 
     #[test]
     fn what_cannot_go_on_here_is_named() {
+        let push = format!("was `omnes push`; go on with it there: omnes push --resume {}", id());
         for (line, part) in
             [
                 ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
                 ("run web -- x", ""),
-                ("push a web:/x", "was `omnes push`; go on with it there: omnes push --resume 20261121-181502-00v"),
+                ("push a web:/x", push.as_str()),
             ]
         {
             let got = merged(&words(line), Vec::new(), (&id(), "run"))

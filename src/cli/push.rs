@@ -14,10 +14,11 @@ use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
 use super::secrets::Place as Secret;
-use super::{forecast, headless, past, secrets, what};
+use super::{deletion, forecast, headless, past, secrets, what};
 use crate::hosts::{Facts, Host, HostSet, Member};
 use crate::outcome::Exit;
 use crate::push::changes::{Modes, Policy, Same, Times};
+use crate::push::delete::Removal;
 use crate::push::deed::{Manner, Owner, Parcel, Purpose, Push, Via};
 use crate::push::exclude::{Excludes, Patterns};
 use crate::push::fill::{Filling, MAX_FILLED};
@@ -26,6 +27,7 @@ use crate::push::path::shown;
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
+use crate::push::tidy::Tidy;
 use crate::push::tree::{Entry, Kind};
 use crate::run::forecast::Sends;
 use crate::run::freight::size;
@@ -75,6 +77,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     compress(args.what.compress, &sources, &mut targets)?;
     let facts = reached(facts, &targets);
     let parcels = parcels(&words.to, (&hosts, &facts), lots, (&turns, all.len()))?;
+    let tidy = tidy(args, &words, (&sources, excludes))?;
     let feed = Feed::new(Arc::new(sources), WINDOW);
     let runtime = headless::runtime()?;
     let fillings = match args.what.template {
@@ -104,18 +107,53 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
         }
         let purpose = if is_plan { Purpose::Foresee } else { Purpose::Change };
         let manner = manner(args, purpose, sudo.passwords(&asker))?;
-        let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings);
+        let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings).tidying(tidy.clone());
+        let deed = Arc::new(deed);
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let job = Job::command(plan, targets, connector).doing(Arc::new(deed));
+        let deletes = tidy.filter(|_| args.deletion.delete);
+        if let (Some(tidy), false) = (&deletes, is_plan) {
+            let looking = Job::command(plan.clone(), targets.clone(), connector.clone()).doing(deed.clone());
+            if deletion::settled(&args.deletion, (looking, tidy), &mut interrupts).await?.is_none() {
+                return Ok(Exit::Interrupted);
+            }
+        }
+        let job = Job::command(plan, targets, connector).doing(deed);
         let mut how = args.how.clone();
         if is_plan {
             how.journal.no_journal = true;
             how.reading.gather |= how.reading.output.is_none();
         }
-        Ok(headless::carry_out(job, &how, record, interrupts).await?.exit)
+        let exit = headless::carry_out(job, &how, record, interrupts).await?.exit;
+        if let (Some(tidy), true) = (&deletes, is_plan) {
+            deletion::tell(&args.deletion, tidy)?;
+        }
+        Ok(exit)
     });
     headless::leave(runtime);
     exit
+}
+
+/// What is remembered and deleted, where one folder is pushed as a whole.
+fn tidy(
+    args: &PushArgs,
+    words: &Words,
+    (sources, excludes): (&Sources, Excludes),
+) -> anyhow::Result<Option<Arc<Tidy>>> {
+    let is_tree = words.sources.len() == 1 && !sources.all().is_lone();
+    let sent = match (&args.what.map, is_tree) {
+        (Some(_), _) => deletion::Sent::Mapped,
+        (None, true) => deletion::Sent::Tree,
+        (None, false) => deletion::Sent::Parts,
+    };
+    let removal = if args.what.backup.is_some() { Removal::Aside } else { Removal::Gone };
+    let policy = deletion::policy(&args.deletion, sent, removal)?;
+    // What is only told is not remembered.
+    let is_told = args.how.consent.plan && policy.is_none();
+    let (deletion::Sent::Tree, false) = (sent, is_told) else { return Ok(None) };
+    let [named] = &words.sources[..] else { return Ok(None) };
+    let tree = deletion::Tree { named, dest: &words.dest, sources };
+    let backup = args.what.backup.clone().map(String::into_bytes);
+    deletion::tidy(&tree, excludes, backup, policy)
 }
 
 /// What is named on the command line.

@@ -17,7 +17,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::path::RelPath;
 use super::put::Mode;
 use super::tree::{Entry, Kind};
 use crate::outcome::FileFault;
@@ -185,7 +184,7 @@ fn by_path(entries: &[Entry]) -> HashMap<&[u8], &Entry> {
 }
 
 /// A time as SFTP can say it: seconds from 1970 to 2106.
-fn said(mtime: i64) -> i64 {
+pub(super) fn said(mtime: i64) -> i64 {
     mtime.clamp(0, i64::from(u32::MAX))
 }
 

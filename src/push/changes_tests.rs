@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::push::path::RelPath;
 
 /// What stands on a host, by path: what it is, its content as one number, and what it is marked with.
 type Model = BTreeMap<Vec<u8>, Stood>;

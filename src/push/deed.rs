@@ -16,17 +16,21 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::carry::{Books, Carrier, Goods};
 use super::changes::{self, Act, Changes, Policy};
+use super::delete::Doomed;
 use super::fill::Filling;
 use super::foresee;
 use super::hand::{Hand, at_once};
 use super::lift::{self, Lift};
-use super::look::{Breadth, Scene, Sight, Wanted};
+use super::losses::Known;
+use super::look::{Scene, Sight, Wanted};
 use super::path::{RelPath, shown};
 use super::place::{self, At, Landing, Stands};
 use super::put::{Source, Verify};
 use super::remote::{Marks, Remote, Stat};
+use super::remove::{Removed, Removing};
 use super::source::feed::{Feed, Made};
 use super::source::Lot;
+use super::tidy::Tidy;
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
 use super::window::Budget;
@@ -121,6 +125,8 @@ pub struct Push {
     fillings: HashMap<usize, Filling>,
     /// What every host gets where all get the same, to be looked up.
     wanted: Option<Wanted>,
+    /// What is remembered and deleted, where a folder is pushed as a whole.
+    tidy: Option<Arc<Tidy>>,
     budget: Arc<Budget>,
 }
 
@@ -137,12 +143,22 @@ impl Push {
         let all = feed.sources().all();
         let is_same = parcels.iter().all(|parcel| parcel.lot == all);
         let wanted = (is_same && !all.is_lone()).then(|| Wanted::new(&feed.sources().entries(&all, Landing::Into)));
-        Push { feed, parcels, manner, fillings: HashMap::new(), wanted, budget: Budget::new(bytes) }
+        Push { feed, parcels, manner, fillings: HashMap::new(), wanted, tidy: None, budget: Budget::new(bytes) }
     }
 
     /// The same with files that are filled in for each host, by their places among all entries.
     pub fn filling(self, fillings: HashMap<usize, Filling>) -> Push {
         Push { fillings, ..self }
+    }
+
+    /// The same with what is remembered and deleted.
+    pub fn tidying(self, tidy: Option<Arc<Tidy>>) -> Push {
+        Push { tidy, ..self }
+    }
+
+    /// Whether anything is changed in this visit.
+    fn changes(&self) -> bool {
+        self.manner.purpose == Purpose::Change && !self.tidy.as_ref().is_some_and(|tidy| tidy.only_looks())
     }
 
     /// What was read of the source.
@@ -195,6 +211,8 @@ pub(super) struct Ground<'a> {
     pub(super) sight: Sight,
     /// What is to be done.
     pub(super) changes: Changes,
+    /// What would be deleted.
+    pub(super) doomed: Option<(Doomed, Known)>,
 }
 
 impl<'a> Visit<'a> {
@@ -213,6 +231,10 @@ impl<'a> Visit<'a> {
         };
         let remote = match remote {
             Ok(remote) => remote,
+            Err(Trouble::File { fault: FileFault::NoSftp, why }) => {
+                let why = format!("{why}; --via shell sends files through its shell");
+                return failed(FileFault::NoSftp, why);
+            }
             Err(trouble) => return before(trouble),
         };
         let Some((sudo, passwords)) = &self.push.manner.sudo else {
@@ -227,7 +249,7 @@ impl<'a> Visit<'a> {
 
     /// The same behind `sudo`, whose helper is heard all the while.
     async fn lifted(&self, remote: &Remote<'_>, mut lift: Lift<'_>, mut answers: Answers) -> Outcome {
-        if self.push.manner.purpose == Purpose::Change {
+        if self.push.changes() {
             // The private folder is the first thing that has an effect there.
             if let Err(why) = self.call.sending().await {
                 return Outcome::NotRun(why);
@@ -262,6 +284,7 @@ impl<'a> Visit<'a> {
             Err(trouble) => return self.trouble(trouble),
         };
         match self.push.manner.purpose {
+            Purpose::Change if !self.push.changes() => self.look(ground),
             Purpose::Change => self.change(hand, &ground, owner).await,
             Purpose::Foresee => self.foresee(hand, &ground).await,
         }
@@ -279,10 +302,17 @@ impl<'a> Visit<'a> {
         let landing = place::landing(self.lot.is_lone(), &self.parcel.at, stands)
             .map_err(|(fault, why)| Trouble::file(fault, why))?;
         let source = self.source(landing)?;
-        let sight = self.sight(hand, (&base, &source), (landing, stat)).await?;
+        let mut sight = self.sight(hand, (&base, &source), (landing, stat)).await?;
         let equal = self.equal(hand, &base, (&source, &sight)).await?;
         let changes = changes::changes(&source, &sight.entries, &self.policy(), &equal);
-        Ok(Ground { base, source, sight, changes })
+        let doomed = match &self.push.tidy {
+            Some(tidy) => {
+                let there = sight.entries.iter().cloned().chain(sight.more.drain(..)).collect();
+                tidy.doomed((self.call.name, &base), there).await
+            }
+            None => None,
+        };
+        Ok(Ground { base, source, sight, changes, doomed })
     }
 
     async fn resolve(&self, hand: Hand<'_>, path: &[u8]) -> Result<Vec<u8>, Trouble> {
@@ -330,7 +360,11 @@ impl<'a> Visit<'a> {
                 &made
             }
         };
-        let scene = Scene { base, source, wanted, breadth: Breadth::Source };
+        let scope = match &self.push.tidy {
+            Some(tidy) => tidy.scope((self.call.name, base)).await,
+            None => None,
+        };
+        let scene = Scene { base, source, wanted, scope: scope.as_ref() };
         if landing == Landing::As {
             return scene.lone(hand).await;
         }
@@ -422,8 +456,12 @@ impl<'a> Visit<'a> {
         changes.faults.iter().for_each(|fault| books.failed(fault.fault, &fault.why, fault.entries));
         let owned = self.disowned(ground, owner);
         let is_nothing = changes.before.is_empty() && changes.files.is_empty() && changes.after.is_empty();
-        if is_nothing && owned.is_empty() && ground.sight.leftovers.is_empty() {
-            return self.told(books).await;
+        let deletes = ground.doomed.as_ref().is_some_and(|(doomed, _)| !doomed.is_empty());
+        if is_nothing && owned.is_empty() && ground.sight.leftovers.is_empty() && !deletes {
+            return match self.finish(hand, ground, &mut books).await {
+                Ok(()) => self.told(books).await,
+                Err(trouble) => self.after(trouble),
+            };
         }
         if matches!(hand, Hand::Own(_))
             && let Err(why) = self.call.sending().await
@@ -447,7 +485,8 @@ impl<'a> Visit<'a> {
         let carried = {
             let work = async {
                 carrier.carry_out(changes, &mut books).await?;
-                self.give(hand, (ground, &mut books), (owner, &owned)).await
+                self.give(hand, (ground, &mut books), (owner, &owned)).await?;
+                self.finish(hand, ground, &mut books).await
             };
             let mut work = std::pin::pin!(work);
             tokio::select! {
@@ -462,6 +501,47 @@ impl<'a> Visit<'a> {
                 self.after(trouble)
             }
         }
+    }
+
+    /// Once all is in its place: deletes what may go, and remembers what is there.
+    async fn finish(&self, hand: Hand<'_>, ground: &Ground<'_>, books: &mut Books) -> Result<(), Trouble> {
+        let Some(tidy) = self.push.tidy.as_ref().filter(|_| books.fault().is_none()) else { return Ok(()) };
+        let mut removed = Removed::default();
+        if let Some((doomed, _)) = &ground.doomed {
+            match tidy.check(self.call.name, doomed) {
+                Ok(()) => removed = self.delete(hand, &ground.base, doomed).await,
+                Err(refusal) => books.failed(FileFault::Refused, &refusal.to_string(), 1),
+            }
+        }
+        removed.faults.iter().for_each(|(fault, why)| books.failed(*fault, why, 1));
+        let lost = removed.lost.take();
+        let made = ground.changes.before.iter().filter(|act| matches!(act, Act::MakeDir { .. }));
+        let made = made.filter_map(super::carry::item).map(|item| ground.source[item].path.clone()).collect();
+        let own = (!self.push.fillings.is_empty()).then_some(&*ground.source);
+        if let Err(why) = tidy.remember((self.call.name, &ground.base), (own, made), removed).await {
+            self.call.notice(&why).await;
+        }
+        lost.map_or(Ok(()), Err)
+    }
+
+    async fn delete(&self, hand: Hand<'_>, base: &[u8], doomed: &Doomed) -> Removed {
+        let Some(tidy) = &self.push.tidy else { return Removed::default() };
+        let removing = Removing { remover: &hand, base, source: tidy.held(), backup: tidy.backup() };
+        let removed = removing.carry_out(doomed.clone()).await;
+        if let Some((first, _)) = removed.stays.first() {
+            let more = removed.stays.len() - 1;
+            let more = if more == 0 { String::new() } else { format!(", and {more} more,") };
+            self.call.notice(&format!("{first}{more} was to be deleted and stays, since it changed")).await;
+        }
+        removed
+    }
+
+    /// What would go is gathered, and nothing is changed.
+    fn look(&self, ground: Ground<'_>) -> Outcome {
+        if let (Some(tidy), Some(doomed)) = (&self.push.tidy, ground.doomed) {
+            tidy.add(self.call.name, doomed);
+        }
+        Outcome::Exited(0)
     }
 
     /// What stands there and belongs to somebody else.
@@ -558,6 +638,9 @@ impl<'a> Visit<'a> {
             Err(trouble) => return before(trouble),
         };
         self.call.said(Stream::Out, text.into()).await;
+        if let (Some(tidy), Some(doomed)) = (&self.push.tidy, &ground.doomed) {
+            tidy.add(self.call.name, doomed.clone());
+        }
         match ground.changes.faults.first() {
             None => Outcome::Exited(0),
             Some(first) => {
@@ -569,7 +652,7 @@ impl<'a> Visit<'a> {
 
     /// What a trouble is that comes while the host is looked at.
     fn trouble(&self, trouble: Trouble) -> Outcome {
-        let is_sent = self.push.manner.sudo.is_some() && self.push.manner.purpose == Purpose::Change;
+        let is_sent = self.push.manner.sudo.is_some() && self.push.changes();
         if is_sent { self.after(trouble) } else { before(trouble) }
     }
 

@@ -171,6 +171,22 @@ impl<'a> Hand<'a> {
             Hand::Lifted(_, lift) => lift.remove(path).await,
         }
     }
+
+    /// Removes an empty folder.
+    pub(super) async fn remove_dir(self, path: &[u8]) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => remote.remove_dir(path).await,
+            Hand::Lifted(_, lift) => lift.remove_dir(path).await,
+        }
+    }
+
+    /// Gives a file or a link another name, in place of what has it.
+    pub(super) async fn rename(self, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(remote) => remote.rename(from, to).await,
+            Hand::Lifted(_, lift) => lift.rename(from, to).await,
+        }
+    }
 }
 
 /// Keeps the old content under another name, in which it stays when the path gets its new content: at no instant is there

@@ -64,6 +64,11 @@ impl Lift<'_> {
                 Ok(()) => {
                     // What the host's umask made of it is not what was asked for, but never more; its group bit may be.
                     self.remote.set(&folder, Marks { mode: Some(0o700), ..Marks::default() }).await?;
+                    // Whatever ends the helper, also the end of the link, takes the folder away.
+                    let mut lines = b"S=".to_vec();
+                    lines.extend(quote::word(&folder));
+                    lines.extend(b"; trap 'rm -rf -- \"$S\"' EXIT; trap 'exit 1' HUP INT TERM\n");
+                    self.helper.tell(lines).await;
                     self.folder = folder;
                     return Ok(());
                 }
@@ -187,6 +192,14 @@ impl Lift<'_> {
 
     pub(super) async fn remove(&self, path: &[u8]) -> Result<(), Trouble> {
         self.ask_about(path, &[b"r", b"rm", b"-f", b"--", path]).await.map(drop)
+    }
+
+    pub(super) async fn remove_dir(&self, path: &[u8]) -> Result<(), Trouble> {
+        self.ask_about(path, &[b"r", b"rmdir", b"--", path]).await.map(drop)
+    }
+
+    pub(super) async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
+        self.ask_about(from, &[b"r", b"mv", b"-fT", b"--", from, to]).await.map(drop)
     }
 }
 

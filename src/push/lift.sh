@@ -1,4 +1,5 @@
 LC_ALL=C; export LC_ALL; umask 077; cd /
+U=$(id -u):$(id -g)
 n() { printf 'no %s\n' "$(printf %s "$1" | tr '\n' ' ')"; }
 r() { if e=$("$@" 2>&1 </dev/null); then echo ok; else n "$e"; fi; }
 b() { [ -n "$2" ] || return 0; [ -e "$1" ] || [ -h "$1" ] || return 0; ln -f -- "$1" "$2" 2>/dev/null || cp -p -- "$1" "$2"; }
@@ -12,7 +13,7 @@ p() {
     [ -n "$m" ] || m=$(stat -c %a -- "$2" 2>/dev/null </dev/null)
     [ -n "$o" ] || o=$(stat -c %u:%g -- "$2" 2>/dev/null </dev/null)
   fi
-  if e=$({ w "$1" "${m:-$5}" "${o:-0:0}" "$3" && b "$2" "$7" && mv -fT -- "$3" "$2"; } 2>&1 </dev/null); then
+  if e=$({ w "$1" "${m:-$5}" "${o:-$U}" "$3" && b "$2" "$7" && mv -fT -- "$3" "$2"; } 2>&1 </dev/null); then
     rm -f -- "$1"; echo ok
   else
     rm -f -- "$1" "$3"; n "$e"

@@ -6,6 +6,7 @@
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::delete::Scope;
 use super::hand::{Hand, at_once, split};
 use super::part::is_part;
 use super::path::{RelPath, shown};
@@ -27,15 +28,6 @@ pub(super) struct Wanted {
     order: Vec<u32>,
 }
 
-/// How much of what stands there is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Breadth {
-    /// What the source has too.
-    Source,
-    /// Everything.
-    All,
-}
-
 /// What stands there.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
@@ -43,6 +35,8 @@ pub(super) struct Sight {
     pub(super) entries: Vec<Entry>,
     /// For each of them: whose it is, where the host says it.
     pub(super) owners: Vec<Option<(u32, u32)>>,
+    /// What the source has not, where that is looked at too.
+    pub(super) more: Vec<Entry>,
     /// What earlier pushes left behind, as paths of the host.
     pub(super) leftovers: Vec<Vec<u8>>,
 }
@@ -86,8 +80,8 @@ pub(super) struct Scene<'a> {
     pub(super) source: &'a [Entry],
     /// The same, to be looked up.
     pub(super) wanted: &'a Wanted,
-    /// How much is wanted.
-    pub(super) breadth: Breadth,
+    /// What is looked at beside what the source has.
+    pub(super) scope: Option<&'a Scope>,
 }
 
 /// What was found in one folder.
@@ -111,12 +105,16 @@ impl Scene<'_> {
             let Page { entries, leftovers } = page?;
             sight.leftovers.extend(leftovers);
             for (entry, owner) in entries {
-                if sight.entries.len() >= MAX_ENTRIES {
+                if sight.entries.len() + sight.more.len() >= MAX_ENTRIES {
                     let why = format!("{}: more than {MAX_ENTRIES} entries", shown(self.base));
                     return Err(Trouble::file(FileFault::Refused, why));
                 }
                 if entry.kind == Kind::Dir && self.is_looked_into(&entry) {
                     queue.push(entry.path.clone());
+                }
+                if self.wanted.find(self.source, &entry.path).is_none() {
+                    sight.more.push(entry);
+                    continue;
                 }
                 sight.entries.push(entry);
                 sight.owners.push(owner);
@@ -148,9 +146,9 @@ impl Scene<'_> {
         Ok(sight)
     }
 
-    /// A folder that the source has too, or any where everything is wanted.
+    /// A folder that the source has too, or one in which something may be deleted.
     fn is_looked_into(&self, entry: &Entry) -> bool {
-        self.breadth == Breadth::All
+        self.scope.is_some_and(|scope| scope.looks_into(&entry.path))
             || self.wanted.find(self.source, &entry.path).is_some_and(|wanted| wanted.kind == Kind::Dir)
     }
 
@@ -161,14 +159,14 @@ impl Scene<'_> {
             let path = folder.join(&one.name).map_err(|fault| odd(&at, &one, fault))?;
             if is_part(&one.name) {
                 leftovers.push(path.below(self.base).into_owned());
-            } else if self.breadth == Breadth::All || self.wanted.find(self.source, &path).is_some() {
+            } else if self.scope.is_some_and(|scope| scope.sees(&path)) || self.wanted.find(self.source, &path).is_some() {
                 found.push((path, one.stat));
             }
             Ok(())
         });
         match listed.await {
             Ok(()) => {}
-            Err(trouble) if trouble.fault() == Some(FileFault::NoRight) && self.breadth == Breadth::Source => {
+            Err(trouble) if trouble.fault() == Some(FileFault::NoRight) => {
                 (found, leftovers) = (self.each(hand, &folder).await?, Vec::new());
             }
             // It went while we looked; whoever writes into it will hear that.

@@ -22,19 +22,19 @@ use crate::ending::{command, run_there};
 use crate::support::need;
 use crate::support::sshd::Sshd;
 
-const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// An account with a password and a rule of sudo's; gone when dropped.
-struct Account {
-    name: String,
+pub(crate) struct Account {
+    pub(crate) name: String,
     home: tempfile::TempDir,
 }
 
 impl Account {
     /// `rule` is what stands behind the name in sudoers, if anything. `None` without root.
-    fn new(rule: &str) -> Option<Account> {
+    pub(crate) fn new(rule: &str) -> Option<Account> {
         if !rustix::process::getuid().is_root() {
             eprintln!("only root can make an account for this test; it was not run");
             return None;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{Argv, FileArgs, HowArgs, SecretArgs, SshArgs, TargetArgs, argv};
+use super::{Argv, DeleteArgs, FileArgs, HowArgs, SecretArgs, SshArgs, TargetArgs, argv};
 
 pub(super) const PUSH_EXAMPLES: &str = "Examples:\n  omnes push app.conf web:/etc/app/\n  \
     omnes push --waves 1,10%,100% --backup .old site/. 'web[01-48]:/srv/site'";
@@ -33,6 +33,9 @@ pub struct PushArgs {
     /// What is sent, and what becomes of what is there.
     #[command(flatten)]
     pub what: PushWhatArgs,
+    /// What is deleted there.
+    #[command(flatten)]
+    pub deletion: DeleteArgs,
     /// By sudo.
     #[command(flatten)]
     pub sudo: FileSudoArgs,

@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat,
 use super::{Form, Lot, Root, Sources, Stamp, shown_below};
 use crate::escape;
 use crate::push::exclude::{Excludes, Thing};
-use crate::push::path::{MAX_DEPTH, NameFault, RelPath, shown};
+use crate::push::path::{NameFault, RelPath, check_name, shown};
 use crate::push::tree::{Entry, Kind, MAX_ENTRIES};
 
 /// Why there is nothing to push; each a sentence with the path and the next step.
@@ -78,7 +78,7 @@ pub fn map(dir: &Path, names: &[&str], excludes: &Excludes) -> Result<Mapped, Wa
     for name in names {
         let path = dir.join(name);
         // A name of a host is one name here, whatever an inventory makes of it.
-        let is_name = crate::push::path::check_name(name.as_bytes()).is_ok();
+        let is_name = check_name(name.as_bytes()).is_ok();
         let kind = is_name.then(|| walk.call(|| statat(CWD, path.as_path(), AtFlags::empty()))).transpose();
         let lot = match kind {
             Ok(None) | Err(rustix::io::Errno::NOENT) => None,

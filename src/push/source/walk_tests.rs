@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::push::exclude::Patterns;
+use crate::push::path::MAX_DEPTH;
 use crate::push::place::Landing;
 
 struct Home(tempfile::TempDir);
