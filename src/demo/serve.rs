@@ -38,5 +38,6 @@ fn announce(fleet: &Fleet, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     writeln!(out, "  ssh -F {config} {first}")?;
     writeln!(out, "  omnes -F {config} '{}'", fleet.expression())?;
+    writeln!(out, "  sftp -F {config} {first}")?;
     out.flush()
 }

@@ -15,7 +15,7 @@ const OMNES: &str = env!("CARGO_BIN_EXE_omnes");
 
 /// What answers on the hosts.
 enum Hosts {
-    Real(Sshd),
+    Real { _server: Box<Sshd> },
     Scripted { runtime: tokio::runtime::Runtime, fleet: std::sync::Arc<Fleet> },
 }
 
@@ -47,7 +47,7 @@ impl Ground {
             home.path().join("known_hosts").display()
         );
         fs::write(home.path().join("config"), config).expect("a file");
-        Ground { hosts: Hosts::Real(server), proxy: Some(proxy), home }
+        Ground { hosts: Hosts::Real { _server: Box::new(server) }, proxy: Some(proxy), home }
     }
 
     /// A fleet of scripted hosts that keep what their paths ever were.
@@ -82,7 +82,7 @@ impl Ground {
     pub(crate) fn fleet(&self) -> &Fleet {
         match &self.hosts {
             Hosts::Scripted { fleet, .. } => fleet,
-            Hosts::Real(_) => panic!("a real server is no fleet"),
+            Hosts::Real { .. } => panic!("a real server is no fleet"),
         }
     }
 
@@ -102,6 +102,7 @@ impl Ground {
         self.home.path().join(name)
     }
 
+    /// The user's folder.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
@@ -111,12 +112,12 @@ impl Ground {
         let mut command = Command::new(OMNES);
         command
             .env_clear()
-            .env("HOME", self.home.path())
+            .env("HOME", self.home())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .args([subcommand, "-F"])
             .arg(self.path("config"))
             .args(words)
-            .current_dir(self.home.path())
+            .current_dir(self.home())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

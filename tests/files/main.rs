@@ -18,7 +18,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Many times what any step here takes.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Waits until it holds; panics after [`DEADLINE`] with what was waited for.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::disk::Disk;
 use super::handles::{Handles, MAX_HANDLES, Open};
 use super::hostile::{self, Listing};
 use super::node::{Body, Errno, Kind, Last, NodeId, Opening, Over, Stat};
 use crate::demo::scenario::FilesFault;
-use crate::ssh::sftp::{Attrs, Name, OpenFlags, Reply, Request, StatVfs, Status};
+use crate::ssh::sftp::{Attrs, Name, OpenFlags, Reply, Request, StatVfs, Status, names};
 
 /// Names of one page of a listing.
 const PAGE: usize = 100;
@@ -21,6 +21,8 @@ const PAGE: usize = 100;
 const MAX_PACKET: u32 = 256 * 1024;
 /// The most that is read or written at once, in bytes, as OpenSSH says it.
 const MAX_READ: u32 = 255 * 1024;
+/// What even the slowest host reads or writes at once, in bytes.
+const LEAST_PIECE: u32 = 4096;
 /// What is taken off the mode of new files and folders.
 const UMASK: u32 = 0o022;
 /// The block in which room is counted, in bytes.
@@ -78,13 +80,14 @@ impl Answerer {
             Request::Fsync { handle } => self.file(&handle).map(|_| well()),
             Request::Opendir { path } => self.open_dir(&path),
             Request::Readdir { handle } => self.read_dir(&handle),
-            Request::Limits => Ok(limits()),
+            Request::Limits => Ok(limits(self.piece())),
             Request::Statvfs { path } => self.room(&path),
             Request::Realpath { path } => Ok(one_name(self.real(&self.absolute(&path)?)?)),
             Request::ExpandPath { path } => Ok(one_name(self.real(&self.expand(&path)?)?)),
             Request::Readlink { path } => self.read_link(&path),
+            Request::Extended { name, data } if name == names::HARDLINK => self.second_name(data, now),
             Request::Extended { .. } | Request::Unknown { .. } => Ok(status(Status::Unsupported)),
-            names => self.change_names(names, now),
+            other => self.change_names(other, now),
         }
     }
 
@@ -107,6 +110,27 @@ impl Answerer {
             Request::PosixRename { from, to } => fs.rename((&at(from)?, &at(to)?), Over::Replaced, now),
             _ => return Ok(status(Status::Unsupported)),
         }?;
+        Ok(well())
+    }
+
+    /// A second name for a file. Here it is a file of its own with the same content, since a node has one name; nobody can tell
+    /// who does not write to either where it stands.
+    fn second_name(&self, mut data: Bytes, now: i64) -> Result<Reply, Errno> {
+        let mut next = || {
+            let length = data.try_get_u32().ok().and_then(|length| usize::try_from(length).ok());
+            let length = length.filter(|length| *length <= data.len()).ok_or(Errno::Invalid)?;
+            Ok(data.split_to(length))
+        };
+        let (path, second) = (self.absolute(&next()?)?, self.absolute(&next()?)?);
+        let mut held = self.disk.lock();
+        let node = held.fs.find(&path, Last::Itself)?;
+        let (body, stat) = (held.fs.body(node).clone(), held.fs.stat(node));
+        if stat.kind == Kind::Dir {
+            return Err(Errno::Denied);
+        }
+        let copy = held.fs.make(&second, body, (stat.mode, now))?;
+        held.fs.set_mtime(copy, stat.mtime)?;
+        held.fs.set_owner(copy, stat.owner)?;
         Ok(well())
     }
 
@@ -150,7 +174,7 @@ impl Answerer {
     }
 
     fn read(&mut self, handle: &[u8], at: u64, len: u32) -> Result<Reply, Errno> {
-        let count = usize::try_from(len.min(MAX_READ)).unwrap_or(usize::MAX);
+        let count = usize::try_from(len.min(self.piece())).unwrap_or(usize::MAX);
         let data = match self.handles.get(handle).ok_or(Errno::NotFound)? {
             Open::File { .. } if self.fault == Some(FilesFault::SaysLess) => Bytes::from(vec![b'x'; count]),
             Open::File { node, .. } => {
@@ -325,6 +349,15 @@ impl Answerer {
         }
     }
 
+    /// The most that is read or written at once, in bytes: on a slow host what takes it about a second, so that it is never
+    /// silent for long.
+    fn piece(&self) -> u32 {
+        match self.fault {
+            Some(FilesFault::Slow(rate)) => rate.clamp(LEAST_PIECE, MAX_READ),
+            _ => MAX_READ,
+        }
+    }
+
     /// What folders look like on a host that lies about them.
     fn lies(&self) -> Option<Listing> {
         match self.fault? {
@@ -371,9 +404,9 @@ fn attrs(stat: Stat) -> Attrs {
     }
 }
 
-fn limits() -> Reply {
+fn limits(piece: u32) -> Reply {
     let mut body = BytesMut::new();
-    [MAX_PACKET, MAX_READ, MAX_READ].into_iter().for_each(|limit| body.put_u64(limit.into()));
+    [MAX_PACKET, piece, piece].into_iter().for_each(|limit| body.put_u64(limit.into()));
     body.put_u64(MAX_HANDLES as u64);
     Reply::Extended(body.freeze())
 }

@@ -15,8 +15,6 @@ mod image;
 mod names;
 mod node;
 mod session;
-#[cfg(test)]
-mod tests;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -67,3 +65,6 @@ fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,13 +19,14 @@ const AFTER_HUGE: usize = 64 * 1024;
 const NONSENSE: u32 = 255;
 
 /// The extensions, with their versions.
-const EXTENSIONS: [(&[u8], &[u8]); 6] = [
+const EXTENSIONS: [(&[u8], &[u8]); 7] = [
     (names::POSIX_RENAME, b"1"),
     (names::STATVFS, b"2"),
     (names::FSYNC, b"1"),
     (names::LSETSTAT, b"1"),
     (names::LIMITS, b"1"),
     (names::EXPAND_PATH, b"1"),
+    (names::HARDLINK, b"1"),
 ];
 
 /// What the server wants to be done.

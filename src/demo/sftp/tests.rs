@@ -168,6 +168,25 @@ fn what_is_open_and_removed_is_read_to_its_end() {
 }
 
 #[test]
+fn a_second_name_keeps_what_the_first_one_had() {
+    let mut scene = Scene::new(None);
+    scene.disk.put("/f", "old", (0o640, 5));
+    let string =
+        |text: &str| [&u32::try_from(text.len()).expect("short").to_be_bytes()[..], text.as_bytes()].concat();
+    let link = |scene: &mut Scene, from: &str, to: &str| {
+        let data = Bytes::from([string(from), string(to)].concat());
+        scene.status(Request::Extended { name: bytes("hardlink@openssh.com"), data })
+    };
+    assert_eq!(link(&mut scene, "/f", "/f.old"), Status::Ok);
+    assert_eq!(link(&mut scene, "/f", "/f.old"), Status::Failure);
+    assert_eq!(link(&mut scene, "/etc", "/etc2"), Status::PermissionDenied);
+    scene.disk.put("/f", "new", (0o640, 6));
+    assert_eq!(scene.disk.content("/f.old").map(|content| content.bytes()), Some(b"old".to_vec()));
+    let stat = scene.disk.stat("/f.old").expect("it is there");
+    assert_eq!((stat.mode, stat.mtime), (0o640, 5));
+}
+
+#[test]
 fn errors_are_told_in_the_few_words_of_openssh() {
     let mut scene = Scene::new(None);
     scene.disk.put_fifo("/fifo");
