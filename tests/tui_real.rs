@@ -61,6 +61,7 @@ fn nothing_of_a_paste_reaches_a_host_before_the_users_yes() {
     let screen = ui.wait_for("2 lines × 2 hosts");
     assert!(screen.contains("│ touch pasted-1") && screen.contains("│ touch pasted-2"), "{}", screen.text());
     assert!(screen.contains("→ nobody"), "{}", screen.text());
+    ui.wait_for("y sends it");
     ui.keys("Enter x n");
     ui.wait("the question is gone", |screen| screen.contains("→ 2 hosts"));
     // Hosts take what they are sent in order: when they answer this, they have had all that came before.
@@ -72,9 +73,12 @@ fn nothing_of_a_paste_reaches_a_host_before_the_users_yes() {
     ui.line("clear");
     paste(&ui, "touch pasted-3\x1b[201~\rtouch pasted-4\r");
     ui.wait_for("with 1 control byte");
+    ui.wait_for("y sends it");
     ui.keys("n");
+    ui.wait("the question is gone", |screen| screen.contains("→ 2 hosts"));
     paste(&ui, "touch pasted-5\r");
     ui.wait_for("1 line × 2 hosts");
+    ui.wait_for("y sends it");
     ui.keys("y");
     // The shell asked for brackets, so the pasted line end executes nothing either.
     ui.wait("the pasted text at the prompt", |screen| screen.count("$ touch pasted-5") == 2);

@@ -112,7 +112,8 @@ pub(crate) fn bare(dir: &Path, fan_out: usize) -> TreeCost {
 
 fn print(hosts: usize, client: &str, (costs, beside): (&[TreeCost], &[TreeCost])) {
     let of = |costs: &[TreeCost], what: fn(&TreeCost) -> f64| median(costs.iter().map(what));
-    let (wall, cpu): (fn(&TreeCost) -> f64, fn(&TreeCost) -> f64) = (|cost| cost.wall, |cost| cost.cpu);
+    let wall = |cost: &TreeCost| cost.wall;
+    let cpu = |cost: &TreeCost| cost.cpu;
     println!(
         "{hosts:>6} {client:>24} {:>8.2} {:>8.0} {:>12.3} {:>10.2} {:>10.2} {:>9.0} {:>6.1}",
         of(costs, wall),

@@ -67,7 +67,7 @@ fn floods() {
     let screen = Screen::open(&server, 100);
     println!("{:>64} {:>8}", "load", load());
     screen.tell_some(&server, 3, FLOOD);
-    screen.wait_for(b"floods");
+    Eye::on(&screen).sees(|text| text.contains("floods"));
     let from = screen.now();
     tell("100 hosts, 3 flooding: key to its echo on another", screen.key_times());
     tell("100 hosts, 3 flooding: from frame to frame", screen.frames_since(from));
@@ -116,7 +116,7 @@ fn many() {
     tell("1000 hosts of 1,000 lines: search of all", searches.collect());
     tell("1000 hosts: key to its first echo", screen.key_times());
     screen.tell_some(&server, 200, "flood 2048");
-    screen.wait_for(b"floods");
+    Eye::on(&screen).sees(|text| text.contains("floods"));
     tell("1000 hosts, 200 busy: key to its first echo", screen.key_times());
     tell("1000 hosts, 200 busy: key of omnes itself to the screen", screen.own_key_times());
     println!("{:>64} {:>8}", "load", load());

@@ -105,7 +105,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory").path().join("man1");
         man(&ManArgs { directory: Some(directory.clone()) }, &mut Vec::new()).expect("pages");
         let page = std::fs::read_to_string(directory.join("omnes-run.1")).expect("a page for run");
-        assert!(page.contains("omnes\\-run") && page.contains("hosts at once"), "{page}");
+        assert!(page.contains("omnes\\-run") && page.contains("Hosts at once"), "{page}");
         for (command, option) in [("ping", "connect\\-timeout"), ("keys", "accept")] {
             let page = std::fs::read_to_string(directory.join(format!("omnes-{command}.1"))).expect("a page");
             assert!(page.contains(option), "{page}");

@@ -1,6 +1,6 @@
 //! Scripts as TOML: what a person or the recorder wrote, read with the place of every fault; and written again.
 //!
-//! The form is described for people in `docs/play.md`. What [`print`] writes, [`parse`] reads as the same script.
+//! The form is described for people in `docs/play.md`. What [`print()`] writes, [`parse`] reads as the same script.
 
 use std::time::Duration;
 
@@ -214,7 +214,7 @@ pub fn print(script: &Script) -> String {
     text
 }
 
-/// Writes one step as [`print`] does, to stand behind others.
+/// Writes one step as [`print()`] does, to stand behind others.
 pub fn print_one(step: &Step) -> String {
     let mut text = String::from("\n[[step]]\n");
     print_step(&mut text, step);

@@ -1,8 +1,8 @@
 //! What was typed into terminals, done again without windows: scripts of steps, and the player that carries them out.
 //!
-//! Theory: a [`Script`](script::Script) says who gets what and what is expected then. It is written by a person or by the
+//! Theory: a [`Script`] says who gets what and what is expected then. It is written by a person or by the
 //! recorder of the terminal, and means the same on any number of hosts. With the hosts it becomes a
-//! [`Score`](score::Score), in which every text has been read and cannot fail any more. The [`Player`] is what is done on
+//! [`Score`], in which every text has been read and cannot fail any more. The [`Player`] is what is done on
 //! each host: a shell in a terminal, a pure [`course`] through the steps, and one [`gate`] at which hosts wait for each
 //! other.
 

@@ -3,7 +3,7 @@
 //! Theory: lines are numbered by content, so that the comparison never looks at bytes again. What both have in common at
 //! their beginning and end is put aside, and so are lines that only one of them has, since nothing can match them; what is
 //! left goes through Myers' algorithm. Its cost grows with the product of both lengths where two outputs are the same lines
-//! in another order, so beyond [`WORK`] all that is left counts as replaced: the diff is longer then, and still right.
+//! in another order, so beyond `WORK` all that is left counts as replaced: the diff is longer then, and still right.
 
 use std::collections::HashMap;
 use std::ops::Range;

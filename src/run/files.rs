@@ -3,7 +3,7 @@
 //! Theory: a name without `.part` is a promise that the command ended with a status and that all it wrote is in the file.
 //! So what arrives goes into `HOST.out.part` and `HOST.err.part`, which are renamed at the end, or left with that name where
 //! the end is not known. Whoever did not run has no file. Names of hosts become names of files injectively. At most
-//! [`OPEN`] files are open at once; the others are opened again where more comes.
+//! `OPEN` files are open at once; the others are opened again where more comes.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;

@@ -2,7 +2,7 @@
 //!
 //! Theory: a file is read at each host's own place, as the host takes it. What comes from a pipe is written into a file
 //! without a name first, so that a host whose turn comes late gets it from its beginning too; the pipe is read only as far
-//! as [`AHEAD`] of the host that wants most, so an endless one does not fill the disk while nobody reads.
+//! as `AHEAD` of the host that wants most, so an endless one does not fill the disk while nobody reads.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

@@ -3,10 +3,10 @@
 //! Theory: TCP's congestion control once more, for what all hosts of a run have in common: this machine, its network, the
 //! firewall and the address translation on the way. (What one server or one network takes is the business of
 //! `ssh/pace`, and a host that waits for its turn there loads nothing.) What loads it is reaching hosts; commands that run
-//! are bounded by the fan-out alone. It begins with [`START`] and takes one more for each host that was reached, until the
-//! first lesson; afterwards one more for each [`CALM`] hosts. It stays where it is while reaching a host takes twice as long as
-//! it did at its best: more hosts at once would only wait for each other. A lesson is that more than one of [`RARE`]
-//! connections was turned away; it halves the number, down to [`FLOOR`], so that the end of a run never crawls. Whoever
+//! are bounded by the fan-out alone. It begins with `START` and takes one more for each host that was reached, until the
+//! first lesson; afterwards one more for each `CALM` hosts. It stays where it is while reaching a host takes twice as long as
+//! it did at its best: more hosts at once would only wait for each other. A lesson is that more than one of `RARE`
+//! connections was turned away; it halves the number, down to `FLOOR`, so that the end of a run never crawls. Whoever
 //! was begun before the last lesson teaches no other: refusals come in bursts.
 
 use std::time::Duration;

@@ -102,7 +102,8 @@ impl Yard {
     /// The lines of the newest journal that are whole.
     fn journal(&self) -> Vec<Value> {
         let newest = self.runs().pop().expect("a run");
-        let text = fs::read_to_string(newest.join("journal.jsonl")).expect("a journal");
+        // The directory is there a moment before the journal.
+        let text = fs::read_to_string(newest.join("journal.jsonl")).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

@@ -75,7 +75,7 @@ fn by_cron_nothing_asks_and_each_stream_holds_what_it_should() {
         (demo(&["--", both]), 0, "3 ok"),
         (demo(&["-b", "--", both]), 0, "3 ok"),
         (demo(&["--output", "json", "--", both]), 0, ""),
-        (demo(&["--faults", "--output", "json", "--", both]), 3, ""),
+        (vec!["demo", "run", "--hosts", "12", "--faults", "--output", "json", "--", both], 3, ""),
         (demo(&["--output", "json", "--plan", "--", both]), 0, ""),
         (demo(&["--waves", "1", "--pause", "--", both]), 2, "--pause 60s"),
         (demo(&["--yes", "2", "--", both]), 2, "--yes 2"),

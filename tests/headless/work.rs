@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{bash, begin, omnes, run};
+use super::{bash, begin, run};
 
 /// `omnes demo run` on so many hosts, gathered, so that outputs stand in order.
 fn demo(hosts: &str, words: &[&str]) -> (i32, String, String) {
@@ -263,7 +263,7 @@ fn a_wrapped_command_ends_with_its_own_status_and_both_outputs() {
 }
 
 #[test]
-fn a_wrapped_command_ends_with_the_link_and_with_the_user() {
+fn a_wrapped_command_ends_with_the_user() {
     let word = format!("8{}.25", std::process::id());
     let stubborn = format!("trap '' HUP TERM; echo up; while :; do sleep {word}; done");
     let words = ["demo", "run", "--hosts", "2", "--ensure-kill", "--", &stubborn];
@@ -276,29 +276,6 @@ fn a_wrapped_command_ends_with_the_link_and_with_the_user() {
     assert!(code == 130 && (is_certain || text.contains("interrupted, may still run: demo")), "{text}");
     assert!(!is_certain || alive(&word).is_empty(), "{text}");
     gone(&word);
-    // Without a chance to say anything.
-    let mut server = served();
-    let mut lost = begin(1, &["run", "-F", &server.config, "demo01", "--ensure-kill", "--", &stubborn]);
-    lost.child.kill().expect("it still runs");
-    lost.child.wait().expect("it ends");
-    gone(&word);
-    server.child.kill().expect("it still runs");
-    server.child.wait().expect("it ends");
-}
-
-struct Served {
-    child: std::process::Child,
-    config: String,
-    _home: tempfile::TempDir,
-}
-
-fn served() -> Served {
-    use std::io::{BufRead, BufReader};
-    let (mut command, home) = omnes(&["demo", "serve", "--hosts", "1"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("omnes starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-    let config = lines.find_map(|line| line.strip_prefix("ssh_config").map(|path| path.trim().to_owned()));
-    Served { child, config: config.expect("the server says where its ssh_config is"), _home: home }
 }
 
 #[test]

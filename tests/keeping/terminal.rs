@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use omnes::tui::keep::set::OpenSet;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ui::Ui;
@@ -92,10 +91,6 @@ fn a_secret_that_is_typed_at_a_prompt_is_in_no_file() {
     ui.wait("both ask", |screen| screen.count("[sudo] password for ann: ") >= 4);
     ui.line("tops3cret");
     ui.wait("both have it", |screen| screen.count("length 9") == 2);
-    ui.keys("C-a K");
-    ui.wait_for("name: ");
-    ui.write("mine\r");
-    ui.wait_for("saved; ");
     leave(ui);
     let found = files(home.path());
     let kept = found.iter().filter(|path| !path.ends_with(".bash_history"));
@@ -105,12 +100,10 @@ fn a_secret_that_is_typed_at_a_prompt_is_in_no_file() {
     assert_eq!(kept.filter(holds).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
     let history = read(&state(home.path()).join("history"));
     assert!(history.contains("not kept: secret prompt"), "{history}");
-    let names = ["demo01.log", "demo02.log", "history", "mine.toml"];
+    let names = ["demo01.log", "demo02.log", "history"];
     for name in names {
         assert!(found.iter().any(|path| path.ends_with(name)), "{name} is among {found:?}");
     }
-    let set = read(&state(home.path()).join("sets/mine.toml"));
-    assert_eq!(OpenSet::parse("mine", &set).expect("a set").hosts.len(), 2);
 }
 
 #[test]

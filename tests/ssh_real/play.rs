@@ -138,7 +138,7 @@ size = "100x30"
 run = "cd; export EDITOR=vim"
 [[step]]
 send = '"vim -u NONE site.conf" Enter'
-expect = 'site.conf" 2L, 8B'
+expect = 'site\.conf" 2'
 [[step]]
 send = '"Gothree" Esc ":wq" Enter'
 expect = '[$#] $'

@@ -3,6 +3,7 @@
 //! The intervals are those of a host's configuration, below a second: what the usual ones come to is tested by values.
 //! With `OMNES_TEST_REAL_TIME=1` these tests wait for the usual ones instead.
 
+use std::collections::VecDeque;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ struct Pane {
     proxy: Proxy,
     hub: Hub,
     listener: Arc<Listener>,
+    /// What came and was not looked at yet.
+    heard: VecDeque<SessionEvent>,
     /// What its host has said so far.
     said: String,
 }
@@ -58,7 +61,14 @@ impl Pane {
             .with_silence(Silence::Shown);
         let mut hub = Hub::new(Arc::new(connector), 1);
         hub.open(SESSION, Ok(target), Size::DEFAULT);
-        let mut pane = Pane { listener: hub.listener(), _sshd: sshd, proxy, hub, said: String::new() };
+        let mut pane = Pane {
+            listener: hub.listener(),
+            _sshd: sshd,
+            proxy,
+            hub,
+            heard: VecDeque::new(),
+            said: String::new(),
+        };
         pane.until("ready", |event| matches!(event, SessionEvent::Ready)).await;
         pane.type_in("PS1=; stty -echo; echo go''es\n");
         pane.until_said("goes").await;
@@ -73,7 +83,7 @@ impl Pane {
     async fn until(&mut self, what: &str, wanted: impl Fn(&SessionEvent) -> bool) -> SessionEvent {
         let wait = async {
             loop {
-                for (_, event) in self.listener.next(1).await {
+                while let Some(event) = self.heard.pop_front() {
                     if let SessionEvent::Output(bytes) = &event {
                         self.said.push_str(&String::from_utf8_lossy(bytes));
                     }
@@ -82,6 +92,7 @@ impl Pane {
                     }
                     assert!(!matches!(event, SessionEvent::Closed(_)), "{what}: {event:?}");
                 }
+                self.heard.extend(self.listener.next(1).await.into_iter().map(|(_, event)| event));
             }
         };
         tokio::time::timeout(DEADLINE * 2, wait).await.unwrap_or_else(|_| panic!("never: {what}"))

@@ -104,7 +104,7 @@ fn what_was_done_with_an_exception_and_a_secret_is_done_again_without_windows() 
     let played = recorded.omnes(&["demo", "--hosts", "20", "play", &file, "--secret-command", secret, "-b"]);
     let (out, err) = (text(&played.stdout), text(&played.stderr));
     assert_eq!(played.status.code(), Some(0), "{script}\n{out}\n{err}");
-    assert!(out.contains("demo01: ok\n---------------\nspecial\n8\n"), "{out}");
+    assert!(out.contains("demo01 (1): ok\n---------------\nspecial\n8\n"), "{out}");
     assert!(out.contains("demo[02-20] (19): ok\n---------------\nusual\n8\n"), "{out}");
 }
 

@@ -17,6 +17,10 @@ use super::{App, Keyboard, Picking, Prompt, Purpose, Scrolling, Tone};
 /// From the beginning of one slice to that of the next.
 const SLICE_EVERY: Duration = Duration::from_millis(6);
 
+/// A slice that begins so much later than it was due came after one that was too large, or the machine has other work; shorter
+/// delays are of no account to who types.
+const LATE: Duration = Duration::from_millis(20);
+
 /// Bytes of text that a slice reads at most; some 5 ms.
 pub const SLICE_BYTES: usize = 2 << 20;
 
@@ -197,7 +201,7 @@ impl App {
         let Some(due) = self.searching.due.filter(|due| *due <= self.now) else { return };
         let searching = &mut self.searching;
         // Late: the last slice, or a frame, took longer than it should.
-        searching.bytes = match self.now.saturating_sub(due) > SLICE_EVERY {
+        searching.bytes = match self.now.saturating_sub(due) > LATE {
             true => searching.bytes / 2,
             false => searching.bytes * 2,
         }
