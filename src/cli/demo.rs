@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::journal::{Origin, Record};
-use super::run_screen::{Shown, Stage};
+use super::run_screen::{self, Shown};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::what::{self, Work};
@@ -196,14 +196,8 @@ async fn run_with(
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
     let job = Job::command(plan, targets, connector).doing(deed);
     let record = Record::New(Origin::of_process());
-    let summary = match shown {
-        Shown::AsLines => headless::carry_out(job, how, record, interrupts).await?,
-        Shown::OnScreen => {
-            let stage = Stage::new(None, config, &UserEnvironment::of_process())?;
-            stage.carry_out(job, how, record, interrupts).await?
-        }
-    };
-    Ok(summary.exit)
+    let stage = shown.stage(None, config, &UserEnvironment::of_process())?;
+    Ok(run_screen::carry_out(stage, job, (how, record), interrupts).await?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {

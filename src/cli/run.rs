@@ -11,7 +11,7 @@ use super::journal::{Origin, Record};
 use super::pacing::{self, Fleet};
 use super::past::{self, Past};
 use super::reach::{self, Reach};
-use super::run_screen::{Shown, Stage};
+use super::run_screen::{self, Shown, Stage};
 use super::select::{self, Wanted};
 use super::what::{self, Work};
 use super::{forecast, headless, preferences, secrets};
@@ -41,14 +41,13 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     work.tell(&args.what, &mut record)?;
     let environment = UserEnvironment::of_process();
     let config = preferences::read(&environment)?;
-    let preferences_environment = environment.clone();
     let wanted = Wanted::new(&args.targets)?;
     if wanted.is_nothing() {
         bail!("no target; name clusters or hosts, for example: omnes run web -- uptime");
     }
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
-    let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
+    let reach = Reach::new(&args.ssh, &config, environment.clone(), HostKeyPolicy::Strict)?.for_command();
     let members = wanted.select(&inventory)?;
     let turns = match &mut record {
         Record::New(_) => (0..members.len()).collect(),
@@ -86,10 +85,7 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     }
     consent.can_be_had()?;
     let password = secrets::password(&args.secrets, &args.targets)?;
-    let mut stage = match shown {
-        Shown::AsLines => None,
-        Shown::OnScreen => Some(Stage::new(password.clone(), &config, &preferences_environment)?),
-    };
+    let stage = shown.stage(password.clone(), &config, &environment)?;
     let asker = Asker::headless(password);
     let ask = stage.as_ref().map_or_else(|| asker.ask(), Stage::ask);
     let runtime = headless::runtime()?;
@@ -101,11 +97,7 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
         let connector = Connector::new(Arc::new(Tcp), ask.clone(), Arc::new(KnownHosts::new()));
         let deed = Arc::new(work.deed(orders, ask.clone()));
         let job = Job::command(plan, targets, connector).doing(deed);
-        let summary = match stage.take() {
-            Some(stage) => stage.carry_out(job, &args.how, record, interrupts).await?,
-            None => headless::carry_out(job, &args.how, record, interrupts).await?,
-        };
-        Ok(summary.exit)
+        Ok(run_screen::carry_out(stage, job, (&args.how, record), interrupts).await?.exit)
     });
     headless::leave(runtime);
     exit

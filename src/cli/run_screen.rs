@@ -20,7 +20,7 @@ use super::args::{HowArgs, LogArgs, ShownArgs};
 use super::headless::Interrupts;
 use super::journal::{Kept, Record};
 use super::screen::{self, Panes, Reached};
-use super::{OwnFault, front, keeping, reading, secrets};
+use super::{OwnFault, front, headless, keeping, reading, secrets};
 use crate::ask::{Ask, BoxFuture};
 use crate::config::Config;
 use crate::escape;
@@ -81,6 +81,32 @@ impl Shown {
             None => Ok(Shown::OnScreen),
         }
     }
+
+    /// What is wanted for the screen, where there is to be one.
+    pub(super) fn stage(
+        self,
+        password: Option<SecretString>,
+        config: &Config,
+        environment: &UserEnvironment,
+    ) -> anyhow::Result<Option<Stage>> {
+        match self {
+            Shown::AsLines => Ok(None),
+            Shown::OnScreen => Stage::new(password, config, environment).map(Some),
+        }
+    }
+}
+
+/// Carries out a run, on a screen where there is a stage for it.
+pub(super) async fn carry_out(
+    stage: Option<Stage>,
+    job: Job,
+    (how, record): (&HowArgs, Record),
+    interrupts: Interrupts,
+) -> anyhow::Result<Summary> {
+    match stage {
+        Some(stage) => stage.carry_out(job, how, record, interrupts).await,
+        None => headless::carry_out(job, how, record, interrupts).await,
+    }
 }
 
 /// All that is wanted for a screen before the run is made.
@@ -94,7 +120,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// The preferences are looked at now, before anything is contacted.
-    pub(super) fn new(
+    fn new(
         password: Option<SecretString>,
         config: &Config,
         environment: &UserEnvironment,
@@ -123,7 +149,7 @@ impl Stage {
     }
 
     /// Carries out a run while it is shown. When the user has left the screen, what is not over goes on to its end.
-    pub(super) async fn carry_out(
+    async fn carry_out(
         self,
         job: Job,
         how: &HowArgs,

@@ -69,7 +69,8 @@ fn hosts_are_one_tile_where_their_output_and_their_end_are_the_same() {
     ui.wait(FoldOptions::default().lasts * 2);
     let together = |name: &str| ui.app.stands_for(ui.member(name));
     assert_eq!(["a", "b", "c", "d", "e"].map(together), [2, 2, 1, 1, 1]);
-    let status = ui.status();
+    assert!(ui.screen().contains("5 of 5 done"), "{}", ui.screen());
+    let status = ui.screen();
     assert!(status.contains("the run is over: 3 of 5 ok"), "{status}");
 }
 
@@ -147,11 +148,11 @@ fn nothing_is_run_twice_and_no_tile_goes_while_its_command_runs() {
     begins(&mut ui, 0);
     let opened = |ui: &Ui| ui.did(|effect| matches!(effect, Effect::Open { .. }));
     ui.keys("C-a x");
-    assert!(ui.status().contains("is not over"), "{}", ui.status());
+    assert!(ui.screen().contains("is not over"), "{}", ui.screen());
     assert_eq!(ui.app.tiles().len(), 2);
     ends(&mut ui, 0, "", Outcome::Exited(1));
     ui.keys("C-a r");
-    assert!(ui.status().contains("is not repeated"), "{}", ui.status());
+    assert!(ui.screen().contains("is not repeated"), "{}", ui.screen());
     ui.keys("C-a R");
     assert_eq!(opened(&ui), 2);
     assert_eq!(ui.did(|effect| matches!(effect, Effect::Close(_))), 0);
@@ -163,5 +164,5 @@ fn what_the_run_says_names_the_key_that_is_meant_here() {
     begins(&mut ui, 0);
     let said = "no more hosts are started, 1 goes on; C-c again ends its command";
     ui.step(Event::RunSaid(said.to_owned()));
-    assert!(ui.status().contains("1 goes on; C-a q again ends its command"), "{}", ui.status());
+    assert!(ui.screen().contains("1 goes on; C-a q again ends its command"), "{}", ui.screen());
 }

@@ -60,6 +60,18 @@ impl Course {
         self.left > 0
     }
 
+    /// How far it is, in words: `812 of 1000 done`, `3 not ok`; nothing where no run is shown.
+    pub fn told(&self) -> Vec<String> {
+        let done = (self.all > 0).then(|| format!("{} of {} done", self.all - self.left, self.all));
+        let unwell = (self.unwell > 0).then(|| format!("{} not ok", self.unwell));
+        done.into_iter().chain(unwell).collect()
+    }
+
+    /// Is a run shown, over or not?
+    pub fn is_shown(&self) -> bool {
+        self.all > 0
+    }
+
     /// How far the user has taken it towards its end.
     pub fn step(&self) -> Step {
         self.step
@@ -191,8 +203,8 @@ impl App {
     /// Why a key reaches nobody, where it is a run that is shown.
     pub(super) fn explain_run(&self) -> Option<String> {
         let shell = self.options.keymap.hint(Action::OpenShell);
-        let text = || format!("a run takes no keys; {shell} opens a shell on the host in focus");
-        (self.course.all > 0).then(text)
+        let text = || format!("a run takes no keys; {shell} opens a shell");
+        self.course.is_shown().then(text)
     }
 
     /// A tile goes when the part of its host is over.

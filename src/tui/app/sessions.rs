@@ -14,7 +14,7 @@ use crate::tui::action::Action;
 use crate::tui::event::{Effect, Opened, TargetIndex};
 
 use super::tiles::Tile;
-use super::{App, Tone};
+use super::{App, Tone, Work};
 
 /// Longest reason for an end, in characters.
 const REASON_CHARS: usize = 1_000;
@@ -39,7 +39,8 @@ impl App {
         for Opened { host, facts } in hosts {
             let target = TargetIndex(self.targets);
             self.targets += 1;
-            if !open.insert(host.clone()) {
+            // The hosts of a run are those of its plan, each by its number, whatever they are called.
+            if !open.insert(host.clone()) && self.options.work == Work::Shell {
                 let name = escape::text(&host.to_string(), 60);
                 self.notes.say(Tone::Plain, format!("{name} is open already"), self.now);
                 continue;
