@@ -66,7 +66,8 @@ fn hosts_are_one_tile_where_their_output_and_their_end_are_the_same() {
     ends(&mut ui, 2, "version 1\r\n", Outcome::Exited(0));
     ends(&mut ui, 3, "version 2\r\n", Outcome::Exited(3));
     ends(&mut ui, 4, "", Outcome::NotRun(NotRun::NotStarted));
-    ui.wait(FoldOptions::default().lasts * 2);
+    let lasts = FoldOptions::default().lasts;
+    ui.wait(lasts * 2).wait(lasts * 2);
     let together = |name: &str| ui.app.stands_for(ui.member(name));
     assert_eq!(["a", "b", "c", "d", "e"].map(together), [2, 2, 1, 1, 1]);
     assert!(ui.screen().contains("5 of 5 done"), "{}", ui.screen());
@@ -78,15 +79,10 @@ fn hosts_are_one_tile_where_their_output_and_their_end_are_the_same() {
 fn leaving_takes_the_run_through_its_three_steps() {
     let mut ui = run_on(&["a", "b"]);
     begins(&mut ui, 0);
-    for (question, done) in [
-        ("1 begun, 1 not started. Start no more?", 1),
-        ("End their commands?", 2),
-        ("Leave at once? They may still run.", 3),
-    ] {
+    for (question, done) in [("y starts no more", 1), ("y ends them", 2), ("y leaves at once", 3)] {
         ui.keys("C-a q").settle();
-        let screen = ui.screen().replace(['\n', '│'], " ");
-        let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains(question), "{words}");
+        assert!(ui.screen().contains(question), "{}", ui.screen());
+        assert!(ui.screen().contains("1 begun") || done > 1, "{}", ui.screen());
         ui.keys("n");
         assert_eq!((interrupts(&ui), quits(&ui)), (done - 1, 0), "a no changes nothing");
         ui.keys("C-a q").settle().keys("y");

@@ -34,11 +34,11 @@ fn equal_output_is_one_tile_a_shell_opens_beside_it_and_the_exit_code_is_that_of
 }
 
 #[test]
-fn leaving_at_once_is_the_third_step_and_the_screen_is_given_back() {
+fn leaving_ends_the_run_in_the_steps_of_an_interrupt() {
     let home = tempfile::tempdir().expect("a directory");
     let mut ui = run(&home, &["demo", "run", "--hosts", "3", "--tui", "-f", "2", "--", "sleep 600"]);
     ui.wait_for("running");
-    for question in ["Start no more?", "End their commands?"] {
+    for question in ["y starts no more", "y ends them"] {
         ui.keys("C-a q");
         ui.wait_for(question);
         ui.keys("y");
