@@ -32,6 +32,25 @@ pub fn private_directory(path: &Path) -> io::Result<()> {
 /// Puts bytes at the end of a file, all of them or none, with nothing of another process between them. The file is opened for
 /// each piece: a thousand hosts need no thousand descriptors, and whoever else rotates the file is followed.
 pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
+    put(path, (bytes, Begins::Anywhere), rotation)
+}
+
+/// The same for a line. Half a line that somebody left at the end of the file, who was killed while he wrote, does not
+/// become a part of it.
+pub fn append_line(path: &Path, line: &str, rotation: Rotation) -> io::Result<()> {
+    put(path, (line.as_bytes(), Begins::Line), rotation)
+}
+
+/// Where something may begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    Anywhere,
+    /// At the beginning of a line.
+    Line,
+}
+
+fn put(path: &Path, what: (&[u8], Begins), rotation: Rotation) -> io::Result<()> {
+    let bytes = what.0;
     if bytes.is_empty() {
         return Ok(());
     }
@@ -43,28 +62,18 @@ pub fn append(path: &Path, bytes: &[u8], rotation: Rotation) -> io::Result<()> {
         }
         let size = file.metadata()?.len();
         if size == 0 || size + bytes.len() as u64 <= rotation.max {
-            return write_whole(&mut file, bytes);
+            return write_whole(&mut file, what);
         }
         put_aside(path, rotation.keep)?;
     }
     let mut file = open(path)?;
     lock(&file)?;
-    write_whole(&mut file, bytes)
-}
-
-/// The same for a line. Half a line that somebody left at the end of the file, who was killed while he wrote, does not
-/// become a part of it.
-pub fn append_line(path: &Path, line: &str, rotation: Rotation) -> io::Result<()> {
-    match ends_whole(path) {
-        true => append(path, line.as_bytes(), rotation),
-        false => append(path, format!("\n{line}").as_bytes(), rotation),
-    }
+    write_whole(&mut file, what)
 }
 
 /// Is the last byte of the file, if it has one and can be read, the end of a line?
-fn ends_whole(path: &Path) -> bool {
+fn ends_whole(file: &File) -> bool {
     let last = || {
-        let file = open(path).ok()?;
         let (size, mut last) = (file.metadata().ok()?.len(), [0]);
         file.read_exact_at(&mut last, size.checked_sub(1)?).ok()?;
         Some(last[0])
@@ -73,10 +82,14 @@ fn ends_whole(path: &Path) -> bool {
 }
 
 /// Writes all of it, or leaves the file as it was: half an entry, as a full disk takes it, would swallow the next one. The
-/// file is locked, so that nobody else's bytes stand behind its former end.
-fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+/// file is locked, so that nobody else's bytes stand behind its former end, and nobody else is in the middle of a line.
+fn write_whole(file: &mut File, (bytes, begins): (&[u8], Begins)) -> io::Result<()> {
     let good = file.metadata()?.len();
-    file.write_all(bytes).inspect_err(|_| {
+    let written = match begins == Begins::Line && !ends_whole(file) {
+        true => file.write_all(&[b"\n", bytes].concat()),
+        false => file.write_all(bytes),
+    };
+    written.inspect_err(|_| {
         // The fault that counts is the first.
         let _ = file.set_len(good);
     })
