@@ -187,7 +187,7 @@ impl Stage {
         gone.cancel();
         later.begin();
         if !matches!(&left, Ok(Left { ended: Ended::ByUser | Ended::BySignal, .. })) {
-            // Nobody can look any more. A signal has reached the run by itself.
+            // Nobody can look any more. INT, TERM and HUP have reached the run by themselves; after QUIT it goes on as it is.
             let _ = steps.try_send(Interrupt::Term);
         }
         let summary = match over {
@@ -418,8 +418,25 @@ impl Write for Later {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::{ConsentArgs, PacingArgs, ReadingArgs};
     use crate::outcome::Outcome;
     use std::time::Duration;
+
+    #[test]
+    fn what_does_not_go_together_is_said_by_name() {
+        let tui = ShownArgs { tui: true };
+        let gather = || ReadingArgs { gather: true, ..ReadingArgs::default() };
+        let how = || HowArgs { reading: gather(), ..HowArgs::default() };
+        let said = Shown::new(&tui, &how()).expect_err("two forms").to_string();
+        assert!(said.starts_with("-b says how a run is told as lines"), "{said}");
+        let pacing = PacingArgs { pause: Some(Pause::Look), ..PacingArgs::default() };
+        let said = Shown::new(&tui, &HowArgs { pacing, ..HowArgs::default() }).expect_err("no terminal left");
+        assert!(said.to_string().contains("write --pause 60s"), "{said}");
+        // Without it nothing is looked at; and a forecast is text wherever it is asked for.
+        assert_eq!(Shown::new(&ShownArgs::default(), &how()).expect("lines"), Shown::AsLines);
+        let consent = ConsentArgs { plan: true, ..ConsentArgs::default() };
+        assert_eq!(Shown::new(&tui, &HowArgs { consent, ..how() }).expect("a forecast"), Shown::AsLines);
+    }
 
     #[test]
     fn lines_begin_at_the_left_however_they_are_cut() {
