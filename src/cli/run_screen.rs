@@ -169,8 +169,8 @@ impl Stage {
         let fleet = RunPanes { panes, of_run: hosts.len(), steps: steps.clone() };
         let seen = Seen::new(fleet.listener(), hosts.len(), (sentences, gone.clone()));
         let writer = reading::writer_beside_screen(&how.reading, &job.plan, later.ends())?;
-        let kept = Kept::open(&job.plan, &how.journal, record)?;
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
+        let kept = Kept::open(&job.plan, &how.journal, record)?;
         let inlets = Inlets { questions: self.questions, door: None, keeper, said: Some(said) };
         let relay = tokio::spawn(pass_on(interrupts, steps.clone()));
 

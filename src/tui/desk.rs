@@ -434,6 +434,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_run_says_is_heard_and_its_end_holds_nothing_up() {
+        let (say, said) = mpsc::channel(1);
+        let app = App::new(Options::default(), Size::DEFAULT);
+        let inlets = Inlets { said: Some(said), ..Inlets::closed() };
+        let mut desk = Desk::new(app, Book(Arc::default()), inlets);
+        say.send("wave 1 of 2".to_owned()).await.expect("it is read");
+        drop(say);
+        assert_eq!(desk.news().await, [Event::RunSaid("wave 1 of 2".to_owned())]);
+        assert!(desk.carry_out(vec![Effect::AddHosts("x".into())]).is_empty());
+        assert_eq!(desk.news().await, [Event::AddFailed("x means nobody".into())]);
+    }
+
+    #[tokio::test]
     async fn a_search_that_panics_is_answered_to_whoever_asked() {
         let mut desk = alone();
         let told = || "adding hosts failed inside omnes; please report it".to_owned();
