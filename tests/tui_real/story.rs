@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::lab::Lab;
 use crate::support::sshd::Sshd;
-use crate::ui::Ui;
+use crate::ui::{Screen, Ui};
 
 /// Far above anything normal.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -140,7 +140,7 @@ impl Place {
         let args = ["open", "--record", &script, "lab"];
         let ui = Ui::start(Path::new(env!("CARGO_BIN_EXE_omnes")), &args, &env, (50, 170));
         let hosts = self.hosts.len();
-        ui.wait("prompts", |screen| screen.count(":~# ") == hosts && screen.contains("● script"));
+        ui.wait("prompts", |screen| screen.count(":~$ ") == hosts && screen.contains("● script"));
         ui
     }
 
@@ -170,15 +170,30 @@ fn by_hand() -> String {
     ui.wait_for("web2 alone");
     ui.line("vi -u NONE -N vhosts.conf");
     ui.wait("the editor", |screen| screen.contains("~  ") && screen.contains("║# virtual hosts"));
-    ui.write("Go<VirtualHost *:8080>\r  ServerName admin.example.org\r</VirtualHost>");
-    ui.wait_for("║</VirtualHost>");
+    // As one types who looks at the screen: what was not shown before Enter came would be taken for a secret.
+    let below = |screen: &Screen| screen.count("║~");
+    let tildes = below(&ui.screen());
+    ui.write("Go");
+    ui.wait("a new line", |screen| below(screen) < tildes);
+    for (n, line) in SPECIAL.lines().skip(1).enumerate() {
+        if n > 0 {
+            ui.keys("Enter");
+        }
+        ui.write(line);
+        ui.wait(line, |screen| screen.contains(&format!("║{line} ")));
+    }
+    let typing = ui.screen().cursor;
     ui.keys("Esc");
-    ui.line(":wq");
-    ui.wait("its shell again", |screen| screen.contains("written") && screen.count(":~# ") >= 6);
+    ui.wait("the end of typing", |screen| screen.cursor != typing);
+    ui.write(":wq");
+    ui.wait_for("║:wq");
+    ui.keys("Enter");
+    ui.wait("its shell again", |screen| screen.contains("written") && screen.count(":~$ ") >= 6);
 
     ui.keys("C-a j");
     ui.wait_for("5 of 6 hosts");
-    let vhost = "printf '%s\\n' '<VirtualHost *:80>' '  ServerName example.org' '</VirtualHost>' >> vhosts.conf";
+    let vhost =
+        "printf '%s\\n' '<VirtualHost *:80>' '  ServerName example.org' '</VirtualHost>' >> vhosts.conf";
     ui.line(vhost);
     six.holds("on = \"*!web2\"\nrun = ");
 
@@ -313,7 +328,7 @@ fn on_many_that_partly_fail(script: &str) {
     let how = ["-F", &config, "--yes", &yes];
 
     let (code, said) = told(&user.run(&[&["play", &path, &all][..], &how].concat()));
-    assert_eq!(code, Some(3), "{said}");
+    assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&format!("{} ok: ", hosts - 2 * each)), "{said}");
     assert!(said.contains(&format!("{each} unreachable")), "{said}");
     assert!(said.contains(&format!("{each} failed (step ")), "{said}");
