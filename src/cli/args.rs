@@ -23,7 +23,7 @@ pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use reading::{OutputArg, ReadingArgs};
-pub use run::{DemoRunArgs, HowArgs, RunArgs};
+pub use run::{DemoRunArgs, HowArgs, RunArgs, ShownArgs};
 pub use what::WhatArgs;
 
 /// Everything that can be typed.

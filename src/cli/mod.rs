@@ -36,6 +36,7 @@ mod preferences;
 mod reach;
 mod reading;
 mod run;
+mod run_screen;
 mod runs;
 mod screen;
 mod secrets;

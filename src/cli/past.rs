@@ -110,6 +110,7 @@ pub(super) fn of_script(
         targets: vec![format!("@run:{id}:all")],
         exclude: typed.exclude.clone(),
         files: typed.files.clone(),
+        allow_empty: typed.allow_empty || reopened.books.hosts.is_empty(),
         ..TargetArgs::default()
     };
     let unknowns = if asked.unknowns { Unknowns::Run } else { Unknowns::Left };
@@ -178,6 +179,8 @@ fn line_of(
         targets: vec![format!("@run:{id}:{wishes}")],
         exclude: now.targets.exclude.clone(),
         files: args.targets.files,
+        // A run on nobody goes on with nobody; who names a part of the hosts that is empty is told.
+        allow_empty: now.targets.allow_empty || books.hosts.is_empty(),
         ..TargetArgs::default()
     };
     args.how.journal = JournalArgs { no_journal: now.how.journal.no_journal, ..JournalArgs::default() };

@@ -105,7 +105,7 @@ impl Screen {
         let panes = Panes::new(connector, self.logins, targets, self.find);
         let (door, trouble) = self.front.door()?;
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
-        let inlets = Inlets { questions, door, keeper };
+        let inlets = Inlets { questions, door, keeper, said: None };
         let left = match self.front.shape {
             front::Shape::Screen => {
                 let mut app = App::new(self.options, Size::DEFAULT);
@@ -196,6 +196,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         theme: theme(&config.theme)?,
         prompts: prompts(&config.prompts)?,
         guards: guards(&config.guards)?,
+        work: usual.work,
     })
 }
 
