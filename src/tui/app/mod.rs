@@ -184,6 +184,7 @@ pub struct App {
 impl App {
     /// An app on a screen, with nothing open yet.
     pub fn new(options: Options, screen: Size) -> App {
+        options.prompts.ready();
         let view = view::View::new(&options);
         let layout = view.empty(screen, options.min_tile);
         App {
