@@ -25,6 +25,8 @@ mod plan;
 mod play;
 #[path = "headless/schema.rs"]
 mod schema;
+#[path = "headless/tui.rs"]
+mod tui;
 #[path = "headless/work.rs"]
 mod work;
 

@@ -7,6 +7,8 @@ mod keeping;
 mod lab;
 #[path = "tui_real/secret.rs"]
 mod secret;
+#[path = "tui_real/story.rs"]
+mod story;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]
 pub mod support;
 #[allow(dead_code, reason = "each test crate uses its own part of the shared support")]

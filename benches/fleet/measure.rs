@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+/// Nobody is asked whether it may be so many hosts.
+pub(crate) const YES: &str = "--yes=100000";
+
 /// What a process cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
@@ -64,6 +67,7 @@ pub(crate) fn omnes(
         .env_clear()
         .env("HOME", dir)
         .args([subcommand, "--hosts-from", &at(hosts)])
+        .args((subcommand == "run").then_some(YES))
         .args(["-o", &format!("UserKnownHostsFile={}", at(way.known_hosts))])
         .args(["-F", &if way.config == "none" { "none".to_owned() } else { at(way.config) }])
         .stdout(Stdio::piped())

@@ -63,7 +63,7 @@ fn on(dir: &Path, list: &str, words: &[&str]) -> Command {
     command
         .env_clear()
         .env("HOME", dir)
-        .args(["run", "-F", &at("odd-config"), "--hosts-from", &at(list), "-i", &at("key")])
+        .args(["run", measure::YES, "-F", &at("odd-config"), "--hosts-from", &at(list), "-i", &at("key")])
         .args(["-o", "IdentitiesOnly=yes", "-o", &format!("UserKnownHostsFile={}", at("known_hosts"))])
         .args(words);
     command

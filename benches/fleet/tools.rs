@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::ground::Ground;
+use crate::measure::YES;
 
 /// Program and Debian package of each.
 const PACKAGES: [(&str, &str); 4] =
@@ -40,7 +41,7 @@ impl Tool {
         let (config, list) = (ground.at("ssh"), ground.at("list"));
         let words: &[&str] = match self {
             Tool::Omnes => {
-                &[env!("CARGO_BIN_EXE_omnes"), "run", "-F", &config, "--hosts-from", &list, "-b", "--"]
+                &[env!("CARGO_BIN_EXE_omnes"), "run", YES, "-F", &config, "--hosts-from", &list, "-b", "--"]
             }
             Tool::Pdsh => &["pdsh", "-R", "ssh", "-S", "-f", "32", "-w", &format!("^{list}")],
             Tool::Clush => {

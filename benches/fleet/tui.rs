@@ -21,8 +21,11 @@ use pty_process::blocking::{self, Pty};
 use crate::measure::{cpu_seconds, load, status_kib, tell_times as tell};
 use crate::server::Server;
 
-/// The key whose echo is looked for; nothing else on the screen has it.
-const KEY: u8 = b'#';
+/// The keys whose echo is looked for, nothing else on the screen has them. Each line has another one: what stands at the same
+/// place as before is not painted again.
+const MARKS: &[u8] = b"#^`";
+/// Keys of one line, which is never so long that it would wrap.
+const LINE: usize = 20;
 /// Keys of one measurement.
 const KEYS: usize = 100;
 /// How long the screen is left alone between two keys, so that each is a key of its own.
@@ -115,7 +118,8 @@ fn many() {
     });
     tell("1000 hosts of 1,000 lines: search of all", searches.collect());
     tell("1000 hosts: key to its first echo", screen.key_times());
-    screen.tell_some(&server, 200, "flood 2048");
+    // Every fifth, so that a page shows hosts that echo beside those that flood.
+    screen.tell_every(&server, HOSTS / 200, "flood 2048");
     Eye::on(&screen).sees(|text| text.contains("floods"));
     tell("1000 hosts, 200 busy: key to its first echo", screen.key_times());
     tell("1000 hosts, 200 busy: key of omnes itself to the screen", screen.own_key_times());
@@ -133,6 +137,14 @@ fn greatest(text: &str) -> Option<u64> {
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// The hosts in the order of their tiles, which is that of their ports.
+fn in_order(server: &Server) -> Vec<String> {
+    let all = fs::read_to_string(server.dir().join("hosts")).expect("the hosts");
+    let mut hosts: Vec<String> = all.lines().map(str::to_owned).collect();
+    hosts.sort_by_key(|host| host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
+    hosts
 }
 
 /// omnes in a terminal.
@@ -186,13 +198,19 @@ impl Screen {
         (&*self.pty).write_all(bytes).expect("omnes reads its terminal");
     }
 
-    /// Types a line on the first so many hosts of the screen alone, over the control socket.
+    /// Types a line on the first so many hosts of the screen alone.
     fn tell_some(&self, server: &Server, hosts: usize, line: &str) {
-        let all = fs::read_to_string(server.dir().join("hosts")).expect("the hosts");
-        // Tiles stand in the order of the ports, and what is looked for must be among those on the screen.
-        let mut some: Vec<&str> = all.lines().collect();
-        some.sort_by_key(|host| host.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()));
-        some.truncate(hosts);
+        self.tell(&in_order(server)[..hosts], line);
+    }
+
+    /// Types a line on every so many-th host of the screen alone.
+    fn tell_every(&self, server: &Server, step: usize, line: &str) {
+        let some: Vec<String> = in_order(server).into_iter().step_by(step).collect();
+        self.tell(&some, line);
+    }
+
+    /// Types a line on these alone, over the control socket.
+    fn tell(&self, some: &[String], line: &str) {
         let status = Command::new(binary())
             .args(["ctl", "--to", "bench", "send", "--enter", "--host", &some.join(","), line])
             .env_clear()
@@ -219,7 +237,14 @@ impl Screen {
                 return found.at;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{} did not come", String::from_utf8_lossy(bytes));
+            if left.is_zero() {
+                drop(seen);
+                panic!(
+                    "{} did not come:\n{}",
+                    String::from_utf8_lossy(bytes),
+                    Eye::on(self).terminal.screen().text()
+                );
+            }
             seen = self.seen.1.wait_timeout(seen, left).expect("the reader lives").0;
         }
     }
@@ -245,11 +270,11 @@ impl Screen {
     /// From a key for the hosts to the first frame that shows it, in milliseconds.
     fn key_times(&self) -> Vec<f64> {
         let time = |n: usize| {
+            let mark = MARKS[n / LINE % MARKS.len()];
             let (from, pressed) = (self.now(), Instant::now());
-            self.write(&[KEY]);
-            let shown = self.wait_since(from, &[KEY]);
-            // A line is never so long that it would wrap.
-            if n % 20 == 19 {
+            self.write(&[mark]);
+            let shown = self.wait_since(from, &[mark]);
+            if n % LINE == LINE - 1 {
                 self.write(b"\r");
             }
             thread::sleep(PAUSE);

@@ -31,7 +31,7 @@ pub use pacing::PacingArgs;
 pub use play::{DemoPlayArgs, PlayArgs, StepsArgs};
 pub use pull::{BackArgs, PullArgs, PullWhatArgs};
 pub use reading::{OutputArg, ReadingArgs};
-pub use run::{DemoRunArgs, HowArgs, RunArgs};
+pub use run::{DemoRunArgs, HowArgs, RunArgs, ShownArgs};
 pub use what::WhatArgs;
 
 /// Everything that can be typed.

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::args::{DemoArgs, DemoCommand, DemoPlayArgs, DemoRunArgs, HowArgs, SecretArgs, TargetArgs};
 use super::front::{self, Front};
 use super::journal::{Origin, Record};
+use super::run_screen::{self, Shown};
 use super::screen::{self, Find, Reached, Screen};
 use super::select::Wanted;
 use super::what::{self, Work};
@@ -154,6 +155,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
     if run.what.sudo {
         bail!("--sudo: the hosts of the demo are this machine, and run nothing as somebody else");
     }
+    let shown = Shown::new(&run.shown, &run.how)?;
     what::one_reader(&run.what, &TargetArgs::default(), &SecretArgs::default())?;
     let work = Work::read(&run.what, "omnes demo run -- hostname")?;
     confirm::enough(&run.how.consent, args.hosts.into())?;
@@ -163,7 +165,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
         let interrupts = headless::interrupts()?;
         let fleet =
             Arc::new(Fleet::start(fleet(args)).await.context(OwnFault("the demo cannot start".into()))?);
-        let ran = run_with(&fleet, &run.how, (work, &config), interrupts).await;
+        let ran = run_with(&fleet, (&run.how, shown), (work, &config), interrupts).await;
         end(&fleet).await?;
         ran
     });
@@ -174,7 +176,7 @@ fn run_on(args: &DemoArgs, run: &DemoRunArgs) -> anyhow::Result<Exit> {
 /// Runs a command on a fleet that has begun.
 async fn run_with(
     fleet: &Arc<Fleet>,
-    how: &HowArgs,
+    (how, shown): (&HowArgs, Shown),
     (work, config): (Work, &Config),
     interrupts: headless::Interrupts,
 ) -> anyhow::Result<Exit> {
@@ -193,7 +195,9 @@ async fn run_with(
     let connector = Connector::new(fleet.clone(), Arc::new(Nobody), Arc::new(KnownHosts::new()));
     let deed = Arc::new(work.deed(orders, Arc::new(Nobody)));
     let job = Job::command(plan, targets, connector).doing(deed);
-    Ok(headless::carry_out(job, how, Record::New(Origin::of_process()), interrupts).await?.exit)
+    let record = Record::New(Origin::of_process());
+    let stage = shown.stage(None, config, &UserEnvironment::of_process())?;
+    Ok(run_screen::carry_out(stage, job, (how, record), interrupts).await?.exit)
 }
 
 fn play_on(args: &DemoArgs, demo: &DemoPlayArgs) -> anyhow::Result<Exit> {

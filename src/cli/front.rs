@@ -95,6 +95,19 @@ pub(super) fn notice(said: &str) {
     let _ = writeln!(std::io::stderr(), "omnes: {}", escape::text(said, 1000));
 }
 
+/// Why no tiles can be shown here, as a sentence with the next step.
+pub(super) fn no_tiles() -> Option<String> {
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let why = match unfit(&variable("TERM").unwrap_or_default(), charset(variable)) {
+        _ if !screen::is_there() => "there is no terminal".to_owned(),
+        Some(why) => why,
+        None => return None,
+    };
+    Some(format!(
+        "--tui shows the run on the whole screen, but {why}; leave it out, or write --output gather"
+    ))
+}
+
 /// Why this terminal cannot show tiles.
 fn unfit(term: &str, charset: Charset) -> Option<String> {
     match (term, charset) {

@@ -40,6 +40,7 @@ mod push;
 mod reach;
 mod reading;
 mod run;
+mod run_screen;
 mod runs;
 mod screen;
 mod secrets;

@@ -117,6 +117,7 @@ pub(super) fn of_script(
         targets: vec![format!("@run:{id}:all")],
         exclude: typed.exclude.clone(),
         files: typed.files.clone(),
+        allow_empty: typed.allow_empty || reopened.books.hosts.is_empty(),
         ..TargetArgs::default()
     };
     let unknowns = if asked.unknowns { Unknowns::Run } else { Unknowns::Left };
@@ -152,7 +153,7 @@ fn has_targets(targets: &TargetArgs) -> bool {
 
 fn further(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let reopened = store.reopen(id).map_err(journal::fault)?;
-    let now = Now { exclude: &args.targets.exclude, journal: &args.how.journal, command: "run" };
+    let now = Now { exclude: &args.targets.exclude, allow_empty: args.targets.allow_empty, journal: &args.how.journal, command: "run" };
     let (args, _) = run_of(&now, &reopened.books, (id, "all"))?;
     let unknowns = if now.journal.unknowns { Unknowns::Run } else { Unknowns::Left };
     let (scripted, content) = (Scripted::Not, BTreeMap::new());
@@ -164,7 +165,7 @@ fn again(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let books = store.read(id).map_err(journal::fault)?;
     let only = args.how.journal.only.as_deref().unwrap_or("all");
     Wish::read(only)?;
-    let now = Now { exclude: &args.targets.exclude, journal: &args.how.journal, command: "run" };
+    let now = Now { exclude: &args.targets.exclude, allow_empty: args.targets.allow_empty, journal: &args.how.journal, command: "run" };
     let (args, words) = run_of(&now, &books, (id, only))?;
     let record = Record::New(Origin { words, again: Some(id.clone()), ..Origin::default() });
     Ok(Past { args, record })
@@ -185,7 +186,7 @@ pub(super) fn of_push(args: &PushArgs) -> anyhow::Result<Option<PastPush>> {
     }
     let store = journal::store(&UserEnvironment::of_process());
     let id = journal::find(&store, said)?;
-    let now = Now { exclude: &args.hosts.exclude_hosts, journal: asked, command: "push" };
+    let now = Now { exclude: &args.hosts.exclude_hosts, allow_empty: false, journal: asked, command: "push" };
     if asked.resume.is_none() {
         let books = store.read(&id).map_err(journal::fault)?;
         let only = asked.only.as_deref().unwrap_or("all");
@@ -204,6 +205,7 @@ pub(super) fn of_push(args: &PushArgs) -> anyhow::Result<Option<PastPush>> {
 /// What is typed now about a run of the past.
 struct Now<'a> {
     exclude: &'a [String],
+    allow_empty: bool,
     journal: &'a JournalArgs,
     /// The command that is typed, which must be the one of the run.
     command: &'static str,
@@ -213,7 +215,7 @@ fn run_of(now: &Now<'_>, books: &Books, of: (&RunId, &str)) -> anyhow::Result<(R
     let (command, words) = line_of(now, books, of.0)?;
     let Command::Run(args) = command else { bail!("run {} was no `omnes run`", of.0) };
     let mut args = *args;
-    args.targets = targets_of(now, of, args.targets.files);
+    args.targets = targets_of(now, books, of, args.targets.files);
     args.how.journal = journal_of(now);
     Ok((args, words))
 }
@@ -226,17 +228,19 @@ fn push_of(
     let (command, words) = line_of(now, books, of.0)?;
     let Command::Push(args) = command else { bail!("run {} was no `omnes push`", of.0) };
     let mut args = *args;
-    let targets = targets_of(now, of, args.hosts.files.clone());
+    let targets = targets_of(now, books, of, args.hosts.files.clone());
     args.how.journal = journal_of(now);
     Ok((args, targets, words))
 }
 
 /// The hosts of the run, those that are left out now apart.
-fn targets_of(now: &Now<'_>, (id, wishes): (&RunId, &str), files: FileArgs) -> TargetArgs {
+fn targets_of(now: &Now<'_>, books: &Books, (id, wishes): (&RunId, &str), files: FileArgs) -> TargetArgs {
     TargetArgs {
         targets: vec![format!("@run:{id}:{wishes}")],
         exclude: now.exclude.to_vec(),
         files,
+        // A run on nobody goes on with nobody; who names a part of the hosts that is empty is told.
+        allow_empty: now.allow_empty || books.hosts.is_empty(),
         ..TargetArgs::default()
     }
 }

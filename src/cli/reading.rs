@@ -24,6 +24,15 @@ pub(super) fn writer(args: &ReadingArgs, plan: &Plan) -> anyhow::Result<Writer> 
     Ok(Writer::new(reporter, ends).with_meter(meter).with_files(files))
 }
 
+/// The writer of a run that is shown on a screen: what is told without output, once that is gone, and files where they are
+/// wanted.
+pub(super) fn writer_beside_screen(args: &ReadingArgs, plan: &Plan, ends: Ends) -> anyhow::Result<Writer> {
+    let reading = Reading { top: args.top.map(usize::from), ..Output::Quiet.into() };
+    let reporter = Reporter::new(plan, reading, ends.sinks);
+    let files = args.output_dir.as_ref().map(|dir| Files::within(dir, reporter.names())).transpose();
+    Ok(Writer::new(reporter, ends).with_files(files.context("--output-dir cannot be used")?))
+}
+
 /// The form of the output, and what is shown besides.
 pub(super) fn reading(args: &ReadingArgs, hosts: &[Host]) -> anyhow::Result<Reading> {
     let diff = diff(args, hosts)?;

@@ -11,6 +11,7 @@ use super::journal::{Origin, Record};
 use super::pacing::{self, Fleet};
 use super::past::{self, Past};
 use super::reach::{self, Reach};
+use super::run_screen::{self, Shown, Stage};
 use super::select::{self, Wanted};
 use super::what::{self, Work};
 use super::{forecast, headless, preferences, secrets};
@@ -23,13 +24,18 @@ use crate::ssh::{ConnectError, Connector, HostKeyPolicy, KnownHosts, Resolved, T
 /// A run of the command line as it stands, or one of the past that it speaks of.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     match past::of(args)? {
-        Some(Past { args, record }) => on_hosts(&args, record),
+        Some(Past { args: mut past, record }) => {
+            // Where a run is shown is a matter of the moment, and not of the run.
+            past.shown = args.shown.clone();
+            on_hosts(&past, record)
+        }
         None => on_hosts(args, Record::New(Origin::of_process())),
     }
 }
 
 /// Checks everything, then connects.
 fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
+    let shown = Shown::new(&args.shown, &args.how)?;
     what::one_reader(&args.what, &args.targets, &args.secrets)?;
     let work = Work::read(&args.what, "omnes run web -- uptime")?;
     work.tell(&args.what, &mut record)?;
@@ -41,7 +47,7 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     }
     let inventory = select::inventory(&args.targets.files)?;
     select::tell_warnings(&inventory);
-    let reach = Reach::new(&args.ssh, &config, environment, HostKeyPolicy::Strict)?.for_command();
+    let reach = Reach::new(&args.ssh, &config, environment.clone(), HostKeyPolicy::Strict)?.for_command();
     let members = wanted.select(&inventory)?;
     let turns = match &mut record {
         Record::New(_) => (0..members.len()).collect(),
@@ -78,17 +84,20 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
         return forecast::tell((&plan, &targets), &orders, &args.how, asks);
     }
     consent.can_be_had()?;
-    let asker = Asker::headless(secrets::password(&args.secrets, &args.targets)?);
+    let password = secrets::password(&args.secrets, &args.targets)?;
+    let stage = shown.stage(password.clone(), &config, &environment)?;
+    let asker = Asker::headless(password);
+    let ask = stage.as_ref().map_or_else(|| asker.ask(), Stage::ask);
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
         let mut interrupts = headless::interrupts()?;
         if consent.given(&mut interrupts).await? == Word::Interrupted {
             return Ok(Exit::Interrupted);
         }
-        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
-        let deed = Arc::new(work.deed(orders, asker.ask()));
+        let connector = Connector::new(Arc::new(Tcp), ask.clone(), Arc::new(KnownHosts::new()));
+        let deed = Arc::new(work.deed(orders, ask.clone()));
         let job = Job::command(plan, targets, connector).doing(deed);
-        Ok(headless::carry_out(job, &args.how, record, interrupts).await?.exit)
+        Ok(run_screen::carry_out(stage, job, (&args.how, record), interrupts).await?.exit)
     });
     headless::leave(runtime);
     exit

@@ -14,7 +14,7 @@ use crate::config::{self, Color, Config, ConfigError, FoldStart, Scope, Zoom};
 use crate::escape;
 use crate::hosts::{Facts, Member, Template};
 use crate::outcome::Exit;
-use crate::pane::{self, Key, Prompts, SECRET_PROMPTS, SHELL_PROMPTS};
+use crate::pane::{self, Key, Prompts};
 use crate::session::{Hub, Listener, SessionId};
 use crate::size::Size;
 use crate::ssh::{ConnectError, Connector, Dial, KnownHosts, Silence, Target};
@@ -105,7 +105,7 @@ impl Screen {
         let panes = Panes::new(connector, self.logins, targets, self.find);
         let (door, trouble) = self.front.door()?;
         let keeper = Keeper::start(self.places).context(OwnFault("no thread can be started".into()))?;
-        let inlets = Inlets { questions, door, keeper };
+        let inlets = Inlets { questions, door, keeper, said: None };
         let left = match self.front.shape {
             front::Shape::Screen => {
                 let mut app = App::new(self.options, Size::DEFAULT);
@@ -196,6 +196,7 @@ pub(super) fn options(config: &Config) -> anyhow::Result<Options> {
         theme: theme(&config.theme)?,
         prompts: prompts(&config.prompts)?,
         guards: guards(&config.guards)?,
+        work: usual.work,
     })
 }
 
@@ -234,10 +235,8 @@ fn macros(config: &Config, keymap: &Keymap) -> anyhow::Result<Vec<Macro>> {
 
 /// The patterns of prompts. Each has been tried with the file; only all of them together can still be too many.
 fn prompts(config: &config::Prompts) -> anyhow::Result<Prompts> {
-    let usual = |patterns: &[&str]| patterns.iter().map(|text| text.to_string()).collect::<Vec<_>>();
-    let shell = config.shell.clone().unwrap_or_else(|| usual(SHELL_PROMPTS));
-    let secret = config.secret.clone().unwrap_or_else(|| usual(SECRET_PROMPTS));
-    Prompts::new(&shell, &secret).map_err(|why| anyhow!("[prompts] of config.toml: {why}"))
+    Prompts::new(config.shell.as_deref(), config.secret.as_deref())
+        .map_err(|why| anyhow!("[prompts] of config.toml: {why}"))
 }
 
 /// The guards as the TUI takes them.
@@ -419,6 +418,7 @@ impl Fleet for Panes {
 mod tests {
     use super::*;
     use crate::config::parse;
+    use crate::pane::{SECRET_PROMPTS, SHELL_PROMPTS};
 
     fn fault(text: &str) -> String {
         let config = parse("config.toml", text).expect("good as far as the file goes");

@@ -3,7 +3,34 @@
 
 use super::screen::Screen;
 
-impl Screen<'_> {
+/// Reads the text of many lines of a pane, one after the other.
+pub struct Lines<'a> {
+    screen: Screen<'a>,
+    /// The rows of the screen itself, all read when the first of them is.
+    rows: Vec<String>,
+}
+
+impl Lines<'_> {
+    /// As [`Screen::text_of`].
+    pub fn text_of(&mut self, line: u64, out: &mut String) {
+        let history = self.screen.first_line() + self.screen.history_len() as u64;
+        let Some(row) = line.checked_sub(history) else { return self.screen.text_of(line, out) };
+        if self.rows.is_empty() {
+            self.rows.extend(self.screen.emulator.terminal().face().texts());
+        }
+        out.clear();
+        if let Some(text) = usize::try_from(row).ok().and_then(|row| self.rows.get(row)) {
+            out.push_str(text.trim_end());
+        }
+    }
+}
+
+impl<'a> Screen<'a> {
+    /// For whoever reads many lines.
+    pub fn lines(self) -> Lines<'a> {
+        Lines { screen: self, rows: Vec::new() }
+    }
+
     /// The number of the oldest line kept, counted from the host's first line ever. A line keeps its number while it
     /// moves from the screen into the history.
     pub fn first_line(self) -> u64 {
@@ -55,10 +82,17 @@ mod tests {
             let line = format!("\x1b[3{}mline\x1b[1;38;2;27;27;{}m {n} \u{8a9e}\x1b[m é\r\n", n % 8, n % 250);
             pane.feed(Duration::ZERO, line.as_bytes());
             let screen = pane.screen();
-            let mut text = String::from("left over");
+            let (mut text, mut read) = (String::from("left over"), String::from("left over"));
+            let mut lines = screen.lines();
             for line in screen.first_line()..=n {
                 screen.text_of(line, &mut text);
                 assert_eq!(text, format!("line {line} \u{8a9e} é"));
+                lines.text_of(line, &mut read);
+                assert_eq!(read, text);
+            }
+            for line in [n + 1, screen.end_line(), u64::MAX] {
+                lines.text_of(line, &mut read);
+                assert_eq!(read, "");
             }
             assert_eq!(screen.line_of_cursor(), n + 1);
             screen.text_of(screen.end_line(), &mut text);

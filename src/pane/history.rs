@@ -1,22 +1,23 @@
 //! The lines that have left the top of a screen, as compact text.
 //!
 //! A cell takes 32 bytes, so a thousand full lines of 80 columns would take 2.5 MB a pane. Here a line is its text with a
-//! marker of 3 to 9 bytes where the style changes, all lines end to end in one ring of bytes, and 4 bytes to say where each
-//! line ends: a thousand lines of 72 columns stay under 100 kB.
+//! marker of 3 to 13 bytes where the style changes, whole lines end to end in blocks, and 2 bytes to say where each line
+//! ends: a thousand lines of 72 columns stay under 100 kB.
+//!
+//! Blocks are all of one size and never move. One array that grows would be copied to a larger place again and again, and
+//! with a thousand panes that grow at once the places left behind were a seventh of the memory of omnes.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use super::cell::{Color, Style, StyledLine, Underline};
 use super::pens::Pens;
 
 /// Begins a change of style; text never holds it, since a cell shows no control character.
 const MARK: u8 = 0x1b;
-/// The rings grow by this much at a time, since doubling could waste half.
-const GROW_BYTES: usize = 8 * 1024;
-const GROW_LINES: usize = 256;
-/// More bytes than this are not kept, so that 32 bits tell where a line ends.
-const MOST_BYTES: usize = 1 << 30;
+/// A block holds so many bytes, or one line that is longer.
+const BLOCK_BYTES: usize = 4 * 1024;
+/// And at most so many lines, since lines may be empty.
+const BLOCK_LINES: usize = 256;
 /// A single line longer than this is cut; no screen is wide enough to make one in plain text.
 const LINE_BYTES: usize = 16 * 1024;
 
@@ -25,7 +26,7 @@ const LINE_BYTES: usize = 16 * 1024;
 pub struct HistoryLimit {
     /// Lines.
     pub lines: usize,
-    /// Bytes of text and style marks; more than 1 GB counts as 1 GB.
+    /// Bytes of text and style marks.
     pub bytes: usize,
 }
 
@@ -46,23 +47,60 @@ impl Default for HistoryLimit {
 #[derive(Debug, Default)]
 pub(super) struct History {
     limit: HistoryLimit,
-    bytes: VecDeque<u8>,
-    /// Where each line ends, counted from the beginning of the stream and wrapping; see [`HistoryLimit::bytes`].
-    ends: VecDeque<u32>,
-    /// Where the first line begins, counted likewise.
-    start: u32,
+    blocks: VecDeque<Block>,
+    /// The number of the oldest line kept, as blocks count them.
+    oldest: u64,
+    /// The number of the line that comes next.
+    next: u64,
+    /// Bytes of the lines kept.
+    bytes: usize,
     /// Lines dropped since the beginning, so that a reader can tell that its line moved.
     dropped: u64,
 }
 
+/// Some lines that follow each other. What is full is never changed.
+#[derive(Debug)]
+struct Block {
+    /// The number of its first line.
+    first: u64,
+    bytes: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<u16>,
+}
+
+impl Block {
+    fn new(first: u64, least: usize) -> Block {
+        Block { first, bytes: Vec::with_capacity(least.max(BLOCK_BYTES)), ends: Vec::new() }
+    }
+
+    fn takes(&self, line: &[u8]) -> bool {
+        self.bytes.len() + line.len() <= self.bytes.capacity() && self.ends.len() < BLOCK_LINES
+    }
+
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.ends.push(u16::try_from(self.bytes.len()).expect("a line is cut long before 64 kB"));
+    }
+
+    /// The number behind its last line.
+    fn end(&self) -> u64 {
+        self.first + self.ends.len() as u64
+    }
+
+    fn line(&self, number: u64) -> Option<&[u8]> {
+        let n = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let start = n.checked_sub(1).map_or(0, |before| usize::from(self.ends[before]));
+        self.bytes.get(start..usize::from(*self.ends.get(n)?))
+    }
+}
+
 impl History {
     pub(super) fn new(limit: HistoryLimit) -> History {
-        let limit = HistoryLimit { bytes: limit.bytes.min(MOST_BYTES), ..limit };
         History { limit, ..History::default() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        (self.next - self.oldest) as usize
     }
 
     pub(super) fn dropped(&self) -> u64 {
@@ -71,14 +109,14 @@ impl History {
 
     /// Memory held, in bytes, slack included.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * size_of::<u32>()
+        let held = |block: &Block| block.bytes.capacity() + block.ends.capacity() * size_of::<u16>();
+        self.blocks.iter().map(held).sum::<usize>() + self.blocks.capacity() * size_of::<Block>()
     }
 
     pub(super) fn clear(&mut self) {
         self.dropped += self.len() as u64;
-        self.bytes = VecDeque::new();
-        self.ends = VecDeque::new();
-        self.start = 0;
+        self.blocks = VecDeque::new();
+        (self.oldest, self.bytes) = (self.next, 0);
     }
 
     /// Appends a line given as text with SGR sequences between its stretches, as `vt100` writes rows, which was drawn with
@@ -89,49 +127,44 @@ impl History {
             self.dropped += 1;
             return;
         }
-        while self.ends.len() >= self.limit.lines || self.bytes.len() + line.len() > self.limit.bytes {
+        while self.len() >= self.limit.lines || self.bytes + line.len() > self.limit.bytes {
             self.drop_oldest();
         }
-        if self.bytes.capacity() < self.bytes.len() + line.len() {
-            self.bytes.reserve_exact(line.len().max(GROW_BYTES));
+        if !self.blocks.back().is_some_and(|block| block.takes(&line)) {
+            self.blocks.push_back(Block::new(self.next, line.len()));
         }
-        if self.ends.capacity() == self.ends.len() {
-            self.ends.reserve_exact(GROW_LINES.min(self.limit.lines));
+        if let Some(block) = self.blocks.back_mut() {
+            block.push(&line);
         }
-        self.bytes.extend(&line);
-        self.ends.push_back(self.start.wrapping_add(self.bytes.len() as u32));
+        self.next += 1;
+        self.bytes += line.len();
     }
 
     fn drop_oldest(&mut self) {
-        if let Some(end) = self.ends.pop_front() {
-            self.bytes.drain(..end.wrapping_sub(self.start) as usize);
-            self.start = end;
-            self.dropped += 1;
+        self.bytes -= self.bytes_of(0).map_or(0, <[u8]>::len);
+        self.oldest += 1;
+        self.dropped += 1;
+        if self.blocks.front().is_some_and(|block| block.end() <= self.oldest) {
+            self.blocks.pop_front();
         }
     }
 
     /// Line `n`, 0 being the oldest kept.
     pub(super) fn line(&self, n: usize) -> Option<StyledLine> {
-        let line: Vec<u8> = self.bytes.range(self.place(n)?).copied().collect();
-        Some(expand(&line))
+        self.bytes_of(n).map(expand)
     }
 
     /// Appends the text of line `n` without its styles; nothing beyond the last line.
     pub(super) fn text(&self, n: usize, out: &mut String) {
-        let Some(Range { start, end }) = self.place(n) else { return };
-        let (front, back) = self.bytes.as_slices();
-        match front.len() {
-            held if end <= held => plain(&front[start..end], out),
-            held if start >= held => plain(&back[start - held..end - held], out),
-            _ => plain(&self.bytes.range(start..end).copied().collect::<Vec<u8>>(), out),
+        if let Some(line) = self.bytes_of(n) {
+            plain(line, out);
         }
     }
 
-    /// Where line `n` stands in the ring.
-    fn place(&self, n: usize) -> Option<Range<usize>> {
-        let offset = |end: u32| end.wrapping_sub(self.start) as usize;
-        let end = offset(*self.ends.get(n)?);
-        Some(n.checked_sub(1).map_or(0, |before| offset(self.ends[before]))..end)
+    fn bytes_of(&self, n: usize) -> Option<&[u8]> {
+        let number = self.oldest + n as u64;
+        let after = self.blocks.partition_point(|block| block.first <= number);
+        self.blocks.get(after.checked_sub(1)?)?.line(number)
     }
 }
 
@@ -140,7 +173,8 @@ fn compact(formatted: &str, pens: &Pens) -> Vec<u8> {
     let mut line = Vec::with_capacity(formatted.len());
     let mut drawn = Style::PLAIN;
     let mut pieces = formatted.split('\x1b');
-    line.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
+    let first = pieces.next().unwrap_or_default();
+    line.extend_from_slice(&first.as_bytes()[..first.floor_char_boundary(LINE_BYTES)]);
     for piece in pieces {
         let Some((parameters, text)) = piece.split_once('m') else { continue };
         apply(&mut drawn, parameters.trim_start_matches('['));
@@ -244,7 +278,11 @@ fn expand(mut line: &[u8]) -> StyledLine {
 fn plain(mut line: &[u8], out: &mut String) {
     while !line.is_empty() {
         let end = memchr::memchr(MARK, line).unwrap_or(line.len());
-        out.push_str(&String::from_utf8_lossy(&line[..end]));
+        // It is UTF-8, and to look whether it is takes less than to look where it is not.
+        match str::from_utf8(&line[..end]) {
+            Ok(text) => out.push_str(text),
+            Err(_) => out.push_str(&String::from_utf8_lossy(&line[..end])),
+        }
         line = &line[end..];
         if !line.is_empty() {
             unmark(&mut line);
@@ -313,15 +351,36 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_found_when_the_count_of_bytes_wraps() {
-        let mut history = History::new(HistoryLimit::lines(10));
-        history.start = u32::MAX - 20;
-        for n in 0..30 {
-            history.push_text(&format!("line {n}"));
-            let last = history.len() - 1;
-            assert_eq!(history.line(last).map(|l| l.text()), Some(format!("line {n}")));
-            assert_eq!(history.line(0).map(|l| l.text()), Some(format!("line {}", n - last)));
+    fn a_line_is_found_whatever_the_lines_before_it_took() {
+        let mut history = History::new(HistoryLimit { lines: 700, bytes: 200_000 });
+        let line = |n: usize| match n % 5 {
+            0 => String::new(),
+            1 => "x".repeat(n * 37 % 9000),
+            _ => format!("line {n}"),
+        };
+        for n in 0..3000 {
+            history.push_text(&line(n));
+            assert!(history.bytes <= 200_000 && history.len() <= 700);
+            for back in
+                [0, 1, history.len() / 2, history.len() - 1].into_iter().filter(|n| *n < history.len())
+            {
+                let (at, mut text) = (history.len() - 1 - back, String::new());
+                history.text(at, &mut text);
+                assert_eq!(text, line(n - back), "{back} before {n}");
+            }
+            assert_eq!(history.dropped() + history.len() as u64, n as u64 + 1);
         }
+        let kept: usize = (0..history.len()).map(|n| history.bytes_of(n).map_or(0, <[u8]>::len)).sum();
+        assert_eq!(kept, history.bytes);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut_between_characters() {
+        let mut history = History::new(HistoryLimit::default());
+        history.push_text(&"é".repeat(40_000));
+        history.push_text(&format!("\x1b[1m{}", "x".repeat(70_000)));
+        assert_eq!(history.line(0).map(|line| line.text()), Some("é".repeat(LINE_BYTES / 2)));
+        assert_eq!(history.line(1).map(|line| line.text()), Some(String::new()));
     }
 
     #[test]
@@ -329,7 +388,7 @@ mod tests {
         let mut history = History::new(HistoryLimit { lines: 10, bytes: 100 });
         for n in 0..50 {
             history.push_text(&"x".repeat(n));
-            assert!(history.len() <= 10 && history.bytes.len() <= 100);
+            assert!(history.len() <= 10 && history.bytes <= 100);
         }
         history.push_text(&"x".repeat(101));
         assert_eq!(history.line(history.len() - 1).map(|l| l.text().len()), Some(49), "too long, not kept");

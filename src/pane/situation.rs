@@ -5,6 +5,7 @@
 //! is known by the alternate screen, the mouse, or a cursor that it hid while it wanted keys its own way. All of it is what
 //! the host chose to print: a host can fake any of these, and nothing here is more than a sign.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::{Regex, RegexSet, RegexSetBuilder};
@@ -85,25 +86,60 @@ pub enum EchoSeen {
 /// The user's patterns, ready to be used. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Prompts {
-    shell: RegexSet,
-    secret: RegexSet,
+    shell: Patterns,
+    secret: Patterns,
+}
+
+/// One list of patterns. The built-in ones are compiled when they are first needed: that takes a third of the time of a whole
+/// `omnes run` on one host, which looks at no screen.
+#[derive(Clone, Debug)]
+enum Patterns {
+    Shell,
+    Secret,
+    Own(RegexSet),
+}
+
+impl Patterns {
+    fn set(&self) -> &RegexSet {
+        static SHELL: LazyLock<RegexSet> = LazyLock::new(|| built_in(SHELL_PROMPTS));
+        static SECRET: LazyLock<RegexSet> = LazyLock::new(|| built_in(SECRET_PROMPTS));
+        match self {
+            Patterns::Shell => &SHELL,
+            Patterns::Secret => &SECRET,
+            Patterns::Own(set) => set,
+        }
+    }
+}
+
+fn built_in(patterns: &[&str]) -> RegexSet {
+    set(patterns).expect("the built-in patterns are good, a test says so")
 }
 
 impl Prompts {
-    /// Patterns of prompts, each a regular expression that is held against what stands before the cursor. The error is a
-    /// sentence about the first one that cannot be used.
-    pub fn new<S: AsRef<str>>(shell: &[S], secret: &[S]) -> Result<Prompts, String> {
-        Ok(Prompts { shell: set(shell)?, secret: set(secret)? })
+    /// Patterns of prompts, each a regular expression that is held against what stands before the cursor; `None` for the
+    /// built-in ones. The error is a sentence about the first one that cannot be used.
+    pub fn new(shell: Option<&[String]>, secret: Option<&[String]>) -> Result<Prompts, String> {
+        let own = |patterns: &[String]| set(patterns).map(Patterns::Own);
+        Ok(Prompts {
+            shell: shell.map_or(Ok(Patterns::Shell), own)?,
+            secret: secret.map_or(Ok(Patterns::Secret), own)?,
+        })
+    }
+
+    /// Compiles what is not compiled yet, so that no key waits for it.
+    pub fn ready(&self) {
+        self.shell.set();
+        self.secret.set();
     }
 }
 
 impl Default for Prompts {
     fn default() -> Prompts {
-        Prompts::new(SHELL_PROMPTS, SECRET_PROMPTS).expect("the built-in patterns are good, a test says so")
+        Prompts { shell: Patterns::Shell, secret: Patterns::Secret }
     }
 }
 
-fn set<S: AsRef<str>>(patterns: &[S]) -> Result<RegexSet, String> {
+fn set(patterns: &[impl AsRef<str>]) -> Result<RegexSet, String> {
     RegexSetBuilder::new(patterns).size_limit(SET_BYTES).build().map_err(|error| why(&error))
 }
 
@@ -207,10 +243,11 @@ fn of_line(before: &str, prompts: &Prompts) -> Situation {
         return Situation::Other;
     }
     let unmasked = before.trim_end_matches(MASKS);
-    if prompts.secret.is_match(before) || (unmasked.len() < before.len() && prompts.secret.is_match(unmasked))
+    if prompts.secret.set().is_match(before)
+        || (unmasked.len() < before.len() && prompts.secret.set().is_match(unmasked))
     {
         Situation::Secret
-    } else if prompts.shell.is_match(before) {
+    } else if prompts.shell.set().is_match(before) {
         Situation::Shell
     } else {
         Situation::Other
@@ -370,7 +407,8 @@ mod tests {
 
     #[test]
     fn the_patterns_are_the_users() {
-        let prompts = Prompts::new(&["λ $"], &["^Zauberwort: $"]).expect("good patterns");
+        let prompts = Prompts::new(Some(&["λ $".to_owned()]), Some(&["^Zauberwort: $".to_owned()]))
+            .expect("good patterns");
         let told = |text: &str| {
             let pane = pane(text);
             situation(pane.screen(), &pane.modes(), &prompts)
@@ -378,7 +416,7 @@ mod tests {
         assert_eq!(told("web01 λ "), Situation::Shell);
         assert_eq!(told("Zauberwort: "), Situation::Secret);
         assert_eq!(told("web01$ "), Situation::Other);
-        let fault = Prompts::new(&["(", "x"], &[]).expect_err("not closed");
+        let fault = Prompts::new(Some(&["(".to_owned(), "x".to_owned()]), None).expect_err("not closed");
         assert_eq!(fault, "this is no regular expression: unclosed group");
         assert_eq!(
             pattern("a{100000}{10000}").expect_err("too large"),

@@ -17,6 +17,8 @@ pub(super) enum Word {
     Said(Stream, Bytes),
     /// Words of what stands around it.
     Mark(Mark),
+    /// It has said how it ended; its output may go on.
+    Over,
     /// The channel is over.
     Closed(Result<(), String>),
 }
@@ -57,11 +59,11 @@ impl Ears {
                 ChannelEvent::Eof => continue,
                 ChannelEvent::Exit(code) => {
                     self.status.get_or_insert(Outcome::Exited(code));
-                    continue;
+                    return Word::Over;
                 }
                 ChannelEvent::Signal(name) => {
                     self.status.get_or_insert(Outcome::Signalled(name));
-                    continue;
+                    return Word::Over;
                 }
                 ChannelEvent::Closed(how) => match self.sieves.pop() {
                     Some((stream, mut sieve)) => match sieve.finish() {

@@ -6,6 +6,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,11 +130,17 @@ async fn run(
     (mut input, mut ears): (ChannelInput, Ears),
     (order, source): (&Order, Option<&Arc<Source>>),
 ) -> Outcome {
+    let is_over = AtomicBool::new(false);
     let (ending, end) = {
-        let mut telling = pin!(tell(call, &mut ears));
+        let mut telling = pin!(tell(call, &mut ears, &is_over));
         let stop = until(call, telling.as_mut(), pin!(feed(&mut input, order, source))).await;
         match stop {
             Stop::Closed(how) => (None, how),
+            // How it ended was said before; what is ended is what goes on with its output.
+            Stop::Ending(ending) if is_over.load(Ordering::Relaxed) => {
+                end(&mut input, telling, (order, ending)).await;
+                (None, Err("something else went on writing, and was listened to no longer".to_owned()))
+            }
             Stop::Ending(ending) => {
                 end(&mut input, telling, (order, ending)).await;
                 (Some(ending), Ok(()))
@@ -152,7 +159,8 @@ async fn run(
         call.notice(&format!("the command has ended, but its output may lack its end: {why}")).await;
     }
     let fate = wrapper::fate(ears.fate, ears.status.as_ref());
-    // A status that has arrived is the truth, even where the channel never closed.
+    // A status that has arrived is the truth, even where the channel never closed; but one that came only after the signal
+    // says nothing of the work.
     match (ending, ears.status.take(), end) {
         (Some(Ending::Overdue(after)), ..) => Outcome::Unknown(Unknown::TimedOut(after, fate)),
         (Some(Ending::Told), ..) => Outcome::Unknown(Unknown::Killed(fate)),
@@ -237,11 +245,13 @@ async fn feed(input: &mut ChannelInput, order: &Order, source: Option<&Arc<Sourc
 }
 
 /// Passes on output until the channel is closed; waits where the writer is behind, and with it the host's window.
-async fn tell(call: &Call<'_>, ears: &mut Ears) -> Result<(), String> {
+/// Notes when the command has said how it ended.
+async fn tell(call: &Call<'_>, ears: &mut Ears, is_over: &AtomicBool) -> Result<(), String> {
     loop {
         match ears.next().await {
             Word::Said(stream, bytes) => call.said(stream, bytes).await,
             Word::Mark(_) => {}
+            Word::Over => is_over.store(true, Ordering::Relaxed),
             Word::Closed(how) => return how,
         }
     }

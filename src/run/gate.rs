@@ -74,6 +74,7 @@ impl Talk<'_> {
             match word {
                 Ok(Word::Said(stream, bytes)) => self.call.said(stream, bytes).await,
                 Ok(Word::Mark(mark)) => return Ok(Some(self.gate.heard(mark))),
+                Ok(Word::Over) => {}
                 Ok(Word::Closed(how)) => return Err(self.closed(how, None)),
                 Err(_) => return Ok(None),
             }
@@ -96,7 +97,7 @@ impl Talk<'_> {
                 };
                 match word {
                     Word::Said(stream, bytes) => self.call.said(stream, bytes).await,
-                    Word::Mark(_) => {}
+                    Word::Mark(_) | Word::Over => {}
                     Word::Closed(how) => {
                         return Err(self.closed(how, Some("it waited for a password no longer")));
                     }
@@ -151,6 +152,7 @@ impl Talk<'_> {
                 match self.ears.next().await {
                     Word::Said(stream, bytes) => self.call.said(stream, bytes).await,
                     Word::Mark(mark) => began |= self.gate.heard(mark) == Step::Go,
+                    Word::Over => {}
                     Word::Closed(_) => return,
                 }
             }

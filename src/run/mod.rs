@@ -69,7 +69,7 @@ pub use pause::{Look, Overseer};
 pub use plan::{Limits, Plan};
 pub use report::{Detail, Output, Reading, Reporter, Summary};
 pub use schedule::Pacing;
-pub use writer::{Ends, Teller};
+pub use writer::{Ends, Teller, Witness};
 
 /// How long each step of taking leave may take: a signal, closing a channel, closing a link.
 const CLOSING: Duration = Duration::from_secs(1);

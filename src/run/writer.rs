@@ -139,12 +139,19 @@ pub trait Teller: Send + 'static {
     fn fault(&self) -> CancellationToken;
 }
 
+/// Whoever sees what happens in a run beside the one who writes it down, such as a screen.
+pub trait Witness: Send + 'static {
+    /// Sees what happened, before it is told. While it waits the hosts wait, as with any reader of their output.
+    fn see(&mut self, happened: &Happened);
+}
+
 /// The reporter with the streams and files it writes to.
 pub struct Writer {
     reporter: Reporter,
     streams: Streams,
     files: Option<Files>,
     progress: Progress,
+    witness: Option<Box<dyn Witness>>,
     begun: Instant,
 }
 
@@ -162,7 +169,7 @@ impl Writer {
     pub fn new(reporter: Reporter, ends: Ends) -> Writer {
         let progress = Progress::new(reporter.names());
         let streams = Streams { ends, broken: [false; 2], meter: None, fault: CancellationToken::new() };
-        Writer { reporter, streams, files: None, progress, begun: Instant::now() }
+        Writer { reporter, streams, files: None, progress, witness: None, begun: Instant::now() }
     }
 
     /// The same, with a line on standard error that says how far the run is.
@@ -176,7 +183,15 @@ impl Writer {
         Writer { files, ..self }
     }
 
+    /// The same, seen by somebody else too.
+    pub fn with_witness(self, witness: Box<dyn Witness>) -> Writer {
+        Writer { witness: Some(witness), ..self }
+    }
+
     fn step(&mut self, Queued { event, at, .. }: Queued, paper: &mut Paper) {
+        if let Some(witness) = &mut self.witness {
+            witness.see(&event);
+        }
         let at = at.saturating_duration_since(self.begun);
         self.progress.step(&event, at);
         if let Some(Err(error)) = self.files.as_mut().map(|files| files.step(&event)) {

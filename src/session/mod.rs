@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::ssh::Stage;
 
 pub use actor::Hub;
-pub use mailbox::Listener;
+pub use mailbox::{Listener, Mailbox};
 pub use state::SessionState;
 
 // What a session waits for is told by those who show sessions, and they do not name `ssh`.
@@ -44,6 +44,8 @@ pub enum SessionEvent {
     Asking,
     /// Its shell runs; input is taken from now on.
     Ready,
+    /// A command that nobody typed runs in it (`omnes run`); it takes no input.
+    Running,
     /// The host said this.
     Output(Bytes),
     /// The host owes an answer and has been silent for so long; the session goes on, and what is typed is on its way.

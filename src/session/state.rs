@@ -18,6 +18,8 @@ pub enum SessionState {
     Asking,
     /// Its shell runs and takes input.
     Ready,
+    /// A command that nobody typed runs in it; it takes no input.
+    Running,
     /// Over; a reconnect is a new session.
     Closed(Outcome),
 }
@@ -31,6 +33,7 @@ impl SessionState {
             (_, SessionEvent::Waiting(wait)) => SessionState::Waiting(wait.clone()),
             (_, SessionEvent::Asking) => SessionState::Asking,
             (_, SessionEvent::Ready) => SessionState::Ready,
+            (_, SessionEvent::Running) => SessionState::Running,
             (_, SessionEvent::Closed(outcome)) => SessionState::Closed(outcome.clone()),
             (
                 same,

@@ -13,6 +13,7 @@
 //! `config`, and `known_hosts` is the store of host keys.
 
 mod agent;
+mod ahead;
 mod algorithms;
 mod asked;
 mod broker;

@@ -23,10 +23,10 @@ pub enum Silence {
 
 /// How often a link is asked where silence is only shown. With the time for the answer a stall is seen within 16 s; asked
 /// more often, a thousand hosts at rest would take more than a hundredth of a core.
-const ASKS_SHOWN: Duration = Duration::from_millis(12_500);
+const ASKS_SHOWN: Duration = Duration::from_secs(13);
 
 /// How long an answer may take where silence is only shown.
-const ANSWERS_SHOWN: Duration = Duration::from_secs(3);
+const ANSWERS_SHOWN: Duration = Duration::from_millis(2_500);
 
 /// The rule where silence ends a link.
 const ENDS: Alive = Alive { interval: Duration::from_secs(15), count: 3 };
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn the_configuration_wins_and_then_the_mode() {
         for (silence, configured, sent, stalled, lost) in [
-            // Idle: the question goes out after 11 to 12.5 s. Typing: a key right after the last byte heard.
-            (Silence::Shown, None, 12.5, Some(15.5), None),
+            // Idle: the question goes out after 13 s. Typing: a key right after the last byte heard.
+            (Silence::Shown, None, 13.0, Some(15.5), None),
             (Silence::Shown, None, 0.0, Some(15.5), None),
             (Silence::Ends, None, 15.0, Some(22.5), Some(60.0)),
             (Silence::Ends, None, 0.0, Some(22.5), Some(60.0)),

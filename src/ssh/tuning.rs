@@ -97,7 +97,12 @@ fn groups() -> GexParams {
 fn variant((silence, window): (Silence, u32), wants: &Wants, offer: &Offer) -> Arc<Config> {
     let mut rng = rand::rng();
     let asks = Patience::of(silence, wants.alive).asks();
-    let keepalive = asks.map(|asks| asks.mul_f64(rng.random_range(0.9..1.0)));
+    // Where somebody looks at them, hosts that last spoke together are asked together: a process at rest wakes once for many,
+    // and nobody types. Headless links come and go, and are spread.
+    let keepalive = asks.map(|asks| match silence {
+        Silence::Shown => asks,
+        Silence::Ends => asks.mul_f64(rng.random_range(0.9..1.0)),
+    });
     let rekey = Duration::from_secs(3600).mul_f64(rng.random_range(6.0..12.0));
     Arc::new(Config {
         client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-omnes_", env!("CARGO_PKG_VERSION")))),

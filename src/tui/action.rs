@@ -135,6 +135,7 @@ actions! {
     Sessions {
         Answer        "answer"         Prefix ["a"]   "open the questions";
         Add           "add"            Prefix ["+"]   "add hosts";
+        OpenShell     "open-shell"     Prefix ["$"]   "open a shell on this host of a run, detached, in a tile of its own";
         Reconnect     "reconnect"      Prefix ["r"]   "reconnect this host";
         ReconnectAll  "reconnect-all"  Prefix ["R"]   "reconnect every closed host";
         AutoReconnect "auto-reconnect" Prefix ["M-r"] "let lost sessions reconnect by themselves, or not";

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -47,6 +47,8 @@ pub trait Fleet {
     fn close(&mut self, session: SessionId);
     /// A session has reported its end.
     fn forget(&mut self, session: SessionId);
+    /// Takes the run whose hosts the sessions show one step towards its end. Most fleets show none.
+    fn interrupt(&mut self) {}
     /// Where sessions report.
     fn listener(&self) -> Arc<Listener>;
     /// Finds out which hosts an expression means; an error is a sentence. It may take its time.
@@ -63,13 +65,15 @@ pub struct Inlets {
     pub door: Option<Door>,
     /// Where things are written down.
     pub keeper: Keeper,
+    /// Sentences about the run that is shown, if it is one; whoever sends them bounds their number.
+    pub said: Option<mpsc::Receiver<String>>,
 }
 
 impl Inlets {
     /// Nobody asks, nobody knocks, and nothing is written down.
     pub(super) fn closed() -> Inlets {
         let (_, questions) = asker();
-        Inlets { questions, door: None, keeper: Keeper::of_nothing() }
+        Inlets { questions, door: None, keeper: Keeper::of_nothing(), said: None }
     }
 }
 
@@ -118,6 +122,7 @@ pub(super) struct Desk<F: Fleet> {
     questions: Questions,
     withdrawn: Arc<Notify>,
     door: Option<Door>,
+    said: Option<mpsc::Receiver<String>>,
     began: Instant,
     /// Who waits for the answer to a question: connections that are open behind it, so no more than `ssh` keeps open.
     answers: HashMap<QuestionId, oneshot::Sender<Answer>>,
@@ -141,7 +146,7 @@ enum Heard<T> {
 impl<F: Fleet> Desk<F> {
     /// The app over the fleet, whose time begins now.
     pub(super) fn new(app: App, fleet: F, inlets: Inlets) -> Desk<F> {
-        let Inlets { questions, door, keeper } = inlets;
+        let Inlets { questions, door, keeper, said } = inlets;
         Desk {
             app,
             listener: fleet.listener(),
@@ -150,6 +155,7 @@ impl<F: Fleet> Desk<F> {
             withdrawn: questions.withdrawn(),
             questions,
             door,
+            said,
             began: Instant::now(),
             answers: HashMap::new(),
             replies: HashMap::new(),
@@ -212,6 +218,7 @@ impl<F: Fleet> Desk<F> {
             asked = self.questions.next() => Heard::Asked(asked),
             () = self.withdrawn.notified() => Heard::Withdrawn,
             told = self.keeper.told() => Heard::Events(vec![Event::Kept(told)]),
+            sentence = told_of_run(&mut self.said) => Heard::Events(vec![Event::RunSaid(sentence)]),
             asked = knocked(&mut self.door) => Heard::Knocked(asked),
             Some(Ok(found)) = self.searches.join_next() => Heard::Found(found),
             Some(Ok((path, result))) = self.files.join_next() => {
@@ -259,6 +266,7 @@ impl<F: Fleet> Desk<F> {
                 self.fleet.resize(session, size);
             }
             Effect::Close(session) => self.fleet.close(session),
+            Effect::Interrupt => self.fleet.interrupt(),
             Effect::Answer(id, answer) => {
                 if let Some(reply) = self.answers.remove(&id) {
                     // Who asked may have gone away this moment; then the answer is nobody's.
@@ -341,6 +349,17 @@ fn of_sessions(heard: Vec<(SessionId, SessionEvent)>) -> Vec<Event> {
     heard.into_iter().map(|(session, event)| Event::Session(session, event)).collect()
 }
 
+/// What is said next of the run that is shown; nothing where there is none.
+async fn told_of_run(said: &mut Option<mpsc::Receiver<String>>) -> String {
+    if let Some(next) = said {
+        match next.recv().await {
+            Some(sentence) => return sentence,
+            None => *said = None,
+        }
+    }
+    std::future::pending().await
+}
+
 /// What comes next through the control socket; nothing where there is none.
 async fn knocked(door: &mut Option<Door>) -> socket::Asked {
     match door {
@@ -412,6 +431,19 @@ mod tests {
             assert!(desk.carry_out(vec![effect]).is_empty());
             assert_eq!(desk.news().await, [event]);
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_run_says_is_heard_and_its_end_holds_nothing_up() {
+        let (say, said) = mpsc::channel(1);
+        let app = App::new(Options::default(), Size::DEFAULT);
+        let inlets = Inlets { said: Some(said), ..Inlets::closed() };
+        let mut desk = Desk::new(app, Book(Arc::default()), inlets);
+        say.send("wave 1 of 2".to_owned()).await.expect("it is read");
+        drop(say);
+        assert_eq!(desk.news().await, [Event::RunSaid("wave 1 of 2".to_owned())]);
+        assert!(desk.carry_out(vec![Effect::AddHosts("x".into())]).is_empty());
+        assert_eq!(desk.news().await, [Event::AddFailed("x means nobody".into())]);
     }
 
     #[tokio::test]

@@ -67,6 +67,8 @@ pub enum Event {
     Added(Vec<Opened>),
     /// Nothing was added; why.
     AddFailed(String),
+    /// A sentence about the run that the tiles show.
+    RunSaid(String),
     /// What became of something that was to be kept.
     Kept(Told),
     /// Somebody tells omnes to do something, over its control socket or as a line of the plain mode.
@@ -130,6 +132,8 @@ pub enum Effect {
     },
     /// End a session. It still reports its end.
     Close(SessionId),
+    /// Take the run that the tiles show one step towards its end: start no more, end what runs, leave.
+    Interrupt,
     /// Answer a question.
     Answer(QuestionId, Answer),
     /// Find out which hosts are meant, and answer with [`Event::Added`] or [`Event::AddFailed`].
@@ -199,6 +203,7 @@ impl fmt::Debug for Event {
             Event::QuestionWithdrawn(id) => f.debug_tuple("QuestionWithdrawn").field(id).finish(),
             Event::Added(hosts) => f.debug_tuple("Added").field(hosts).finish(),
             Event::AddFailed(why) => f.debug_tuple("AddFailed").field(why).finish(),
+            Event::RunSaid(sentence) => f.debug_tuple("RunSaid").field(sentence).finish(),
             Event::Kept(told) => f.debug_tuple("Kept").field(told).finish(),
             Event::Control(id, request) => f.debug_tuple("Control").field(id).field(request).finish(),
             Event::ControlGone(id) => f.debug_tuple("ControlGone").field(id).finish(),
@@ -230,6 +235,7 @@ impl fmt::Debug for Effect {
                 f.debug_struct("Resize").field("session", session).field("size", size).finish()
             }
             Effect::Close(session) => f.debug_tuple("Close").field(session).finish(),
+            Effect::Interrupt => f.write_str("Interrupt"),
             Effect::Answer(id, answer) => f.debug_tuple("Answer").field(id).field(answer).finish(),
             Effect::AddHosts(expression) => f.debug_tuple("AddHosts").field(expression).finish(),
             Effect::Keep(keep) => f.debug_tuple("Keep").field(keep).finish(),

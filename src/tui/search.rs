@@ -34,6 +34,9 @@ const SHOWN_CHARS: usize = 200;
 pub struct Query {
     text: String,
     regex: Regex,
+    /// ASCII that is looked for as it stands, in either case: most searches are that, and there is often a hit on each line,
+    /// where a regular expression has much to begin and to end.
+    words: Option<Box<[u8]>>,
 }
 
 /// Queries are equal when they were written so.
@@ -71,7 +74,9 @@ impl Query {
         if regex.is_match("") {
             return Err("this pattern is found everywhere, since it matches nothing at all too".to_owned());
         }
-        Ok(Query { text: text.to_owned(), regex })
+        let plain = !text.starts_with(PATTERN) && !capitals && text.is_ascii();
+        let words = plain.then(|| text.as_bytes().into());
+        Ok(Query { text: text.to_owned(), regex, words })
     }
 
     /// What the user wrote.
@@ -81,7 +86,13 @@ impl Query {
 
     /// Where it stands in a line, in bytes; nothing empty.
     pub fn find<'a>(&'a self, line: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.regex.find_iter(line).map(|found| found.range()).filter(|range| !range.is_empty())
+        // Letters beyond ASCII can be a case of one in it, as the sign for kelvin is.
+        let words = self.words.as_deref().filter(|_| line.is_ascii());
+        let by_pattern = words.is_none().then(|| self.regex.find_iter(line));
+        let found = by_pattern.into_iter().flatten().map(|found| found.range());
+        found
+            .filter(|range| !range.is_empty())
+            .chain(words.into_iter().flat_map(|words| in_either_case(words, line)))
     }
 
     /// The same in columns.
@@ -93,6 +104,25 @@ impl Query {
     pub fn is_in(&self, line: &str) -> bool {
         self.find(line).next().is_some()
     }
+}
+
+/// Where words of ASCII stand in a line of ASCII, in either case, one after the other.
+fn in_either_case<'a>(words: &'a [u8], line: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+    let line = line.as_bytes();
+    let first = words.first().copied().unwrap_or_default();
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = from + memchr::memchr2(lower, upper, line.get(from..)?)?;
+            let end = start + words.len();
+            if line.get(start..end)?.eq_ignore_ascii_case(words) {
+                from = end;
+                return Some(start..end);
+            }
+            from = start + 1;
+        }
+    })
 }
 
 /// A capital letter that means itself, and not the name of a class such as `\W` or `\p{Greek}`.
@@ -203,12 +233,12 @@ impl Seek {
             Way::Newer => self.line.max(first),
             Way::Older => self.line.min(end.saturating_sub(1)),
         };
-        let (mut text, mut read) = (String::new(), 0);
+        let (mut text, mut read, mut lines) = (String::new(), 0, screen.lines());
         while (first..end).contains(&self.line) {
             if read >= bytes {
                 return Sought::Further;
             }
-            screen.text_of(self.line, &mut text);
+            lines.text_of(self.line, &mut text);
             read += text.len() + LINE_COST;
             if let Some(columns) = self.among(query.columns(&text)) {
                 return Sought::Found(Hit { line: self.line, columns });
@@ -279,9 +309,9 @@ impl Sweep {
             };
             let mut lines = self.lines.take().unwrap_or_else(|| screen.first_line()..screen.end_line());
             lines.start = lines.start.max(screen.first_line());
-            let mut newest = Newest::default();
+            let (mut newest, mut reader) = (Newest::default(), screen.lines());
             while lines.start < lines.end && read < bytes {
-                screen.text_of(lines.start, &mut text);
+                reader.text_of(lines.start, &mut text);
                 read += text.len() + LINE_COST;
                 newest.look(query, lines.start, &mut text);
                 lines.start += 1;
@@ -399,6 +429,10 @@ mod tests {
             ("Err", "an Error: err", "3..6"),
             ("a.b", "a.b axb", "0..3"),
             ("語", "日本語 x語", "4..6 8..10"),
+            ("aa", "aAaaa", "0..2 2..4"),
+            ("aab", "aaab aAB b aa", "1..4 5..8"),
+            ("k", "kK\u{212a}", "0..1 1..2 2..3"),
+            ("$ [", "~$ [x]", "1..4"),
             ("re:e\\d+", "e1 E22", "0..2 3..6"),
             ("re:\\Derr", "1err xerr XErr", "5..9 10..14"),
             ("re:X\\w", "xy XY", "3..5"),

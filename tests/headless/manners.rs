@@ -277,3 +277,22 @@ fn an_interrupt_is_130_and_names_every_host() {
     let last: serde_json::Value = serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON");
     assert_eq!((&last["exit"], &last["not_run"]["count"]), (&130.into(), &2.into()), "{last}");
 }
+
+#[test]
+fn a_run_on_nobody_is_shown_and_goes_on_with_nobody() {
+    let (mut first, home) = omnes(&["run", "--allow-empty", "web!web", "--", "true"]);
+    assert_eq!(told(&first.output().expect("omnes starts")).0, 0);
+    let then = |words: &[&str]| {
+        let mut command = Command::new(OMNES);
+        command.args(words).env("HOME", home.path()).env_remove("XDG_CONFIG_HOME").stdin(Stdio::null());
+        told(&command.output().expect("omnes starts"))
+    };
+    let (code, out, err) = then(&["show", "last"]);
+    assert!(code == 0 && out.contains(", complete: "), "{out}{err}");
+    let (code, _, err) = then(&["run", "--resume", "last"]);
+    assert!(code == 0 && err.contains("has nothing left to do"), "{code} {err}");
+    let (code, _, err) = then(&["run", "--again", "last"]);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = then(&["hosts", "@run:last"]);
+    assert!(code == 2 && err.contains("--allow-empty"), "{code} {err}");
+}

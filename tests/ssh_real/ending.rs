@@ -118,6 +118,22 @@ async fn what_a_signal_request_came_to_is_not_known_whatever_the_status_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_came_before_the_end_of_time_is_the_truth() {
+    let sshd = Sshd::builder().start();
+    let word = word(5);
+    // What stays in the background holds the output open; the command itself has ended.
+    let line = format!("echo said; sleep {word} & exit 5");
+    let (summary, said) = run_there(connector(), vec![target_of(&sshd)], (command(&line), TWO), None).await;
+    assert_eq!(summary.outcomes, [Outcome::Exited(5)], "{said}");
+    assert!(said.contains("has ended, but its output may lack its end: something else went on"), "{said}");
+    let _ = std::process::Command::new("pkill").args(["-KILL", "-f", "--", &word]).status();
+    // A status that comes only when it is told to end says nothing of the work.
+    let line = "trap 'exit 0' HUP TERM; while :; do sleep 0.1; done";
+    let (summary, said) = run_there(connector(), vec![target_of(&sshd)], (command(line), TWO), None).await;
+    assert!(matches!(summary.outcomes[..], [Outcome::Unknown(Unknown::TimedOut(..))]), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_is_certain_with_the_wrapper_on_every_server() {
     let (sshd, dropbear) = (Sshd::builder().start(), Dropbear::start());
     for round in 0..kills() {

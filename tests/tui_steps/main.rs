@@ -22,6 +22,7 @@ mod reading;
 mod receivers;
 mod recorder;
 mod recovery;
+mod running;
 mod scopes;
 mod screens;
 mod search;

@@ -8,6 +8,7 @@ mod outer;
 mod plain;
 mod progress;
 mod recorder;
+mod run;
 #[path = "../support/ui.rs"]
 pub mod ui;
 

@@ -19,6 +19,9 @@ pub struct RunArgs {
     /// How the work is done.
     #[command(flatten)]
     pub how: HowArgs,
+    /// Where it is shown.
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// What is run.
     #[command(flatten)]
     pub what: WhatArgs,
@@ -30,9 +33,20 @@ pub struct DemoRunArgs {
     /// How the work is done.
     #[command(flatten)]
     pub how: HowArgs,
+    /// Where it is shown.
+    #[command(flatten)]
+    pub shown: ShownArgs,
     /// What is run.
     #[command(flatten)]
     pub what: WhatArgs,
+}
+
+/// Where a run is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ShownArgs {
+    /// Show the run on the whole screen, hosts with equal output as one tile; C-a $ opens a shell on a host of it
+    #[arg(long)]
+    pub tui: bool,
 }
 
 /// How headless work is done, whatever it is.

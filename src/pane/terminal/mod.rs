@@ -100,6 +100,12 @@ impl<'a> Face<'a> {
         seen
     }
 
+    /// The text of all rows, from the top, without styles; blanks at the end of a row may be missing. `vt100` counts its rows
+    /// from the top for every cell that it is asked for, so this is far less work than the cells one by one.
+    pub(super) fn texts(self) -> impl Iterator<Item = String> + 'a {
+        self.screen.rows(0, self.size().cols)
+    }
+
     pub(super) fn cursor(self) -> Place {
         let (row, col) = self.screen.cursor_position();
         Place { row, col }

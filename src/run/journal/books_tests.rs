@@ -52,6 +52,17 @@ fn each_host_stands_where_its_last_line_puts_it() {
 }
 
 #[test]
+fn a_run_on_nobody_reads_back_as_one() {
+    let mut text = start("", 0);
+    let books = Books::read(&text).expect("a journal");
+    assert_eq!((books.hosts.len(), books.damaged, books.is_complete()), (0, 0, false));
+    line::resume(&mut text, &Resume::default());
+    let books = Books::read(&text).expect("a journal");
+    assert_eq!((books.hosts.len(), books.damaged, books.resumed.len()), (0, 0, 1));
+    assert_eq!(Books::read(&start("", 1)).expect_err("a host is missing"), BookError::Hosts);
+}
+
+#[test]
 fn wherever_a_journal_is_cut_no_host_with_an_intent_counts_as_not_started() {
     let mut text = start("web[1-3]", 3);
     let first = text.len();

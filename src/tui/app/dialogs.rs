@@ -23,6 +23,8 @@ pub enum Confirm {
     Close(MemberId),
     /// Leave while sessions live?
     Quit,
+    /// Take the run that is shown one step towards its end?
+    EndRun,
 }
 
 /// `C-c` leaves a dialog, as it leaves most programs.
@@ -60,6 +62,7 @@ impl App {
             Confirm::Send(caution) => self.send_after_all(caution),
             Confirm::Close(member) => self.close(member),
             Confirm::Quit => self.effects.push(Effect::Quit),
+            Confirm::EndRun => self.end_run_further(),
         }
     }
 

@@ -261,6 +261,9 @@ impl App {
     /// What a host may share a tile with.
     fn class(&self, id: MemberId) -> Option<Class> {
         let (member, tile) = (self.broadcast.member(id)?, self.tiles.get(id)?);
+        if let Some(words) = tile.course_of_command() {
+            return Some(Class::Ran(words));
+        }
         if let SessionState::Closed(outcome) = &tile.state {
             return Some(Class::Closed(ending_in_short(outcome)));
         }

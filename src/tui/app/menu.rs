@@ -13,7 +13,7 @@ use crate::tui::action::Action;
 use crate::tui::layout::{self, Zoom};
 use crate::tui::tiling::FRAME;
 
-use super::{App, Keyboard};
+use super::{App, Keyboard, Work};
 
 /// One thing to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,8 @@ impl App {
             (member.is_held(), Choice::Do(Action::SendKept), "send kept"),
             (member.is_held(), Choice::Do(Action::DiscardKept), "discard kept"),
             (matches!(tile.state, SessionState::Asking), Choice::Do(Action::Answer), "answer"),
-            (tile.state.is_closed(), Choice::Do(Action::Reconnect), "reconnect"),
+            (tile.is_closed_shell(), Choice::Do(Action::Reconnect), "reconnect"),
+            (tile.work == Work::Command, Choice::Do(Action::OpenShell), "open a shell"),
             (true, Choice::Do(Action::Zoom), zoom),
             (true, Choice::Do(Action::Scrollback), "look back"),
             (true, Choice::Do(Action::Copy), "copy"),
@@ -187,6 +188,7 @@ impl App {
             Action::SendKept => self.send_kept(member),
             Action::DiscardKept => self.discard_kept(member),
             Action::Reconnect => self.reconnect_by_hand(member),
+            Action::OpenShell => self.open_shell(member),
             Action::Close => self.ask_close(member),
             action => {
                 self.set_focus(member);

@@ -32,6 +32,7 @@ mod quiet;
 mod reading;
 mod recovery;
 mod restoring;
+mod running;
 mod scope_list;
 mod scoping;
 mod scripting;
@@ -89,6 +90,7 @@ pub use quiet::QUIET;
 pub use reading::{Look, Scrolling, Window};
 pub use recovery::Recovery;
 pub use restoring::Restored;
+pub use running::{Course, Step, Work, command_ending};
 pub use scripting::ScriptStart;
 pub use searching::SLICE_BYTES;
 pub use secret::{Audience, SecretBox};
@@ -165,6 +167,7 @@ pub struct App {
     signs: signs::Signs,
     watches: Watches,
     clipboard: clipboard::Clipboard,
+    course: Course,
     /// The size of the remote terminals, and when a new one is to be told them.
     terminal: Size,
     terminal_due: Option<Duration>,
@@ -181,6 +184,7 @@ pub struct App {
 impl App {
     /// An app on a screen, with nothing open yet.
     pub fn new(options: Options, screen: Size) -> App {
+        options.prompts.ready();
         let view = view::View::new(&options);
         let layout = view.empty(screen, options.min_tile);
         App {
@@ -215,6 +219,7 @@ impl App {
             signs: signs::Signs::default(),
             watches: Watches::default(),
             clipboard: clipboard::Clipboard::default(),
+            course: Course::default(),
             terminal_due: None,
             terminal_told: Duration::ZERO,
             updates: updates::Updates::default(),
@@ -258,6 +263,7 @@ impl App {
             Event::QuestionWithdrawn(id) => self.questions.withdraw(id),
             Event::Added(hosts) => self.open_hosts(hosts),
             Event::AddFailed(why) => self.notes.tell(Tone::Bad, escape::text(&why, 400), now),
+            Event::RunSaid(sentence) => self.run_said(&sentence),
             Event::Kept(told) => self.kept(told),
             Event::Control(id, request) => self.control(id, request),
             Event::ControlGone(id) => self.controlled.forget(id),

@@ -12,6 +12,7 @@ use crate::tui::tiling::{Density, Shape};
 use super::folding::FoldOptions;
 
 use super::macros::Macro;
+use super::running::Work;
 use super::scripting::ScriptStart;
 
 /// Preferences, filled in by whoever reads the configuration.
@@ -57,6 +58,8 @@ pub struct Options {
     pub prompts: Prompts,
     /// The guarded tags, and what is done about receivers in different modes.
     pub guards: Guards,
+    /// What is done on the hosts that are opened.
+    pub work: Work,
 }
 
 /// How the hosts are shown in the beginning, and what follows from a change of their number.
@@ -195,6 +198,7 @@ impl Default for Options {
             guards: Guards::default(),
             bell: HostBell::Ring,
             clipboard: HostClipboard::Ask,
+            work: Work::Shell,
         }
     }
 }

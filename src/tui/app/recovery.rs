@@ -216,7 +216,7 @@ impl App {
             return false;
         };
         let waits = member.life() == Life::Open && member.entry() == Entry::Waiting;
-        let asks = matches!(tile.state, SessionState::Closed(_) | SessionState::Asking);
+        let asks = matches!(tile.state, SessionState::Closed(_) | SessionState::Asking) && !tile.went_well();
         asks || waits || member.is_held() || tile.recovery.silent_since.is_some()
     }
 

@@ -21,8 +21,8 @@ const SLICE_EVERY: Duration = Duration::from_millis(6);
 /// delays are of no account to who types.
 const LATE: Duration = Duration::from_millis(20);
 
-/// Bytes of text that a slice reads at most; some 5 ms.
-pub const SLICE_BYTES: usize = 2 << 20;
+/// Bytes of text that a slice reads at most; some 6 ms.
+pub const SLICE_BYTES: usize = 3 << 20;
 
 /// Bytes of text that a slice reads however slow it is.
 const LEAST_BYTES: usize = 32 << 10;

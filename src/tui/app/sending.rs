@@ -46,6 +46,11 @@ impl App {
     pub fn explain(&self, why: Why) -> String {
         let map = &self.options.keymap;
         let hint = |action| map.hint(action);
+        if let Why::FocusOpening(id) | Why::FocusClosed(id) = why
+            && let Some(why) = self.explain_run().filter(|_| self.is_of_run(id))
+        {
+            return why;
+        }
         match why {
             Why::NoMembers => format!("no host is open; {} adds hosts", hint(Action::Add)),
             Why::FocusOpening(id) => format!("{} is detached and not ready yet", self.name(id)),
@@ -81,6 +86,8 @@ impl App {
             format!("no host is let in; {} lets in those that wait", hint(Action::AttachAll))
         } else if any(Member::is_held) {
             format!("no other host takes input; {} sends what was kept", hint(Action::SendAllKept))
+        } else if let Some(why) = self.explain_run() {
+            why
         } else if any(|member| member.life() == Life::Opening) {
             "no host is ready yet".to_owned()
         } else if any(|member| member.life() == Life::Open) {

@@ -14,7 +14,7 @@ use crate::tui::action::Action;
 use crate::tui::event::{Effect, Opened, TargetIndex};
 
 use super::tiles::Tile;
-use super::{App, Tone};
+use super::{App, Tone, Work};
 
 /// Longest reason for an end, in characters.
 const REASON_CHARS: usize = 1_000;
@@ -39,7 +39,8 @@ impl App {
         for Opened { host, facts } in hosts {
             let target = TargetIndex(self.targets);
             self.targets += 1;
-            if !open.insert(host.clone()) {
+            // The hosts of a run are those of its plan, each by its number, whatever they are called.
+            if !open.insert(host.clone()) && self.options.work == Work::Shell {
                 let name = escape::text(&host.to_string(), 60);
                 self.notes.say(Tone::Plain, format!("{name} is open already"), self.now);
                 continue;
@@ -48,9 +49,15 @@ impl App {
             let pane = Pane::new(self.terminal, HistoryLimit::lines(self.options.scrollback));
             let guards = self.options.guards.of(&facts.tags);
             let tile = Tile::new(Opened { host, facts }, (member, session, target), pane);
-            self.tiles.push(Tile { guards, ..tile });
+            self.course.begins(self.options.work);
+            self.tiles.push(Tile { guards, work: self.options.work, ..tile });
             self.log_new_session(member);
         }
+        self.open_sessions(first);
+    }
+
+    /// Shows the tiles from this one on, which are new, and opens their sessions.
+    pub(super) fn open_sessions(&mut self, first: usize) {
         self.name_panes(first);
         self.retile_for_hosts();
         self.restore_now();
@@ -74,7 +81,10 @@ impl App {
         let was_ready = tile.state.is_ready();
         tile.state = std::mem::replace(&mut tile.state, SessionState::Queued).after(&event);
         match event {
-            SessionEvent::Connecting(_) | SessionEvent::Waiting(_) | SessionEvent::Asking => {}
+            SessionEvent::Connecting(_)
+            | SessionEvent::Waiting(_)
+            | SessionEvent::Asking
+            | SessionEvent::Running => {}
             SessionEvent::Ready => self.became_ready(member),
             SessionEvent::Output(bytes) => self.output(member, &bytes),
             SessionEvent::Stalled(silent) => self.stalled(member, silent),
@@ -86,6 +96,7 @@ impl App {
 
     fn became_ready(&mut self, member: MemberId) {
         self.broadcast.opened(member);
+        self.admit_shell_of_run(member);
         self.signs.became_ready(member, self.now);
         self.note_ready(member);
         self.mark_new_session(member);
@@ -164,7 +175,7 @@ impl App {
             unsent += tile.recovery.unanswered();
         }
         self.controlled.heard(member);
-        if self.note_end(member, was_ready) {
+        if self.note_end(member, was_ready) || self.note_end_of_command(member, outcome) {
             return;
         }
         let name = self.name(member);

@@ -14,6 +14,7 @@ use crate::tui::guard::Guarding;
 use crate::tui::layout;
 
 use super::recovery::Recovery;
+use super::running::Work;
 use super::typed::Typing;
 
 /// Longest name of a host in a sentence, in characters.
@@ -50,6 +51,8 @@ pub struct Tile {
     pub typing: Typing,
     /// The guards of its tags.
     pub guards: Guarding,
+    /// What is done in it.
+    pub work: Work,
 }
 
 impl Tile {
@@ -74,6 +77,7 @@ impl Tile {
             recovery,
             typing: Typing::default(),
             guards: Guarding::default(),
+            work: Work::default(),
         }
     }
 

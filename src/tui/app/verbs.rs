@@ -95,6 +95,7 @@ impl App {
             Action::Add => self.ask_for(Purpose::AddHosts),
             Action::Palette => self.open_palette(),
             Action::Close => self.on_focus(App::ask_close),
+            Action::OpenShell => self.on_focus(App::open_shell),
             Action::Reconnect => self.on_focus(App::reconnect_by_hand),
             Action::ReconnectAll => self.reconnect_all(),
             Action::AutoReconnect => self.toggle_reconnect(),
@@ -346,6 +347,9 @@ impl App {
 
     pub(super) fn ask_close(&mut self, id: MemberId) {
         self.leave_scrollback();
+        if self.runs_on(id) {
+            return self.refuse_while_it_runs(id);
+        }
         match self.tiles.get(id).is_some_and(|tile| tile.state.is_closed()) {
             true => self.close(id),
             false => self.keyboard = Keyboard::Confirm(Confirm::Close(id)),
@@ -353,6 +357,10 @@ impl App {
     }
 
     fn ask_quit(&mut self) {
+        if self.course.goes_on() {
+            self.keyboard = Keyboard::Confirm(Confirm::EndRun);
+            return;
+        }
         match self.tiles.iter().all(|tile| tile.state.is_closed()) {
             true => self.effects.push(Effect::Quit),
             false => self.keyboard = Keyboard::Confirm(Confirm::Quit),
@@ -361,6 +369,9 @@ impl App {
 
     /// A new session for one closed host, on the user's word.
     pub(super) fn reconnect_by_hand(&mut self, id: MemberId) {
+        if self.is_of_run(id) {
+            return self.refuse_to_run_again(id);
+        }
         if self.tiles.get(id).is_some_and(|tile| tile.state.is_closed()) {
             self.effects.push(Effect::Pardon);
             self.reconnect(id);
@@ -372,7 +383,7 @@ impl App {
 
     fn reconnect_all(&mut self) {
         let closed: Vec<MemberId> =
-            self.tiles.iter().filter(|tile| tile.state.is_closed()).map(|tile| tile.member).collect();
+            self.tiles.iter().filter(|tile| tile.is_closed_shell()).map(|tile| tile.member).collect();
         if closed.is_empty() {
             return self.notes.refuse("no session is closed", self.now);
         }

@@ -12,6 +12,7 @@ use crate::tui::event::QuestionId;
 use crate::tui::layout::Layout;
 
 use super::guards;
+use super::running;
 use super::text::{behind, put, row, width, wrap};
 use super::theme;
 
@@ -353,6 +354,10 @@ pub(super) fn confirm(app: &App, confirm: &Confirm, layout: &Layout, buf: &mut B
             let name = app.tile(*id).map_or("this host", |tile| tile.name.as_str());
             let text = format!("Close the session of {name}, which lives, and take its tile away?");
             ("Close?", vec![Row::new(text, Style::new())], "y closes · n does not")
+        }
+        Confirm::EndRun => {
+            let (text, keys) = running::question(app);
+            ("End the run?", vec![Row::new(text, Style::new())], keys)
         }
         Confirm::Quit => {
             let live = app.tiles().filter(|tile| !tile.state.is_closed()).count();

@@ -16,6 +16,7 @@ mod menu;
 mod panes;
 mod picker;
 mod rows;
+mod running;
 mod sending;
 mod status;
 mod text;

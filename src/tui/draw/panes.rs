@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::pane::{Cursor, CursorShape, StyledLine};
 use crate::session::{SessionState, Wait};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Mark, Tile, Window, ending, ending_in_short};
+use crate::tui::app::{App, Mark, Tile, Window, Work, command_ending, ending, ending_in_short};
 use crate::tui::layout::{self, Form, Layout};
 use crate::tui::selection;
 
@@ -45,9 +45,16 @@ pub(super) fn tile(app: &App, tile: &Tile, rect: Rect, buf: &mut Buffer) {
         false => screen(&Ink::of(app), tile, (tile.view(inner), inner), buf),
     }
     marks::lines(app, tile, inner, buf);
-    if let SessionState::Closed(outcome) = &tile.state {
+    if let SessionState::Closed(outcome) = &tile.state
+        && !is_told_by_title(tile, outcome)
+    {
         end(app, tile, outcome, inner, buf);
     }
+}
+
+/// A command that ran has its end in the title, and its last lines are not covered.
+fn is_told_by_title(tile: &Tile, outcome: &Outcome) -> bool {
+    tile.work == Work::Command && !matches!(outcome, Outcome::NotRun(_))
 }
 
 /// `● web04`, what is special about it, and for the focus arrows around it.
@@ -71,7 +78,11 @@ pub(super) fn remarks(app: &App, tile: &Tile, whose: Whose) -> String {
         SessionState::Queued => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Turn) => " · waits for its turn".to_owned(),
         SessionState::Waiting(Wait::Throttled(why)) => format!(" · waits to be let in: {why}"),
-        SessionState::Connecting(_) if is_fold => " · connecting".to_owned(),
+        SessionState::Running => " · running".to_owned(),
+        SessionState::Closed(outcome) if tile.work == Work::Command => {
+            format!(" · {}", command_ending(outcome))
+        }
+        SessionState::Connecting(_) if is_fold || tile.work == Work::Command => " · connecting".to_owned(),
         SessionState::Connecting(stage) => format!(" · connecting: {stage}"),
         SessionState::Asking => format!(" · asks: {}", app.options().keymap.hint(Action::Answer)),
         SessionState::Closed(outcome) => {
@@ -200,6 +211,7 @@ fn end(app: &App, tile: &Tile, outcome: &Outcome, area: Rect, buf: &mut Buffer) 
     let map = &app.options().keymap;
     let by_hand = map.hint(Action::Reconnect);
     let again = match returns(app, tile) {
+        None if tile.work == Work::Command => format!("{} opens a shell", map.hint(Action::OpenShell)),
         None => format!("{by_hand} reconnects"),
         Some(returns) => format!("{returns}, {by_hand} at once"),
     };

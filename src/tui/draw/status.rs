@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::broadcast::{Broadcast, Entry, Life, Part, Receivers};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Keyboard};
+use crate::tui::app::{App, Keyboard, Work};
 use crate::tui::layout::Layout;
 use crate::tui::scopes::Rule;
 
@@ -129,7 +129,7 @@ fn facts(app: &App, layout: &Layout) -> Vec<String> {
 
 /// How many hosts are in a state that is not the usual one.
 pub(super) fn states(app: &App) -> Vec<String> {
-    let counts = Counts::of(app.broadcast());
+    let counts = Counts::of(app.broadcast()).without_run(app);
     let mut facts: Vec<String> = [
         (counts.held, "held"),
         (counts.waiting, "waiting"),
@@ -156,6 +156,7 @@ pub(super) fn states(app: &App) -> Vec<String> {
     if counts.backlog >= BACKLOG_SHOWN {
         facts.insert(0, format!("{} behind", bytes(counts.backlog)));
     }
+    facts.splice(0..0, app.course().told());
     facts.extend(fold::way_back(app));
     facts.extend(super::marks::facts(app));
     if app.keeping().logged() > 0 {
@@ -186,6 +187,17 @@ impl Counts {
             counts.backlog += member.backlog();
         }
         counts
+    }
+
+    /// The same where a run is shown: how far that is stands in words of its own.
+    fn without_run(self, app: &App) -> Counts {
+        if !app.course().is_shown() {
+            return self;
+        }
+        let shells = || app.tiles().filter(|tile| tile.work == Work::Shell);
+        let closed = shells().filter(|tile| tile.state.is_closed()).count();
+        let opening = shells().filter(|tile| !tile.state.is_closed() && !tile.state.is_ready()).count();
+        Counts { opening, closed, ..self }
     }
 }
 

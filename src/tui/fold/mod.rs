@@ -36,6 +36,8 @@ pub enum Class {
     Alone(MemberId),
     /// Not ready yet; in which state, in words.
     Opening(&'static str),
+    /// A command that nobody typed runs there, or has ended, in words: what it wrote is what matters.
+    Ran(String),
     /// Over; how it ended, in words. What it showed last does not matter.
     Closed(String),
 }

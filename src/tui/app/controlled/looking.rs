@@ -74,6 +74,7 @@ fn state_of(tile: &Tile) -> (&'static str, String) {
         SessionState::Waiting(_) => "waiting",
         SessionState::Asking => "asking",
         SessionState::Ready => "ready",
+        SessionState::Running => "running",
     };
     (word, String::new())
 }
