@@ -18,7 +18,7 @@ use omnes::ssh::{Connector, KnownHosts, Tcp};
 
 use crate::measure::{median, status_kib};
 use crate::server::Server;
-use crate::tui::Screen;
+use crate::tui::{Eye, Screen};
 
 /// Hosts of one run, some of them broken in ways that end at once or after the timeout.
 const HOSTS: usize = 100;
@@ -104,12 +104,12 @@ async fn one_run(dir: &Path) {
 fn shown(time: Duration) {
     let server = Server::start(SHOWN);
     let screen = Screen::open(&server, SHOWN);
-    let mut looks = Vec::new();
+    let (mut looks, mut eye) = (Vec::new(), Eye::on(&screen));
     let end = Instant::now() + time;
-    while Instant::now() < end {
-        let from = screen.now();
-        screen.write(b"lines 100\r");
-        screen.wait_since(from, b"lines 100");
+    // What stands at the same place as before is not painted again, so each round ends with another number.
+    for lines in (100..107).cycle().take_while(|_| Instant::now() < end) {
+        screen.write(format!("lines {lines}\r").as_bytes());
+        eye.sees(|text| text.contains(&format!("{lines} a line")));
         // The rhythm of a person; the history of every pane is full after a few rounds.
         std::thread::sleep(Duration::from_millis(300));
         looks.push(look(screen.pid(), 0));

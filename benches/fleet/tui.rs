@@ -220,7 +220,7 @@ impl Screen {
     }
 
     /// A place in what was read.
-    pub(crate) fn now(&self) -> usize {
+    fn now(&self) -> usize {
         self.seen.0.lock().expect("the reader lives").len()
     }
 
@@ -229,7 +229,7 @@ impl Screen {
         self.wait_since(0, bytes)
     }
 
-    pub(crate) fn wait_since(&self, from: usize, bytes: &[u8]) -> Instant {
+    fn wait_since(&self, from: usize, bytes: &[u8]) -> Instant {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = self.seen.0.lock().expect("the reader lives");
         loop {
@@ -313,7 +313,7 @@ impl Screen {
 }
 
 /// Sees what omnes shows, frame by frame.
-struct Eye<'a> {
+pub(crate) struct Eye<'a> {
     screen: &'a Screen,
     terminal: Pane,
     read: usize,
@@ -321,7 +321,7 @@ struct Eye<'a> {
 
 impl<'a> Eye<'a> {
     /// Sees what is shown now.
-    fn on(screen: &'a Screen) -> Eye<'a> {
+    pub(crate) fn on(screen: &'a Screen) -> Eye<'a> {
         let mut eye = Eye { screen, terminal: Pane::new(SIZE, HistoryLimit::lines(0)), read: 0 };
         for (_, bytes) in screen.pieces(0) {
             eye.take(&bytes);
@@ -335,7 +335,7 @@ impl<'a> Eye<'a> {
     }
 
     /// When the first frame came, of those not seen yet, that shows what is wanted.
-    fn sees(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
+    pub(crate) fn sees(&mut self, wanted: impl Fn(&str) -> bool) -> Instant {
         let deadline = Instant::now() + DEADLINE;
         loop {
             for (at, bytes) in self.screen.pieces(self.read) {

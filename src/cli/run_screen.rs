@@ -346,6 +346,8 @@ impl Witness for Seen {
                 // What finds no room is told when the screen is gone.
                 let _ = self.sentences.try_send(sentence.clone());
             }
+            // No command tells of files.
+            Happened::Moved(..) | Happened::Files(..) => {}
             Happened::Reached(..) | Happened::Step(..) | Happened::Looked => {}
         }
     }

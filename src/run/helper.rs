@@ -136,7 +136,7 @@ impl Answers {
                     let beyond = self.errors.len().saturating_sub(ERRORS);
                     self.errors.drain(..beyond);
                 }
-                Word::Mark(_) => {}
+                Word::Mark(_) | Word::Over => {}
                 Word::Closed(how) => return helper.over(self.why(how)),
             }
         }

@@ -144,9 +144,9 @@ fn a_search_over_1000_hosts_works_in_slices_between_keys_and_stops_on_escape() {
 
 #[test]
 fn a_slow_pattern_makes_smaller_slices() {
-    let options = Options { scrollback: 20_000, ..Options::default() };
+    let options = Options { scrollback: 40_000, ..Options::default() };
     let mut ui = Ui::with(options, FOUR, &["a", "b", "c"]);
-    let text = "some line of output, and so on and on\r\n".repeat(20_000);
+    let text = "some line of output, and so on and on\r\n".repeat(40_000);
     for name in ["a", "b", "c"] {
         ui.output(name, &text);
     }
