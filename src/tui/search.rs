@@ -20,6 +20,9 @@ pub const PATTERN: &str = "re:";
 /// A compiled pattern is at most this large, and so is what it builds while it is used, in bytes.
 const PATTERN_BYTES: usize = 256 * 1024;
 
+/// Longer words are looked for as a pattern: the comparison takes the product of both lengths where a line is made for it.
+const WORDS_BYTES: usize = 64;
+
 /// Groups within groups in a pattern.
 const PATTERN_DEPTH: u32 = 32;
 
@@ -74,7 +77,7 @@ impl Query {
         if regex.is_match("") {
             return Err("this pattern is found everywhere, since it matches nothing at all too".to_owned());
         }
-        let plain = !text.starts_with(PATTERN) && !capitals && text.is_ascii();
+        let plain = !text.starts_with(PATTERN) && !capitals && text.is_ascii() && text.len() <= WORDS_BYTES;
         let words = plain.then(|| text.as_bytes().into());
         Ok(Query { text: text.to_owned(), regex, words })
     }
