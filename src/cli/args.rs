@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod consent;
-mod diff;
 mod deletion;
+mod diff;
 mod files;
 mod journal;
 mod pacing;
@@ -23,8 +23,8 @@ mod run;
 mod what;
 
 pub use consent::ConsentArgs;
-pub use diff::DiffArgs;
 pub use deletion::DeleteArgs;
+pub use diff::DiffArgs;
 pub use files::{CompressArg, FileSudoArgs, MoreHostsArgs, Owner, PushArgs, PushWhatArgs, ViaArg};
 pub use journal::{JournalArgs, RunsArgs, ShowArgs};
 pub use pacing::PacingArgs;

@@ -153,7 +153,12 @@ fn has_targets(targets: &TargetArgs) -> bool {
 
 fn further(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let reopened = store.reopen(id).map_err(journal::fault)?;
-    let now = Now { exclude: &args.targets.exclude, allow_empty: args.targets.allow_empty, journal: &args.how.journal, command: "run" };
+    let now = Now {
+        exclude: &args.targets.exclude,
+        allow_empty: args.targets.allow_empty,
+        journal: &args.how.journal,
+        command: "run",
+    };
     let (args, _) = run_of(&now, &reopened.books, (id, "all"))?;
     let unknowns = if now.journal.unknowns { Unknowns::Run } else { Unknowns::Left };
     let (scripted, content) = (Scripted::Not, BTreeMap::new());
@@ -165,7 +170,12 @@ fn again(args: &RunArgs, store: &Store, id: &RunId) -> anyhow::Result<Past> {
     let books = store.read(id).map_err(journal::fault)?;
     let only = args.how.journal.only.as_deref().unwrap_or("all");
     Wish::read(only)?;
-    let now = Now { exclude: &args.targets.exclude, allow_empty: args.targets.allow_empty, journal: &args.how.journal, command: "run" };
+    let now = Now {
+        exclude: &args.targets.exclude,
+        allow_empty: args.targets.allow_empty,
+        journal: &args.how.journal,
+        command: "run",
+    };
     let (args, words) = run_of(&now, &books, (id, only))?;
     let record = Record::New(Origin { words, again: Some(id.clone()), ..Origin::default() });
     Ok(Past { args, record })

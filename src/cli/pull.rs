@@ -98,7 +98,7 @@ impl Said {
     /// Divides the word; `line` is an example.
     pub(super) fn read(word: &str, hosts: &MoreHostsArgs, line: &'static str) -> anyhow::Result<Said> {
         let to = To::parse(word)?;
-        let path = word[to.targets.len() + 1..].as_bytes().to_vec();
+        let path = word.as_bytes()[to.targets.len() + 1..].to_vec();
         Ok(Said { path, targets: hosts.beside(vec![to.targets.clone()]), to, line })
     }
 

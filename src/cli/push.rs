@@ -1,6 +1,7 @@
 //! `omnes push`: files and folders onto every host.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -330,12 +331,16 @@ async fn fillings(feed: &Arc<Feed>, parcels: &[Parcel]) -> anyhow::Result<HashMa
             if !matches!(feed.sources().all_entries()[item].kind, Kind::File { .. }) {
                 continue;
             }
-            if !fillings.contains_key(&item) {
-                let name = feed.sources().shown(item);
-                let content = feed.whole(item, MAX_FILLED).await?.ok_or_else(|| Filling::too_large(&name))?;
-                fillings.insert(item, Filling::read(&name, &content)?);
-            }
-            fillings[&item].fill(&parcel.place()).context("nothing was contacted")?;
+            let filling = match fillings.entry(item) {
+                Slot::Occupied(read) => read.into_mut(),
+                Slot::Vacant(unread) => {
+                    let name = feed.sources().shown(item);
+                    let content =
+                        feed.whole(item, MAX_FILLED).await?.ok_or_else(|| Filling::too_large(&name))?;
+                    unread.insert(Filling::read(&name, &content)?)
+                }
+            };
+            filling.fill(&parcel.place()).context("nothing was contacted")?;
         }
     }
     Ok(fillings)

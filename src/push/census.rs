@@ -244,7 +244,10 @@ impl Visit<'_> {
                 self.is(RelPath::root(), Version::Folder, marks);
                 walk::walk(remote, path, &Asking { visit: self, remote, top: path }).await
             }
-            Kind::Special => Ok(self.is(RelPath::root(), Version::Special, marks)),
+            Kind::Special => {
+                self.is(RelPath::root(), Version::Special, marks);
+                Ok(())
+            }
             Kind::Link { .. } => self.ask(remote, path, task(What::Link, 0)).await,
             Kind::File { size } => {
                 self.books.expect(size);

@@ -245,18 +245,19 @@ impl Trip<'_> {
     /// Brings one thing, unless it is here.
     async fn bring(&self, remote: &Remote<'_>, task: Task) -> Result<(), Trouble> {
         let brought = match (task.here, task.what) {
-            (Here::Unchanged, _) => return Ok(self.books.unchanged()),
-            (Here::MayBeSame, _) if self.is_same(remote, &task).await? => return Ok(self.books.unchanged()),
+            (Here::Unchanged, _) => Ok(Came::WasHere),
+            (Here::MayBeSame, _) if self.is_same(remote, &task).await? => Ok(Came::WasHere),
             (_, What::Link) => self.bring_link(remote, &task).await,
             _ => self.bring_file(remote, &task).await,
         };
         match brought {
-            Ok(Came::New) => Ok(self.books.brought()),
-            Ok(Came::WasHere) => Ok(self.books.unchanged()),
-            Err(Amiss::There(Trouble::File { fault, why })) => Ok(self.fail(fault, &why).await),
-            Err(Amiss::There(trouble)) => Err(trouble),
-            Err(Amiss::Here(error)) => self.not_here(&error).await,
+            Ok(Came::New) => self.books.brought(),
+            Ok(Came::WasHere) => self.books.unchanged(),
+            Err(Amiss::There(Trouble::File { fault, why })) => self.fail(fault, &why).await,
+            Err(Amiss::There(trouble)) => return Err(trouble),
+            Err(Amiss::Here(error)) => self.not_here(&error).await?,
         }
+        Ok(())
     }
 
     async fn bring_link(&self, remote: &Remote<'_>, task: &Task) -> Result<Came, Amiss> {

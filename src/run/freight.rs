@@ -131,7 +131,7 @@ impl Loads {
         if let Some(rate) = self.rate(now) {
             parts.push(format!(", {}/s", size(rate as u64)));
             let left = (total - self.all.done as f64).max(0.0) / rate;
-            if left >= 1.0 && left < 1e6 {
+            if (1.0..1e6).contains(&left) {
                 parts.push(format!(", about {} left", super::progress::span(Duration::from_secs_f64(left))));
             }
         }

@@ -83,7 +83,7 @@ impl Session {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            match self.frames.next() {
+            match self.frames.take() {
                 Ok(Some(packet)) => self.packet(packet, now),
                 Ok(None) => return self.is_ended.then_some(Event::End(0)),
                 Err(_) => return Some(Event::End(NONSENSE)),

@@ -55,7 +55,7 @@ impl Scene {
         let (id, events) = self.send(request);
         let [Event::Out(packet)] = &events[..] else { panic!("one answer, not {events:?}") };
         self.frames.push(packet);
-        let packet = self.frames.next().expect("a packet").expect("a whole one");
+        let packet = self.frames.take().expect("a packet").expect("a whole one");
         match Told::decode(packet) {
             Ok(Told::Reply(of, reply)) if of == id => reply,
             other => panic!("an answer to {id}, not {other:?}"),

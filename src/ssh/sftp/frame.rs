@@ -29,7 +29,7 @@ impl Frames {
     }
 
     /// The next whole packet, without its length. After an error the stream cannot be read on.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Bytes>, Malformed> {
         let Some(length) = self.bytes.first_chunk::<LENGTH>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
         match length {
@@ -62,7 +62,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in [&stream[..cut], &stream[cut..]] {
                 frames.push(piece);
-                while let Some(packet) = frames.next().unwrap() {
+                while let Some(packet) = frames.take().unwrap() {
                     seen.push(packet);
                 }
             }
@@ -82,7 +82,7 @@ mod tests {
         ] {
             let mut frames = Frames::default();
             frames.push(&u32::try_from(length).unwrap().to_be_bytes());
-            assert_eq!(frames.next(), expected, "{length}");
+            assert_eq!(frames.take(), expected, "{length}");
         }
     }
 }

@@ -333,7 +333,7 @@ fn first_packet(frames: &mut Frames) -> Result<Option<Bytes>, SftpError> {
         return Err(noise(waiting));
     }
     let shown = waiting[..waiting.len().min(KEPT)].to_vec();
-    frames.next().map_err(|_| noise(&shown))
+    frames.take().map_err(|_| noise(&shown))
 }
 
 fn noise(bytes: &[u8]) -> SftpError {
@@ -423,7 +423,7 @@ fn ended(status: Option<String>, words: &[u8]) -> SftpError {
 
 /// Takes all whole packets that have come.
 fn take(frames: &mut Frames, shared: &Shared) -> Result<(), SftpError> {
-    while let Some(packet) = frames.next()? {
+    while let Some(packet) = frames.take()? {
         match Told::decode(packet)? {
             Told::Reply(id, reply) => shared.route(id, reply)?,
             Told::Version(..) => return Err(SftpError::odd("it said its version again")),
