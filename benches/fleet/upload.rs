@@ -142,7 +142,7 @@ impl Wire {
 
     async fn told(&mut self) -> Result<Told, russh::Error> {
         loop {
-            if let Some(packet) = self.frames.next().expect("packets") {
+            if let Some(packet) = self.frames.take().expect("packets") {
                 return Ok(Told::decode(packet).expect("an answer"));
             }
             match self.reader.wait().await {

@@ -415,6 +415,7 @@ fn manner(
     let what = &args.what;
     let modes = match (what.mode, what.preserve) {
         (Some(mode), _) => Modes::Set { files: mode, folders: entered(mode) },
+        (None, true) if sudo.is_some() => Modes::KeptForAnother,
         (None, true) => Modes::Kept,
         (None, false) => Modes::New,
     };

@@ -174,11 +174,15 @@ impl Carrier<'_> {
             Act::SetTime { mtime, .. } => {
                 self.hand.set(&at, Marks { mtime: Some(*mtime), ..Marks::default() }).await
             }
-            Act::Link { item } => {
+            Act::Link { item, mtime } => {
                 let Kind::Link { to } = &self.source[*item].kind else { return Ok(()) };
                 let backup = self.backup_of(&at, *item);
                 self.hand.link(to, &at, old(backup.as_deref())).await?;
-                self.own(&at).await
+                self.own(&at).await?;
+                match mtime {
+                    Some(_) => self.hand.set(&at, Marks { mtime: *mtime, ..Marks::default() }).await,
+                    None => Ok(()),
+                }
             }
             Act::Put { item, mode, mtime } => {
                 let content =
@@ -221,7 +225,7 @@ pub(super) fn item(act: &Act) -> Option<usize> {
         Act::MakeBase => None,
         Act::MakeDir { item, .. }
         | Act::Put { item, .. }
-        | Act::Link { item }
+        | Act::Link { item, .. }
         | Act::SetMode { item, .. }
         | Act::SetTime { item, .. } => Some(*item),
     }

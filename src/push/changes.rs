@@ -11,14 +11,15 @@
 //! stay links, and say there what they say here. Times are compared as SFTP can say them, in seconds from 1970 to 2106.
 //!
 //! Without `preserve` a new file has the permissions of the source, one that is replaced keeps its own, and a folder that
-//! stands is left as it is. With it, permissions of files and folders and times of folders are the source's. The bits setuid
-//! and setgid of a file go with neither, since whose they would be there is not said here; `--mode` can set them. The root,
-//! which is the place that the user named, is made where it is not there and otherwise never changed.
+//! stands is left as it is. With it, permissions of files and folders and times of all things are the source's. The bits setuid
+//! and setgid of a file go along only with `preserve`, and only where nobody gives the file to another (`--sudo`); the walk has
+//! taken them from files that are not the user's own. The root, which is the place that the user named, is made where it is not
+//! there and otherwise never changed.
 
 use std::collections::{HashMap, HashSet};
 
 use super::put::Mode;
-use super::tree::{Entry, Kind};
+use super::tree::{Entry, Kind, SET_IDS};
 use crate::outcome::FileFault;
 
 /// How a file that stands is told from one that has to be sent.
@@ -37,8 +38,10 @@ pub enum Modes {
     /// What is new has the source's; what stands keeps its own.
     #[default]
     New,
-    /// Everything has the source's, but for setuid and setgid of files.
+    /// Everything has the source's.
     Kept,
+    /// The same, but for setuid and setgid of files, since they will be somebody else's.
+    KeptForAnother,
     /// Everything has these.
     Set {
         /// Of files, `07777`.
@@ -54,7 +57,7 @@ pub enum Times {
     /// Those of files.
     #[default]
     Files,
-    /// Those of folders too.
+    /// Those of folders and links too.
     All,
 }
 
@@ -94,6 +97,8 @@ pub enum Act {
     Link {
         /// Which.
         item: usize,
+        /// The time of the link itself, in seconds since 1970, where it is set.
+        mtime: Option<i64>,
     },
     /// Set permissions.
     SetMode {
@@ -188,8 +193,6 @@ pub(super) fn said(mtime: i64) -> i64 {
     mtime.clamp(0, i64::from(u32::MAX))
 }
 
-/// Setuid and setgid.
-const SET_IDS: u32 = 0o6000;
 /// What the owner of a folder needs to put something into it.
 const OWNER: u32 = 0o700;
 
@@ -245,9 +248,10 @@ impl<'a> Weighing<'a> {
             }
             (Kind::File { .. }, Some(Kind::File { .. })) => self.file(item, stands),
             (Kind::File { .. }, _) => self.file(item, None),
-            (Kind::Link { to }, Some(Kind::Link { to: old })) if to == old => {}
+            (Kind::Link { to }, Some(Kind::Link { to: old })) if to == old => self.time(item, stands),
             (Kind::Link { .. }, _) => {
-                self.changes.files.push(Act::Link { item });
+                let mtime = (self.policy.times == Times::All).then_some(said(entry.mtime));
+                self.changes.files.push(Act::Link { item, mtime });
                 self.touch(item);
             }
         }
@@ -283,7 +287,7 @@ impl<'a> Weighing<'a> {
         let Some(stands) = stands.filter(|stands| self.is_same(item, stands)) else {
             let mode = match self.policy.modes {
                 Modes::New => Mode::KeepOr(self.mode_of(item)),
-                Modes::Kept | Modes::Set { .. } => Mode::Set(self.mode_of(item)),
+                Modes::Kept | Modes::KeptForAnother | Modes::Set { .. } => Mode::Set(self.mode_of(item)),
             };
             self.changes.files.push(Act::Put { item, mode, mtime: said(entry.mtime) });
             self.changes.sent.add(bytes);
@@ -295,6 +299,14 @@ impl<'a> Weighing<'a> {
         }
         if said(entry.mtime) != said(stands.mtime) {
             self.changes.files.push(Act::SetTime { item, mtime: said(entry.mtime) });
+        }
+    }
+
+    /// The time of a link that says what it should.
+    fn time(&mut self, item: usize, stands: Option<&Entry>) {
+        let mtime = said(self.source[item].mtime);
+        if self.policy.times == Times::All && stands.is_some_and(|stands| said(stands.mtime) != mtime) {
+            self.changes.files.push(Act::SetTime { item, mtime });
         }
     }
 
@@ -312,8 +324,8 @@ impl<'a> Weighing<'a> {
         match (&entry.kind, self.policy.modes) {
             (Kind::Dir, Modes::Set { folders, .. }) => folders & 0o7777,
             (_, Modes::Set { files, .. }) => files & 0o7777,
-            (Kind::Dir, Modes::Kept) => entry.mode & 0o7777,
-            (_, Modes::Kept) => entry.mode & 0o7777 & !SET_IDS,
+            (Kind::Dir, Modes::Kept | Modes::KeptForAnother) | (_, Modes::Kept) => entry.mode & 0o7777,
+            (_, Modes::KeptForAnother) => entry.mode & 0o7777 & !SET_IDS,
             (_, Modes::New) => entry.mode & 0o777,
         }
     }

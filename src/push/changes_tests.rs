@@ -52,7 +52,10 @@ fn a_tree_is_made_from_the_outside_and_shut_from_the_inside() {
     let before =
         [Act::MakeBase, Act::MakeDir { item: 0, mode: 0o755 }, Act::MakeDir { item: 1, mode: 0o755 }];
     assert_eq!(done.before, before);
-    assert_eq!(done.files, [Act::Put { item: 2, mode: Mode::Set(0o644), mtime: 7 }, Act::Link { item: 3 }]);
+    assert_eq!(
+        done.files,
+        [Act::Put { item: 2, mode: Mode::Set(0o644), mtime: 7 }, Act::Link { item: 3, mtime: Some(5) }]
+    );
     let after = [
         Act::SetTime { item: 1, mtime: 5 },
         Act::SetTime { item: 0, mtime: 5 },
@@ -158,7 +161,7 @@ fn times_and_modes_are_those_that_can_be_kept() {
     assert_eq!(
         done.files,
         [
-            Act::Put { item: 0, mode: Mode::Set(0o755), mtime: 0 },
+            Act::Put { item: 0, mode: Mode::Set(0o6755), mtime: 0 },
             Act::Put { item: 1, mode: Mode::Set(0o644), mtime: 4_294_967_295 },
         ]
     );
@@ -167,6 +170,9 @@ fn times_and_modes_are_those_that_can_be_kept() {
         [Act::MakeDir { item: 2, mode: 0o3775 }],
         "setgid and sticky of a folder are kept"
     );
+    let another = all(&source, &[dir("")], &Policy { modes: Modes::KeptForAnother, ..KEPT });
+    assert_eq!(another.files[0], Act::Put { item: 0, mode: Mode::Set(0o755), mtime: 0 });
+    assert_eq!(another.before, done.before);
     let set = Policy { modes: Modes::Set { files: 0o4711, folders: 0o750 }, ..Policy::default() };
     let done = all(&source, &[dir("")], &set);
     assert_eq!(done.files[0], Act::Put { item: 0, mode: Mode::Set(0o4711), mtime: 0 });
@@ -197,10 +203,10 @@ fn carry_out(source: &[Entry], contents: &[u8], done: &Changes, host: &mut Model
                 assert_eq!(host.insert(Vec::new(), base), None);
                 continue;
             }
-            Act::MakeDir { item, .. } | Act::Put { item, .. } | Act::Link { item } => (item, true),
+            Act::MakeDir { item, .. } | Act::Put { item, .. } | Act::Link { item, .. } => (item, true),
             Act::SetMode { item, .. } | Act::SetTime { item, .. } => (item, false),
         };
-        let Entry { path, kind, mtime, .. } = &source[item];
+        let Entry { path, kind, .. } = &source[item];
         let key = path.as_bytes().to_vec();
         if let Some(parent) = parent(&key).filter(|_| changes_folder) {
             let folder = host.get_mut(parent).expect("it lies in a folder that is there");
@@ -227,9 +233,10 @@ fn carry_out(source: &[Entry], contents: &[u8], done: &Changes, host: &mut Model
                 };
                 host.insert(key, Stood { kind: kind.clone(), content: contents[item], mode, mtime });
             }
-            Act::Link { .. } => {
+            Act::Link { mtime, .. } => {
                 assert!(old.is_none_or(|old| !matches!(old.kind, Kind::Dir | Kind::Special)));
-                host.insert(key, Stood { kind: kind.clone(), content: 0, mode: 0o777, mtime: *mtime });
+                let mtime = mtime.unwrap_or(NOW);
+                host.insert(key, Stood { kind: kind.clone(), content: 0, mode: 0o777, mtime });
             }
             Act::SetMode { mode, .. } => host.get_mut(&key).expect("it is there").mode = mode,
             Act::SetTime { mtime, .. } => host.get_mut(&key).expect("it is there").mtime = mtime,
@@ -291,8 +298,12 @@ fn some_tree() -> impl Strategy<Value = Model> {
 
 fn some_policy() -> impl Strategy<Value = Policy> {
     let same = prop_oneof![Just(Same::SizeAndTime), Just(Same::Checksum)];
-    let modes =
-        prop_oneof![Just(Modes::New), Just(Modes::Kept), Just(Modes::Set { files: 0o600, folders: 0o500 })];
+    let modes = prop_oneof![
+        Just(Modes::New),
+        Just(Modes::Kept),
+        Just(Modes::KeptForAnother),
+        Just(Modes::Set { files: 0o600, folders: 0o500 })
+    ];
     let times = prop_oneof![Just(Times::Files), Just(Times::All)];
     (same, modes, times).prop_map(|(same, modes, times)| Policy { same, modes, times })
 }
@@ -333,12 +344,13 @@ proptest! {
             if is_file && policy.same == Same::Checksum {
                 prop_assert_eq!(there.content, stood.content);
             }
-            if is_file || (policy.times == Times::All && stood.kind == Kind::Dir) {
+            if is_file || policy.times == Times::All {
                 prop_assert_eq!(said(there.mtime), said(stood.mtime));
             }
             match (policy.modes, is_file, &stood.kind) {
-                (Modes::Kept, true, _) => prop_assert_eq!(there.mode, stood.mode & 0o1777),
-                (Modes::Kept, _, Kind::Dir) => prop_assert_eq!(there.mode, stood.mode),
+                (Modes::Kept, true, _) => prop_assert_eq!(there.mode, stood.mode),
+                (Modes::KeptForAnother, true, _) => prop_assert_eq!(there.mode, stood.mode & 0o1777),
+                (Modes::Kept | Modes::KeptForAnother, _, Kind::Dir) => prop_assert_eq!(there.mode, stood.mode),
                 (Modes::Set { files, .. }, true, _) => prop_assert_eq!(there.mode, files),
                 (Modes::Set { folders, .. }, _, Kind::Dir) => prop_assert_eq!(there.mode, folders),
                 _ => {}

@@ -140,7 +140,12 @@ mod tests {
         let put = |item| Act::Put { item, mode: Mode::KeepOr(0o644), mtime: 0 };
         let changes = Changes {
             before: vec![Act::MakeDir { item: 0, mode: 0o755 }],
-            files: vec![put(1), Act::Link { item: 2 }, put(3), Act::SetMode { item: 3, mode: 0o600 }],
+            files: vec![
+                put(1),
+                Act::Link { item: 2, mtime: None },
+                put(3),
+                Act::SetMode { item: 3, mode: 0o600 },
+            ],
             faults: vec![Fault {
                 fault: crate::outcome::FileFault::IsDirectory,
                 why: "x: a folder stands there".into(),

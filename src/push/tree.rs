@@ -5,6 +5,9 @@ use super::path::RelPath;
 /// Entries of a tree; more are refused, on either side.
 pub const MAX_ENTRIES: usize = 1_000_000;
 
+/// Setuid and setgid among permission bits.
+pub const SET_IDS: u32 = 0o6000;
+
 /// What something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -59,7 +59,7 @@ fn push_and_die(ground: &Ground, (host, dest): (&str, &str), look: &dyn Fn() -> 
     let to = format!("{host}:{dest}");
     write(ground, 0);
     let up = proxy.passed(Way::Up);
-    let output = ground.run("push", &["tree/", "--to", &to]);
+    let output = ground.run("push", &["tree/.", "--to", &to]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let whole = proxy.passed(Way::Up) - up;
     assert_version(&look(), 0);
@@ -78,7 +78,7 @@ fn push_and_die(ground: &Ground, (host, dest): (&str, &str), look: &dyn Fn() -> 
         die(ground, &to, death);
         assert_old_or_new(&look(), (old, new), death);
         // The next push brings everything and takes away what was left.
-        let output = ground.run("push", &["tree/", "--to", &to]);
+        let output = ground.run("push", &["tree/.", "--to", &to]);
         assert!(output.status.success(), "after {death:?}: {}", text(&output.stderr));
         assert_version(&look(), new);
         old = new;
@@ -90,7 +90,7 @@ fn die(ground: &Ground, to: &str, death: Death) {
     match death {
         Death::Killed(at) => {
             let before = proxy.passed(Way::Up);
-            let mut child = ground.begin("push", &["tree/", "--to", to]);
+            let mut child = ground.begin("push", &["tree/.", "--to", to]);
             until("the moment of death", || {
                 let is_over = child.try_wait().expect("our child").is_some();
                 is_over || proxy.passed(Way::Up) - before >= at
@@ -101,7 +101,7 @@ fn die(ground: &Ground, to: &str, death: Death) {
         }
         Death::Cut(way, at) => {
             proxy.set(way, Toxic::Cut(at, End::Rst));
-            let _lost = ground.run("push", &["tree/", "--to", to]);
+            let _lost = ground.run("push", &["tree/.", "--to", to]);
             proxy.set(way, Toxic::Clear);
         }
     }

@@ -50,7 +50,7 @@ fn what_was_pushed_and_is_here_no_more_goes_and_a_strangers_file_stays() {
     for host in HOSTS {
         fs::write(fleet.at(host, "site/stranger"), "not ours\n").unwrap();
     }
-    fs::write(fleet.at("web2", "site/f02"), "by hand\n").unwrap();
+    fs::write(fleet.at("web2", "site/f02"), "changed by hand\n").unwrap();
     symlink("/etc", fleet.at("web1", "site/etc")).unwrap();
     remove(&fleet, "site/f01");
     remove(&fleet, "site/f02");

@@ -244,7 +244,7 @@ mod tests {
         for (words, part) in [
             (&["a", "--mode", "9"] as &[&str], "octal"),
             (&["a", "--mode", "77777"], "octal"),
-            (&["a", "--owner", "-x"], "write a user"),
+            (&["a", "--owner=-x"], "write a user"),
             (&["a", "--owner", "a:b:c"], "write a user"),
             (&["a", "--backup", "/x"], "without a slash"),
             (&["a", "--map", "d"], "cannot be used with"),

@@ -92,7 +92,7 @@ async fn a_host_that_is_behind_reads_for_itself_and_holds_nobody() {
     assert_eq!(feed.reads().again - fast, PIECE as u64);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_host_that_stops_listening_leaves_nobody_waiting() {
     let (_home, _, feed) = one_file(3 * PIECE, 2 * PIECE);
     let file = feed.file(0).await.expect("it can be read");

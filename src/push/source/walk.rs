@@ -18,7 +18,7 @@ use super::{Form, Lot, Root, Sources, Stamp, shown_below};
 use crate::escape;
 use crate::push::exclude::{Excludes, Thing};
 use crate::push::path::{NameFault, RelPath, check_name, shown};
-use crate::push::tree::{Entry, Kind, MAX_ENTRIES};
+use crate::push::tree::{Entry, Kind, MAX_ENTRIES, SET_IDS};
 
 /// Why there is nothing to push; each a sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -301,7 +301,10 @@ fn kind_of(stat: &Stat) -> Kind {
 }
 
 fn entry(path: RelPath, kind: Kind, stat: &Stat) -> Entry {
-    Entry { path, kind, mode: stat.st_mode & 0o7777, mtime: stat.st_mtime }
+    // A program that acts for whom it belongs to would act for somebody else there, where it belongs to the login.
+    let is_ours = kind == Kind::Dir || stat.st_uid == rustix::process::geteuid().as_raw();
+    let mode = if is_ours { stat.st_mode & 0o7777 } else { stat.st_mode & 0o7777 & !SET_IDS };
+    Entry { path, kind, mode, mtime: stat.st_mtime }
 }
 
 fn unreadable(shown: String, error: rustix::io::Errno) -> WalkError {

@@ -103,6 +103,23 @@ fn modes_times_and_kinds_are_those_of_the_system() {
 }
 
 #[test]
+fn a_file_of_somebody_else_acts_for_nobody_there() {
+    let home = Home::new();
+    home.folder("d").file("d/f", "abc").file("d/g", "abc");
+    // Only root can make a file somebody else's; whoever else runs this has none, and all are as they stand.
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(home.path("d/g"), Some(1), None).expect("root may");
+    }
+    for file in ["d/f", "d/g"] {
+        fs::set_permissions(home.path(file), fs::Permissions::from_mode(0o6755)).expect("ours");
+    }
+    let sources = home.walk(&["d/."]).expect("a folder");
+    let [_, ours, other] = sources.all_entries() else { panic!("{sources:?}") };
+    assert_eq!((ours.mode, other.mode), (0o6755, if is_root { 0o755 } else { 0o6755 }));
+}
+
+#[test]
 fn a_link_that_was_named_is_followed() {
     let home = Home::new();
     home.folder("real").file("real/f", "x");
