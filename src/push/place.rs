@@ -117,7 +117,10 @@ impl To {
 fn without_place(text: &str) -> ExprError {
     let help = "write HOSTS:/PATH, or HOSTS:~/PATH or HOSTS:./PATH for one below the login folder";
     match text.rfind(':').filter(|at| !text[*at + 1..].contains([']', '}', '/'])) {
-        // What follows would be a port or the name of a group.
+        // A port.
+        Some(at) if at + 1 < text.len() && text[at + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
+            fault(text, text.len()..text.len(), "no place stands behind the hosts", help)
+        }
         Some(at) if at + 1 < text.len() => {
             fault(text, at + 1..text.len(), "this is no place: it does not begin with `/`, `~` or `.`", help)
         }
@@ -281,6 +284,7 @@ mod tests {
         for (text, said) in [
             ("web", "no place stands behind the hosts"),
             ("web:", "no place stands behind the hosts"),
+            ("ann@web:2222", "no place stands behind the hosts"),
             ("web:conf", "this is no place: it does not begin with `/`, `~` or `.`"),
             ("[::1]", "no place stands behind the hosts"),
             ("ssh://web", "no place stands behind the hosts"),
