@@ -1,7 +1,7 @@
 //! `omnes push`: files and folders onto every host.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::push::delete::Removal;
 use crate::push::exclude::{Excludes, Patterns};
 use crate::push::fill::{Filling, MAX_FILLED};
 use crate::push::path::shown;
-use crate::push::place::{To, names_place};
+use crate::push::place::{Landing, To, names_place};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
@@ -71,6 +71,9 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     }
     chosen.members = past::at(chosen.members, &turns);
     let (sources, lots) = sources(args, &words, (&all, &turns), &excludes)?;
+    if let Some(suffix) = &args.what.backup {
+        apart_from_backups(&sources, &lots, suffix)?;
+    }
     record.sends("source", listing(&sources).as_slice())?;
     let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
     let (limits, pacing) = settled.pace(&args.how.pacing)?;
@@ -257,6 +260,26 @@ fn sources(
     Ok((sources, lots))
 }
 
+/// The old content of no file may come to where another file is pushed: which of both would stay there is chance.
+fn apart_from_backups(sources: &Sources, lots: &[Lot], suffix: &str) -> anyhow::Result<()> {
+    let mut looked_at = HashSet::new();
+    for lot in lots.iter().filter(|lot| looked_at.insert(lot.range().start)) {
+        let entries = sources.entries(lot, Landing::Into);
+        let paths: HashSet<&[u8]> = entries.iter().map(|entry| entry.path.as_bytes()).collect();
+        for entry in entries.iter().filter(|entry| entry.kind != Kind::Dir) {
+            let backup = [entry.path.as_bytes(), suffix.as_bytes()].concat();
+            if paths.contains(&backup[..]) {
+                let (backup, suffix) = (shown(&backup), shown(suffix.as_bytes()));
+                bail!(
+                    "--backup {suffix}: {backup} is pushed, and would be the old content of {} too; choose another suffix",
+                    entry.path
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 fn mapped(
     dir: &Path,
     (all, turns): (&[Member], &[usize]),
@@ -415,7 +438,7 @@ fn manner(
     let what = &args.what;
     let modes = match (what.mode, what.preserve) {
         (Some(mode), _) => Modes::Set { files: mode, folders: entered(mode) },
-        (None, true) if sudo.is_some() => Modes::KeptForAnother,
+        (None, true) if sudo.is_some() || what.owner.is_some() => Modes::KeptForAnother,
         (None, true) => Modes::Kept,
         (None, false) => Modes::New,
     };

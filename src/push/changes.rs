@@ -12,7 +12,7 @@
 //!
 //! Without `preserve` a new file has the permissions of the source, one that is replaced keeps its own, and a folder that
 //! stands is left as it is. With it, permissions of files and folders and times of all things are the source's. The bits setuid
-//! and setgid of a file go along only with `preserve`, and only where nobody gives the file to another (`--sudo`); the walk has
+//! and setgid of a file go along only with `preserve`, and only where nobody gives the file to another (`--sudo`, `--owner`); the walk has
 //! taken them from files that are not the user's own. The root, which is the place that the user named, is made where it is not
 //! there and otherwise never changed.
 

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tokio::sync::Semaphore;
 
 pub(super) use self::survey::Ground;
 use super::changes::Policy;
@@ -29,6 +30,10 @@ use crate::outcome::{NotRun, Outcome};
 use crate::run::sudo::Sudo;
 use crate::run::{Call, Deed, HostIx};
 use crate::ssh::{Link, SudoPasswords};
+
+/// Entries of the source that are held against what stands on hosts at once, all hosts together; more wait. What a host
+/// needs for each goes when it is known what is to be done.
+const SURVEYED: u32 = 1_000_000;
 
 /// How files get to a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +112,8 @@ pub struct Push {
     /// What is remembered and deleted, where a folder is pushed as a whole.
     tidy: Option<Arc<Tidy>>,
     budget: Arc<Budget>,
+    /// How much may be looked at at once, in entries.
+    surveys: Semaphore,
 }
 
 impl Parcel {
@@ -131,6 +138,7 @@ impl Push {
             wanted,
             tidy: None,
             budget: Budget::new(bytes),
+            surveys: Semaphore::new(SURVEYED as usize),
         }
     }
 

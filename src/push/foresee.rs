@@ -24,13 +24,14 @@ const TOLD: usize = 1_000;
 /// Bytes of differences that are told on one host.
 const SHOWN: usize = 256 << 10;
 
-/// The text; `content` gives what a file that is filled in would hold, by its place.
+/// The text; `given` are files that stand there and would belong to somebody else, and `content` gives what a file that is
+/// filled in would hold, by its place.
 pub(super) async fn text(
     hand: Hand<'_>,
-    ground: &Ground<'_>,
+    (ground, given): (&Ground<'_>, &[RelPath]),
     content: &(dyn Fn(usize) -> Option<Bytes> + Sync),
 ) -> Result<String, Trouble> {
-    let mut text = lines(&ground.base, &ground.source, (&ground.changes, &ground.sight.entries));
+    let mut text = lines(&ground.base, &ground.source, (&ground.changes, &ground.sight.entries, given));
     let mut room = SHOWN;
     for act in &ground.changes.files {
         let Act::Put { item, .. } = act else { continue };
@@ -50,14 +51,16 @@ pub(super) async fn text(
 }
 
 /// The lines about entries, and what stays as it is.
-fn lines(base: &[u8], source: &[Entry], (changes, there): (&Changes, &[Entry])) -> String {
+fn lines(base: &[u8], source: &[Entry], (changes, there, given): (&Changes, &[Entry], &[RelPath])) -> String {
     let stands: std::collections::HashSet<&RelPath> = there.iter().map(|entry| &entry.path).collect();
     let acts = changes.before.iter().chain(&changes.files).chain(&changes.after);
     let mut told: Vec<String> = Vec::new();
     for act in acts.clone().take(TOLD) {
         told.push(line(act, base, (source, &stands)));
     }
-    let more = acts.count().saturating_sub(TOLD);
+    let given_told = given.iter().take(TOLD - told.len());
+    told.extend(given_told.map(|path| format!("owner      {}", shown(&path.below(base)))));
+    let more = (acts.count() + given.len()).saturating_sub(TOLD);
     if more > 0 {
         told.push(format!("and {more} more"));
     }
@@ -154,10 +157,13 @@ mod tests {
             same: Count { files: 1, bytes: 5 },
             ..Changes::default()
         };
-        let text = lines(b"/srv", &source, (&changes, &[entry("b", Kind::File { size: 1 })]));
+        let given = [RelPath::parse(b"d/a").expect("a path")];
+        let owners = lines(b"/srv", &source, (&Changes::default(), &[], &given));
+        assert_eq!(owners, "owner      /srv/d/a\n");
+        let text = lines(b"/srv", &source, (&changes, &[entry("b", Kind::File { size: 1 })], &[]));
         let expected = "new        /srv/d/\nnew        /srv/d/a (3.4 kB)\nnew        /srv/l -> d/a\nchange     /srv/b (7 B)\n\
             mode       /srv/b 0600\ncannot     x: a folder stands there (3 entries)\nunchanged  1 file (5 B)\n";
         assert_eq!(text, expected);
-        assert_eq!(lines(b"/srv", &[], (&Changes::default(), &[])), "nothing to do\n");
+        assert_eq!(lines(b"/srv", &[], (&Changes::default(), &[], &[])), "nothing to do\n");
     }
 }

@@ -90,6 +90,8 @@ impl Tallies {
 pub struct Loads {
     of: BTreeMap<HostIx, Freight>,
     all: Freight,
+    /// Hosts that ended without all of their bytes, which say nothing about what others need.
+    short: usize,
     /// How many bytes had gone over at a moment of the last seconds, the oldest first.
     samples: VecDeque<(Duration, u64)>,
 }
@@ -101,6 +103,14 @@ impl Loads {
         let step = |all: u64, old: u64, new: u64| all.saturating_sub(old).saturating_add(new);
         self.all.done = step(self.all.done, old.done, freight.done);
         self.all.total = step(self.all.total, old.total, freight.total);
+    }
+
+    /// A host has ended: what it still needed has gone over, or never will.
+    pub fn ended(&mut self, host: HostIx, is_well: bool) {
+        let old = self.of.get(&host).copied().unwrap_or_default();
+        let settled = if is_well { old.total } else { old.done };
+        self.short += usize::from(!is_well);
+        self.moved(host, Freight { done: settled, total: settled });
     }
 
     /// How much of a host's bytes has gone over, in percent.
@@ -124,9 +134,10 @@ impl Loads {
                 self.samples.pop_front();
             }
         }
-        let each = self.all.total as f64 / self.of.len() as f64;
-        let total = each * hosts.max(self.of.len()) as f64;
-        let about = if hosts > self.of.len() { "about " } else { "" };
+        let unknown = hosts.saturating_sub(self.of.len());
+        let each = self.all.total as f64 / (self.of.len() - self.short).max(1) as f64;
+        let total = self.all.total as f64 + each * unknown as f64;
+        let about = if unknown > 0 { "about " } else { "" };
         let mut parts = vec![format!(", {} of {about}{}", size(self.all.done), size(total as u64))];
         if let Some(rate) = self.rate(now) {
             parts.push(format!(", {}/s", size(rate as u64)));
@@ -206,6 +217,21 @@ mod tests {
         let parts = loads.parts(Duration::from_secs(3), 2);
         assert_eq!(parts, [", 90 MB of 200 MB", ", 30 MB/s", ", about 3 s left"]);
         assert_eq!((loads.percent(HostIx(0)), loads.percent(HostIx(3))), (Some(90), None));
+    }
+
+    #[test]
+    fn hosts_that_ended_need_no_more() {
+        let mut loads = Loads::default();
+        // One was never reached, one had all of it already, one lost its link in the middle, and one waits for its turn.
+        loads.ended(HostIx(0), false);
+        loads.moved(HostIx(1), Freight { done: 0, total: 100_000_000 });
+        loads.ended(HostIx(2), true);
+        assert_eq!(loads.parts(Duration::ZERO, 5), [", 0 B of about 200 MB"]);
+        loads.moved(HostIx(3), Freight { done: 40_000_000, total: 100_000_000 });
+        loads.ended(HostIx(3), false);
+        loads.ended(HostIx(1), true);
+        loads.ended(HostIx(4), true);
+        assert_eq!(loads.parts(Duration::from_millis(10), 5), [", 140 MB of 140 MB"]);
     }
 
     #[test]

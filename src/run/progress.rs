@@ -65,6 +65,7 @@ impl Progress {
     fn ended(&mut self, host: HostIx, outcome: &Outcome) {
         self.running.remove(&host);
         self.done[outcome.class() as usize] += 1;
+        self.loads.ended(host, outcome.class() == Class::Well);
     }
 
     fn all_done(&self) -> usize {
@@ -110,6 +111,10 @@ impl Progress {
     fn parts(&mut self, now: Duration, done: usize) -> Vec<String> {
         let total = self.names.len();
         let mut parts = vec![format!("{done} of {total} done")];
+        // Hosts differ less in the number of their bytes than in their speed, so bytes tell how long it takes.
+        let bytes = self.loads.parts(now, total);
+        let is_freight = !bytes.is_empty();
+        parts.extend(bytes);
         for (class, word) in
             [(Class::Failed, "failed"), (Class::NotRun, "not run"), (Class::NotKnown, "not known")]
         {
@@ -119,11 +124,7 @@ impl Progress {
             }
         }
         parts.push(format!(", {} running", self.running.len()));
-        let bytes = self.loads.parts(now, total);
-        if !bytes.is_empty() {
-            // Hosts differ less in the number of their bytes than in their speed, so bytes tell how long it takes.
-            parts.extend(bytes);
-        } else if let Some(rate) = self.rate(now, done) {
+        if !is_freight && let Some(rate) = self.rate(now, done) {
             parts.push(if rate < 9.95 { format!(", {rate:.1}/s") } else { format!(", {rate:.0}/s") });
             if self.waiting() > 0 {
                 let left = Duration::from_secs_f64((total - done) as f64 / rate);
@@ -233,7 +234,7 @@ mod tests {
         progress.step(&moved(1, 40_000_000), at(10));
         end(&mut progress, 0, Outcome::Exited(0), at(10));
         let line =
-            "omnes: 1 of 2 done, 1 running, 140 MB of 200 MB, 14 MB/s, about 4 s left: web2 (10 s, 40%)";
+            "omnes: 1 of 2 done, 140 MB of 200 MB, 14 MB/s, about 4 s left, 1 running: web2 (10 s, 40%)";
         assert_eq!(progress.line(at(10), 120).as_deref(), Some(line));
     }
 

@@ -10,7 +10,8 @@ fn what_cannot_be_meant_contacts_nobody_and_says_the_next_step() {
     let at = |name: &str| dir.path().join(name).display().to_string();
     fs::write(at("a"), "a").expect("a file");
     fs::write(at("t"), "x {nothing}").expect("a file");
-    let (a, t, none) = (at("a"), at("t"), at("none"));
+    fs::write(at("a.old"), "a").expect("a file");
+    let (a, t, none, old) = (at("a"), at("t"), at("none"), at("a.old"));
     for (words, part) in [
         (&["push"] as &[&str], "nothing to push; name files and where they go"),
         (&["push", &a, "web"], "the last word, `web`, names no hosts and place"),
@@ -20,6 +21,10 @@ fn what_cannot_be_meant_contacts_nobody_and_says_the_next_step() {
         (&["push", &t, "web:/x", "--template"], "t:1:3: {nothing}"),
         (&["push", &a, "--exclude", "a", "web:/x"], "nothing is left to push"),
         (&["push", "--map", &at(""), "--to", "web:/x"], "no file of the name of web"),
+        (
+            &["push", &a, &old, "web:/x", "--backup", ".old"],
+            "a.old is pushed, and would be the old content of a too",
+        ),
         (&["push", &a, "web:/x", "--sudo"], "there is no terminal to ask on"),
         (&["push", "--resume", "last"], "no run"),
         (&["push", &a, "--resume", "last", "web:/x"], "--resume takes its files and its hosts from the run"),

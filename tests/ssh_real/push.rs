@@ -227,6 +227,29 @@ fn modes_and_old_contents_are_what_was_asked_for() {
 }
 
 #[test]
+fn whose_files_become_is_foreseen_and_nothing_is_setuid_for_another() {
+    // Only root can give files away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let fleet = Fleet::new(&["web1"]);
+    let tool = fleet.here("tool", "#!/bin/sh\n");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).unwrap();
+    fs::create_dir(fleet.disk.path().join("web1")).unwrap();
+    let to = fleet.to("/");
+    let there = fleet.at("web1", "tool");
+    assert_eq!(fleet.push(&[&tool, &to, "--preserve"]).code, 0);
+    assert_eq!(mode(&there), 0o4755, "what is ours stays ours");
+    let given: &[&str] = &[&tool, &to, "--preserve", "--owner", "1:1"];
+    let told = fleet.push(&[given, &["--plan"]].concat());
+    let owner = format!("owner      {}", there.display());
+    assert!(told.out.contains(&owner), "{}{}", told.out, told.err);
+    let told = fleet.push(given);
+    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+    assert_eq!((fs::metadata(&there).unwrap().uid(), mode(&there)), (1, 0o755));
+}
+
+#[test]
 fn each_host_gets_its_own_file_by_template_or_by_name() {
     let fleet = Fleet::new(&["web1", "web2", "web3"]);
     let conf = fleet.here("app.conf", "name {host}\nnumber {n} of {count}\n{{brace}}\n");

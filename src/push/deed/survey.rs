@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Visit;
+use super::{Purpose, SURVEYED, Visit};
 use crate::outcome::FileFault;
 use crate::push::carry::Goods;
 use crate::push::changes::{self, Changes, Policy};
@@ -26,7 +26,7 @@ pub(in crate::push) struct Ground<'a> {
     pub(in crate::push) base: Vec<u8>,
     /// What it gets; of files that are filled in with their size there.
     pub(in crate::push) source: Cow<'a, [Entry]>,
-    /// What stands there; the root is among it where it stands.
+    /// What stands there; the root is among it where it stands. Without entries, where nobody looks back at them.
     pub(in crate::push) sight: Sight,
     /// What is to be done.
     pub(in crate::push) changes: Changes,
@@ -47,6 +47,8 @@ impl<'a> Visit<'a> {
         let landing = place::landing(self.lot.is_lone(), &self.parcel.at, stands)
             .map_err(|(fault, why)| Trouble::file(fault, why))?;
         let source = self.source(landing)?;
+        let entries = u32::try_from(source.len()).unwrap_or(SURVEYED).min(SURVEYED);
+        let _room = self.push.surveys.acquire_many(entries).await.expect("nobody closes it");
         let mut sight = self.sight(hand, (&base, &source), (landing, stat)).await?;
         let equal = self.equal(hand, &base, (&source, &sight)).await?;
         let changes = changes::changes(&source, &sight.entries, &self.policy(), &equal);
@@ -57,7 +59,16 @@ impl<'a> Visit<'a> {
             }
             None => None,
         };
+        if !self.looks_back() {
+            (sight.entries, sight.owners) = (Vec::new(), Vec::new());
+        }
         Ok(Ground { base, source, sight, changes, doomed })
+    }
+
+    /// Whether what stands there is asked for once more after it is known what is to be done.
+    fn looks_back(&self) -> bool {
+        let manner = &self.push.manner;
+        manner.backup.is_some() || manner.owner.is_some() || manner.purpose == Purpose::Foresee
     }
 
     async fn resolve(&self, hand: Hand<'_>, path: &[u8]) -> Result<Vec<u8>, Trouble> {

@@ -105,7 +105,7 @@ impl Visit<'_> {
         match self.push.manner.purpose {
             Purpose::Change if !self.push.changes() => self.look(ground),
             Purpose::Change => self.change(hand, &ground, owner).await,
-            Purpose::Foresee => self.foresee(hand, &ground).await,
+            Purpose::Foresee => self.foresee(hand, &ground, owner).await,
         }
     }
 
@@ -174,6 +174,7 @@ impl Visit<'_> {
                 Err(refusal) => books.failed(FileFault::Refused, &refusal.to_string(), 1),
             }
         }
+        books.tally.removed = removed.files.len() + removed.folders.len();
         removed.faults.iter().for_each(|(fault, why)| books.failed(*fault, why, 1));
         let lost = removed.lost.take();
         let made = ground.changes.before.iter().filter(|act| matches!(act, Act::MakeDir { .. }));
@@ -249,12 +250,12 @@ impl Visit<'_> {
     }
 
     /// Tells what would be done.
-    async fn foresee(&self, hand: Hand<'_>, ground: &Ground<'_>) -> Outcome {
+    async fn foresee(&self, hand: Hand<'_>, ground: &Ground<'_>, owner: Option<(u32, u32)>) -> Outcome {
         let content = |item: usize| {
             let is_filled = self.push.fillings.contains_key(&(item + self.lot.range().start));
             is_filled.then(|| self.filled(item + self.lot.range().start).unwrap_or_default())
         };
-        let text = match foresee::text(hand, ground, &content).await {
+        let text = match foresee::text(hand, (ground, &self.disowned(ground, owner)), &content).await {
             Ok(text) => text,
             Err(trouble) => return before(trouble),
         };
