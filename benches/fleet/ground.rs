@@ -50,7 +50,9 @@ impl Ground {
         );
         std::fs::write(&script, text).expect("a file");
         let forced = format!("ForceCommand sh {}", script.display());
-        Ground::sshd_with(hosts, files, &[&forced])
+        // A shell that thinks it is a nested one leaves the start-up files of whoever measures alone.
+        let nested = "SetEnv SHLVL=9";
+        Ground::sshd_with(hosts, files, &[&forced, nested])
     }
 
     fn sshd_with(hosts: usize, files: TempDir, options: &[&str]) -> Ground {

@@ -195,8 +195,19 @@ async fn fill_and_prove(
     while let Some((pending, ..)) = queue.pop() {
         written(way.sftp, (path, left), pending).await?;
     }
-    let is_proven = flight.lands(way.sftp, path, source).await?;
-    prove(way, (path, part), (source, wish, is_proven)).await
+    // All bytes are there; a host that sums a large file does so while its disk takes them.
+    let is_summed = flight.back.is_none() && source.size() > 0;
+    let summing = async { if is_summed { sum(way, part, (source, wish)).await } else { Ok(None) } };
+    let (landed, summed) = tokio::join!(flight.lands(way.sftp, path, source), summing);
+    let summed = match landed? {
+        true => return Ok(Proof::Content),
+        false if is_summed => summed?,
+        false => sum(way, part, (source, wish)).await?,
+    };
+    match summed {
+        Some(sum) => same(path, sum, source).map(|_| Proof::Content),
+        None => Ok(Proof::Size),
+    }
 }
 
 type Writes = Queue<Pending>;
@@ -347,24 +358,19 @@ fn same(path: &[u8], sum: [u8; 32], source: &dyn Source) -> Result<bool, Trouble
     if sum == source.sha256() { Ok(true) } else { Err(cause::at(path, FileFault::ChecksumDiffers)) }
 }
 
-/// Proves content that was not read back yet, as far as it is wished.
-async fn prove(
+/// The sum of what is there, as far as it is wished and can be had.
+async fn sum(
     way: Way<'_>,
-    (path, part): (&[u8], &Part),
-    (source, wish, is_proven): (&dyn Source, &Wish, bool),
-) -> Result<Proof, Trouble> {
-    if is_proven {
-        return Ok(Proof::Content);
-    }
+    part: &Part,
+    (source, wish): (&dyn Source, &Wish),
+) -> Result<Option<[u8; 32]>, Trouble> {
     if wish.verify == Verify::Size {
-        return Ok(Proof::Size);
+        return Ok(None);
     }
-    let sum = match way.sums.sha256(&part.path, source.size()).await? {
-        Some(sum) => sum,
-        None if wish.verify == Verify::Always => get::sum(way, &part.path, source.size()).await?,
-        None => return Ok(Proof::Size),
-    };
-    same(path, sum, source).map(|_| Proof::Content)
+    match way.sums.sha256(&part.path, source.size()).await? {
+        None if wish.verify == Verify::Always => get::sum(way, &part.path, source.size()).await.map(Some),
+        sum => Ok(sum),
+    }
 }
 
 /// Puts a part in its place, at once or not at all.

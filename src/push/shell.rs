@@ -197,7 +197,9 @@ impl<'a> Shell<'a> {
     /// The sum of a file of so many bytes as the host says it; `None` where nothing there can.
     async fn sum(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
         let patience = PATIENCE + Duration::from_secs(size / SUMS);
-        let said = self.run((Script::Sum, &[path]), (None, Ear::Kept(LINE)), patience).await?;
+        let said = self
+            .run((Script::Sum, &[path, size.to_string().as_bytes()]), (None, Ear::Kept(LINE)), patience)
+            .await?;
         Ok(scripts::sum(&said.out).filter(|_| said.status == Some(0)))
     }
 
