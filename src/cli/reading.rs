@@ -5,6 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail};
 
 use super::args::{OutputArg, ReadingArgs};
+use super::tty;
 use crate::hosts::Host;
 use crate::run::files::Files;
 use crate::run::meter::Meter;
@@ -20,7 +21,7 @@ pub(super) fn writer(args: &ReadingArgs, plan: &Plan) -> anyhow::Result<Writer> 
     let files = args.output_dir.as_ref().map(|dir| Files::within(dir, reporter.names())).transpose();
     let files = files.context("--output-dir cannot be used")?;
     let is_for_people = matches!(reading.output, Output::Stream | Output::Gather);
-    let meter = is_for_people.then(Meter::of_process).flatten();
+    let meter = is_for_people.then(Meter::of_process).flatten().map(|meter| meter.giving_way(tty::is_asked));
     Ok(Writer::new(reporter, ends).with_meter(meter).with_files(files))
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
@@ -18,6 +19,30 @@ const BYTES: usize = 4096;
 
 /// The interrupt key.
 const INTERRUPT: u8 = 3;
+
+/// Questions that stand on the terminal now.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a question stands on the terminal of this process, and must stay to be read.
+pub(super) fn is_asked() -> bool {
+    ASKED.load(Ordering::Relaxed) > 0
+}
+
+/// A question, as long as it stands there.
+struct Standing;
+
+impl Standing {
+    fn begin() -> Standing {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        Standing
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        ASKED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The terminal of this process.
 #[derive(Debug)]
@@ -42,9 +67,16 @@ impl Tty {
 
     /// Puts a question and waits for a line. What stands in `prompt` must not act on a terminal.
     pub(super) fn ask(&self, prompt: &str, echo: Echo) -> io::Result<Typed> {
+        let _standing = Standing::begin();
         let modes = Modes::set(&self.0, echo)?;
         let mut tty = &self.0;
-        write!(tty, "{prompt}")?;
+        // A line about how far a run is may stand there.
+        let wipe = if std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+            ""
+        } else {
+            "\r\x1b[K"
+        };
+        write!(tty, "{wipe}{prompt}")?;
         tty.flush()?;
         // One read takes the whole line, and no copy is left behind by growing.
         let mut line = Zeroizing::new([0; BYTES]);

@@ -22,13 +22,20 @@ pub struct Meter {
     begun: Instant,
     drawn: Instant,
     is_shown: bool,
+    /// Whether something else stands on the terminal's last line, such as a question, that must stay to be read.
+    is_taken: fn() -> bool,
 }
 
 impl Meter {
     /// A line on a terminal of so many columns, as it is at each moment.
     pub fn new(columns: Box<dyn Fn() -> usize + Send>) -> Meter {
         let begun = Instant::now();
-        Meter { columns, begun, drawn: begun + FIRST - APART, is_shown: false }
+        Meter { columns, begun, drawn: begun + FIRST - APART, is_shown: false, is_taken: || false }
+    }
+
+    /// The same, not drawn while the terminal's last line is taken by something else; whoever takes it wipes it first.
+    pub fn giving_way(self, is_taken: fn() -> bool) -> Meter {
+        Meter { is_taken, ..self }
     }
 
     /// On the standard error of this process, where that is a terminal that can wipe a line. Not where standard output is
@@ -52,6 +59,10 @@ impl Meter {
         now: Instant,
         end: &mut dyn Write,
     ) -> io::Result<()> {
+        if (self.is_taken)() {
+            self.is_shown = false;
+            return Ok(());
+        }
         if now.saturating_duration_since(self.drawn) < APART {
             return Ok(());
         }
@@ -82,6 +93,21 @@ impl Meter {
 mod tests {
     use super::*;
     use crate::run::{Happened, HostIx};
+
+    #[test]
+    fn while_a_question_stands_there_nothing_is_drawn_over_it() {
+        let mut meter = Meter::new(Box::new(|| 60)).giving_way(|| true);
+        let mut progress = Progress::new(&["web1".to_owned()]);
+        progress.step(&Happened::Began(HostIx(0)), Duration::ZERO);
+        let mut end = Vec::new();
+        let now = meter.begun + Duration::from_secs(5);
+        meter.draw(&mut progress, now, &mut end).expect("a vector takes all");
+        meter.wipe(&mut end).expect("a vector takes all");
+        assert_eq!(end, b"");
+        meter.is_taken = || false;
+        meter.draw(&mut progress, now, &mut end).expect("a vector takes all");
+        assert!(end.ends_with(b"omnes: 0 of 1 done, 1 running: web1 (5 s)"));
+    }
 
     #[test]
     fn it_is_drawn_ten_times_a_second_at_most_and_wiped_once() {
