@@ -75,7 +75,7 @@ pub(super) fn begin(
     let runtime = headless::runtime()?;
     let exit = runtime.block_on(async {
         let interrupts = headless::interrupts()?;
-        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
+        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())).for_files();
         let job = Job::command(plan, targets, connector).doing(deed);
         let record = Record::New(Origin::of_process());
         Ok(headless::carry_out(job, how, record, interrupts).await?.exit)

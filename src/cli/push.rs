@@ -113,7 +113,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
         let manner = manner(args, purpose, sudo.passwords(&asker))?;
         let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings).tidying(tidy.clone());
         let deed = Arc::new(deed);
-        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
+        let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())).for_files();
         let deletes = tidy.filter(|_| args.deletion.delete);
         if let (Some(tidy), false) = (&deletes, is_plan) {
             let looking = Job::command(plan.clone(), targets.clone(), connector.clone()).doing(deed.clone());
