@@ -118,7 +118,9 @@ mod tests {
         assert_eq!(anchor.spot(b"/srv/.site.part"), spot(b"/srv", b".site.part"));
         assert_eq!(anchor.folder(b"/srv/site/a"), Ok(b"/data/5/a".to_vec()));
         assert_eq!(anchor.folder(b"/srv/"), Ok(b"/srv".to_vec()));
-        for elsewhere in [&b"/etc/passwd"[..], b"/srv/site/../x/y", b"/srv/site/a/..", b"/srv/site//a/b", b"/srv2/a"] {
+        for elsewhere in
+            [&b"/etc/passwd"[..], b"/srv/site/../x/y", b"/srv/site/a/..", b"/srv/site//a/b", b"/srv2/a"]
+        {
             assert_eq!(anchor.spot(elsewhere), Err(NoSpot::Elsewhere), "{}", elsewhere.escape_ascii());
         }
     }

@@ -87,7 +87,8 @@ impl Lift<'_> {
                     // What the host's umask made of it is not what was asked for, but never more; its group bit may be.
                     self.remote.set(&folder, Marks { mode: Some(0o700), ..Marks::default() }).await?;
                     // Whatever ends the helper, also the end of the link, takes the folder away.
-                    let mut lines = b"trap 'x >/dev/null' EXIT; trap 'exit 1' HUP INT TERM; cd -P -- ".to_vec();
+                    let mut lines =
+                        b"trap 'x >/dev/null' EXIT; trap 'exit 1' HUP INT TERM; cd -P -- ".to_vec();
                     lines.extend(quote::word(&folder));
                     // Something else in its place is not taken away.
                     lines.extend(b" 2>/dev/null && S=$(env pwd -P); [ \"/${S##*/}\" = ");
@@ -224,7 +225,10 @@ impl Lift<'_> {
         let further = most.saturating_add(1).to_string();
         let answer = self.ask_at(path, (b"g", &[further.as_bytes()]), (bytes, most)).await?;
         if answer.is_cut {
-            return Err(Trouble::file(FileFault::Refused, format!("{}: more than {most} bytes", shown(path))));
+            return Err(Trouble::file(
+                FileFault::Refused,
+                format!("{}: more than {most} bytes", shown(path)),
+            ));
         }
         Ok(answer.bytes)
     }

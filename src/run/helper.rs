@@ -278,7 +278,8 @@ mod tests {
     async fn an_answer_is_bytes_and_a_line_and_each_goes_to_who_asked() {
         let mut waiting = Waiting::new();
         let (first, second) = (waiting.push((4, SECOND)), waiting.push((4, SECOND)));
-        for line in [&b" 0a ff"[..], b" 00", b"ok 1\x1b", b" 01 02 03", b" 04 05", b"no", b"ok nobody asked"] {
+        for line in [&b" 0a ff"[..], b" 00", b"ok 1\x1b", b" 01 02 03", b" 04 05", b"no", b"ok nobody asked"]
+        {
             waiting.hear(line);
         }
         let answer = first.await.expect("it was answered");
