@@ -255,7 +255,7 @@ fn names_links_and_content_come_back_byte_by_byte() {
             .expect("a link");
         let requests: [Request<'_>; 9] = [
             vec![b"k", &to, odd],
-            vec![b"l", &to, odd, b"made", b".part", b"", b""],
+            vec![b"l", &to, b"made", odd, b".part", b"", b""],
             vec![b"k", &to, b"made"],
             vec![b"g", &to, b"old", b"2"],
             vec![b"h", &to, b"fifo"],
