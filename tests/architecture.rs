@@ -80,6 +80,7 @@ const PURE: &[&str] = &[
     "src/hosts/",
     "src/outcome.rs",
     "src/pane/",
+    "src/push/anchor.rs",
     "src/push/changes.rs",
     "src/push/exclude.rs",
     "src/push/fill.rs",

@@ -59,6 +59,8 @@ mod push_accounts;
 mod push_delete;
 #[path = "ssh_real/push_fleet.rs"]
 mod push_fleet;
+#[path = "ssh_real/push_sudo.rs"]
+mod push_sudo;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

@@ -15,6 +15,7 @@ use super::path::{RelPath, shown};
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
 use crate::escape;
+use crate::outcome::FileFault;
 use crate::run::diff;
 use crate::run::freight::size;
 
@@ -108,8 +109,9 @@ async fn difference(hand: Hand<'_>, (base, path): (&[u8], &RelPath), new: &[u8])
     let mut old = Whole::default();
     match hand.read(&at, &mut old, MAX_FILLED).await {
         Ok(_) => {}
-        // There is none, or it is no file that could be compared.
-        Err(Trouble::File { .. }) => old.0.clear(),
+        Err(trouble) if trouble.fault() == Some(FileFault::Missing) => old.0.clear(),
+        // The sentence names it.
+        Err(Trouble::File { why, .. }) => return Ok(format!("cannot be compared: {why}\n")),
         Err(trouble) => return Err(trouble),
     }
     let shown = shown(&at);

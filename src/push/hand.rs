@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use sha2::{Digest, Sha256};
 
 use super::get::{Limit, Links, Sink};
 use super::lift::Lift;
@@ -51,6 +52,14 @@ impl<'a> Hand<'a> {
         self.remote().resolve(path).await
     }
 
+    /// Takes this as the root of what is done: root does nothing that is not there.
+    pub(super) async fn anchor(self, base: &[u8]) -> Result<(), Trouble> {
+        match self {
+            Hand::Own(_) => Ok(()),
+            Hand::Lifted(_, lift) => lift.anchor(base).await,
+        }
+    }
+
     /// What stands there, a link itself.
     pub(super) async fn lstat(self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
         match (self.remote().lstat(path).await, self) {
@@ -87,9 +96,23 @@ impl<'a> Hand<'a> {
         folder: &[u8],
         mut each: impl FnMut(Found) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
-        let mut listing = self.remote().list(folder).await?;
+        let (mut listing, mut is_empty) = match (self.remote().list(folder).await, self) {
+            (Ok(listing), _) => (listing, true),
+            (Err(trouble), Hand::Lifted(_, lift)) if trouble.fault() == Some(FileFault::NoRight) => {
+                return lift.list(folder).await?.into_iter().try_for_each(each);
+            }
+            (Err(trouble), _) => return Err(trouble),
+        };
         while let Some(page) = listing.next().await? {
+            is_empty &= page.is_empty();
             page.into_iter().try_for_each(&mut each)?;
+        }
+        // Of a folder that may be read and not entered, servers list nothing.
+        if let (true, Hand::Lifted(remote, lift)) = (is_empty, self) {
+            let entered = remote.lstat(&[folder, b"/."].concat()).await;
+            if entered.is_err_and(|trouble| trouble.fault() == Some(FileFault::NoRight)) {
+                return lift.list(folder).await?.into_iter().try_for_each(each);
+            }
         }
         Ok(())
     }
@@ -97,7 +120,7 @@ impl<'a> Hand<'a> {
     /// The SHA-256 of a file there.
     pub(super) async fn sha256(self, path: &[u8], size: u64) -> Result<[u8; 32], Trouble> {
         if let Hand::Lifted(_, lift) = self {
-            return lift.sha256(path).await;
+            return lift.sha256(path, size).await;
         }
         match self.remote().sha256(path, size).await? {
             Some(sum) => Ok(sum),
@@ -113,7 +136,15 @@ impl<'a> Hand<'a> {
         bytes: u64,
     ) -> Result<[u8; 32], Trouble> {
         let limit = Limit { bytes, links: Links::Refused };
-        Ok(self.remote().get(path, sink, limit).await?.sha256)
+        match (self.remote().get(path, sink, limit).await, self) {
+            (Err(trouble), Hand::Lifted(_, lift)) if trouble.fault() == Some(FileFault::NoRight) => {
+                let content = lift.read(path, bytes).await?;
+                let sum = Sha256::digest(&content).into();
+                sink.take(content.into()).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
+                Ok(sum)
+            }
+            (got, _) => Ok(got?.sha256),
+        }
     }
 
     /// Makes a folder.

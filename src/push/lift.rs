@@ -1,21 +1,27 @@
 //! Files that root moves into place: they land in a private folder of the login, and a helper behind `sudo` does the rest.
 //!
-//! Theory: the login writes each file into a folder of mode 0700 whose name nobody can foresee, where it is proven. There the
-//! helper gives it its owner and its mode, so that nothing outside is ever changed through a name that somebody may swap;
-//! then it copies it, owner, mode and time with it, to a name beside the place, compares, and renames. So a path holds its
-//! old or its new content at every instant, also where the private folder is on another file system. The helper is one
-//! process for the whole push ([`helper`]); it needs the tools of GNU or BusyBox.
+//! Theory: root trusts no path that somebody else can swap. The login writes each file into a folder of its own; root copies it
+//! from there, as many bytes as it has to have, into a file that root makes beside the place and that nobody else can open, and
+//! proves it there by the SHA-256 that is known here. Then that very file, by its descriptor, gets owner, mode and time, and is
+//! renamed. So a path holds its old or its new content at every instant, on whatever file system the private folder is. Each
+//! request goes to a folder by its true path, sees that it is there, and deals with one name in it, which is never followed
+//! ([`super::anchor`]). The helper is one process for the whole push ([`helper`]); it needs the tools of GNU or BusyBox,
+//! something that sums SHA-256, and `/proc`. Names, targets of links and content come back as bytes.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::hand::{Old, beside};
+use super::anchor::{Anchor, NoSpot, Spot, trimmed};
+use super::hand::{Old, beside, split};
+use super::part::hex;
 use super::path::shown;
 use super::put::{Mode, Source, Wish};
-use super::remote::{Marks, Remote, Stat};
+use super::remote::{Found, Marks, Remote, Stat};
 use super::tree::Kind;
 use super::trouble::Trouble;
 use crate::outcome::{FileFault, Outcome};
-use crate::run::helper::{self, Answers, Helper};
+use crate::run::helper::{self, Answer, Answers, Helper, Question};
 use crate::run::sudo::Sudo;
 use crate::run::{Call, quote};
 use crate::ssh::{Link, SudoPasswords};
@@ -24,8 +30,21 @@ use crate::ssh::{Link, SudoPasswords};
 /// read; a home may be on another machine, which does not let root in.
 const PLACES: [&[u8]; 3] = [b"/var/tmp", b"/tmp", b"~"];
 
-/// What the helper is told first: each of these answers with one line, `ok` and what was asked for, or `no` and why.
+/// What the helper is told first: each of these answers with a line, `ok` and what was asked for, or `no` and why, and before
+/// it, where bytes were asked for, those.
 const SCRIPT: &str = include_str!("lift.sh");
+
+/// Bytes of a path, or of what a link says, as Linux takes no more.
+const PATH: usize = 4 << 10;
+
+/// Bytes of a listing of one folder: about a million names of usual length.
+const LISTING: usize = 64 << 20;
+
+/// How long the helper may take for one thing.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Bytes that the helper at least copies and sums in a second beyond that.
+const PACE: u64 = 1 << 20;
 
 /// Root's hands on one host.
 pub(super) struct Lift<'a> {
@@ -33,6 +52,8 @@ pub(super) struct Lift<'a> {
     helper: Helper,
     /// The private folder.
     folder: Vec<u8>,
+    /// The root of the push.
+    anchor: OnceLock<Anchor>,
     next: AtomicUsize,
 }
 
@@ -44,7 +65,8 @@ pub(super) async fn lift<'a>(
 ) -> Result<(Lift<'a>, Answers), Outcome> {
     let (helper, answers) = helper::start(call, link, (sudo, passwords)).await?;
     helper.tell(SCRIPT.as_bytes().to_vec()).await;
-    Ok((Lift { remote, helper, folder: Vec::new(), next: AtomicUsize::new(0) }, answers))
+    let (folder, next) = (Vec::new(), AtomicUsize::new(0));
+    Ok((Lift { remote, helper, folder, anchor: OnceLock::new(), next }, answers))
 }
 
 impl Lift<'_> {
@@ -65,9 +87,13 @@ impl Lift<'_> {
                     // What the host's umask made of it is not what was asked for, but never more; its group bit may be.
                     self.remote.set(&folder, Marks { mode: Some(0o700), ..Marks::default() }).await?;
                     // Whatever ends the helper, also the end of the link, takes the folder away.
-                    let mut lines = b"S=".to_vec();
+                    let mut lines =
+                        b"trap 'x >/dev/null' EXIT; trap 'exit 1' HUP INT TERM; cd -P -- ".to_vec();
                     lines.extend(quote::word(&folder));
-                    lines.extend(b"; trap 'rm -rf -- \"$S\"' EXIT; trap 'exit 1' HUP INT TERM\n");
+                    // Something else in its place is not taken away.
+                    lines.extend(b" 2>/dev/null && S=$(env pwd -P); [ \"/${S##*/}\" = ");
+                    lines.extend(name.as_bytes());
+                    lines.extend(b" ] || S=\n");
                     self.helper.tell(lines).await;
                     self.folder = folder;
                     return Ok(());
@@ -83,28 +109,54 @@ impl Lift<'_> {
     pub(super) async fn leave(&self) {
         if !self.folder.is_empty() {
             // All that can be in it are parts of files that did not arrive.
-            let _ = self.ask(&[b"r", b"rm", b"-rf", b"--", &self.folder]).await;
+            let _ = self.ask(&[b"x"], (0, 0)).await;
         }
         self.helper.leave().await;
     }
 
-    async fn ask(&self, words: &[&[u8]]) -> Result<String, Trouble> {
+    /// Finds out where the root of the push is, once for all.
+    pub(super) async fn anchor(&self, base: &[u8]) -> Result<(), Trouble> {
+        let folder = [trimmed(split(trimmed(base)).0), b"/"].concat();
+        let (around, within) = tokio::join!(self.true_path(&folder), self.true_path(base));
+        // A root is looked at once.
+        let _ = self.anchor.set(Anchor::new(base, around?, within?));
+        Ok(())
+    }
+
+    async fn true_path(&self, folder: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.ask_about(folder, &[b"a", folder], (PATH, 0)).await {
+            Ok(answer) => match answer.bytes.strip_suffix(b"\n") {
+                Some(path) if path.starts_with(b"/") && !answer.is_cut => Ok(Some(path.to_vec())),
+                _ => Err(odd(folder, "where it is")),
+            },
+            Err(Trouble::File { .. }) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn known(&self) -> &Anchor {
+        self.anchor.get().expect("the root is found before anything is asked about what is below it")
+    }
+
+    /// Asks; an answer may hold so many bytes, and be about so many.
+    async fn ask(&self, words: &[&[u8]], (bytes, about): (usize, u64)) -> Result<Answer, Trouble> {
         let mut request = quote::line(words);
         request.push(b'\n');
-        let answer = self.helper.ask(request).await.map_err(Trouble::Lost)?;
-        match answer.split_once(' ').unwrap_or((answer.as_str(), "")) {
-            ("ok", rest) => Ok(rest.to_owned()),
+        let patience = PATIENCE + Duration::from_secs(about / PACE);
+        let answer = self.helper.ask(Question { request, bytes, patience }).await.map_err(Trouble::Lost)?;
+        match answer.line.split_once(' ').unwrap_or((answer.line.as_str(), "")) {
+            ("ok", rest) => Ok(Answer { line: rest.to_owned(), ..answer }),
             ("no", why) => Err(Trouble::file(fault(why), why.trim())),
-            _ => Err(Trouble::Lost(format!(
-                "the shell behind sudo says `{}`",
-                crate::escape::text(&answer, 100)
-            ))),
+            _ => {
+                let said = crate::escape::text(&answer.line, 100);
+                Err(Trouble::Lost(format!("the shell behind sudo says `{said}`")))
+            }
         }
     }
 
     /// The same about a path, which the sentence of an error names.
-    async fn ask_about(&self, path: &[u8], words: &[&[u8]]) -> Result<String, Trouble> {
-        self.ask(words).await.map_err(|trouble| match trouble {
+    async fn ask_about(&self, path: &[u8], words: &[&[u8]], bounds: (usize, u64)) -> Result<Answer, Trouble> {
+        self.ask(words, bounds).await.map_err(|trouble| match trouble {
             Trouble::File { fault, why } => {
                 Trouble::file(fault, format!("{}: {}", shown(path), reason(fault, &why)))
             }
@@ -112,46 +164,93 @@ impl Lift<'_> {
         })
     }
 
+    /// A request about what lies at a path: its name, the folder, the name there, and more.
+    async fn ask_at(
+        &self,
+        path: &[u8],
+        (name, more): (&[u8], &[&[u8]]),
+        bounds: (usize, u64),
+    ) -> Result<Answer, Trouble> {
+        let spot = self.known().spot(path).map_err(|why| no_spot(path, why))?;
+        self.ask_spot((path, spot), (name, more), bounds).await
+    }
+
+    async fn ask_spot(
+        &self,
+        (path, spot): (&[u8], Spot<'_>),
+        (name, more): (&[u8], &[&[u8]]),
+        bounds: (usize, u64),
+    ) -> Result<Answer, Trouble> {
+        let words: [&[u8]; 3] = [name, &spot.folder, spot.name];
+        self.ask_about(path, &[&words[..], more].concat(), bounds).await
+    }
+
     pub(super) async fn lstat(&self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
-        self.looked(path, b"-c").await
+        looked(path, self.ask_at(path, (b"t", &[]), (0, 0)).await)
     }
 
+    /// What stands where the user's own word leads.
     pub(super) async fn stat(&self, path: &[u8]) -> Result<Option<Stat>, Trouble> {
-        self.looked(path, b"-Lc").await
-    }
-
-    async fn looked(&self, path: &[u8], how: &[u8]) -> Result<Option<Stat>, Trouble> {
-        match self.ask_about(path, &[b"t", how, path]).await {
-            Ok(said) => stat(&said).map(Some).ok_or_else(|| {
-                Trouble::file(FileFault::Odd, format!("{}: the host describes it as `{said}`", shown(path)))
-            }),
-            Err(trouble) if trouble.fault() == Some(FileFault::Missing) => Ok(None),
-            Err(trouble) => Err(trouble),
-        }
+        looked(path, self.ask_about(path, &[b"tf", path], (0, 0)).await)
     }
 
     pub(super) async fn read_link(&self, path: &[u8]) -> Result<Box<[u8]>, Trouble> {
-        let said = self.ask_about(path, &[b"k", path]).await?;
-        Ok(said.into_bytes().into_boxed_slice())
+        let answer = self.ask_at(path, (b"k", &[]), (PATH, 0)).await?;
+        if answer.is_cut { Err(odd(path, "what it says")) } else { Ok(answer.bytes.into_boxed_slice()) }
     }
 
-    pub(super) async fn sha256(&self, path: &[u8]) -> Result<[u8; 32], Trouble> {
-        let said = self.ask_about(path, &[b"h", path]).await?;
-        digest(&said).ok_or_else(|| {
+    /// All that is in a folder.
+    pub(super) async fn list(&self, path: &[u8]) -> Result<Vec<Found>, Trouble> {
+        let folder = self.known().folder(path).map_err(|why| no_spot(path, why))?;
+        let answer = self.ask_about(path, &[b"e", &folder], (LISTING, LISTING as u64)).await?;
+        if answer.is_cut {
+            let why = format!("{}: its listing is longer than {} MB", shown(path), LISTING >> 20);
+            return Err(Trouble::file(FileFault::Refused, why));
+        }
+        listed(&answer.bytes).ok_or_else(|| odd(path, "what is in it"))
+    }
+
+    /// The SHA-256 of a file of about so many bytes.
+    pub(super) async fn sha256(&self, path: &[u8], size: u64) -> Result<[u8; 32], Trouble> {
+        let answer = self.ask_at(path, (b"h", &[]), (0, size)).await?;
+        digest(&answer.line).ok_or_else(|| {
             Trouble::file(FileFault::Other, format!("{}: the host says no SHA-256 of it", shown(path)))
         })
     }
 
+    /// The content of a file of at most so many bytes.
+    pub(super) async fn read(&self, path: &[u8], most: u64) -> Result<Vec<u8>, Trouble> {
+        let bytes = usize::try_from(most).unwrap_or(usize::MAX);
+        // One more byte says that there is more.
+        let further = most.saturating_add(1).to_string();
+        let answer = self.ask_at(path, (b"g", &[further.as_bytes()]), (bytes, most)).await?;
+        if answer.is_cut {
+            return Err(Trouble::file(
+                FileFault::Refused,
+                format!("{}: more than {most} bytes", shown(path)),
+            ));
+        }
+        Ok(answer.bytes)
+    }
+
     /// The numbers of a user and a group there; without a group, that of the user.
     pub(super) async fn ids(&self, user: &str, group: &str) -> Result<(u32, u32), Trouble> {
-        let said = self.ask(&[b"i", user.as_bytes(), group.as_bytes()]).await?;
-        let ids =
-            said.split_once(' ').and_then(|(user, group)| Some((user.parse().ok()?, group.parse().ok()?)));
-        ids.ok_or_else(|| Trouble::file(FileFault::Other, format!("--owner {user}: the host says `{said}`")))
+        let said = self.ask(&[b"i", user.as_bytes(), group.as_bytes()], (0, 0)).await;
+        let said = said.map_err(|trouble| match trouble {
+            Trouble::File { fault, why } => {
+                Trouble::file(fault, format!("--owner: the host says: {}", reason(fault, &why)))
+            }
+            trouble => trouble,
+        })?;
+        let ids = said.line.split_once(' ');
+        let ids = ids.and_then(|(user, group)| Some((user.parse().ok()?, group.parse().ok()?)));
+        ids.ok_or_else(|| {
+            Trouble::file(FileFault::Other, format!("--owner {user}: the host says `{}`", said.line))
+        })
     }
 
     pub(super) async fn make_dir(&self, path: &[u8], mode: u32) -> Result<(), Trouble> {
-        self.ask_about(path, &[b"d", path, octal(mode).as_bytes()]).await.map(drop)
+        self.ask_at(path, (b"d", &[octal(mode).as_bytes()]), (0, 0)).await.map(drop)
     }
 
     pub(super) async fn put(
@@ -168,61 +267,133 @@ impl Lift<'_> {
             Trouble::File { fault, why } => Trouble::file(fault, format!("{}: {why}", shown(path))),
             trouble => trouble,
         })?;
+        let placed = self.place(path, (&staged, source, wish), old).await;
+        // By the login, whose folder it is. What stays goes with the folder.
+        let _ = self.remote.remove(&staged).await;
+        placed
+    }
+
+    async fn place(
+        &self,
+        path: &[u8],
+        (staged, source, wish): (&[u8], &dyn Source, &Wish),
+        old: Old<'_>,
+    ) -> Result<(), Trouble> {
         let (mode, usual) = match wish.mode {
             Mode::Set(mode) => (octal(mode), String::new()),
             Mode::KeepOr(mode) => (String::new(), octal(mode)),
         };
         let owner = wish.owner.map(|(user, group)| format!("{user}:{group}")).unwrap_or_default();
-        let words: [&[u8]; 8] = [
-            b"p",
-            &staged,
-            path,
-            &beside(path),
+        let mtime = wish.mtime.map(|mtime| mtime.to_string()).unwrap_or_default();
+        let (size, sum) = (source.size().to_string(), hex(&source.sha256()));
+        let (part, backup) = (name_beside(path), Backup::of(old));
+        let more: [&[u8]; 10] = [
+            staged,
+            size.as_bytes(),
+            sum.as_bytes(),
+            &part,
             mode.as_bytes(),
-            usual.as_bytes(),
             owner.as_bytes(),
-            backup(old),
+            usual.as_bytes(),
+            mtime.as_bytes(),
+            &backup.part,
+            backup.name,
         ];
-        self.ask_about(path, &words).await.map(drop)
+        self.ask_at(path, (b"p", &more), (0, source.size())).await.map(drop)
     }
 
     pub(super) async fn link(&self, to: &[u8], path: &[u8], old: Old<'_>) -> Result<(), Trouble> {
-        self.ask_about(path, &[b"l", to, path, &beside(path), backup(old)]).await.map(drop)
+        let backup = Backup::of(old);
+        let more = [to, &name_beside(path), &backup.part, backup.name];
+        self.ask_at(path, (b"l", &more), (0, 0)).await.map(drop)
     }
 
     pub(super) async fn set(&self, path: &[u8], marks: Marks) -> Result<(), Trouble> {
-        if let Some((user, group)) = marks.owner {
-            let owner = format!("{user}:{group}");
-            self.ask_about(path, &[b"r", b"chown", b"-h", b"--", owner.as_bytes(), path]).await?;
-        }
-        if let Some(mode) = marks.mode {
-            self.ask_about(path, &[b"m", octal(mode).as_bytes(), path]).await?;
-        }
-        if let Some(mtime) = marks.mtime {
-            self.ask_about(path, &[b"r", b"touch", b"-hcd", format!("@{mtime}").as_bytes(), b"--", path])
-                .await?;
-        }
-        Ok(())
+        let mode = marks.mode.map(octal).unwrap_or_default();
+        let owner = marks.owner.map(|(user, group)| format!("{user}:{group}")).unwrap_or_default();
+        let mtime = marks.mtime.map(|mtime| mtime.to_string()).unwrap_or_default();
+        let spot = self.known().marked(path).map_err(|why| no_spot(path, why))?;
+        let more = [mode.as_bytes(), owner.as_bytes(), mtime.as_bytes()];
+        self.ask_spot((path, spot), (b"s", &more), (0, 0)).await.map(drop)
     }
 
     pub(super) async fn remove(&self, path: &[u8]) -> Result<(), Trouble> {
-        self.ask_about(path, &[b"r", b"rm", b"-f", b"--", path]).await.map(drop)
+        self.ask_at(path, (b"u", &[]), (0, 0)).await.map(drop)
     }
 
     pub(super) async fn remove_dir(&self, path: &[u8]) -> Result<(), Trouble> {
-        self.ask_about(path, &[b"r", b"rmdir", b"--", path]).await.map(drop)
+        self.ask_at(path, (b"ud", &[]), (0, 0)).await.map(drop)
     }
 
+    /// Both in one folder.
     pub(super) async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Trouble> {
-        self.ask_about(from, &[b"r", b"mv", b"-fT", b"--", from, to]).await.map(drop)
+        let ((folder, _), (other, name)) = (split(from), split(to));
+        if folder != other {
+            return Err(no_spot(to, NoSpot::Elsewhere));
+        }
+        self.ask_at(from, (b"v", &[name]), (0, 0)).await.map(drop)
     }
 }
 
-fn backup<'a>(old: Old<'a>) -> &'a [u8] {
-    match old {
-        Old::Goes => b"",
-        Old::Stays(backup) => backup,
+/// Under which names old content is kept, if it is: at last, and until it is whole.
+struct Backup<'a> {
+    name: &'a [u8],
+    part: Vec<u8>,
+}
+
+impl Backup<'_> {
+    fn of(old: Old<'_>) -> Backup<'_> {
+        match old {
+            Old::Goes => Backup { name: b"", part: Vec::new() },
+            Old::Stays(path) => Backup { name: split(path).1, part: name_beside(path) },
+        }
     }
+}
+
+fn name_beside(path: &[u8]) -> Vec<u8> {
+    split(&beside(path)).1.to_vec()
+}
+
+fn odd(path: &[u8], what: &str) -> Trouble {
+    Trouble::file(FileFault::Odd, format!("{}: the host does not say {what}", shown(path)))
+}
+
+fn no_spot(path: &[u8], why: NoSpot) -> Trouble {
+    match why {
+        NoSpot::NoFolder => {
+            Trouble::file(FileFault::Missing, format!("{}: No such file or directory", shown(path)))
+        }
+        NoSpot::Elsewhere => {
+            let why = format!("{}: it is not where the push goes, so root leaves it alone", shown(path));
+            Trouble::file(FileFault::Refused, why)
+        }
+    }
+}
+
+fn looked(path: &[u8], answer: Result<Answer, Trouble>) -> Result<Option<Stat>, Trouble> {
+    match answer {
+        Ok(answer) => stat(&answer.line).map(Some).ok_or_else(|| {
+            let why = format!("{}: the host describes it as `{}`", shown(path), answer.line);
+            Trouble::file(FileFault::Odd, why)
+        }),
+        Err(trouble) if trouble.fault() == Some(FileFault::Missing) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// What a folder holds: about each thing, its name behind `./`, a slash, a line end, and again.
+fn listed(mut said: &[u8]) -> Option<Vec<Found>> {
+    let mut found = Vec::new();
+    while !said.is_empty() {
+        // What is said about a thing holds neither a dot nor a slash, and its name no slash.
+        let dot = said.iter().position(|byte| *byte == b'.')?;
+        let (about, name) = (said[..dot].strip_suffix(b" ")?, said[dot..].strip_prefix(b"./")?);
+        let end = name.iter().position(|byte| *byte == b'/')?;
+        let stat = stat(std::str::from_utf8(about).ok()?)?;
+        found.push(Found { name: name[..end].into(), stat });
+        said = name[end..].strip_prefix(b"/\n")?;
+    }
+    Some(found)
 }
 
 fn octal(mode: u32) -> String {
@@ -256,8 +427,14 @@ fn digest(said: &str) -> Option<[u8; 32]> {
     Some(sum)
 }
 
+/// What the script says before its own reasons.
+const REFUSED: &str = "refused: ";
+
 /// The class of what a tool complains of, in the language C.
 fn fault(said: &str) -> FileFault {
+    if said.starts_with(REFUSED) {
+        return FileFault::Refused;
+    }
     let known = [
         ("No space left on device", FileFault::NoSpace),
         ("Disk quota exceeded", FileFault::NoSpace),
@@ -277,6 +454,7 @@ fn fault(said: &str) -> FileFault {
 /// What a tool complains of, without its names.
 fn reason(fault: FileFault, said: &str) -> String {
     match fault {
+        FileFault::Refused => crate::escape::text(said.strip_prefix(REFUSED).unwrap_or(said), 200),
         FileFault::Other => crate::escape::text(said, 200),
         FileFault::IsDirectory => "a folder stands where a file should, or the other way round".to_owned(),
         FileFault::ChecksumDiffers => "what arrived is not what was sent".to_owned(),
@@ -285,99 +463,5 @@ fn reason(fault: FileFault, said: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_tools_complain_of_has_a_class() {
-        for (said, expected) in [
-            ("cp: error writing '/etc/x': No space left on device", FileFault::NoSpace),
-            (
-                "mv: cannot overwrite directory '/x' with non-directory: Is a directory",
-                FileFault::IsDirectory,
-            ),
-            ("chown: changing ownership of '/x': Operation not permitted", FileFault::NoRight),
-            ("mkdir: cannot create directory '/a/b': No such file or directory", FileFault::Missing),
-            ("cp: cannot create regular file '/x': Text file busy", FileFault::Busy),
-            ("content differs", FileFault::ChecksumDiffers),
-            ("sh: 1: cp: not found", FileFault::Other),
-        ] {
-            assert_eq!(fault(said), expected, "{said}");
-        }
-        let said = "cp: error writing '/etc/x': No space left on device ";
-        assert_eq!(reason(FileFault::NoSpace, said), "No space left on device");
-    }
-
-    #[test]
-    fn what_stands_there_is_read_from_numbers() {
-        let stat = stat("81a4 12 1700000000 0 33").expect("a file");
-        assert_eq!((stat.kind, stat.mode, stat.mtime), (Kind::File { size: 12 }, 0o644, 1_700_000_000));
-        assert_eq!(stat.owner, Some((0, 33)));
-        assert_eq!(super::stat("41ed 0 0 0 0").map(|stat| stat.kind), Some(Kind::Dir));
-        assert_eq!(super::stat("regular file"), None);
-        assert_eq!(digest(&"0f".repeat(32)), Some([15; 32]));
-        assert_eq!(digest("sha256sum: not found"), None);
-    }
-
-    /// The functions of the script, in a shell of this machine.
-    #[test]
-    fn the_script_does_what_it_is_asked_and_answers_with_one_line() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let at = |name: &str| dir.path().join(name).display().to_string();
-        for (name, text) in [("staged", "new"), ("old", "old"), ("staged2", "new2"), ("staged3", "x")] {
-            std::fs::write(dir.path().join(name), text).expect("a file");
-        }
-        std::fs::create_dir(dir.path().join("folder")).expect("a folder");
-        let requests = [
-            format!("p {} {} {} 0640 '' '' {}", at("staged"), at("old"), at(".t1"), at("old.bak")),
-            format!("p {} {} {} '' 0600 '' ''", at("staged2"), at("fresh"), at(".t2")),
-            format!("p {} {} {} 0600 '' '' ''", at("staged3"), at("folder"), at(".t3")),
-            format!("d {} 0755", at("made")),
-            format!("l 'a b' {} {} ''", at("link"), at(".t4")),
-            format!("k {}", at("link")),
-            format!("h {}", at("old")),
-            format!("t -c {}", at("nothing")),
-            "r false".to_owned(),
-        ];
-        let script = format!("{SCRIPT}{}\n", requests.join("\n"));
-        let mut shell = std::process::Command::new("/bin/sh")
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        std::io::Write::write_all(&mut shell.stdin.take().expect("a pipe"), script.as_bytes())
-            .expect("it reads");
-        let output = shell.wait_with_output().expect("it ends");
-        let out = String::from_utf8(output.stdout).expect("text");
-        let lines: Vec<&str> = out.lines().collect();
-        let sum = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
-        assert_eq!(lines[..2], ["ok", "ok"], "{out}");
-        assert_eq!(fault(lines[2]), FileFault::IsDirectory, "{out}");
-        assert_eq!(lines[3..7], ["ok", "ok", "ok a b", format!("ok {sum}").as_str()], "{out}");
-        assert_eq!(
-            (fault(lines[7]), lines[8].trim_end(), lines.len()),
-            (FileFault::Missing, "no", 9),
-            "{out}"
-        );
-        let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("it is there");
-        assert_eq!(
-            (read("old"), read("old.bak"), read("fresh")),
-            ("new".into(), "old".into(), "new2".into())
-        );
-        let mode = |name: &str| {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::metadata(dir.path().join(name)).expect("it is there").permissions().mode() & 0o7777
-        };
-        assert_eq!((mode("old"), mode("fresh"), mode("made")), (0o640, 0o600, 0o755));
-        let left: Vec<_> = std::fs::read_dir(dir.path())
-            .expect("a directory")
-            .flatten()
-            .map(|entry| entry.file_name())
-            .collect();
-        assert!(
-            !left.iter().any(|name| name.to_string_lossy().starts_with(".t")
-                || name.to_string_lossy().starts_with("staged")),
-            "{left:?}"
-        );
-    }
-}
+#[path = "lift_tests.rs"]
+mod tests;

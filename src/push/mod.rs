@@ -8,6 +8,7 @@
 //! finds its part, [`part`] names it), [`get`] brings one back, [`window`] says how much is under way, and `cause` finds out
 //! why a host said no.
 
+mod anchor;
 pub mod arrival;
 mod begin;
 pub mod books;

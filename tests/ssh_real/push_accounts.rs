@@ -10,7 +10,7 @@ use crate::push::{Fleet, Told, names, server};
 use crate::sudo::{Account, PASSWORD};
 
 /// Hosts on which this account logs in.
-fn fleet(account: &Account, hosts: &[&str]) -> Fleet {
+pub(crate) fn fleet(account: &Account, hosts: &[&str]) -> Fleet {
     let fleet = Fleet::of(hosts, hosts.iter().map(|_| server("internal-sftp")).collect());
     let path = ".config/omnes/clusters.toml";
     let clusters = fs::read_to_string(fleet.lab.path(path)).unwrap();
@@ -21,7 +21,7 @@ fn fleet(account: &Account, hosts: &[&str]) -> Fleet {
     fleet
 }
 
-fn outcome(told: &Told) -> String {
+pub(crate) fn outcome(told: &Told) -> String {
     told.lines("outcome")
         .iter()
         .map(|line| line["outcome"].as_str().unwrap().to_owned())
@@ -30,7 +30,7 @@ fn outcome(told: &Told) -> String {
 }
 
 /// A folder of root's, into which nobody else may write, or even look.
-fn roots(fleet: &Fleet, name: &str, mode: u32) -> std::path::PathBuf {
+pub(crate) fn roots(fleet: &Fleet, name: &str, mode: u32) -> std::path::PathBuf {
     let folder = fleet.disk.path().join(name);
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();

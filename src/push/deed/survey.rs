@@ -38,6 +38,7 @@ impl<'a> Visit<'a> {
     /// Looks at what stands there, and decides what is to be done.
     pub(super) async fn survey(&self, hand: Hand<'_>) -> Result<Ground<'a>, Trouble> {
         let base = self.resolve(hand, &self.parcel.at.path).await?;
+        hand.anchor(&base).await?;
         let stat = hand.stat(&base).await?;
         let stands = match &stat {
             None => Stands::Nothing,
