@@ -14,9 +14,10 @@ use super::asker::Asker;
 use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
+use super::past::Turns;
 use super::secrets::Place as Secret;
 use super::{deletion, forecast, headless, past, secrets, what};
-use crate::hosts::{Facts, Host, HostSet, Member};
+use crate::hosts::{Facts, Host, HostSet};
 use crate::outcome::Exit;
 use crate::push::changes::{Modes, Policy, Same, Times};
 use crate::push::deed::{Manner, Owner, Parcel, Purpose, Push, Via};
@@ -59,17 +60,15 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     one_reader(args, &targets)?;
     let excludes = excludes(&args.what)?;
     let mut chosen = launch::choose(&targets, "omnes push app.conf web:/etc/app/")?;
-    let all: Vec<Member> = chosen.members.clone();
-    let turns = match &mut record {
-        Record::New(_) => (0..all.len()).collect(),
-        Record::Further(further) => further.turns(&all),
-    };
-    if let Record::Further(further) = &record
-        && turns.is_empty()
-    {
+    let turns = record.turns(&chosen.members);
+    if let (Record::Further(further), true) = (&record, turns.places.is_empty()) {
         return Ok(further.others());
     }
-    chosen.members = past::at(chosen.members, &turns);
+    let all: Vec<Host> = match &record {
+        Record::New(_) => chosen.members.iter().map(|member| member.host.clone()).collect(),
+        Record::Further(further) => further.hosts().to_vec(),
+    };
+    chosen.members = past::at(chosen.members, &turns.places);
     let (sources, lots) = sources(args, &words, (&all, &turns), &excludes)?;
     record.sends("source", listing(&sources).as_slice())?;
     let settled = chosen.settle(&args.ssh, &args.how.pacing)?;
@@ -77,7 +76,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     let Settled { config, hosts, facts, mut targets, .. } = settled;
     compress(args.what.compress, &sources, &mut targets)?;
     let facts = reached(facts, &targets);
-    let parcels = parcels(&words.to, (&hosts, &facts), lots, (&turns, all.len()))?;
+    let parcels = parcels(&words.to, (&hosts, &facts), lots, &turns)?;
     let tidy = tidy(args, &words, (&sources, excludes))?;
     let feed = Feed::new(Arc::new(sources), WINDOW);
     let runtime = headless::runtime()?;
@@ -239,13 +238,13 @@ fn excludes(args: &PushWhatArgs) -> anyhow::Result<Excludes> {
 fn sources(
     args: &PushArgs,
     words: &Words,
-    (all, turns): (&[Member], &[usize]),
+    (all, turns): (&[Host], &Turns),
     excludes: &Excludes,
 ) -> anyhow::Result<(Sources, Vec<Lot>)> {
     let (sources, lots) = match &args.what.map {
         None => {
             let sources = walk::walk(&words.sources, excludes)?;
-            let lots = vec![sources.all(); turns.len()];
+            let lots = vec![sources.all(); turns.numbers.len()];
             (sources, lots)
         }
         Some(dir) => mapped(dir, (all, turns), excludes)?,
@@ -257,27 +256,26 @@ fn sources(
     Ok((sources, lots))
 }
 
+/// What all hosts of the run get is looked at, so that a push that goes on finds the source to be what it was, whoever has a
+/// turn in it.
 fn mapped(
     dir: &Path,
-    (all, turns): (&[Member], &[usize]),
+    (all, turns): (&[Host], &Turns),
     excludes: &Excludes,
 ) -> anyhow::Result<(Sources, Vec<Lot>)> {
-    let hosts: Vec<&Host> = turns.iter().map(|at| &all[*at].host).collect();
-    let names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
+    let names: Vec<&str> = all.iter().map(Host::name).collect();
     let mapped = walk::map(dir, &names, excludes)?;
-    let missing: HostSet = hosts
-        .iter()
-        .zip(&mapped.lots)
-        .filter(|(_, lot)| lot.is_none())
-        .map(|(host, _)| (*host).clone())
-        .collect();
+    let turns = || turns.numbers.iter().map(|number| number - 1);
+    let missing: HostSet =
+        turns().filter(|at| mapped.lots[*at].is_none()).map(|at| all[at].clone()).collect();
     if !missing.is_empty() {
         let dir = shown(dir.as_os_str().as_bytes());
         bail!(
             "--map: {dir} has no file of the name of {missing}; add them, or leave those hosts out with -x; nothing was contacted"
         );
     }
-    Ok((mapped.sources, mapped.lots.into_iter().flatten().collect()))
+    let lots = turns().filter_map(|at| mapped.lots[at].clone()).collect();
+    Ok((mapped.sources, lots))
 }
 
 /// What is sent, so that a push that goes on sends the same: names, sizes, times, and what links say.
@@ -312,13 +310,13 @@ fn parcels(
     to: &To,
     (hosts, facts): (&[Host], &[Facts]),
     lots: Vec<Lot>,
-    (turns, count): (&[usize], usize),
+    Turns { numbers, count, .. }: &Turns,
 ) -> anyhow::Result<Vec<Parcel>> {
-    let each = hosts.iter().zip(facts).zip(lots).zip(turns);
-    each.map(|(((host, facts), lot), turn)| {
-        let place = crate::hosts::Place { host, facts, n: turn + 1, count };
+    let (each, count) = (hosts.iter().zip(facts).zip(lots).zip(numbers), *count);
+    each.map(|(((host, facts), lot), n)| {
+        let place = crate::hosts::Place { host, facts, n: *n, count };
         let at = to.dest.at(&place).map_err(|why| anyhow!("{why}; nothing was contacted"))?;
-        Ok(Parcel { lot, at, host: host.clone(), facts: facts.clone(), n: turn + 1, count })
+        Ok(Parcel { lot, at, host: host.clone(), facts: facts.clone(), n: *n, count })
     })
     .collect()
 }

@@ -72,7 +72,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    fn of(output: &Output) -> Told {
+    pub(crate) fn of(output: &Output) -> Told {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Told { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
     }
