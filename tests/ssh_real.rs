@@ -59,6 +59,8 @@ mod push_accounts;
 mod push_delete;
 #[path = "ssh_real/resumed.rs"]
 mod resumed;
+#[path = "headless/schema.rs"]
+mod schema;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

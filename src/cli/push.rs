@@ -29,7 +29,7 @@ use crate::push::place::{To, names_place};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
-use crate::push::tidy::Tidy;
+use crate::push::tidy::{Tidy, Ways};
 use crate::push::tree::{Entry, Kind};
 use crate::run::forecast::Sends;
 use crate::run::freight::size;
@@ -105,8 +105,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
         if !is_plan && consent.given(&mut interrupts).await? == Word::Interrupted {
             return Ok(Exit::Interrupted);
         }
-        let purpose = if is_plan { Purpose::Foresee } else { Purpose::Change };
-        let manner = manner(args, purpose, sudo.passwords(&asker))?;
+        let manner = manner(args, purpose(args), sudo.passwords(&asker))?;
         let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings).tidying(tidy.clone());
         let deed = Arc::new(deed);
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new()));
@@ -117,15 +116,18 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
                 return Ok(Exit::Interrupted);
             }
         }
-        let job = Job::command(plan, targets, connector).doing(deed);
         let mut how = args.how.clone();
+        let mut plan = plan;
         if is_plan {
+            plan.pacing = deletion::of_look(&plan.pacing);
             how.journal.no_journal = true;
             how.reading.gather |= how.reading.output.is_none();
         }
+        let job = Job::command(plan, targets, connector).doing(deed);
         let exit = headless::carry_out(job, &how, record, interrupts).await?.exit;
         if let (Some(tidy), true) = (&deletes, is_plan) {
-            deletion::tell(&args.deletion, tidy)?;
+            // What is too much to be told was not.
+            tidy.losses()?;
         }
         Ok(exit)
     });
@@ -153,7 +155,12 @@ fn tidy(
     let [named] = &words.sources[..] else { return Ok(None) };
     let tree = deletion::Tree { named, dest: &words.dest, sources };
     let backup = args.what.backup.clone().map(String::into_bytes);
-    deletion::tidy(&tree, excludes, backup, policy)
+    let ways = Ways { excludes, backup, policy, given: args.deletion.delete_confirm };
+    deletion::tidy(&tree, ways, purpose(args))
+}
+
+fn purpose(args: &PushArgs) -> Purpose {
+    if args.how.consent.plan { Purpose::Foresee } else { Purpose::Change }
 }
 
 /// What is named on the command line.
