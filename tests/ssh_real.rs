@@ -71,6 +71,8 @@ mod sftp;
 mod sftp_faults;
 #[path = "ssh_real/sftp_shell.rs"]
 mod sftp_shell;
+#[path = "ssh_real/sftp_two.rs"]
+mod sftp_two;
 #[path = "ssh_real/silence.rs"]
 mod silence;
 #[path = "ssh_real/stalls.rs"]
