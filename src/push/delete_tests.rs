@@ -191,7 +191,8 @@ fn nothing_is_replaced_for_a_file_that_goes_and_is_kept() {
         for policy in [STAY, GO] {
             let doomed = kept_beside(&there, &source, policy);
             assert_eq!(names(&doomed), goes, "{there:?}");
-            let taken: Vec<String> = doomed.staying(Stays::Taken).map(ToString::to_string).collect();
+            let taken: Vec<RelPath> = doomed.staying(Stays::Taken).cloned().collect();
+            let stays: Vec<RelPath> = stays.iter().map(|text| path(text)).collect();
             assert_eq!(taken, stays, "{there:?}");
         }
     }
