@@ -61,6 +61,10 @@ mod push_delete;
 mod push_fleet;
 #[path = "ssh_real/push_sudo.rs"]
 mod push_sudo;
+#[path = "ssh_real/resumed.rs"]
+mod resumed;
+#[path = "headless/schema.rs"]
+mod schema;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]
@@ -71,6 +75,8 @@ mod sftp;
 mod sftp_faults;
 #[path = "ssh_real/sftp_shell.rs"]
 mod sftp_shell;
+#[path = "ssh_real/sftp_two.rs"]
+mod sftp_two;
 #[path = "ssh_real/silence.rs"]
 mod silence;
 #[path = "ssh_real/stalls.rs"]

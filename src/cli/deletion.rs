@@ -21,8 +21,8 @@ use super::keeping;
 use crate::escape;
 use crate::hosts::Host;
 use crate::outcome::Exit;
+use crate::push::deed::Purpose;
 use crate::push::delete::{Policy, Removal, Strangers};
-use crate::push::exclude::Excludes;
 use crate::push::losses::{Allowed, Detail, Losses, Needed};
 use crate::push::manifest_store::{Shelves, TreeName};
 use crate::push::source::Sources;
@@ -73,17 +73,15 @@ pub(super) struct Tree<'a> {
 }
 
 /// What is remembered of the hosts, and deleted there. Where it cannot be remembered, a push that deletes nothing goes on
-/// without.
-pub(super) fn tidy(
-    tree: &Tree<'_>,
-    excludes: Excludes,
-    backup: Option<Vec<u8>>,
-    policy: Option<Policy>,
-) -> anyhow::Result<Option<Arc<Tidy>>> {
+/// without. What is only foreseen writes nothing.
+pub(super) fn tidy(tree: &Tree<'_>, ways: Ways, purpose: Purpose) -> anyhow::Result<Option<Arc<Tidy>>> {
     let entries = tree.sources.all_entries();
     let shelves = Shelves::at(keeping::state(&UserEnvironment::of_process()).join("pushed"));
-    let opened = name(tree).and_then(|name| shelves.open(&name));
-    let shelf = match (opened, policy) {
+    let opened = name(tree).and_then(|name| match purpose {
+        Purpose::Change => shelves.open(&name),
+        Purpose::Foresee => shelves.look(&name),
+    });
+    let shelf = match (opened, ways.policy) {
         (Ok(shelf), _) => shelf,
         (Err(why), Some(_)) => {
             return Err(why).context("--delete: what earlier pushes put there is not known");
@@ -96,7 +94,7 @@ pub(super) fn tidy(
             return Ok(None);
         }
     };
-    Ok(Some(Arc::new(Tidy::new(shelf, entries, Ways { excludes, backup, policy }))))
+    Ok(Some(Arc::new(Tidy::new(shelf, entries, ways))))
 }
 
 /// By what the tree is known again. Links are not resolved: what `current` leads to is the next time still `current`.
@@ -107,9 +105,15 @@ fn name(tree: &Tree<'_>) -> io::Result<TreeName> {
     Ok(TreeName { source, dest: tree.dest.as_bytes().to_vec() })
 }
 
+/// The pace at which hosts are only looked at: there is nothing to wait for between waves, and nothing to be saved by ending
+/// early.
+pub(super) fn of_look(pacing: &Pacing) -> Pacing {
+    Pacing { fanout: pacing.fanout, ..Pacing::default() }
+}
+
 /// Visits all hosts before anything is changed on any. Who cannot be reached is told when its turn comes.
 async fn look(mut job: Job, interrupts: &mut Interrupts) -> Exit {
-    job.plan.pacing = Pacing { fanout: job.plan.pacing.fanout, ..Pacing::default() };
+    job.plan.pacing = of_look(&job.plan.pacing);
     let (tell, told) = mpsc::channel(3);
     let mut looking = pin!(run_told(job, Unsaid, told));
     loop {
@@ -140,16 +144,6 @@ impl Teller for Unsaid {
     }
 }
 
-/// What `--plan` tells, after the hosts were looked at.
-pub(super) fn tell(args: &DeleteArgs, tidy: &Tidy) -> anyhow::Result<()> {
-    let losses = tidy.losses()?;
-    let mut text = losses.told(Detail::All);
-    if let Some(asks) = asks(args, &losses) {
-        text.push_str(&format!("asks: {asks}\n"));
-    }
-    Ok(io::stdout().write_all(text.as_bytes())?)
-}
-
 /// Looks at all hosts, shows what would go and has it confirmed; `None` where the user ended it.
 pub(super) async fn settled(
     args: &DeleteArgs,
@@ -175,16 +169,6 @@ fn can_be_asked(needed: &Needed) -> anyhow::Result<()> {
         needed.reasons.join("; "),
         needed.number
     )
-}
-
-/// What `--plan` says of the question, in a sentence.
-fn asks(args: &DeleteArgs, losses: &Losses) -> Option<String> {
-    let needed = losses.needed()?;
-    let (reasons, number) = (needed.reasons.join("; "), needed.number);
-    Some(match args.delete_confirm {
-        Some(given) if given == number => format!("{reasons}: --delete-confirm {number} answers"),
-        _ => format!("{reasons}: the number of files, unless --delete-confirm {number} answers"),
-    })
 }
 
 /// Shows what would go and asks for its number where that is needed. Nothing was changed anywhere before; what comes back may
@@ -244,25 +228,6 @@ fn files(n: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::push::delete::{Doomed, Loss};
-    use crate::push::losses::Known;
-    use crate::push::path::RelPath;
-
-    fn losses(files: usize, there: usize) -> Losses {
-        let loss = |n: usize| Loss {
-            path: RelPath::parse(format!("f{n}").as_bytes()).expect("a path"),
-            size: Some(1),
-            mtime: 1,
-        };
-        let doomed = Doomed { files: (0..files).map(loss).collect(), there, ..Doomed::default() };
-        let mut losses = Losses::new(3);
-        losses.add(&"web1".parse().expect("a host"), doomed, Known::Manifest).expect("it is little");
-        losses
-    }
-
-    fn args(delete_confirm: Option<usize>) -> DeleteArgs {
-        DeleteArgs { delete: true, delete_unknown: false, delete_confirm }
-    }
 
     #[test]
     fn only_a_folder_as_a_whole_can_lose_something() {
@@ -276,16 +241,6 @@ mod tests {
             assert_eq!(policy(false, sent), Ok(None));
             assert!(policy(true, sent).expect_err("it is no tree").starts_with("--delete "));
         }
-    }
-
-    #[test]
-    fn the_plan_says_what_will_be_asked() {
-        assert_eq!(asks(&args(None), &losses(1, 4)), None);
-        let much = "more than 25 % of the files there would go on 1 host: web1";
-        let asked = asks(&args(None), &losses(2, 4)).expect("it is asked");
-        assert_eq!(asked, format!("{much}: the number of files, unless --delete-confirm 2 answers"));
-        let answered = asks(&args(Some(2)), &losses(2, 4)).expect("it is answered");
-        assert_eq!(answered, format!("{much}: --delete-confirm 2 answers"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! input stand on no command line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
@@ -14,7 +15,7 @@ use super::OwnFault;
 use super::args::JournalArgs;
 use super::keeping;
 use super::past::Further;
-use super::preferences;
+use super::{preferences, words};
 use crate::config::Config;
 use crate::escape;
 use crate::hosts::{Host, HostSet};
@@ -220,10 +221,21 @@ pub(super) fn check_same(start: &Start, content: &BTreeMap<String, String>) -> a
         let (what, id) = (escape::text(what, 40), escape::text(&start.run, 40));
         bail!(
             "the {what} is not what it was when run {id} began, and its hosts would not all get the same; bring it back, or \
-             begin a run of its own: omnes run --again {id} --only not-run"
+             begin a run of its own: {}",
+            anew(start, &id)
         );
     }
     Ok(())
+}
+
+/// The command that does for the hosts that are left of a run what it was to do, with what is here now.
+fn anew(start: &Start, id: &str) -> String {
+    let placed = words::place(start.words.iter().map(OsString::from).collect()).unwrap_or_default();
+    match placed.first().and_then(|word| word.to_str()) {
+        Some("push") => format!("omnes push --again {id} --only not-ok"),
+        Some("play") => format!("omnes play FILE @run:{id}:not-run"),
+        _ => format!("omnes run --again {id} --only not-run"),
+    }
 }
 
 /// The id of a run that a user means.
@@ -285,5 +297,16 @@ mod tests {
         assert!(check_same(&start, &origin.content).is_ok());
         let error = check_same(&start, &BTreeMap::new()).expect_err("nothing").to_string();
         assert!(error.starts_with("the command is not what it was when run x began"), "{error}");
+        assert!(error.ends_with("omnes run --again x --only not-run"), "{error}");
+        for (line, advice) in [
+            ("push --map d --to web:/x", "omnes push --again x --only not-ok"),
+            ("-l root push a web:/x", "omnes push --again x --only not-ok"),
+            ("play steps.toml web", "omnes play FILE @run:x:not-run"),
+        ] {
+            let words = line.split(' ').map(str::to_owned).collect();
+            let start = Start { words, ..start.clone() };
+            let error = check_same(&start, &BTreeMap::new()).expect_err("nothing").to_string();
+            assert!(error.ends_with(&format!("begin a run of its own: {advice}")), "{error}");
+        }
     }
 }

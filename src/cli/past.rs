@@ -72,6 +72,35 @@ pub(super) struct Further {
     pub(super) content: BTreeMap<String, String>,
 }
 
+/// Which of the hosts that were chosen have their turn now. A host has the same number in its run whenever it has its turn, and
+/// whoever else is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Turns {
+    /// Their places among those that were chosen, ascending.
+    pub(super) places: Vec<usize>,
+    /// The number of each in the whole run, from 1.
+    pub(super) numbers: Vec<usize>,
+    /// How many hosts the whole run has.
+    pub(super) count: usize,
+}
+
+impl Turns {
+    /// All of so many hosts, as in a run that begins.
+    pub(super) fn all(count: usize) -> Turns {
+        Turns { places: (0..count).collect(), numbers: (1..=count).collect(), count }
+    }
+}
+
+impl Record {
+    /// Which of these hosts have their turn.
+    pub(super) fn turns(&mut self, members: &[Member]) -> Turns {
+        match self {
+            Record::New(_) => Turns::all(members.len()),
+            Record::Further(further) => further.turns(members),
+        }
+    }
+}
+
 /// What becomes of hosts of which it is not known whether the command ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unknowns {
@@ -357,18 +386,25 @@ impl Further {
         }
     }
 
-    /// Which of these hosts have their turn now, by their places. Who is left out is said, and counts for the exit code.
-    pub(super) fn turns(&mut self, members: &[Member]) -> Vec<usize> {
-        let number = |member: &Member| self.reopened.books.number(&member.host.to_string());
-        let has_turn = |member: &Member| number(member).is_some_and(|number| self.has_turn(number));
-        let turns: Vec<usize> = (0..members.len()).filter(|at| has_turn(&members[*at])).collect();
-        let mut left: Vec<bool> = vec![true; self.reopened.books.hosts.len()];
-        turns.iter().filter_map(|at| number(&members[*at])).for_each(|number| left[number] = false);
+    /// Which of these hosts have their turn now. Who is left out is said, and counts for the exit code.
+    fn turns(&mut self, members: &[Member]) -> Turns {
+        let books = &self.reopened.books;
+        let count = books.hosts.len();
+        let number = |member: &Member| books.number(&member.host.to_string());
+        let turn = |at: usize| Some((at, number(&members[at]).filter(|number| self.has_turn(*number))?));
+        let (places, at): (Vec<usize>, Vec<usize>) = (0..members.len()).filter_map(turn).unzip();
+        let mut left: Vec<bool> = vec![true; count];
+        at.iter().for_each(|number| left[*number] = false);
         let left = || left.iter().enumerate().filter(|(_, left)| **left).map(|(number, _)| number);
-        let others = left().map(|number| exit_of(self.reopened.books.standing(number)));
+        let others = left().map(|number| exit_of(books.standing(number)));
         self.others = others.fold(Exit::Well, Exit::worst);
-        let _ = writeln!(std::io::stderr(), "omnes: {}", sentence(&self.reopened, turns.len(), left()));
-        turns
+        let _ = writeln!(std::io::stderr(), "omnes: {}", sentence(&self.reopened, places.len(), left()));
+        Turns { places, numbers: at.into_iter().map(|number| number + 1).collect(), count }
+    }
+
+    /// All hosts of the run, also those that have no turn now.
+    pub(super) fn hosts(&self) -> &[Host] {
+        &self.reopened.books.hosts
     }
 
     /// What the hosts that are left out come to.

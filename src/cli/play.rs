@@ -29,17 +29,15 @@ pub(super) fn play(args: &PlayArgs) -> anyhow::Result<Exit> {
         past.unwrap_or_else(|| (args.targets.clone(), Record::New(Origin::of_process())));
     record.sends("script", text.as_bytes())?;
     let mut chosen = launch::choose(&targets, "omnes play steps.toml web")?;
-    if let Record::Further(further) = &mut record {
-        let turns = further.turns(&chosen.members);
-        chosen.members = past::at(chosen.members, &turns);
-        if chosen.members.is_empty() {
-            return Ok(further.others());
-        }
+    let turns = record.turns(&chosen.members);
+    chosen.members = past::at(chosen.members, &turns.places);
+    if let (Record::Further(further), true) = (&record, chosen.members.is_empty()) {
+        return Ok(further.others());
     }
     let members = chosen.members.iter().map(|member| (member.host.clone(), Facts::of(member))).collect();
     // Where a run goes on, some of its hosts are done.
     let empty = if args.targets.allow_empty || is_past { Empty::Allowed } else { Empty::Refused };
-    let score = score(&args.steps, script, (members, empty))?;
+    let score = score(&args.steps, script, (members, empty))?.numbered(turns.numbers, turns.count);
     if args.steps.check {
         return check(&score);
     }

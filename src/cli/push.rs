@@ -14,9 +14,10 @@ use super::asker::Asker;
 use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
+use super::past::Turns;
 use super::secrets::Place as Secret;
 use super::{deletion, forecast, headless, past, secrets, what};
-use crate::hosts::{Facts, Host, HostSet, Member};
+use crate::hosts::{Facts, Host, HostSet};
 use crate::outcome::Exit;
 use crate::push::changes::{Modes, Policy, Same, Times};
 use crate::push::deed::{Manner, Owner, Parcel, Purpose, Push, Via};
@@ -28,7 +29,7 @@ use crate::push::place::{Landing, To, names_place};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
-use crate::push::tidy::Tidy;
+use crate::push::tidy::{Tidy, Ways};
 use crate::push::tree::{Entry, Kind};
 use crate::run::forecast::Sends;
 use crate::run::freight::size;
@@ -59,17 +60,15 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     one_reader(args, &targets)?;
     let excludes = excludes(&args.what)?;
     let mut chosen = launch::choose(&targets, "omnes push app.conf web:/etc/app/")?;
-    let all: Vec<Member> = chosen.members.clone();
-    let turns = match &mut record {
-        Record::New(_) => (0..all.len()).collect(),
-        Record::Further(further) => further.turns(&all),
-    };
-    if let Record::Further(further) = &record
-        && turns.is_empty()
-    {
+    let turns = record.turns(&chosen.members);
+    if let (Record::Further(further), true) = (&record, turns.places.is_empty()) {
         return Ok(further.others());
     }
-    chosen.members = past::at(chosen.members, &turns);
+    let all: Vec<Host> = match &record {
+        Record::New(_) => chosen.members.iter().map(|member| member.host.clone()).collect(),
+        Record::Further(further) => further.hosts().to_vec(),
+    };
+    chosen.members = past::at(chosen.members, &turns.places);
     let (sources, lots) = sources(args, &words, (&all, &turns), &excludes)?;
     if let Some(suffix) = &args.what.backup {
         apart_from_backups(&sources, &lots, suffix)?;
@@ -80,7 +79,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     let Settled { config, hosts, facts, mut targets, .. } = settled;
     compress(args.what.compress, &sources, &mut targets)?;
     let facts = reached(facts, &targets);
-    let parcels = parcels(&words.to, (&hosts, &facts), lots, (&turns, all.len()))?;
+    let parcels = parcels(&words.to, (&hosts, &facts), lots, &turns)?;
     let tidy = tidy(args, &words, (&sources, excludes))?;
     let feed = Feed::new(Arc::new(sources), WINDOW);
     let runtime = headless::runtime()?;
@@ -109,8 +108,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
         if !is_plan && consent.given(&mut interrupts).await? == Word::Interrupted {
             return Ok(Exit::Interrupted);
         }
-        let purpose = if is_plan { Purpose::Foresee } else { Purpose::Change };
-        let manner = manner(args, purpose, sudo.passwords(&asker))?;
+        let manner = manner(args, purpose(args), sudo.passwords(&asker))?;
         let deed = Push::new(feed, parcels, manner, UNDER_WAY).filling(fillings).tidying(tidy.clone());
         let deed = Arc::new(deed);
         let connector = Connector::new(Arc::new(Tcp), asker.ask(), Arc::new(KnownHosts::new())).for_files();
@@ -121,15 +119,18 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
                 return Ok(Exit::Interrupted);
             }
         }
-        let job = Job::command(plan, targets, connector).doing(deed);
         let mut how = args.how.clone();
+        let mut plan = plan;
         if is_plan {
+            plan.pacing = deletion::of_look(&plan.pacing);
             how.journal.no_journal = true;
             how.reading.gather |= how.reading.output.is_none();
         }
+        let job = Job::command(plan, targets, connector).doing(deed);
         let exit = headless::carry_out(job, &how, record, interrupts).await?.exit;
         if let (Some(tidy), true) = (&deletes, is_plan) {
-            deletion::tell(&args.deletion, tidy)?;
+            // What is too much to be told was not.
+            tidy.losses()?;
         }
         Ok(exit)
     });
@@ -157,7 +158,12 @@ fn tidy(
     let [named] = &words.sources[..] else { return Ok(None) };
     let tree = deletion::Tree { named, dest: &words.dest, sources };
     let backup = args.what.backup.clone().map(String::into_bytes);
-    deletion::tidy(&tree, excludes, backup, policy)
+    let ways = Ways { excludes, backup, policy, given: args.deletion.delete_confirm };
+    deletion::tidy(&tree, ways, purpose(args))
+}
+
+fn purpose(args: &PushArgs) -> Purpose {
+    if args.how.consent.plan { Purpose::Foresee } else { Purpose::Change }
 }
 
 /// What is named on the command line.
@@ -242,13 +248,13 @@ fn excludes(args: &PushWhatArgs) -> anyhow::Result<Excludes> {
 fn sources(
     args: &PushArgs,
     words: &Words,
-    (all, turns): (&[Member], &[usize]),
+    (all, turns): (&[Host], &Turns),
     excludes: &Excludes,
 ) -> anyhow::Result<(Sources, Vec<Lot>)> {
     let (sources, lots) = match &args.what.map {
         None => {
             let sources = walk::walk(&words.sources, excludes)?;
-            let lots = vec![sources.all(); turns.len()];
+            let lots = vec![sources.all(); turns.numbers.len()];
             (sources, lots)
         }
         Some(dir) => mapped(dir, (all, turns), excludes)?,
@@ -280,27 +286,26 @@ fn apart_from_backups(sources: &Sources, lots: &[Lot], suffix: &str) -> anyhow::
     Ok(())
 }
 
+/// What all hosts of the run get is looked at, so that a push that goes on finds the source to be what it was, whoever has a
+/// turn in it.
 fn mapped(
     dir: &Path,
-    (all, turns): (&[Member], &[usize]),
+    (all, turns): (&[Host], &Turns),
     excludes: &Excludes,
 ) -> anyhow::Result<(Sources, Vec<Lot>)> {
-    let hosts: Vec<&Host> = turns.iter().map(|at| &all[*at].host).collect();
-    let names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
+    let names: Vec<&str> = all.iter().map(Host::name).collect();
     let mapped = walk::map(dir, &names, excludes)?;
-    let missing: HostSet = hosts
-        .iter()
-        .zip(&mapped.lots)
-        .filter(|(_, lot)| lot.is_none())
-        .map(|(host, _)| (*host).clone())
-        .collect();
+    let turns = || turns.numbers.iter().map(|number| number - 1);
+    let missing: HostSet =
+        turns().filter(|at| mapped.lots[*at].is_none()).map(|at| all[at].clone()).collect();
     if !missing.is_empty() {
         let dir = shown(dir.as_os_str().as_bytes());
         bail!(
             "--map: {dir} has no file of the name of {missing}; add them, or leave those hosts out with -x; nothing was contacted"
         );
     }
-    Ok((mapped.sources, mapped.lots.into_iter().flatten().collect()))
+    let lots = turns().filter_map(|at| mapped.lots[at].clone()).collect();
+    Ok((mapped.sources, lots))
 }
 
 /// What is sent, so that a push that goes on sends the same: names, sizes, times, and what links say.
@@ -335,13 +340,13 @@ fn parcels(
     to: &To,
     (hosts, facts): (&[Host], &[Facts]),
     lots: Vec<Lot>,
-    (turns, count): (&[usize], usize),
+    Turns { numbers, count, .. }: &Turns,
 ) -> anyhow::Result<Vec<Parcel>> {
-    let each = hosts.iter().zip(facts).zip(lots).zip(turns);
-    each.map(|(((host, facts), lot), turn)| {
-        let place = crate::hosts::Place { host, facts, n: turn + 1, count };
+    let (each, count) = (hosts.iter().zip(facts).zip(lots).zip(numbers), *count);
+    each.map(|(((host, facts), lot), n)| {
+        let place = crate::hosts::Place { host, facts, n: *n, count };
         let at = to.dest.at(&place).map_err(|why| anyhow!("{why}; nothing was contacted"))?;
-        Ok(Parcel { lot, at, host: host.clone(), facts: facts.clone(), n: turn + 1, count })
+        Ok(Parcel { lot, at, host: host.clone(), facts: facts.clone(), n: *n, count })
     })
     .collect()
 }

@@ -49,24 +49,17 @@ fn on_hosts(args: &RunArgs, mut record: Record) -> anyhow::Result<Exit> {
     select::tell_warnings(&inventory);
     let reach = Reach::new(&args.ssh, &config, environment.clone(), HostKeyPolicy::Strict)?.for_command();
     let members = wanted.select(&inventory)?;
-    let turns = match &mut record {
-        Record::New(_) => (0..members.len()).collect(),
-        Record::Further(further) => {
-            let turns = further.turns(&members);
-            if turns.is_empty() {
-                return Ok(further.others());
-            }
-            turns
-        }
-    };
+    let turns = record.turns(&members);
+    if let (Record::Further(further), true) = (&record, turns.places.is_empty()) {
+        return Ok(further.others());
+    }
     let resolved = reach.resolve_all(&members);
     let facts = named(members.iter().map(Facts::of).collect(), &resolved);
     let hosts: Vec<Host> = members.iter().map(|member| member.host.clone()).collect();
-    // Every host of the run, so that each has the same number in it whenever it has its turn.
-    let orders = work.orders(&hosts, &facts)?.only(&turns);
-    let (members, hosts, facts) =
-        (past::at(members, &turns), past::at(hosts, &turns), past::at(facts, &turns));
-    let resolved = past::at(resolved, &turns);
+    let orders = work.orders(&hosts, &facts)?.only(&turns.places, (turns.numbers, turns.count));
+    let turns = &turns.places;
+    let (members, hosts, facts) = (past::at(members, turns), past::at(hosts, turns), past::at(facts, turns));
+    let resolved = past::at(resolved, turns);
     reach::tell_notes(resolved.iter().flatten());
     let each = headless::descriptors(resolved.iter().flatten().map(|resolved| &resolved.target));
     let limits = headless::limits_for(&args.how.pacing, &config, each.clone());

@@ -21,6 +21,10 @@ use crate::size::Size;
 pub struct Score {
     script: Script,
     hosts: Vec<(Host, Facts)>,
+    /// By host: its number in the whole run, from 1.
+    numbers: Vec<usize>,
+    /// How many hosts the whole run has.
+    count: usize,
     /// By step: for whom it is, by host; `None` is everybody.
     who: Vec<Option<Vec<bool>>>,
     texts: Texts,
@@ -84,11 +88,18 @@ impl Score {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let score = Score { script, hosts, who, texts };
+        let count = hosts.len();
+        let score = Score { script, hosts, numbers: (1..=count).collect(), count, who, texts };
         match score.check_texts() {
             faults if faults.is_empty() => Ok(score),
             faults => Err(faults),
         }
+    }
+
+    /// The same where these hosts are a part of a run: by host its number in the whole, from 1, and how many hosts that has.
+    pub fn numbered(self, numbers: Vec<usize>, count: usize) -> Score {
+        debug_assert_eq!(numbers.len(), self.hosts.len());
+        Score { numbers, count, ..self }
     }
 
     /// Every text of every host is made once, so that none fails later; a fault is told of its first host.
@@ -212,7 +223,7 @@ impl Score {
         }
         let template = Template::parse(text).map_err(|error| error.to_string())?;
         let (name, facts) = &self.hosts[host];
-        let place = Place { host: name, facts, n: host + 1, count: self.hosts.len() };
+        let place = Place { host: name, facts, n: self.numbers[host], count: self.count };
         let pieces = template.pieces(&place).map_err(|error| error.to_string())?;
         let piece = |(text, piece): (String, Piece)| if piece == Piece::Name { fit(&text) } else { text };
         Ok(pieces.into_iter().map(piece).collect())

@@ -3,8 +3,9 @@
 //! Theory: a part is made exclusively, so it is ours and nobody else's. One that is there already is what an earlier push left,
 //! or a trap. It is gone on with only if it is a file, large enough to be worth it, belongs to who we are there, and its content
 //! is the beginning of ours, summed there; then even a part that somebody else prepared holds nothing but what is sent anyway.
-//! Otherwise it is removed, and where it cannot be, another name is taken. Nothing is ever emptied: two pushes of the same
-//! content at once write the same bytes to the same places.
+//! Otherwise it is removed, and another name is taken: it may be that of another push that is at work right now, and what
+//! that one renames into place must be what it made itself. Nothing is ever emptied: two pushes of the same content at once
+//! write the same bytes to the same places, or one of them finds its part gone.
 
 use sha2::{Digest, Sha256};
 
@@ -47,15 +48,13 @@ pub(super) async fn begin(
     if let Some(begun) = go_on(way, (path, name), (&part, found), source).await? {
         return Ok(begun);
     }
-    // It may not be removed, or be a folder: then the next name does.
+    // It may not be removed, or be a folder.
     let _ = way.sftp.remove(&part).await;
     let other = beside(path, &chance_name(name));
-    for free in [part, other] {
-        if let Ok(handle) = create(way.sftp, &free).await {
-            return Ok((Part { path: free, have: 0 }, handle));
-        }
+    match create(way.sftp, &other).await {
+        Ok(handle) => Ok((Part { path: other, have: 0 }, handle)),
+        Err(_) => Err(cause::of(way.sftp, (Doing::Create, path), refused).await),
     }
-    Err(cause::of(way.sftp, (Doing::Create, path), refused).await)
 }
 
 async fn create(sftp: &Sftp, path: &[u8]) -> Result<Handle, SftpError> {

@@ -27,6 +27,7 @@ use super::tidy::Tidy;
 use super::window::Budget;
 use crate::hosts::{Facts, Host, Place};
 use crate::outcome::{NotRun, Outcome};
+use crate::run::report::Words;
 use crate::run::sudo::Sudo;
 use crate::run::{Call, Deed, HostIx};
 use crate::ssh::{Link, SudoPasswords};
@@ -181,6 +182,12 @@ impl Deed for Push {
             }
         }
         .boxed()
+    }
+
+    fn tell(&self, words: &mut Words<'_>) {
+        if let (Purpose::Foresee, Some(tidy)) = (self.manner.purpose, &self.tidy) {
+            tidy.tell(words);
+        }
     }
 }
 

@@ -30,7 +30,8 @@ pub enum Strangers {
 pub enum Removal {
     /// It is removed.
     Gone,
-    /// It stays under another name beside it (`--backup`), so its folder stays too.
+    /// It stays under another name beside it (`--backup`), so its folder stays too. Where something has that name, be it of the
+    /// source or of anybody, it stays as it is.
     Aside,
 }
 
@@ -117,6 +118,8 @@ pub struct Sides<'a> {
     /// Whether `--exclude` speaks of this path itself; what lies in an excluded folder is excluded too. Also for the
     /// temporary files of omnes and for backups.
     pub excluded: &'a dyn Fn(&RelPath, &Kind) -> bool,
+    /// What stands behind the name of a file that goes and is kept; only where it goes [`Removal::Aside`].
+    pub suffix: &'a [u8],
     /// The content of a file there, where it was read; without it the time decides.
     pub sum: &'a dyn Fn(&RelPath) -> Option<Sum>,
 }
@@ -178,6 +181,8 @@ pub enum Stays {
     Odd,
     /// It may be one of the source by another name.
     Alike,
+    /// The name that it would be kept under is taken, or would be too long.
+    Taken,
 }
 
 /// What would go on one host, and what would not.
@@ -193,6 +198,9 @@ pub struct Doomed {
     pub strangers: usize,
     /// Files and links there that are not excluded.
     pub there: usize,
+    /// Those of them among which the ones that go are counted: what cannot go whatever the source holds (strangers, devices,
+    /// what no honest server says) makes no deletion a small one.
+    pub ours: usize,
     /// What may be one of the source by another name, in ascending order: some of `files` and `folders`, or folders that
     /// they lie in.
     pub alike: Vec<RelPath>,
@@ -220,9 +228,15 @@ impl Loss {
     }
 }
 
-/// More than a quarter of the files there.
-pub fn is_much(files: usize, there: usize) -> bool {
-    files.saturating_mul(4) > there
+/// More than a quarter of the files that may go.
+pub fn is_much(files: usize, ours: usize) -> bool {
+    files.saturating_mul(4) > ours
+}
+
+/// Where a file is kept beside its place; `None` where its name would be too long.
+pub(super) fn aside(path: &RelPath, suffix: &[u8]) -> Option<RelPath> {
+    let (folder, name) = path.split()?;
+    folder.join(&[name, suffix].concat()).ok()
 }
 
 impl Doomed {
@@ -346,6 +360,17 @@ enum Fate {
     Stays(Stays),
 }
 
+impl Fate {
+    /// Whether it would go if the source held nothing and nobody had touched it.
+    fn may_go(self) -> bool {
+        match self {
+            Fate::Goes | Fate::GoesWhenEmpty | Fate::Belongs => true,
+            Fate::Stays(why) => !matches!(why, Stays::Special | Stays::Odd),
+            Fate::Excluded | Fate::Unknown => false,
+        }
+    }
+}
+
 struct Look<'a> {
     sides: &'a Sides<'a>,
     order: Vec<&'a Entry>,
@@ -410,7 +435,23 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn doomed(self, policy: Policy) -> Doomed {
+    /// What would be kept under a name that something has stays: nothing is replaced for what goes.
+    fn keep_what_has_no_name(&mut self) {
+        let is_free = |path: RelPath| {
+            self.sides.source.alike(&path) == 0
+                && self.order.binary_search_by(|entry| entry.path.cmp(&path)).is_err()
+        };
+        for (entry, fate) in self.order.iter().zip(&mut self.fates) {
+            if *fate == Fate::Goes && !aside(&entry.path, self.sides.suffix).is_some_and(is_free) {
+                *fate = Fate::Stays(Stays::Taken);
+            }
+        }
+    }
+
+    fn doomed(mut self, policy: Policy) -> Doomed {
+        if policy.removal == Removal::Aside {
+            self.keep_what_has_no_name();
+        }
         let mut doomed = Doomed::default();
         let mut holds_something = vec![false; self.order.len()];
         // What lies in a folder comes after it, so that this way round a folder is asked last.
@@ -427,6 +468,7 @@ impl<'a> Look<'a> {
             }
             let is_file = entry.kind != Kind::Dir;
             doomed.there += usize::from(is_file && fate != Fate::Excluded);
+            doomed.ours += usize::from(is_file && fate.may_go());
             match fate {
                 Fate::Goes => doomed.files.push(loss(entry)),
                 Fate::GoesWhenEmpty if goes => doomed.folders.push(entry.path.clone()),

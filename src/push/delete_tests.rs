@@ -51,7 +51,14 @@ fn held(source: &[Entry]) -> Held {
 fn look(there: &[Entry], source: &[Entry], known: &[Record], policy: Policy) -> Doomed {
     let source = held(source);
     let excluded = |path: &RelPath, _: &Kind| path.as_bytes().ends_with(b".log");
-    let sides = Sides { there, root: &RelPath::root(), source: &source, excluded: &excluded, sum: &|_| None };
+    let sides = Sides {
+        there,
+        root: &RelPath::root(),
+        source: &source,
+        excluded: &excluded,
+        suffix: b"",
+        sum: &|_| None,
+    };
     doomed(&sides, known.iter().cloned().map(Ok), policy).expect("it is whole")
 }
 
@@ -118,6 +125,7 @@ fn the_content_decides_where_it_was_read() {
             root: &RelPath::root(),
             source: &source,
             excluded: &|_, _| false,
+            suffix: b"",
             sum: &|_| sum,
         };
         let doomed = doomed(&sides, before.iter().cloned().map(Ok), STAY).expect("it is whole");
@@ -129,7 +137,14 @@ fn the_content_decides_where_it_was_read() {
 fn a_damaged_manifest_says_nothing_wherever_the_damage_is() {
     let (there, source) = (entries(&["b"]), held(&[]));
     let (root, nobody) = (RelPath::root(), |_: &RelPath| None);
-    let sides = Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &nobody };
+    let sides = Sides {
+        there: &there,
+        root: &root,
+        source: &source,
+        excluded: &|_, _| false,
+        suffix: b"",
+        sum: &nobody,
+    };
     let record = |name: &str| Ok(put(&entry(name)));
     for damaged in [
         vec![Err(Damage::Short)],
@@ -144,16 +159,75 @@ fn a_damaged_manifest_says_nothing_wherever_the_damage_is() {
 #[test]
 fn with_a_backup_beside_it_a_folder_stays() {
     let there = entries(&["d /", "d/b", "e /"]);
-    let aside = Policy { removal: Removal::Aside, ..STAY };
-    assert_eq!(names(&look(&there, &[], &known(&there), aside)), ["d/b", "e/"]);
+    assert_eq!(names(&kept_beside(&there, &[], STAY)), ["d/b", "e/"]);
+}
+
+/// What would go where files are kept under their names with `.old`; all of what is there was put there by pushes.
+fn kept_beside(there: &[Entry], source: &[Entry], policy: Policy) -> Doomed {
+    let source = held(source);
+    let root = &RelPath::root();
+    let (excluded, sum) = (|path: &RelPath, _: &Kind| path.as_bytes().ends_with(b".old"), |_: &RelPath| None);
+    let sides = Sides { there, root, source: &source, excluded: &excluded, suffix: b".old", sum: &sum };
+    let aside = Policy { removal: Removal::Aside, ..policy };
+    doomed(&sides, known(there).into_iter().map(Ok), aside).expect("it is whole")
+}
+
+#[test]
+fn nothing_is_replaced_for_a_file_that_goes_and_is_kept() {
+    let long = "n".repeat(253);
+    // There, source, what goes, what stays since it has no free name.
+    for (there, source, goes, stays) in [
+        (&["a", "b"][..], &["b"][..], &["a"][..], &[][..]),
+        // The source has a file of that name now, or one that may be taken for it.
+        (&["a", "b"], &["a.old", "b"], &[], &["a"]),
+        (&["a", "b"], &["A.OLD", "b"], &[], &["a"]),
+        // Something has that name there.
+        (&["a", "a.old", "b"], &["b"], &[], &["a"]),
+        (&["a", "a.old /", "b"], &["b"], &[], &["a"]),
+        (&["d /", "d/a", "d/a.old", "a.old", "d/c"], &[], &["d/c"], &["d/a"]),
+        (&[&long], &[], &[], &[&long]),
+    ] {
+        let (there, source) = (entries(there), entries(source));
+        for policy in [STAY, GO] {
+            let doomed = kept_beside(&there, &source, policy);
+            assert_eq!(names(&doomed), goes, "{there:?}");
+            let taken: Vec<RelPath> = doomed.staying(Stays::Taken).cloned().collect();
+            let stays: Vec<RelPath> = stays.iter().map(|text| path(text)).collect();
+            assert_eq!(taken, stays, "{there:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_go_makes_no_deletion_a_small_one() {
+    let strangers: Vec<String> = (0..100).map(|n| format!("upload{n:02}")).collect();
+    let mut there = entries(&["a", "b", "p special", "x.log", "d /"]);
+    let before = known(&there);
+    there.extend(strangers.iter().map(|name| entry(name)));
+    let stay = look(&there, &[], &before, STAY);
+    assert_eq!((stay.files.len(), stay.ours, stay.there, stay.strangers), (2, 2, 103, 100));
+    assert!(is_much(stay.files.len(), stay.ours));
+    let go = look(&there, &entries(&["b"]), &before, GO);
+    assert_eq!((go.files.len(), go.ours, go.there), (101, 102, 103));
+    // What the source has too, and what was changed by hand, is among what a push put there.
+    let mut before = known(&entries(&["a", "b", "c"]));
+    before[2].mark = Mark::File { size: 3, mtime: 99, sum: None };
+    let some = look(&entries(&["a", "b", "c"]), &entries(&["a"]), &before, STAY);
+    assert_eq!((some.files.len(), some.ours), (1, 3));
 }
 
 #[test]
 fn nothing_outside_of_the_folder_of_the_tree_is_looked_at() {
     let there = entries(&["other", "site-old /", "site-old/a", "site /", "site/a", "site/d /", "site/d/b"]);
     let (root, source) = (path("site"), held(&entries(&["site /"])));
-    let sides =
-        Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let sides = Sides {
+        there: &there,
+        root: &root,
+        source: &source,
+        excluded: &|_, _| false,
+        suffix: b"",
+        sum: &|_| None,
+    };
     let all = doomed(&sides, std::iter::empty(), GO).expect("nothing is known");
     assert_eq!((names(&all), all.there), (["site/a", "site/d/b", "site/d/"].map(str::to_owned).to_vec(), 2));
     let known = known(&there);

@@ -5,6 +5,8 @@
 //! share one list. When a host's turn has come it is looked at again, since time has passed; what would go then must be among
 //! what was shown for it ([`Allowed::check`]).
 
+mod lines;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
@@ -64,7 +66,7 @@ struct Group {
     doomed: Arc<Doomed>,
     known: Known,
     hosts: Vec<Host>,
-    /// Those of them that lose more than a quarter of their files.
+    /// Those of them that lose more than a quarter of the files that may go.
     much: Vec<Host>,
     /// The files there, least and most.
     there: (usize, usize),
@@ -94,7 +96,7 @@ impl Losses {
         let key = (digest(&doomed), known.clone());
         let bytes = size(&doomed);
         let (there, strangers) = (doomed.there, doomed.strangers);
-        let is_much = is_much(doomed.files.len(), there);
+        let is_much = is_much(doomed.files.len(), doomed.ours);
         let group = match self.groups.entry(key) {
             Entry::Occupied(group) => group.into_mut(),
             Entry::Vacant(_) if self.bytes + bytes > LISTS => return Err(TooMuch),
@@ -137,8 +139,11 @@ impl Losses {
             reasons.push("the source holds no file".to_owned());
         }
         if !much.is_empty() {
-            reasons
-                .push(format!("more than 25 % of the files there would go on {}: {much}", hosts(much.len())));
+            let beside = losing().any(|group| !group.much.is_empty() && group.strangers.1 > 0);
+            let beside =
+                if beside { ", not counting those that no push is known to have put there" } else { "" };
+            let of = hosts(much.len());
+            reasons.push(format!("more than 25 % of the files there would go on {of}: {much}{beside}"));
         }
         let worst_host = worst.hosts.iter().min()?.clone();
         let number = worst.doomed.files.len();
@@ -147,13 +152,7 @@ impl Losses {
 
     /// What would go and what stays, hosts that are alike together, as lines that end with a line feed.
     pub fn told(&self, detail: Detail) -> String {
-        let mut groups: Vec<(HostSet, &Group)> =
-            self.groups.values().map(|group| (group.hosts.iter().cloned().collect(), group)).collect();
-        groups.sort_by(|a, b| {
-            let files = |group: &Group| std::cmp::Reverse(group.doomed.files.len());
-            (files(a.1), a.0.iter().next()).cmp(&(files(b.1), b.0.iter().next()))
-        });
-        groups.retain(|(_, group)| group.says_something());
+        let groups = self.sorted();
         let shown = if detail == Detail::All { groups.len() } else { SHOWN_GROUPS };
         let mut text = String::new();
         for (hosts, group) in groups.iter().take(shown) {
@@ -164,6 +163,18 @@ impl Losses {
             let _ = writeln!(text, "{rest}: others, which --plan shows");
         }
         text
+    }
+
+    /// Hosts that are alike, those that lose the most first, without those of which there is nothing to say.
+    fn sorted(&self) -> Vec<(HostSet, &Group)> {
+        let groups = self.groups.values().filter(|group| group.says_something());
+        let mut groups: Vec<(HostSet, &Group)> =
+            groups.map(|group| (group.hosts.iter().cloned().collect(), group)).collect();
+        groups.sort_by(|a, b| {
+            let files = |group: &Group| std::cmp::Reverse(group.doomed.files.len());
+            (files(a.1), a.0.iter().next()).cmp(&(files(b.1), b.0.iter().next()))
+        });
+        groups
     }
 
     /// What was shown may go.
@@ -192,6 +203,7 @@ impl Group {
         list(text, doomed.folders.iter(), detail, |path| format!("- {path}/"));
         for (why, says) in [
             (Stays::Changed, "was changed there since it was put there, and stays"),
+            (Stays::Taken, "has no free name to be kept under, and stays"),
             (Stays::Alike, "may be a file of the source by another name, and stays"),
             (Stays::Odd, "is not told by that host as an honest one does, and stays"),
             (Stays::Special, "is a device, FIFO or socket, and stays"),

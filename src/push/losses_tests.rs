@@ -14,7 +14,8 @@ fn host(text: &str) -> Host {
 fn doomed(files: &[&str], folders: &[&str], there: usize) -> Doomed {
     let loss = |text: &&str| Loss { path: path(text), size: Some(1), mtime: 1 };
     let files = files.iter().map(loss).collect();
-    Doomed { files, folders: folders.iter().map(|text| path(text)).collect(), there, ..Doomed::default() }
+    let folders = folders.iter().map(|text| path(text)).collect();
+    Doomed { files, folders, there, ours: there, ..Doomed::default() }
 }
 
 fn losses(source_files: usize, hosts: Vec<(&str, Doomed)>) -> Losses {
@@ -59,6 +60,15 @@ fn the_number_is_that_of_the_host_that_loses_the_most() {
             );
         }
     }
+}
+
+#[test]
+fn strangers_do_not_count_where_they_stay() {
+    let diluted = Doomed { ours: 20, strangers: 100, ..doomed(&["a", "b", "c", "d", "e", "f"], &[], 120) };
+    let needed = losses(5, vec![("w1", diluted)]).needed().expect("it is much");
+    let reason = "more than 25 % of the files there would go on 1 host: w1, not counting those that no push is known to have \
+                  put there";
+    assert_eq!((needed.number, needed.reasons), (6, vec![reason.to_owned()]));
 }
 
 #[test]

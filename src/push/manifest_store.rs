@@ -65,8 +65,8 @@ pub struct Shelves {
 #[derive(Debug)]
 pub struct Shelf {
     directory: PathBuf,
-    /// Held for its lock.
-    _lock: File,
+    /// Held for its lock; `None` where there was nothing to be locked.
+    _lock: Option<File>,
     /// Bodies that were read to their end, or written, since this was opened; who writes one holds it.
     whole: Mutex<HashSet<Sum>>,
 }
@@ -115,11 +115,18 @@ impl Shelves {
             sweep(&directory);
             self.forget(&directory);
         })?;
-        let shelf = Shelf { directory, _lock: lock, whole: Mutex::default() };
+        let shelf = Shelf { directory, _lock: Some(lock), whole: Mutex::default() };
         // For people who look into the directory; nothing reads it.
         let text = format!("{}\n{}\n", escape::line(&tree.source), escape::line(&tree.dest));
         shelf.replace("tree", text.as_bytes())?;
         Ok(shelf)
+    }
+
+    /// The same for who only looks: nothing is written, nothing forgotten, and nothing can be remembered.
+    pub fn look(&self, tree: &TreeName) -> io::Result<Shelf> {
+        let directory = self.root.join(tree.key());
+        let lock = shared(&directory.join("lock"))?;
+        Ok(Shelf { directory, _lock: lock, whole: Mutex::default() })
     }
 
     /// Forgets trees other than this one that are kept no longer.
@@ -378,8 +385,29 @@ fn locked(directory: &Path, alone: impl Fn()) -> io::Result<File> {
             _ => {}
         }
     }
+    Err(stuck())
+}
+
+/// The lock of a tree that stands, shared; `None` where there is none.
+fn shared(path: &Path) -> io::Result<Option<File>> {
+    for _ in 0..TRIES {
+        let lock = match File::open(path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_AGAIN),
+            _ if is_at(&lock, path) => return Ok(Some(lock)),
+            _ => {}
+        }
+    }
+    Err(stuck())
+}
+
+fn stuck() -> io::Error {
     let why = "another omnes has held its lock for 3 s; is there one that was stopped?";
-    Err(io::Error::new(io::ErrorKind::TimedOut, why))
+    io::Error::new(io::ErrorKind::TimedOut, why)
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

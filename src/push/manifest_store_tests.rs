@@ -150,8 +150,14 @@ fn where_anything_is_damaged_nothing_is_known_and_nothing_goes() {
     let there = [Entry { path: path("a"), kind: Kind::File { size: 3 }, mode: 0, mtime: 100 }];
     let source = Held::new(std::iter::empty());
     let root = RelPath::root();
-    let sides =
-        Sides { there: &there, root: &root, source: &source, excluded: &|_, _| false, sum: &|_| None };
+    let sides = Sides {
+        there: &there,
+        root: &root,
+        source: &source,
+        excluded: &|_, _| false,
+        suffix: b"",
+        sum: &|_| None,
+    };
     let web1 = host("web1");
     let goes = |shelf: &Shelf| {
         let (doomed, known) = shelf.doomed((&web1, b"/srv"), &sides, STAY);

@@ -144,11 +144,22 @@ pub(super) async fn put(
         Ok(Landed { proof, resumed: part.have })
     };
     let landed = whole.await;
-    if let Err(Trouble::File { .. }) = &landed {
-        // What it held is what it holds; that nothing else is left is all that can still be done.
-        let _ = way.sftp.remove(&part.path).await;
+    let Err(Trouble::File { fault, .. }) = &landed else { return landed };
+    // What it held is what it holds; that nothing else is left is all that can still be done.
+    match way.sftp.remove(&part.path).await {
+        Err(error) if *fault == FileFault::Missing && error.status() == Some(Status::NoSuchFile) => {
+            let folder = way.sftp.stat(folder_of(path)).await.ok();
+            let stands = folder.and_then(|attrs| attrs.file_type()) == Some(FileType::Dir);
+            if stands { Err(taken(path)) } else { landed }
+        }
+        _ => landed,
     }
-    landed
+}
+
+/// Somebody took the part of a file away while it was written.
+pub(super) fn taken(path: &[u8]) -> Trouble {
+    let why = "its temporary file was taken away, perhaps by another push to the same place; push again";
+    Trouble::file(FileFault::Busy, format!("{}: {why}", shown(path)))
 }
 
 /// The last name of a path, where a file can stand.

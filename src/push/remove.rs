@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::BoxFuture;
 
-use super::delete::{Doomed, Held, Loss, Stays};
+use super::delete::{Doomed, Held, Loss, Stays, aside};
 use super::hand::{Hand, at_once};
 use super::path::RelPath;
 use super::tree::Kind;
@@ -39,7 +39,7 @@ pub(super) struct Removed {
     pub(super) files: Vec<RelPath>,
     /// Folders that are gone, in ascending order.
     pub(super) folders: Vec<RelPath>,
-    /// What was to go and stays, since it is not what it was.
+    /// What was to go and stays, since it is not what it was, or the name that it would be kept under was taken meanwhile.
     pub(super) stays: Vec<(RelPath, Stays)>,
     /// What was to go and could not be removed: the class, and a sentence with the path.
     pub(super) faults: Vec<(FileFault, String)>,
@@ -115,6 +115,7 @@ impl<R: Remover> Removing<'_, R> {
             by_folder.entry(around(&loss.path)).or_default().push(loss.clone());
         }
         let (mut solid, mut changed, mut failed) = (HashMap::new(), HashSet::new(), HashSet::new());
+        let mut taken = HashSet::new();
         for (folder, losses) in by_folder {
             if !self.is_solid(&folder, &mut solid).await? {
                 changed.insert(folder);
@@ -123,8 +124,9 @@ impl<R: Remover> Removing<'_, R> {
             let going = losses.into_iter().map(|loss| self.file(loss));
             for (gone, path) in at_once(AT_ONCE, going).await {
                 match gone {
-                    Ok(true) => removed.files.push(path),
-                    Ok(false) => drop(changed.insert(path)),
+                    Ok(None) => removed.files.push(path),
+                    Ok(Some(Stays::Taken)) => drop(taken.insert(path)),
+                    Ok(Some(_)) => drop(changed.insert(path)),
                     Err(trouble) => {
                         removed.note(trouble)?;
                         failed.insert(path);
@@ -134,27 +136,37 @@ impl<R: Remover> Removing<'_, R> {
         }
         doomed.leave(&failed);
         doomed.keep(&changed, Stays::Changed);
+        doomed.keep(&taken, Stays::Taken);
         Ok(())
     }
 
-    async fn file(&self, loss: Loss) -> (Result<bool, Trouble>, RelPath) {
+    async fn file(&self, loss: Loss) -> (Result<Option<Stays>, Trouble>, RelPath) {
         (self.take_file(&loss).await, loss.path)
     }
 
-    /// Whether it is gone; it stays where it is not what it was.
-    async fn take_file(&self, loss: &Loss) -> Result<bool, Trouble> {
+    /// Takes it away. It stays where it is not what it was, and where what it would be kept under is there by now: everything
+    /// of the source is in its place, so that of the source is seen too.
+    async fn take_file(&self, loss: &Loss) -> Result<Option<Stays>, Trouble> {
         let path = loss.path.below(self.base);
-        let gone = match self.remover.lstat(&path).await? {
-            None => return Ok(true),
-            Some((kind, mtime)) if !loss.is_still(&kind, mtime) => return Ok(false),
-            Some(_) => match self.backup {
-                Some(suffix) => self.remover.rename(&path, &[&path, suffix].concat()).await,
-                None => self.remover.remove(&path).await,
-            },
+        match self.remover.lstat(&path).await? {
+            None => return Ok(None),
+            Some((kind, mtime)) if !loss.is_still(&kind, mtime) => return Ok(Some(Stays::Changed)),
+            Some(_) => {}
+        }
+        let gone = match self.backup {
+            None => self.remover.remove(&path).await,
+            Some(suffix) => {
+                let Some(kept) = aside(&loss.path, suffix) else { return Ok(Some(Stays::Taken)) };
+                let kept = kept.below(self.base);
+                if self.remover.lstat(&kept).await?.is_some() {
+                    return Ok(Some(Stays::Taken));
+                }
+                self.remover.rename(&path, &kept).await
+            }
         };
         match gone {
-            Err(trouble) if trouble.fault() == Some(FileFault::Missing) => Ok(true),
-            gone => gone.map(|()| true),
+            Err(trouble) if trouble.fault() == Some(FileFault::Missing) => Ok(None),
+            gone => gone.map(|()| None),
         }
     }
 

@@ -144,6 +144,7 @@ async fn removed(host: &Host, there: &[&str], source: &[&str], backup: Option<&[
         root: &RelPath::root(),
         source: &held,
         excluded: &|_, _| false,
+        suffix: backup.unwrap_or_default(),
         sum: &|_| None,
     };
     let policy = Policy { strangers: Strangers::Go, removal };
@@ -237,6 +238,24 @@ async fn with_a_backup_files_get_another_name_and_folders_stay() {
     let removed = removed(&host, &there, &[], Some(b".old")).await;
     assert_eq!(names(&removed.files), ["d/b"]);
     assert_eq!(host.now(), ["/srv/d", "/srv/d/b.old"]);
+}
+
+#[tokio::test]
+async fn what_came_under_the_name_of_a_backup_meanwhile_is_not_replaced() {
+    let there = ["a", "d /", "d/b", "e"];
+    let host = Host::new(
+        &there,
+        Box::new(|asked, there| {
+            if asked == "lstat /srv/d/b" {
+                there.insert("/srv/d/b.old".to_owned(), Kind::File { size: 9 });
+            }
+        }),
+    );
+    let removed = removed(&host, &there, &["e"], Some(b".old")).await;
+    assert_eq!(names(&removed.files), ["a"]);
+    assert_eq!(removed.stays, [(entry("d/b").path, Stays::Taken)]);
+    assert_eq!(host.now(), ["/srv/a.old", "/srv/d", "/srv/d/b", "/srv/d/b.old", "/srv/e"]);
+    assert_eq!(host.there.lock().expect("nobody panics")["/srv/d/b.old"], Kind::File { size: 9 });
 }
 
 #[tokio::test]

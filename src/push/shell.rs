@@ -13,9 +13,9 @@ use tokio::time::{sleep, timeout};
 
 use super::cause::{self, by_words};
 use super::get::{Got, Limit, Links, Sink, too_large};
-use super::part::{hex, part_name};
+use super::part::{chance_name, hex};
 use super::path::shown;
-use super::put::{Landed, Proof, Source, Verify, Wish, beside, file_name, source_fault, special};
+use super::put::{Landed, Proof, Source, Verify, Wish, beside, file_name, source_fault, special, taken};
 use super::remote::{Found, Marks, Stat};
 use super::scripts::{self, Script, status};
 use super::tree::Kind;
@@ -209,7 +209,8 @@ impl<'a> Shell<'a> {
         path: &[u8],
         (source, wish): (&dyn Source, &Wish),
     ) -> Result<Landed, Trouble> {
-        let part = beside(path, &part_name(file_name(path)?, &source.sha256()));
+        // Nothing is gone on with here, so no two pushes need to find the same part.
+        let part = beside(path, &chance_name(file_name(path)?));
         let old = self.look(path, Links::Refused).await?;
         let old = match &old {
             Some(Stat { kind: Kind::Special, .. }) => return Err(special(path)),
@@ -234,6 +235,8 @@ impl<'a> Shell<'a> {
         let proof = match (said.status, said.out.as_slice()) {
             (Some(0), b"content\n") => Proof::Content,
             (Some(0), b"size\n") => Proof::Size,
+            // That the folder is not there has a status of its own.
+            (Some(1), _) if by_words(&said.words) == Some(FileFault::Missing) => return Err(taken(path)),
             _ => return Err(fault(path, &said)),
         };
         if proof == Proof::Size && wish.verify == Verify::Always {

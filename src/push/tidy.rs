@@ -17,6 +17,7 @@ use super::path::RelPath;
 use super::remove::Removed;
 use super::tree::{Entry, Kind};
 use crate::hosts::Host;
+use crate::run::report::Words;
 
 /// What a push of a whole folder remembers, and deletes.
 pub struct Tidy {
@@ -35,6 +36,8 @@ pub struct Tidy {
 /// `--delete`.
 struct Deletion {
     policy: delete::Policy,
+    /// The number that the user has confirmed with already.
+    given: Option<usize>,
     losses: Mutex<Result<Losses, TooMuch>>,
     allowed: OnceLock<Allowed>,
 }
@@ -47,6 +50,8 @@ pub struct Ways {
     pub backup: Option<Vec<u8>>,
     /// What may be deleted.
     pub policy: Option<delete::Policy>,
+    /// The number of files that the user has confirmed with already.
+    pub given: Option<usize>,
 }
 
 /// What is looked at, of which host: its name, and the place there.
@@ -59,6 +64,7 @@ impl Tidy {
         let held = Held::new(entries.iter().map(|entry| (&entry.path, &entry.kind)));
         let deletion = ways.policy.map(|policy| Deletion {
             policy,
+            given: ways.given,
             losses: Mutex::new(Ok(Losses::new(held.files()))),
             allowed: OnceLock::new(),
         });
@@ -79,6 +85,14 @@ impl Tidy {
                 std::mem::replace(&mut *losses, Ok(Losses::new(self.held.files())))
             }
             None => Ok(Losses::new(self.held.files())),
+        }
+    }
+
+    /// Tells what would go, of all hosts that were looked at; nothing where that is too much ([`Tidy::losses`] says so).
+    pub(super) fn tell(&self, words: &mut Words<'_>) {
+        let Some(deletion) = &self.deletion else { return };
+        if let Ok(losses) = &*deletion.losses.lock().unwrap_or_else(PoisonError::into_inner) {
+            losses.tell(deletion.given, words);
         }
     }
 
@@ -142,6 +156,7 @@ impl Tidy {
                 root: &tidy.root,
                 source: &tidy.held,
                 excluded: &excluded,
+                suffix: tidy.backup.as_deref().unwrap_or_default(),
                 sum: &|_| None,
             };
             tidy.shelf.doomed((&host, &base), &sides, policy)

@@ -235,12 +235,13 @@ impl Orders {
         })
     }
 
-    /// Those of some hosts, by their places in the plan that was; each keeps its number in the whole run.
-    pub fn only(self, places: &[usize]) -> Orders {
+    /// Those of some hosts, by their places in the plan that was, with the number of each in the whole run, from 1, and how many
+    /// hosts that has.
+    pub fn only(self, places: &[usize], (numbers, count): (Vec<usize>, usize)) -> Orders {
         let Orders::Each(whole) = &self else { return self };
+        debug_assert_eq!(numbers.len(), places.len());
         let hosts = places.iter().map(|at| whole.hosts[*at].clone()).collect();
-        let numbers = places.iter().map(|at| whole.numbers[*at]).collect();
-        let (recipe, count, seed) = (whole.recipe.clone(), whole.count, whole.seed);
+        let (recipe, seed) = (whole.recipe.clone(), whole.seed);
         Orders::Each(Arc::new(Kitchen { recipe, hosts, numbers, count, seed }))
     }
 

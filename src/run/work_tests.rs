@@ -141,9 +141,9 @@ fn faults_name_the_text_the_place_and_the_host_before_anything_is_contacted() {
 #[test]
 fn hosts_that_go_on_later_keep_their_number_in_the_whole_run() {
     let what = What::Command(filled("echo {n}/{count} {host}"));
-    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
-    assert_eq!(orders.of(HostIx(0)).command, b"echo 2/2 web2");
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1], (vec![5], 7));
+    assert_eq!(orders.of(HostIx(0)).command, b"echo 5/7 web2");
     let what = What::Command(plain("uptime"));
-    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1]);
+    let orders = made(Recipe { what, ..Recipe::default() }).expect("good orders").only(&[1], (vec![5], 7));
     assert_eq!(orders.of(HostIx(0)).command, b"uptime");
 }

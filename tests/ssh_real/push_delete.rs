@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::push::{Fleet, Told, names};
 use crate::ui::Ui;
@@ -218,4 +219,100 @@ fn the_number_is_typed_where_there_is_a_terminal() {
     for host in HOSTS {
         assert_eq!(there(&fleet, host), ["d/", "d/deep", "f03"]);
     }
+}
+
+#[test]
+fn with_a_backup_nothing_is_replaced_for_what_goes() {
+    let fleet = fleet();
+    let site = tree(&fleet, 12);
+    assert_eq!(push(&fleet, &site, &[]).code, 0);
+    remove(&fleet, "site/f01");
+    remove(&fleet, "site/f02");
+    remove(&fleet, "site/f03");
+    // The source has a file of the name that the first would be kept under, and a stranger has that of the second.
+    fleet.here("site/f01.old", "new here\n");
+    for host in HOSTS {
+        fs::write(fleet.at(host, "site/f02.old"), "not ours\n").unwrap();
+    }
+    let told = push(&fleet, &site, &["--delete", "--backup", ".old"]);
+    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+    assert!(told.err.contains("  = f01 has no free name to be kept under, and stays\n"), "{}", told.err);
+    for host in HOSTS {
+        let text = |name: &str| fs::read_to_string(fleet.at(host, &format!("site/{name}"))).unwrap();
+        assert_eq!((text("f01"), text("f01.old")), ("content\n".into(), "new here\n".into()));
+        assert_eq!((text("f02"), text("f02.old")), ("content\n".into(), "not ours\n".into()));
+        assert_eq!(text("f03.old"), "content\n");
+        assert!(!fleet.at(host, "site/f03").exists());
+    }
+}
+
+#[test]
+fn files_of_others_do_not_make_a_deletion_small() {
+    let fleet = fleet();
+    let site = tree(&fleet, 4);
+    assert_eq!(push(&fleet, &site, &[]).code, 0);
+    for host in HOSTS {
+        (0..100).for_each(|n| fs::write(fleet.at(host, &format!("site/upload{n}")), "").unwrap());
+    }
+    (1..=4).for_each(|n| remove(&fleet, &format!("site/f0{n}")));
+    let told = push(&fleet, &site, &["--delete"]);
+    assert_eq!(told.code, 2, "{}{}", told.out, told.err);
+    let why = "more than 25 % of the files there would go on 2 hosts: web[1-2], not counting those that no push is known";
+    assert!(told.err.contains(why), "{}", told.err);
+    assert!(fleet.at("web1", "site/f01").exists());
+}
+
+#[test]
+fn a_plan_waits_for_nothing_writes_nothing_and_is_all_json() {
+    let fleet = fleet();
+    let site = tree(&fleet, 3);
+    let state = fleet.lab.path(".local/state/omnes");
+    let plan = ["--delete", "--plan", "--output", "json", "--waves", "1,100%", "--pause", "5m"];
+    let begun = Instant::now();
+    assert_eq!(push(&fleet, &site, &plan).code, 0);
+    assert!(begun.elapsed() < Duration::from_secs(120), "there is nothing to wait for");
+    assert!(!state.exists(), "what is only told is not remembered");
+
+    assert_eq!(push(&fleet, &site, &[]).code, 0);
+    let pushed = || {
+        let (root, mut all) = (state.join("pushed"), Vec::new());
+        for name in names(&root) {
+            let time = fs::symlink_metadata(root.join(&name)).unwrap().modified().unwrap();
+            all.push((name, time));
+        }
+        all
+    };
+    let before = pushed();
+    remove(&fleet, "site/f01");
+    remove(&fleet, "site/f02");
+    fs::write(fleet.at("web2", "site/f02"), "changed by hand\n").unwrap();
+    let told = push(&fleet, &site, &[&plan[..], &["--delete-confirm", "2"]].concat());
+    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+    assert!(before == pushed(), "nothing there is written, forgotten or made anew");
+    let schema = crate::schema::Schema::of_docs();
+    for line in told.out.lines() {
+        schema.check(&serde_json::from_str(line).expect("JSON")).expect("an event of the documentation");
+    }
+    let lost = told.lines("deletion");
+    let what = |n: usize| (lost[n]["hosts"].as_str().unwrap(), lost[n]["files"].to_string());
+    assert_eq!(what(0), ("web1", r#"["f01","f02"]"#.to_owned()));
+    assert_eq!(what(1), ("web2", r#"["f01"]"#.to_owned()));
+    assert_eq!(lost[1]["stays"].to_string(), r#"[{"path":"f02","why":"changed"}]"#);
+    let all = &told.lines("deletions")[0];
+    assert_eq!((all["files"].as_u64(), all["confirmed"].as_bool()), (Some(2), Some(true)), "{all}");
+    let last = told.out.lines().last().unwrap();
+    assert!(last.contains("\"event\":\"summary\""), "{last}");
+
+    // Nobody reads on: that is no fault of the command line.
+    let line = format!(
+        "{OMNES} push --plan --delete {site} '{}' | head -c 1 >&2; echo ${{PIPESTATUS[0]}}",
+        fleet.to("/site")
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &line])
+        .env("HOME", fleet.lab.path(""))
+        .output()
+        .unwrap();
+    let code = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert!(["0", "6"].contains(&code.as_str()), "{code}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -12,7 +12,7 @@ use super::{Ground, Purpose, Via, Visit};
 use crate::outcome::{Fate, FileFault, FilesFailed, NotRun, Outcome, Unknown};
 use crate::push::carry::{self, Books, Carrier, Goods};
 use crate::push::changes::Act;
-use crate::push::delete::Doomed;
+use crate::push::delete::{Doomed, Stays};
 use crate::push::foresee;
 use crate::push::hand::{self, Hand, at_once};
 use crate::push::lift::{self, Lift};
@@ -190,10 +190,14 @@ impl Visit<'_> {
         let Some(tidy) = &self.push.tidy else { return Removed::default() };
         let removing = Removing { remover: &hand, base, source: tidy.held(), backup: tidy.backup() };
         let removed = removing.carry_out(doomed.clone()).await;
-        if let Some((first, _)) = removed.stays.first() {
+        if let Some((first, why)) = removed.stays.first() {
             let more = removed.stays.len() - 1;
             let more = if more == 0 { String::new() } else { format!(", and {more} more,") };
-            self.call.notice(&format!("{first}{more} was to be deleted and stays, since it changed")).await;
+            let since = match why {
+                Stays::Taken => "the name that it would be kept under is taken",
+                _ => "it changed",
+            };
+            self.call.notice(&format!("{first}{more} was to be deleted and stays, since {since}")).await;
         }
         removed
     }
