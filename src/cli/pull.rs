@@ -97,9 +97,8 @@ pub(super) struct Said {
 impl Said {
     /// Divides the word; `line` is an example.
     pub(super) fn read(word: &str, hosts: &MoreHostsArgs, line: &'static str) -> anyhow::Result<Said> {
-        let to = To::parse(word)?;
-        let path = word.as_bytes()[to.targets.len() + 1..].to_vec();
-        Ok(Said { path, targets: hosts.beside(vec![to.targets.clone()]), to, line })
+        let to = To::read(word, hosts.named())?;
+        Ok(Said { path: to.typed.clone().into_bytes(), targets: hosts.beside(to.hosts()), to, line })
     }
 
     /// The hosts, each settled, and the pace.
@@ -286,5 +285,10 @@ mod tests {
             (said.path.as_slice(), said.targets.targets),
             (&b"/etc/{host}"[..], vec!["web[1-2]".to_owned()])
         );
+        let beside = MoreHostsArgs { with: vec!["web".to_owned()], ..MoreHostsArgs::default() };
+        for (word, targets) in [(":/etc/x", vec![]), ("/etc/x", vec![]), ("-:/etc/x", vec!["-".to_owned()])] {
+            let said = Said::read(word, &beside, "").expect(word);
+            assert_eq!((said.path.as_slice(), said.targets.targets), (&b"/etc/x"[..], targets), "{word}");
+        }
     }
 }

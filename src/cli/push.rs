@@ -24,7 +24,7 @@ use crate::push::delete::Removal;
 use crate::push::exclude::{Excludes, Patterns};
 use crate::push::fill::{Filling, MAX_FILLED};
 use crate::push::path::shown;
-use crate::push::place::{To, names_place};
+use crate::push::place::{Beside, To, names_place};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
@@ -55,7 +55,7 @@ pub(super) fn push(args: &PushArgs) -> anyhow::Result<Exit> {
 /// Checks everything, then connects.
 fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> anyhow::Result<Exit> {
     let words = Words::read(args)?;
-    let targets = past.unwrap_or_else(|| args.hosts.beside(vec![words.to.targets.clone()]));
+    let targets = past.unwrap_or_else(|| args.hosts.beside(words.to.hosts()));
     one_reader(args, &targets)?;
     let excludes = excludes(&args.what)?;
     let mut chosen = launch::choose(&targets, "omnes push app.conf web:/etc/app/")?;
@@ -152,7 +152,7 @@ fn tidy(
     let is_told = args.how.consent.plan && policy.is_none();
     let (deletion::Sent::Tree, false) = (sent, is_told) else { return Ok(None) };
     let [named] = &words.sources[..] else { return Ok(None) };
-    let tree = deletion::Tree { named, dest: &words.dest, sources };
+    let tree = deletion::Tree { named, dest: &words.to.typed, sources };
     let backup = args.what.backup.clone().map(String::into_bytes);
     deletion::tidy(&tree, excludes, backup, policy)
 }
@@ -161,25 +161,27 @@ fn tidy(
 struct Words {
     sources: Vec<PathBuf>,
     to: To,
-    /// The path there, as it was typed.
-    dest: String,
 }
 
 impl Words {
     fn read(args: &PushArgs) -> anyhow::Result<Words> {
         let line = "for example: omnes push app.conf web:/etc/app/";
+        let beside = args.hosts.named();
         let (sources, word) = match (&args.to, args.sources.split_last()) {
             (Some(to), _) => (&args.sources[..], to.clone()),
-            (None, Some((last, sources))) if names_place(&last.to_string_lossy()) => (sources, text(last)?),
-            (None, None) if args.what.map.is_some() => bail!("where to? write --to TARGETS:/DEST"),
-            (None, None) => bail!("nothing to push; name files and where they go, {line}"),
-            (None, Some((last, _))) => {
-                let last = shown(last.as_bytes());
-                bail!(
-                    "where to? the last word, `{last}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}"
-                )
+            (None, Some((last, sources))) if is_place(last, beside) => (sources, text(last)?),
+            (None, None) if args.what.map.is_some() => {
+                bail!("where to? write TARGETS:/DEST as the last word, or --to TARGETS:/DEST")
             }
+            (None, None) => bail!("nothing to push; name files and where they go, {line}"),
+            (None, Some((last, _))) => return Err(no_place(last, line)),
         };
+        if let (Some(_), Some(source)) = (&args.what.map, sources.first()) {
+            bail!(
+                "--map pushes to each host what bears its name, and `{}` would be one more; leave one of them out",
+                shown(source.as_bytes())
+            );
+        }
         if sources.is_empty() && args.what.map.is_none() {
             bail!("nothing to push before `{}`; name files, {line}", shown(word.as_bytes()));
         }
@@ -189,9 +191,8 @@ impl Words {
                 shown(place.as_bytes())
             );
         }
-        let to = To::parse(&word)?;
-        let dest = word[to.targets.len()..].trim_start_matches(':').to_owned();
-        Ok(Words { sources: sources.iter().map(PathBuf::from).collect(), to, dest })
+        let to = To::read(&word, beside)?;
+        Ok(Words { sources: sources.iter().map(PathBuf::from).collect(), to })
     }
 
     /// What it is called.
@@ -199,8 +200,26 @@ impl Words {
         let names: Vec<String> =
             self.sources.iter().map(|source| shown(source.as_os_str().as_bytes())).collect();
         let names = if names.is_empty() { "--map".to_owned() } else { names.join(" ") };
-        format!("push {names} to {}", self.dest)
+        format!("push {names} to {}", self.to.typed)
     }
+}
+
+/// Whether the last word says where to: with hosts before the place, or where they are named beside it, from the root.
+fn is_place(word: &OsString, beside: Beside) -> bool {
+    let word = word.to_string_lossy();
+    names_place(&word) || beside == Beside::Hosts && word.starts_with('/')
+}
+
+/// Why the last word is no place: where it looks like one and is no file, with what is wrong in it.
+fn no_place(word: &OsString, line: &str) -> anyhow::Error {
+    let fault = word.to_str().filter(|word| word.contains(':') && !Path::new(word).exists());
+    if let Some(fault) = fault.and_then(|word| To::parse(word).err()) {
+        return fault.into();
+    }
+    let word = shown(word.as_bytes());
+    anyhow!(
+        "where to? the last word, `{word}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}"
+    )
 }
 
 /// A word that could only be meant as a place.
@@ -511,17 +530,19 @@ mod tests {
             (&["a", "b/", "web:/etc/"] as &[&str], vec!["a", "b/"], "web", "/etc/"),
             (&["a", "--to", "web,db:~/x"], vec!["a"], "web,db", "~/x"),
             (&["--map", "d", "--to", "web:/x"], vec![], "web", "/x"),
-            (&["--map", "d", "--exclude", "y"], vec![], "", ""),
+            (&["--map", "d", "web:/x"], vec![], "web", "/x"),
+            (&["a", "-w", "web", ":/x"], vec!["a"], "", "/x"),
+            (&["a", "/b", "-w", "web", "/x"], vec!["a", "/b"], "", "/x"),
+            (&["a", "--hosts-from", "list", "--to", "./x"], vec!["a"], "", "./x"),
+            (&["a", "-w", "web", "db:/x"], vec!["a"], "db", "/x"),
+            (&["a", "--to", "-:/x"], vec!["a"], "-", "/x"),
+            (&["--", "a", "-:/x"], vec!["a"], "-", "/x"),
         ] {
             let read = words(line);
-            if targets.is_empty() {
-                assert!(read.err().is_some_and(|why| why.contains("--to TARGETS:/DEST")), "{line:?}");
-                continue;
-            }
             let read = read.expect("a good line");
             let named: Vec<String> = read.sources.iter().map(|path| path.display().to_string()).collect();
             assert_eq!(
-                (named, read.to.targets.as_str(), read.dest.as_str()),
+                (named, read.to.targets.as_str(), read.to.typed.as_str()),
                 (sources.iter().map(|s| (*s).to_owned()).collect(), targets, dest)
             );
         }
@@ -531,6 +552,13 @@ mod tests {
             (&["a", "b"], "the last word, `b`, names no hosts"),
             (&["a", "web:/x", "--to", "db:/y"], "`web:/x` and --to both say where to"),
             (&["a", "--to", "web"], "no place stands behind the hosts"),
+            (&["a", "web:"], "no place stands behind the hosts"),
+            (&["a", "web:etc"], "does not begin with `/`, `~` or `.`"),
+            (&["a", "web[1-:/x"], "this [ is not closed"),
+            (&["a", ":/x"], "name hosts with -w"),
+            (&["a", "-w", "web", "b"], "the last word, `b`, names no hosts"),
+            (&["--map", "d", "--exclude", "y"], "--to TARGETS:/DEST"),
+            (&["--map", "d", "a", "web:/x"], "`a` would be one more"),
         ] {
             let why = words(line).err().unwrap_or_default();
             assert!(why.contains(part), "{line:?}: {why}");
