@@ -323,7 +323,10 @@ fn elsewhere(words: &[String], id: &RunId) -> String {
             format!("run {id} was `omnes pull`; do it again for the hosts that are not done: {line}")
         }
         Ok(Command::Diff(_)) => {
-            format!("run {id} was `omnes diff`, which compares all hosts at once; do it again: {}", line(words))
+            format!(
+                "run {id} was `omnes diff`, which compares all hosts at once; do it again: {}",
+                line(words)
+            )
         }
         _ => format!("run {id} was `omnes {command}`; go on with it there: omnes {command} --resume {id}"),
     }

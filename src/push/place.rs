@@ -132,9 +132,8 @@ impl To {
 
     /// With the place that begins at this byte.
     fn placed(text: &str, (targets, begin): (String, usize)) -> Result<To, ExprError> {
-        let dest = Dest::parse(&text[begin..]).map_err(|(within, message, help)| {
-            fault(text, begin + within..text.len(), &message, &help)
-        })?;
+        let dest = Dest::parse(&text[begin..])
+            .map_err(|(within, message, help)| fault(text, begin + within..text.len(), &message, &help))?;
         Ok(To { targets, typed: text[begin..].to_owned(), dest })
     }
 
