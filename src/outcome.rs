@@ -45,7 +45,7 @@ pub enum FileFault {
     NoRight,
     /// The file system can only be read.
     ReadOnly,
-    /// It is in use, as a program that runs is.
+    /// It is in use, as a mount point is.
     Busy,
     /// A folder stands where a file should, or the other way round.
     IsDirectory,
@@ -98,22 +98,10 @@ impl FileFault {
     }
 }
 
-/// In a few words, as a summary counts hosts by them.
+/// As a summary counts hosts by them: in the word that names them again, as in `@run:last:no-space`.
 impl fmt::Display for FileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FileFault::NoSpace => "no space",
-            FileFault::NoRight => "no right",
-            FileFault::ReadOnly => "read-only",
-            FileFault::Busy => "busy",
-            FileFault::IsDirectory => "a folder and a file in each other's place",
-            FileFault::ChecksumDiffers => "checksum differs",
-            FileFault::Missing => "no such file",
-            FileFault::NoSftp => "no SFTP",
-            FileFault::Odd => "odd server",
-            FileFault::Refused => "refused",
-            FileFault::Other => "files",
-        })
+        f.write_str(self.word())
     }
 }
 

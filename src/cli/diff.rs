@@ -40,7 +40,10 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let plan = ready.plan(&format!("diff {}", args.from));
     if args.back.plan {
         let sends = Fetches { there: ready.from, here: Vec::new() };
-        return forecast::tell((&plan, &ready.targets), &sends, &how, asks(&args.secrets, &plan));
+        let output =
+            vec!["which hosts have which version, and how they differ, to standard output".to_owned()];
+        let asks = asks(&args.secrets, &plan);
+        return forecast::tell_of_files((&plan, &ready.targets), &sends, &how, (asks, output));
     }
     let password = secrets::password(&args.secrets, &said.targets)?;
     let links = if args.links { LinkRule::Kept } else { LinkRule::PassedOver };

@@ -28,6 +28,23 @@ pub(super) fn tell(
     write(&Forecast { plan, targets, sends, asks, output, contact: Contact::None }, how)
 }
 
+/// The same for work that runs no command: `output` is what comes of it, and where.
+pub(super) fn tell_of_files(
+    (plan, targets): (&Plan, &[Result<Target, ConnectError>]),
+    sends: &dyn Sends,
+    how: &HowArgs,
+    (asks, mut output): (Vec<String>, Vec<String>),
+) -> anyhow::Result<Exit> {
+    output.push(match how.reading.output {
+        Some(OutputArg::Json) => {
+            "JSON lines to standard output, sentences for people to standard error".to_owned()
+        }
+        _ => "the summary to standard error".to_owned(),
+    });
+    let asks = or_nothing(asks);
+    write(&Forecast { plan, targets, sends, asks, output, contact: Contact::None }, how)
+}
+
 /// Tells what would happen, on hosts that are looked at afterwards.
 pub(super) fn tell_before_look(
     (plan, targets): (&Plan, &[Result<Target, ConnectError>]),

@@ -37,6 +37,7 @@ mod play;
 mod preferences;
 mod pull;
 mod push;
+mod push_words;
 mod reach;
 mod reading;
 mod run;

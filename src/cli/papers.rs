@@ -93,6 +93,22 @@ fn print(text: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    /// clap makes a line end of `{n}` in any help.
+    #[test]
+    fn no_help_is_broken_in_the_middle_of_a_sentence() {
+        fn check(command: &mut clap::Command) {
+            let help = command.render_long_help().to_string();
+            for line in help.lines() {
+                let is_broken = line.trim_start().starts_with(',') || line.ends_with(", ");
+                assert!(!is_broken, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands_mut().for_each(check);
+        }
+        let mut root = Cli::command();
+        root.build();
+        check(&mut root);
+    }
+
     #[test]
     fn scripts_and_pages_come_from_the_definitions() {
         for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {

@@ -10,12 +10,13 @@ use std::io::Write;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, FromArgMatches};
 
-use super::args::{Cli, Command, FileArgs, JournalArgs, PushArgs, RunArgs, TargetArgs};
+use super::args::{Cli, Command, FileArgs, JournalArgs, PullArgs, PushArgs, RunArgs, TargetArgs};
 use super::journal::{self, Kept, Origin, Record};
 use super::words;
 use crate::escape;
 use crate::hosts::{Earlier, Host, HostSet, Member};
 use crate::outcome::Exit;
+use crate::push::place::{Beside, To};
 use crate::run::Plan;
 use crate::run::journal::{Books, Reopened, Retention, RunId, Standing, Store, Wish};
 use crate::ssh::UserEnvironment;
@@ -334,14 +335,50 @@ fn merged(then: &[String], extra: Vec<String>, (id, command): (&RunId, &str)) ->
     match words.first().map(String::as_str) {
         Some(first) if first == command => {}
         Some("demo") => bail!("run {id} was on the demo fleet, and its hosts are gone with it"),
-        other => {
-            let other = escape::text(other.unwrap_or_default(), 40);
-            bail!("run {id} was `omnes {other}`; go on with it there: omnes {other} --resume {id}");
-        }
+        _ => bail!(elsewhere(&words, id)),
     }
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     words.splice(end..end, extra);
     Ok(words)
+}
+
+/// What to do about a run of another command.
+fn elsewhere(words: &[String], id: &RunId) -> String {
+    let command = escape::text(words.first().map(String::as_str).unwrap_or_default(), 40);
+    match parsed(words, id) {
+        // Their hosts were only read, so they are asked again.
+        Ok(Command::Pull(pull)) => {
+            let line = pulled_again(words, &pull, id);
+            format!("run {id} was `omnes pull`; do it again for the hosts that are not done: {line}")
+        }
+        Ok(Command::Diff(_)) => {
+            format!(
+                "run {id} was `omnes diff`, which compares all hosts at once; do it again: {}",
+                line(words)
+            )
+        }
+        _ => format!("run {id} was `omnes {command}`; go on with it there: omnes {command} --resume {id}"),
+    }
+}
+
+/// The command line of a pull for those of its hosts that are not done.
+fn pulled_again(words: &[String], pull: &PullArgs, id: &RunId) -> String {
+    let Ok(to) = To::read(&pull.from, pull.hosts.named()) else { return line(words) };
+    // One copy of what all have alike is made of all.
+    if pull.what.same {
+        return line(words);
+    }
+    let from = format!("@run:{id}:not-ok:{}", to.typed);
+    if pull.hosts.named() == Beside::Hosts {
+        return line(&["pull".to_owned(), from, "--to".to_owned(), pull.to.clone()]);
+    }
+    let word = |word: &String| if *word == pull.from { from.clone() } else { word.clone() };
+    line(&words.iter().map(word).collect::<Vec<String>>())
+}
+
+fn line(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| words::quoted(word)).collect();
+    format!("omnes {}", words.join(" "))
 }
 
 /// A later option beats an earlier one, since what is typed now stands behind what was typed then.
@@ -491,10 +528,16 @@ mod tests {
     #[test]
     fn what_cannot_go_on_here_is_named() {
         let push = format!("was `omnes push`; go on with it there: omnes push --resume {}", id());
+        let pull = format!("that are not done: omnes pull @run:{}:not-ok:/x --to d -P", id());
+        let beside = format!("that are not done: omnes pull @run:{}:not-ok:/x --to '{{host}}'", id());
         for (line, part) in [
             ("demo run -- x", "was on the demo fleet, and its hosts are gone with it"),
             ("run web -- x", ""),
             ("push a web:/x", push.as_str()),
+            ("pull web:/x --to d -P", pull.as_str()),
+            ("pull -w web :/x -P --to {host}", beside.as_str()),
+            ("pull web:/x --same --to d", "omnes pull web:/x --same --to d"),
+            ("diff web:/x -q", "do it again: omnes diff web:/x -q"),
         ] {
             let got = merged(&words(line), Vec::new(), (&id(), "run"))
                 .map_or_else(|error| error.to_string(), |_| String::new());

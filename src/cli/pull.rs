@@ -41,13 +41,23 @@ pub(super) fn pull(args: &PullArgs) -> anyhow::Result<Exit> {
     let ready = said.ready(&args.ssh, &args.back)?;
     let rules = rules(&args.what);
     let (destination, spots) = places(args, &said, &ready)?;
+    check_here(&destination.folder)?;
     let how = how(args)?;
     let plan = ready.plan(&format!("pull {}", args.from));
     let reference = reference(&args.reading, &plan.hosts)?;
     if args.back.plan {
         let here = heres(&destination.folder, &spots, &plan);
         let sends = Fetches { there: ready.from, here };
-        return forecast::tell((&plan, &ready.targets), &sends, &how, asks(&args.secrets, &plan));
+        let files = format!("files below {}", shown(destination.folder.as_bytes()));
+        let output = match args.what.same {
+            false => vec![files],
+            true => vec![
+                files,
+                "which hosts have which version, where they differ, to standard output".to_owned(),
+            ],
+        };
+        let asks = asks(&args.secrets, &plan);
+        return forecast::tell_of_files((&plan, &ready.targets), &sends, &how, (asks, output));
     }
     let password = secrets::password(&args.secrets, &said.targets)?;
     let modes = if args.what.preserve { Modes::Preserved } else { Modes::Masked };
@@ -97,9 +107,8 @@ pub(super) struct Said {
 impl Said {
     /// Divides the word; `line` is an example.
     pub(super) fn read(word: &str, hosts: &MoreHostsArgs, line: &'static str) -> anyhow::Result<Said> {
-        let to = To::parse(word)?;
-        let path = word.as_bytes()[to.targets.len() + 1..].to_vec();
-        Ok(Said { path, targets: hosts.beside(vec![to.targets.clone()]), to, line })
+        let to = To::read(word, hosts.named())?;
+        Ok(Said { path: to.typed.clone().into_bytes(), targets: hosts.beside(to.hosts()), to, line })
     }
 
     /// The hosts, each settled, and the pace.
@@ -199,12 +208,27 @@ fn places(args: &PullArgs, said: &Said, ready: &Ready) -> anyhow::Result<(Destin
     Ok((destination, vec![spot.unwrap_or_default()]))
 }
 
+/// What is named as a folder here is one, or nothing yet.
+fn check_here(folder: &str) -> anyhow::Result<()> {
+    if folder.is_empty() {
+        bail!("--to: it is empty; name a folder, `.` is the one that you are in");
+    }
+    let path = Path::new(folder);
+    if path.exists() && !path.is_dir() {
+        bail!("--to: {} here is no folder; name another", shown(folder.as_bytes()));
+    }
+    Ok(())
+}
+
 /// How it is done, in the words of headless work.
 fn how(args: &PullArgs) -> anyhow::Result<HowArgs> {
     if (args.reading.diff || args.reading.diff_from.is_some()) && !args.what.same {
         bail!(
             "--diff says how the files of hosts differ; it needs --same (`omnes diff` does it and writes no files)"
         );
+    }
+    if args.reading.output_dir.is_some() {
+        bail!("-O keeps what commands write, and a pull runs none; files come to --to DIR, so leave it out");
     }
     let reading = ReadingArgs { diff: false, diff_from: None, ..args.reading.clone() };
     Ok(with(&args.back, reading))
@@ -286,5 +310,10 @@ mod tests {
             (said.path.as_slice(), said.targets.targets),
             (&b"/etc/{host}"[..], vec!["web[1-2]".to_owned()])
         );
+        let beside = MoreHostsArgs { with: vec!["web".to_owned()], ..MoreHostsArgs::default() };
+        for (word, targets) in [(":/etc/x", vec![]), ("/etc/x", vec![]), ("-:/etc/x", vec!["-".to_owned()])] {
+            let said = Said::read(word, &beside, "").expect(word);
+            assert_eq!((said.path.as_slice(), said.targets.targets), (&b"/etc/x"[..], targets), "{word}");
+        }
     }
 }

@@ -2,19 +2,19 @@
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::args::{CompressArg, PushArgs, PushWhatArgs, TargetArgs, ViaArg, WhatArgs};
+use super::args::{CompressArg, HowArgs, PushArgs, PushWhatArgs, TargetArgs, ViaArg, WhatArgs};
 use super::asker::Asker;
 use super::confirm::{Consent, Word};
 use super::journal::{Origin, Record};
 use super::launch::{self, Settled};
 use super::past::Turns;
+use super::push_words::Words;
 use super::secrets::Place as Secret;
 use super::{deletion, forecast, headless, past, secrets, what};
 use crate::hosts::{Facts, Host, HostSet};
@@ -25,7 +25,7 @@ use crate::push::delete::Removal;
 use crate::push::exclude::{Excludes, Patterns};
 use crate::push::fill::{Filling, MAX_FILLED};
 use crate::push::path::shown;
-use crate::push::place::{Landing, To, names_place};
+use crate::push::place::{Landing, To};
 use crate::push::put::Verify;
 use crate::push::source::feed::{Feed, WINDOW};
 use crate::push::source::{Lot, Sources, sample, walk};
@@ -42,6 +42,9 @@ const UNDER_WAY: usize = 64 << 20;
 /// Entries that a forecast names.
 const NAMED: usize = 20;
 
+/// Things of the source that are passed over and named.
+const PASSED: usize = 10;
+
 /// Bytes of a file of patterns.
 const PATTERNS: u64 = 4 << 20;
 
@@ -56,7 +59,8 @@ pub(super) fn push(args: &PushArgs) -> anyhow::Result<Exit> {
 /// Checks everything, then connects.
 fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> anyhow::Result<Exit> {
     let words = Words::read(args)?;
-    let targets = past.unwrap_or_else(|| args.hosts.beside(vec![words.to.targets.clone()]));
+    check_reading(&args.how)?;
+    let targets = past.unwrap_or_else(|| args.hosts.beside(words.to.hosts()));
     one_reader(args, &targets)?;
     let excludes = excludes(&args.what)?;
     let mut chosen = launch::choose(&targets, "omnes push app.conf web:/etc/app/")?;
@@ -89,7 +93,7 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
     };
     let command = words.command();
     let plan = Plan { command, hosts, facts, limits, pacing };
-    let goes = Goes { sources: feed.sources(), parcels: &parcels };
+    let goes = Goes { sources: feed.sources(), parcels: &parcels, to: &words.to };
     let consent = Consent::new(&args.how.consent, &config, &plan, &goes)?;
     let sudo = Sudo::read(args)?;
     let is_plan = args.how.consent.plan;
@@ -132,10 +136,40 @@ fn on_hosts(args: &PushArgs, past: Option<TargetArgs>, mut record: Record) -> an
             // What is too much to be told was not.
             tidy.losses()?;
         }
+        if let (Some(step), false) = (next_step(exit, args.how.journal.no_journal), is_plan) {
+            headless::notice(step);
+        }
         Ok(exit)
     });
     headless::leave(runtime);
     exit
+}
+
+/// What to do about a push that did not come to its end.
+fn next_step(exit: Exit, no_journal: bool) -> Option<&'static str> {
+    let broke_off = matches!(exit, Exit::Interrupted | Exit::NotKnown | Exit::Budget | Exit::NotRun);
+    match (broke_off, no_journal) {
+        (false, _) => None,
+        (true, false) => {
+            Some("every file there is whole or what it was; go on with: omnes push --resume last")
+        }
+        (true, true) => Some("every file there is whole or what it was; push again to go on"),
+    }
+}
+
+/// Hosts write nothing in a push, so there is nothing to be kept or compared; only a forecast says something of each.
+fn check_reading(how: &HowArgs) -> anyhow::Result<()> {
+    if how.reading.output_dir.is_some() {
+        bail!(
+            "-O keeps what commands write, and a push runs none; leave it out (--output json tells all of a push)"
+        );
+    }
+    if (how.reading.diff || how.reading.diff_from.is_some()) && !how.consent.plan {
+        bail!(
+            "--diff compares what hosts write, and in a push they write nothing; leave it out, or add --plan"
+        );
+    }
+    Ok(())
 }
 
 /// What is remembered and deleted, where one folder is pushed as a whole.
@@ -156,7 +190,7 @@ fn tidy(
     let is_told = args.how.consent.plan && policy.is_none();
     let (deletion::Sent::Tree, false) = (sent, is_told) else { return Ok(None) };
     let [named] = &words.sources[..] else { return Ok(None) };
-    let tree = deletion::Tree { named, dest: &words.dest, sources };
+    let tree = deletion::Tree { named, dest: &words.to.typed, sources };
     let backup = args.what.backup.clone().map(String::into_bytes);
     let ways = Ways { excludes, backup, policy, given: args.deletion.delete_confirm };
     deletion::tidy(&tree, ways, purpose(args))
@@ -164,63 +198,6 @@ fn tidy(
 
 fn purpose(args: &PushArgs) -> Purpose {
     if args.how.consent.plan { Purpose::Foresee } else { Purpose::Change }
-}
-
-/// What is named on the command line.
-struct Words {
-    sources: Vec<PathBuf>,
-    to: To,
-    /// The path there, as it was typed.
-    dest: String,
-}
-
-impl Words {
-    fn read(args: &PushArgs) -> anyhow::Result<Words> {
-        let line = "for example: omnes push app.conf web:/etc/app/";
-        let (sources, word) = match (&args.to, args.sources.split_last()) {
-            (Some(to), _) => (&args.sources[..], to.clone()),
-            (None, Some((last, sources))) if names_place(&last.to_string_lossy()) => (sources, text(last)?),
-            (None, None) if args.what.map.is_some() => bail!("where to? write --to TARGETS:/DEST"),
-            (None, None) => bail!("nothing to push; name files and where they go, {line}"),
-            (None, Some((last, _))) => {
-                let last = shown(last.as_bytes());
-                bail!(
-                    "where to? the last word, `{last}`, names no hosts and place; write TARGETS:/DEST there, or --to, {line}"
-                )
-            }
-        };
-        if sources.is_empty() && args.what.map.is_none() {
-            bail!("nothing to push before `{}`; name files, {line}", shown(word.as_bytes()));
-        }
-        if let Some(place) = sources.iter().find(|source| args.to.is_some() && is_second_place(source)) {
-            bail!(
-                "`{}` and --to both say where to; leave one out, or write ./ before a file of that name",
-                shown(place.as_bytes())
-            );
-        }
-        let to = To::parse(&word)?;
-        let dest = word[to.targets.len()..].trim_start_matches(':').to_owned();
-        Ok(Words { sources: sources.iter().map(PathBuf::from).collect(), to, dest })
-    }
-
-    /// What it is called.
-    fn command(&self) -> String {
-        let names: Vec<String> =
-            self.sources.iter().map(|source| shown(source.as_os_str().as_bytes())).collect();
-        let names = if names.is_empty() { "--map".to_owned() } else { names.join(" ") };
-        format!("push {names} to {}", self.dest)
-    }
-}
-
-/// A word that could only be meant as a place.
-fn is_second_place(word: &OsString) -> bool {
-    names_place(&word.to_string_lossy()) && !Path::new(word).exists()
-}
-
-fn text(word: &OsString) -> anyhow::Result<String> {
-    word.clone()
-        .into_string()
-        .map_err(|word| anyhow!("{} is not UTF-8; hosts and places are", shown(word.as_bytes())))
 }
 
 /// Standard input has at most one reader.
@@ -259,10 +236,7 @@ fn sources(
         }
         Some(dir) => mapped(dir, (all, turns), excludes)?,
     };
-    if let [first, more @ ..] = sources.passed_over() {
-        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        headless::notice(&format!("{first}{more}: no files and no folders; they are passed over"));
-    }
+    passed_over(sources.passed_over()).iter().for_each(|line| headless::notice(line));
     Ok((sources, lots))
 }
 
@@ -284,6 +258,16 @@ fn apart_from_backups(sources: &Sources, lots: &[Lot], suffix: &str) -> anyhow::
         }
     }
     Ok(())
+}
+
+/// What is said of what stands in the source and is never pushed.
+fn passed_over(names: &[String]) -> Vec<String> {
+    let line = |name: &String| format!("{name}: a FIFO, device or socket; passed over");
+    let mut lines: Vec<String> = names.iter().take(PASSED).map(line).collect();
+    if names.len() > PASSED {
+        lines.push(format!("{} more FIFOs, devices and sockets; passed over", names.len() - PASSED));
+    }
+    lines
 }
 
 /// What all hosts of the run get is looked at, so that a push that goes on finds the source to be what it was, whoever has a
@@ -472,6 +456,7 @@ fn entered(mode: u32) -> u32 {
 struct Goes<'a> {
     sources: &'a Sources,
     parcels: &'a [Parcel],
+    to: &'a To,
 }
 
 impl Sends for Goes<'_> {
@@ -495,8 +480,18 @@ impl Sends for Goes<'_> {
         } else {
             ""
         };
+        // Hosts that get the same are told of together, wherever it goes on each.
+        let place = match self.to.dest.is_same_for_all() {
+            true => format!("{}{slash}", shown(&parcel.at.path)),
+            false => format!(
+                "{} (on {}: {}{slash})",
+                shown(self.to.typed.as_bytes()),
+                shown(parcel.host.to_string().as_bytes()),
+                shown(&parcel.at.path)
+            ),
+        };
         let count = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        let mut lines = vec![format!("{count} ({}) to {}{slash}", size(bytes), shown(&parcel.at.path))];
+        let mut lines = vec![format!("{count} ({}) to {place}", size(bytes))];
         lines.extend(range.zip(entries).take(NAMED).map(line));
         if entries.len() > NAMED {
             lines.push(format!("  and {} more", entries.len() - NAMED));
@@ -505,7 +500,11 @@ impl Sends for Goes<'_> {
     }
 
     fn essence(&self, host: HostIx) -> Vec<u8> {
-        self.shown(host).into_bytes()
+        let parcel = &self.parcels[host.0];
+        match self.to.dest.is_same_for_all() {
+            true => self.shown(host).into_bytes(),
+            false => format!("{:?}", parcel.lot).into_bytes(),
+        }
     }
 
     fn own(&self, host: HostIx) -> String {
@@ -520,50 +519,14 @@ impl Sends for Goes<'_> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::args::{Cli, Command};
-
-    fn words(line: &[&str]) -> Result<Words, String> {
-        let line = ["omnes", "push"].iter().chain(line);
-        match Cli::try_parse_from(line).map_err(|error| error.to_string())?.command {
-            Command::Push(push) => Words::read(&push).map_err(|error| error.to_string()),
-            _ => Err("push was meant".to_owned()),
-        }
-    }
 
     #[test]
-    fn the_place_is_the_last_word_or_that_of_an_option() {
-        for (line, sources, targets, dest) in [
-            (&["a", "b/", "web:/etc/"] as &[&str], vec!["a", "b/"], "web", "/etc/"),
-            (&["a", "--to", "web,db:~/x"], vec!["a"], "web,db", "~/x"),
-            (&["--map", "d", "--to", "web:/x"], vec![], "web", "/x"),
-            (&["--map", "d", "--exclude", "y"], vec![], "", ""),
-        ] {
-            let read = words(line);
-            if targets.is_empty() {
-                assert!(read.err().is_some_and(|why| why.contains("--to TARGETS:/DEST")), "{line:?}");
-                continue;
-            }
-            let read = read.expect("a good line");
-            let named: Vec<String> = read.sources.iter().map(|path| path.display().to_string()).collect();
-            assert_eq!(
-                (named, read.to.targets.as_str(), read.dest.as_str()),
-                (sources.iter().map(|s| (*s).to_owned()).collect(), targets, dest)
-            );
-        }
-        for (line, part) in [
-            (&[] as &[&str], "nothing to push; name files"),
-            (&["web:/x"], "nothing to push before `web:/x`"),
-            (&["a", "b"], "the last word, `b`, names no hosts"),
-            (&["a", "web:/x", "--to", "db:/y"], "`web:/x` and --to both say where to"),
-            (&["a", "--to", "web"], "no place stands behind the hosts"),
-        ] {
-            let why = words(line).err().unwrap_or_default();
-            assert!(why.contains(part), "{line:?}: {why}");
-        }
-        assert_eq!(words(&["a", "b c", "web:/x"]).expect("a good line").command(), "push a b c to /x");
+    fn what_is_passed_over_is_named_and_beyond_ten_counted() {
+        let names: Vec<String> = (0..12).map(|n| format!("d/p{n}")).collect();
+        assert_eq!(passed_over(&names[..1]), ["d/p0: a FIFO, device or socket; passed over"]);
+        let lines = passed_over(&names);
+        assert_eq!((lines.len(), lines[10].as_str()), (11, "2 more FIFOs, devices and sockets; passed over"));
     }
 
     #[test]

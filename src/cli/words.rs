@@ -48,10 +48,31 @@ pub(super) fn place(words: Vec<OsString>) -> Result<Vec<OsString>, WordError> {
         return Ok(if version { words } else { prepend("open", words) });
     }
     refuse_without_separator(&grammar, &plain, first)?;
+    let behind = places_of_stdin(&grammar, &plain, first);
     let mut placed = words;
     let command = placed.remove(first);
     placed.insert(0, command);
-    Ok(placed)
+    Ok(behind_separator(placed, &behind))
+}
+
+/// Where `-:/PATH` stands, a place on the hosts that standard input names: it looks like an option and is none.
+fn places_of_stdin(grammar: &Grammar, words: &[String], first: usize) -> Vec<usize> {
+    let has_places = matches!(words[first].as_str(), "push" | "pull" | "diff");
+    let is_separated = words.iter().any(|word| word == "--");
+    match has_places && !is_separated {
+        true => grammar.positionals(words).filter(|at| words[*at].starts_with("-:")).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// Behind `--` no word is an option. A place is the last word of a push and the only one of a pull, so it keeps its turn.
+fn behind_separator(mut words: Vec<OsString>, places: &[usize]) -> Vec<OsString> {
+    if !places.is_empty() {
+        let moved: Vec<OsString> = places.iter().rev().map(|at| words.remove(*at)).collect();
+        words.push("--".into());
+        words.extend(moved.into_iter().rev());
+    }
+    words
 }
 
 fn prepend(word: &str, mut words: Vec<OsString>) -> Vec<OsString> {
@@ -132,7 +153,7 @@ impl Grammar {
             if std::mem::take(&mut value) {
                 return None;
             }
-            if word.starts_with('-') && word != "-" {
+            if word.starts_with('-') && word != "-" && !word.starts_with("-:") {
                 value = self.wants_value(word);
                 return None;
             }
@@ -188,6 +209,11 @@ mod tests {
             ("open push", "open push"),
             ("pull web:/x --to d", "pull web:/x --to d"),
             ("-l root diff web:/x", "diff -l root web:/x"),
+            ("push a -:/x --plan", "push a --plan -- -:/x"),
+            ("push a --to -:/x", "push a --to -:/x"),
+            ("pull -:/x --to d", "pull --to d -- -:/x"),
+            ("-q diff -:/x", "diff -q -- -:/x"),
+            ("diff -q -- -:/x", "diff -q -- -:/x"),
             ("open pull diff", "open pull diff"),
             ("ping web", "ping web"),
             ("-l root ping web", "ping -l root web"),

@@ -48,7 +48,7 @@ pub(super) fn words(fault: FileFault) -> &'static str {
         FileFault::NoSpace => "there is no room left, or the quota is used up",
         FileFault::NoRight => "permission denied",
         FileFault::ReadOnly => "its file system can only be read",
-        FileFault::Busy => "it is in use and cannot be replaced (a mount point, or a program that runs)",
+        FileFault::Busy => "it is in use and cannot be replaced, as a mount point is",
         FileFault::IsDirectory => "a folder stands where a file should, or a file where a folder should",
         FileFault::ChecksumDiffers => "what arrived is not what was sent",
         FileFault::Missing => "no such file or folder",

@@ -26,6 +26,7 @@ use super::walk::{self, Errand};
 use super::window::Budget;
 use crate::outcome::{Exit, FileFault, NotRun, Outcome};
 use crate::run::blocks::{Flow, Piece};
+use crate::run::deed::Work;
 use crate::run::report::Words;
 use crate::run::spill::Spill;
 use crate::run::{Call, Deed};
@@ -84,6 +85,10 @@ impl Census {
 }
 
 impl Deed for Census {
+    fn work(&self) -> Work {
+        Work::Files
+    }
+
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
             let (books, rows) = Default::default();

@@ -18,6 +18,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::path::{RelPath, shown};
 use super::put::Mode;
 use super::tree::{Entry, Kind, SET_IDS};
 use crate::outcome::FileFault;
@@ -121,7 +122,9 @@ pub enum Act {
 pub struct Fault {
     /// The class.
     pub fault: FileFault,
-    /// A sentence with the path, free of control characters.
+    /// What it is about, from the root of the push.
+    pub path: RelPath,
+    /// Why, without the path; with it once [`Changes::at`] was told where the root is. Free of control characters.
     pub why: String,
     /// How many entries of the source do not get there.
     pub entries: usize,
@@ -142,6 +145,16 @@ pub struct Changes {
     pub same: Count,
     /// Files that are to be sent.
     pub sent: Count,
+}
+
+impl Changes {
+    /// The same with the whole path in each sentence about what cannot be done; the root of the push is this one.
+    pub fn at(mut self, base: &[u8]) -> Changes {
+        for fault in &mut self.faults {
+            fault.why = format!("{}: {}", shown(&fault.path.below(base)), fault.why);
+        }
+        self
+    }
 }
 
 /// Files and their bytes.
@@ -259,12 +272,11 @@ impl<'a> Weighing<'a> {
 
     fn fault(&mut self, item: usize, fault: FileFault, what: &str) {
         let path = &self.source[item].path;
-        let shown = if path.is_root() { "the place".to_owned() } else { path.to_string() };
-        let why = format!("{shown}: {what}, and nothing is deleted for what is pushed");
+        let why = format!("{what}, and nothing is deleted for what is pushed");
         if self.source[item].kind == Kind::Dir {
             self.faulty.insert(path.as_bytes(), self.changes.faults.len());
         }
-        self.changes.faults.push(Fault { fault, why, entries: 1 });
+        self.changes.faults.push(Fault { fault, path: path.clone(), why, entries: 1 });
     }
 
     fn folder(&mut self, item: usize, stands: Option<&Entry>) {

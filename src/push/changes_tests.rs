@@ -101,7 +101,7 @@ fn a_folder_for_a_file_and_the_reverse_are_faults_with_all_that_lies_in_them() {
         dir("l"),
         file("l/passwd", 1, 1),
     ];
-    let done = all(&source, &there, &KEPT);
+    let done = all(&source, &there, &KEPT).at(b"/srv/x");
     let put = Act::Put { item: 5, mode: Mode::Set(0o644), mtime: 1 };
     assert_eq!((&done.before[..], &done.files[..], &done.after[..]), (&[][..], &[put][..], &[][..]));
     let faults: Vec<_> = done.faults.iter().map(|f| (f.fault, f.why.as_str(), f.entries)).collect();
@@ -109,10 +109,14 @@ fn a_folder_for_a_file_and_the_reverse_are_faults_with_all_that_lies_in_them() {
     assert_eq!(
         faults,
         [
-            (FileFault::IsDirectory, &*format!("d: no folder stands there, {nothing}"), 3),
-            (FileFault::IsDirectory, &*format!("f: a folder stands there, {nothing}"), 1),
-            (FileFault::Refused, &*format!("fifo: a device, FIFO or socket stands there, {nothing}"), 1),
-            (FileFault::IsDirectory, &*format!("l: no folder stands there, {nothing}"), 2),
+            (FileFault::IsDirectory, &*format!("/srv/x/d: no folder stands there, {nothing}"), 3),
+            (FileFault::IsDirectory, &*format!("/srv/x/f: a folder stands there, {nothing}"), 1),
+            (
+                FileFault::Refused,
+                &*format!("/srv/x/fifo: a device, FIFO or socket stands there, {nothing}"),
+                1
+            ),
+            (FileFault::IsDirectory, &*format!("/srv/x/l: no folder stands there, {nothing}"), 2),
         ]
     );
 }
@@ -129,7 +133,7 @@ fn the_place_itself_is_made_or_left_as_it_is() {
     assert_eq!((stands.before, stands.after), (vec![], vec![]));
     let file_for_it = all(&source, &[file("", 1, 1)], &KEPT);
     assert_eq!(file_for_it.faults[0].entries, 2);
-    assert!(file_for_it.faults[0].why.starts_with("the place: no folder stands there"));
+    assert!(file_for_it.at(b"/srv").faults[0].why.starts_with("/srv: no folder stands there"));
     let alone = all(&[file("", 3, 3)], &[], &KEPT);
     assert_eq!(alone.before, []);
     assert_eq!(alone.files, [Act::Put { item: 0, mode: Mode::Set(0o644), mtime: 3 }]);

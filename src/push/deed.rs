@@ -27,6 +27,7 @@ use super::tidy::Tidy;
 use super::window::Budget;
 use crate::hosts::{Facts, Host, Place};
 use crate::outcome::{NotRun, Outcome};
+use crate::run::deed::Work;
 use crate::run::report::Words;
 use crate::run::sudo::Sudo;
 use crate::run::{Call, Deed, HostIx};
@@ -170,6 +171,10 @@ impl Push {
 }
 
 impl Deed for Push {
+    fn work(&self) -> Work {
+        Work::Files
+    }
+
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
             let parcel = &self.parcels[call.host.0];

@@ -78,7 +78,7 @@ fn lines(base: &[u8], source: &[Entry], (changes, there, given): (&Changes, &[En
         told.push(format!("unchanged  {files} ({})", size(changes.same.bytes)));
     }
     if told.is_empty() {
-        told.push("nothing to do".to_owned());
+        told.push("nothing to send".to_owned());
     }
     told.join("\n") + "\n"
 }
@@ -153,6 +153,7 @@ mod tests {
             ],
             faults: vec![Fault {
                 fault: crate::outcome::FileFault::IsDirectory,
+                path: RelPath::root(),
                 why: "x: a folder stands there".into(),
                 entries: 3,
             }],
@@ -166,6 +167,6 @@ mod tests {
         let expected = "new        /srv/d/\nnew        /srv/d/a (3.4 kB)\nnew        /srv/l -> d/a\nchange     /srv/b (7 B)\n\
             mode       /srv/b 0600\ncannot     x: a folder stands there (3 entries)\nunchanged  1 file (5 B)\n";
         assert_eq!(text, expected);
-        assert_eq!(lines(b"/srv", &[], (&Changes::default(), &[], &[])), "nothing to do\n");
+        assert_eq!(lines(b"/srv", &[], (&Changes::default(), &[], &[])), "nothing to send\n");
     }
 }

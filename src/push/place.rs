@@ -23,8 +23,10 @@ const MAX_PATH: usize = 4095;
 /// A place on hosts, as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct To {
-    /// The host expression.
+    /// The host expression; empty where hosts are named beside the place.
     pub targets: String,
+    /// The place, as it was typed.
+    pub typed: String,
     /// Where on each of them.
     pub dest: Dest,
 }
@@ -98,24 +100,56 @@ pub fn names_place(word: &str) -> bool {
     colon(word).is_some()
 }
 
+/// Whether hosts are named beside a place, by options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Somewhere else, so that the place may stand alone: `:/DEST` or `/DEST`.
+    Hosts,
+    /// Nowhere.
+    Nobody,
+}
+
 impl To {
+    /// Reads `TARGETS:DEST`, or a place alone where hosts are named beside it; the error points at what is wrong.
+    pub fn read(text: &str, beside: Beside) -> Result<To, ExprError> {
+        match beside {
+            // No host begins like that.
+            Beside::Hosts if text.starts_with(['/', '~', '.']) => To::placed(text, (String::new(), 0)),
+            Beside::Hosts if colon(text) == Some(0) => To::placed(text, (String::new(), 1)),
+            _ => To::parse(text),
+        }
+    }
+
     /// Reads `TARGETS:DEST`; the error points at what is wrong.
     pub fn parse(text: &str) -> Result<To, ExprError> {
         let Some(at) = colon(text) else { return Err(without_place(text)) };
         if text[..at].trim().is_empty() {
-            return Err(fault(text, at..at + 1, "no hosts stand before the place", "write HOSTS:/PATH"));
+            let help = "write HOSTS:/PATH, or name hosts with -w";
+            return Err(fault(text, at..at + 1, "no hosts stand before the place", help));
         }
-        let dest = Dest::parse(&text[at + 1..]).map_err(|(begin, message, help)| {
-            let begin = at + 1 + begin;
-            fault(text, begin..text.len(), &message, &help)
-        })?;
-        Ok(To { targets: text[..at].to_owned(), dest })
+        To::placed(text, (text[..at].to_owned(), at + 1))
+    }
+
+    /// With the place that begins at this byte.
+    fn placed(text: &str, (targets, begin): (String, usize)) -> Result<To, ExprError> {
+        let dest = Dest::parse(&text[begin..])
+            .map_err(|(within, message, help)| fault(text, begin + within..text.len(), &message, &help))?;
+        Ok(To { targets, typed: text[begin..].to_owned(), dest })
+    }
+
+    /// The host expressions, none where the place stands alone.
+    pub fn hosts(&self) -> Vec<String> {
+        Some(&self.targets).filter(|targets| !targets.is_empty()).cloned().into_iter().collect()
     }
 }
 
 /// What to write where no place was found.
 fn without_place(text: &str) -> ExprError {
     let help = "write HOSTS:/PATH, or HOSTS:~/PATH or HOSTS:./PATH for one below the login folder";
+    if let Some(at) = unclosed(text) {
+        let message = format!("this {} is not closed, so no place stands behind the hosts", &text[at..=at]);
+        return fault(text, at..at + 1, &message, "close it");
+    }
     match text.rfind(':').filter(|at| !text[*at + 1..].contains([']', '}', '/'])) {
         // A port.
         Some(at) if at + 1 < text.len() && text[at + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -127,6 +161,19 @@ fn without_place(text: &str) -> ExprError {
         Some(at) => fault(text, at..at + 1, "no place stands behind the hosts", help),
         None => fault(text, text.len()..text.len(), "no place stands behind the hosts", help),
     }
+}
+
+/// The first bracket that is never closed.
+fn unclosed(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => open.push(at),
+            b']' | b'}' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.first().copied()
 }
 
 fn fault(text: &str, span: std::ops::Range<usize>, message: &str, help: &str) -> ExprError {
@@ -291,6 +338,8 @@ mod tests {
             (":/x", "no hosts stand before the place"),
             ("web:~ann/x", "`~` with a name is not known to SFTP"),
             ("web:/x/{hots", "this { is not closed"),
+            ("web[1-:/x", "this [ is not closed, so no place stands behind the hosts"),
+            ("{a,web:/x", "this { is not closed, so no place stands behind the hosts"),
         ] {
             let error = To::parse(text).expect_err(text);
             assert_eq!(error.message, said, "{text}");
@@ -306,6 +355,26 @@ mod tests {
           web:/é/{hots
                  ^^^^^ write {{ for a brace
         ");
+    }
+
+    #[test]
+    fn a_place_stands_alone_where_hosts_are_named_beside_it() {
+        for (text, targets, typed) in [
+            (":/x", "", "/x"),
+            ("/srv/{host}", "", "/srv/{host}"),
+            ("~/x", "", "~/x"),
+            (":./x", "", "./x"),
+            ("web:/x", "web", "/x"),
+            ("/a:/b", "", "/a:/b"),
+        ] {
+            let to = To::read(text, Beside::Hosts).expect(text);
+            assert_eq!((to.targets.as_str(), to.typed.as_str()), (targets, typed), "{text}");
+            assert_eq!(to.hosts().len(), usize::from(!targets.is_empty()));
+        }
+        for text in [":/x", "/x", "x"] {
+            assert!(To::read(text, Beside::Nobody).is_err(), "{text}");
+        }
+        assert!(To::read("x", Beside::Hosts).is_err(), "it may be a host as well");
     }
 
     #[test]

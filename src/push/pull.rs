@@ -2,7 +2,7 @@
 //!
 //! A pull changes nothing on a host, so it never calls [`Call::sending`] and its end is never *not known*. Where the link is
 //! lost, the host counts as not run: what had come is here, each file whole, and is not fetched again; the same pull may be
-//! made again at any time, by `--retry` or `--resume`. Where something kept a file from its place, the host has failed.
+//! made again at any time, or at once by `--retry`. Where something kept a file from its place, the host has failed.
 //!
 //! Of a folder everything that happens here is done in one go on a thread that may block: leftovers are swept, folders
 //! entered, files that are unchanged found. Files come several at once, each through a window of its own and of the budget
@@ -27,6 +27,7 @@ use super::trouble::Trouble;
 use super::walk::{self, Errand};
 use super::window::Budget;
 use crate::outcome::{FileFault, NotRun, Outcome};
+use crate::run::deed::Work;
 use crate::run::{Call, Deed};
 use crate::ssh::Link;
 
@@ -66,6 +67,10 @@ pub struct Pull {
 }
 
 impl Deed for Pull {
+    fn work(&self) -> Work {
+        Work::Files
+    }
+
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
             let (books, folders, shut) = Default::default();
@@ -87,7 +92,12 @@ impl Deed for Pull {
 /// The way to the files of a host.
 pub(super) async fn remote(link: &Link, via: Via, budget: Arc<Budget>) -> Result<Remote<'_>, Trouble> {
     match via {
-        Via::Sftp => Remote::over_sftp(link, budget).await,
+        Via::Sftp => Remote::over_sftp(link, budget).await.map_err(|trouble| match trouble {
+            Trouble::File { fault: FileFault::NoSftp, why } => {
+                Trouble::file(FileFault::NoSftp, format!("{why}; --via shell reads files through its shell"))
+            }
+            other => other,
+        }),
         Via::Shell => Ok(Remote::over_shell(link, budget)),
     }
 }

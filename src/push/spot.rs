@@ -127,7 +127,7 @@ impl Destination {
         for (n, (host, facts)) in hosts.iter().zip(facts).enumerate() {
             spots.push(self.spot(&Place { host, facts, n: n + 1, count }, &wanted[n])?);
         }
-        apart(hosts, &spots)?;
+        self.apart(hosts, &spots)?;
         Ok(spots)
     }
 
@@ -147,9 +147,41 @@ impl Destination {
         }
         RelPath::parse(&path).map_err(|fault| SpotError::Name {
             host: place.host.to_string(),
-            place: shown(&path),
+            place: self.shown(&path),
             why: fault.to_string(),
         })
+    }
+
+    /// No two hosts in one place, and none in another's.
+    fn apart(&self, hosts: &[Host], spots: &[RelPath]) -> Result<(), SpotError> {
+        let mut taken: BTreeMap<Vec<&[u8]>, usize> = BTreeMap::new();
+        let clash = |one: usize, other: usize| SpotError::Same {
+            one: hosts[one].to_string(),
+            other: hosts[other].to_string(),
+            place: self.shown(spots[one].as_bytes()),
+        };
+        for (at, spot) in spots.iter().enumerate() {
+            if let Some(other) = taken.insert(spot.names().collect(), at) {
+                return Err(clash(other, at));
+            }
+        }
+        // In this order what lies in a place comes right behind it.
+        let mut last: Option<(&Vec<&[u8]>, usize)> = None;
+        for (names, at) in &taken {
+            match last {
+                Some((outer, one)) if names.starts_with(outer) => return Err(clash(one, *at)),
+                _ => last = Some((names, *at)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A place below the folder, with the folder, as a sentence shows it.
+    fn shown(&self, below: &[u8]) -> String {
+        match self.folder.as_str() {
+            "." => shown(below),
+            folder => format!("{}/{}", shown(folder.trim_end_matches('/').as_bytes()), shown(below)),
+        }
     }
 
     /// Where the one copy of all stands.
@@ -160,30 +192,6 @@ impl Destination {
             false => RelPath::parse(name).map_err(|fault| SpotError::Template(fault.to_string())),
         }
     }
-}
-
-/// No two hosts in one place, and none in another's.
-fn apart(hosts: &[Host], spots: &[RelPath]) -> Result<(), SpotError> {
-    let mut taken: BTreeMap<Vec<&[u8]>, usize> = BTreeMap::new();
-    let clash = |one: usize, other: usize| SpotError::Same {
-        one: hosts[one].to_string(),
-        other: hosts[other].to_string(),
-        place: spots[one].to_string(),
-    };
-    for (at, spot) in spots.iter().enumerate() {
-        if let Some(other) = taken.insert(spot.names().collect(), at) {
-            return Err(clash(other, at));
-        }
-    }
-    // In this order what lies in a place comes right behind it.
-    let mut last: Option<(&Vec<&[u8]>, usize)> = None;
-    for (names, at) in &taken {
-        match last {
-            Some((outer, one)) if names.starts_with(outer) => return Err(clash(one, *at)),
-            _ => last = Some((names, *at)),
-        }
-    }
-    Ok(())
 }
 
 /// Where the first name in braces begins.
@@ -261,7 +269,8 @@ mod tests {
             one,
             "web1:22 and web1:23 would both come to web1; tell them apart by {target}, {n} or {port} in --to"
         );
-        assert!(spots("all{count}", "/x", &["web1", "web2"]).is_err());
+        let below = spots("out/all/{count}", "/x", &["web1", "web2"]).expect_err("one place");
+        assert!(below.contains("would both come to out/all/2;"), "{below}");
         assert!(spots("{n}/{user}", "/x", &["a@web1", "b@web2"]).is_ok());
     }
 

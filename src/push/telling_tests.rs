@@ -90,7 +90,7 @@ fn versions_stand_under_their_hosts_and_differences_below() {
       web2 (1): 8 bytes, sha256 38074ee36369
       web6 (1): a link to /tmp
       web4 (1): missing
-      web5 (1): cannot be read: no right
+      web5 (1): cannot be read: no-right
     --- web[1,3]
     +++ web2
     @@ -1,2 +1,2 @@

@@ -27,6 +27,11 @@ pub trait Deed: Send + Sync + 'static {
     /// Does it on one host, over a link that stands; the caller closes the link.
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome>;
 
+    /// What it is made of.
+    fn work(&self) -> Work {
+        Work::default()
+    }
+
     /// A host's part of the run is over, also where it was never carried out there; for deeds whose hosts wait for each
     /// other.
     fn left(&self, _host: HostIx) {}
@@ -52,6 +57,16 @@ pub struct Call<'a> {
     pub(super) at_work: &'a AtomicBool,
     pub(super) pace: watch::Receiver<Pace>,
     pub(super) timeout: Option<Duration>,
+}
+
+/// What a deed is made of, as sentences about it call that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Work {
+    /// Commands run there.
+    #[default]
+    Commands,
+    /// Files go there or come from there, each whole or not at all.
+    Files,
 }
 
 /// Why a deed is to end before its time.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::crew::{Crew, Pace, at_least};
-use super::deed::{Call, Deed};
+use super::deed::{Call, Deed, Work};
 use super::exec::Exec;
 use super::journal::Journal;
 use super::patience::{self, Patience, Sign};
@@ -313,12 +313,13 @@ impl Run {
         self.books[host.0] = Some(outcome);
         let Some(why) = stopped else { return };
         self.exit = self.exit.worst(Exit::Budget);
-        let sentence = match self.running() {
-            0 => format!("stopped: {why}; no more hosts are started"),
-            n => format!("stopped: {why}; no more hosts are started, commands on {n} go on"),
-        };
+        let (running, work) = (self.running(), self.shared.deed.work());
         self.begin_nothing(Pace::StartNoMore);
-        self.shared.events.try_send(Happened::Notice(sentence));
+        // Where nothing goes on, the summary says the same at once.
+        if running > 0 {
+            let sentence = format!("stopped: {why}; no more hosts are started, {}", go_on(running, work));
+            self.shared.events.try_send(Happened::Notice(sentence));
+        }
     }
 
     /// From now on nobody is begun, and whoever is at work hears how far it is to go.
@@ -347,21 +348,12 @@ impl Run {
     /// One step further; says so, unless the writer is so far behind that it would have to wait.
     fn interrupt(&mut self, interrupt: Interrupt) -> Pace {
         self.exit = self.exit.worst(Exit::Interrupted);
-        let running = self.running();
+        let (running, work) = (self.running(), self.shared.deed.work());
         let (pace, sentence) = match (self.interrupted, interrupt) {
-            (Pace::Go, Interrupt::Int) => (
-                Pace::StartNoMore,
-                match running {
-                    1 => "no more hosts are started, 1 goes on; C-c again ends its command".to_owned(),
-                    n => format!("no more hosts are started, {n} go on; C-c again ends their commands"),
-                },
-            ),
-            (Pace::Go | Pace::StartNoMore, _) => {
-                let commands = if running == 1 { "command" } else { "commands" };
-                (Pace::End, format!("ending {running} {commands}, at most 5 s; C-c again leaves at once"))
-            }
+            (Pace::Go, Interrupt::Int) => (Pace::StartNoMore, no_more(running, work)),
+            (Pace::Go | Pace::StartNoMore, _) => (Pace::End, ending(running, work)),
             (Pace::End, Interrupt::Term) => return Pace::End,
-            _ => (Pace::Leave, "left at once; commands may still run".to_owned()),
+            _ => (Pace::Leave, left(work).to_owned()),
         };
         self.interrupted = pace;
         self.begin_nothing(pace);
@@ -413,6 +405,43 @@ impl Run {
         let end = if self.journal.is_faulty() { Exit::OwnFault } else { Exit::Well };
         let stopped = self.schedule.stopped().cloned();
         Summary { stopped, ..Summary::new(self.books.clone(), self.exit.worst(end)) }
+    }
+}
+
+/// Who goes on when no more are started.
+fn go_on(running: usize, work: Work) -> String {
+    match work {
+        Work::Commands => format!("commands on {running} go on"),
+        Work::Files => format!("files of {running} go on"),
+    }
+}
+
+/// What is said at the first interrupt.
+fn no_more(running: usize, work: Work) -> String {
+    match (running, work) {
+        (1, Work::Commands) => "no more hosts are started, 1 goes on; C-c again ends its command".to_owned(),
+        (n, Work::Commands) => format!("no more hosts are started, {n} go on; C-c again ends their commands"),
+        (1, Work::Files) => "no more hosts are started, 1 goes on; C-c again ends that too".to_owned(),
+        (n, Work::Files) => format!("no more hosts are started, {n} go on; C-c again ends them too"),
+    }
+}
+
+/// What is said at the second.
+fn ending(running: usize, work: Work) -> String {
+    let what = match (running, work) {
+        (1, Work::Commands) => "1 command".to_owned(),
+        (n, Work::Commands) => format!("{n} commands"),
+        (1, Work::Files) => "what 1 host is at".to_owned(),
+        (n, Work::Files) => format!("what {n} hosts are at"),
+    };
+    format!("ending {what}, at most 5 s; C-c again leaves at once")
+}
+
+/// What is said at the third.
+fn left(work: Work) -> &'static str {
+    match work {
+        Work::Commands => "left at once; commands may still run",
+        Work::Files => "left at once; every file is whole or what it was",
     }
 }
 

@@ -70,6 +70,13 @@ impl Tallies {
         self.0.entry(tally).or_default().push(host);
     }
 
+    /// Those alone that several hosts have alike.
+    pub fn shared(&self) -> Tallies {
+        Tallies(
+            self.0.iter().filter(|(_, of)| of.len() > 1).map(|(tally, of)| (*tally, of.clone())).collect(),
+        )
+    }
+
     /// A line for each kind, that of most hosts first: `web[01-47]: 12 sent (3.4 MB), 5 unchanged`.
     pub fn lines(&self, hosts: &[Host]) -> Vec<String> {
         let mut kinds: Vec<(&FileTally, &Vec<HostIx>)> = self.0.iter().collect();
@@ -203,6 +210,7 @@ mod tests {
         let expected =
             ["web[1-2,4]: 12 sent (3.4 MB)", "web3: 0 sent (0 B), 5 unchanged, 2 removed, 1 failed"];
         assert_eq!(tallies.lines(&hosts), expected);
+        assert_eq!(tallies.shared().lines(&hosts), expected[..1]);
     }
 
     #[test]

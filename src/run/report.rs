@@ -314,14 +314,26 @@ impl Reporter {
             (_, None) => {}
         }
         match self.mode {
-            Mode::Json => json::summary(paper.on(Stream::Out), &self.hosts, summary, took),
+            Mode::Json => {
+                json::summary(paper.on(Stream::Out), &self.hosts, summary, took);
+                Self::stopped(summary, paper);
+            }
             _ => {
-                self.tallies.lines(&self.hosts).iter().for_each(|line| paper.notice(line));
-                if let Some(why) = &summary.stopped {
-                    paper.notice(&format!("stopped: {why}"));
-                }
+                let tallies = match self.detail {
+                    Detail::Usual => &self.tallies,
+                    // Each host's own was told when its part was over.
+                    Detail::Verbose => &self.tallies.shared(),
+                };
+                tallies.lines(&self.hosts).iter().for_each(|line| paper.notice(line));
+                Self::stopped(summary, paper);
                 paper.notice(&summary_line(self.hosts.iter().zip(&summary.outcomes)));
             }
+        }
+    }
+
+    fn stopped(summary: &Summary, paper: &mut Paper) {
+        if let Some(why) = &summary.stopped {
+            paper.notice(&format!("stopped: {why}"));
         }
     }
 

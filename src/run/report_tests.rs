@@ -353,7 +353,7 @@ fn what_became_of_files_is_told_folded_and_to_machines_at_once() {
     let lines = [
         "a3: /srv/a: no space left there, and 1 more",
         "omnes: a[1-3]: 2 sent (4.5 kB), 3 unchanged",
-        "omnes: 2 ok: a[1-2]; 1 failed (no space): a3",
+        "omnes: 2 ok: a[1-2]; 1 failed (no-space): a3",
     ];
     assert_eq!((out.as_str(), err.trim_end().lines().collect::<Vec<_>>()), ("", lines.to_vec()));
     assert_eq!(summary.exit, Exit::Failed);

@@ -12,6 +12,7 @@ mod pull;
 mod refusals;
 mod rsync;
 mod trees;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

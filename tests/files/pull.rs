@@ -121,7 +121,7 @@ fn each_host_has_its_own_place_and_two_hosts_never_one() {
     let clash = ground.run("pull", &[&from, "--to", "logs/all-{count}.log"]);
     let said = text(&clash.stderr);
     assert_eq!(clash.status.code(), Some(2), "{said}");
-    assert!(said.contains("would both come to all-3.log"), "{said}");
+    assert!(said.contains("would both come to logs/all-3.log"), "{said}");
     for name in ["demo01", "demo02", "demo03"] {
         assert_eq!(ground.disk(name).asked("/data/app.log").opens, 1, "the second pull contacted nobody");
     }

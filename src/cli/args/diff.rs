@@ -18,7 +18,8 @@ pub(super) const DIFF_NOTES: &str = "Each version is told with its hosts, that o
 /// `omnes diff`.
 #[derive(Clone, Debug, Args)]
 pub struct DiffArgs {
-    /// Hosts, and a path on them, which begins with `/`, `~/` or `./`; divided at the first colon before one of these
+    /// Hosts, and a path on them, which begins with `/`, `~/` or `./`; divided at the first colon before one of these. /PATH
+    /// alone beside -w and the like
     #[arg(value_name = "TARGETS:PATH")]
     pub from: String,
     /// Compare with a file of ours, or with what HOST has, in place of what most hosts have

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::{Argv, DeleteArgs, FileArgs, HowArgs, SecretArgs, SshArgs, TargetArgs, argv};
+use crate::push::place::Beside;
 
 pub(super) const PUSH_EXAMPLES: &str = "Examples:\n  omnes push app.conf web:/etc/app/\n  \
     omnes push --waves 1,10%,100% --backup .old site/. 'web[01-48]:/srv/site'";
@@ -13,8 +14,9 @@ pub(super) const PUSH_EXAMPLES: &str = "Examples:\n  omnes push app.conf web:/et
 pub(super) const PUSH_NOTES: &str = "Each file is written under another name beside its place, proven, and renamed, so that at every \
     instant a path holds its old or its new content. What is unchanged (size and time, or with --checksum the content) is not \
     sent. docs/files.md has it all.\n\n\
-    TARGETS:DEST is divided at the first colon before `/`, `~` or `.`. A folder goes into DEST under its own name, `site/.` \
-    sends what is in it. DEST may have {host}, {user}, {n} and cluster variables in it; `{{` is a brace.\n\n\
+    TARGETS:DEST is divided at the first colon before `/`, `~` or `.`; beside -w, --hosts-from and --hosts-of it may be /DEST alone, \
+    and `-:/DEST` reads the hosts from standard input. A folder goes into DEST under its own name, `site/.` \
+    sends what is in it. DEST may have {host}, {user}, {n:03} and cluster variables in it; `{{` is a brace.\n\n\
     --plan looks at the hosts, changes nothing there, and tells what would be done, of a --template with the lines that would \
     change. --resume RUN goes on with all hosts on which not everything is in its place: what is there already is not sent again.\n\n\
     Exit code: as of `omnes run`, where a host on which some file did not come to its place counts as failed.\n\n\
@@ -24,11 +26,11 @@ pub(super) const PUSH_NOTES: &str = "Each file is written under another name bes
 /// `omnes push`.
 #[derive(Clone, Debug, Args)]
 pub struct PushArgs {
-    /// Files and folders that are sent, and where none of --to says it, TARGETS:/DEST as the last word
+    /// Files and folders that are sent, and without --to as the last word where: TARGETS:/DEST, or /DEST beside -w and the like
     #[arg(value_name = "SRC", value_hint = ValueHint::AnyPath)]
     pub sources: Vec<OsString>,
     /// Where they go: hosts and a path there, which begins with `/`, `~/` or `./`. A folder if it ends in `/`, or is one
-    #[arg(long, value_name = "TARGETS:DEST")]
+    #[arg(long, value_name = "TARGETS:DEST", allow_hyphen_values = true)]
     pub to: Option<String>,
     /// What is sent, and what becomes of what is there.
     #[command(flatten)]
@@ -58,9 +60,9 @@ pub struct PushArgs {
 #[command(next_help_heading = "What is sent")]
 pub struct PushWhatArgs {
     /// Send each host its own file: the one in DIR that has its name
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "sources")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub map: Option<PathBuf>,
-    /// Fill in {host}, {user}, {n}, cluster variables and the like in the content of the files; `{{` is a brace
+    /// Fill in {host}, {user}, {n:03}, cluster variables and the like in the content of the files; `{{` is a brace
     #[arg(long)]
     pub template: bool,
     /// Leave out what matches PATTERN, as in a .gitignore; `!PATTERN` takes it in again
@@ -137,6 +139,12 @@ pub struct MoreHostsArgs {
 }
 
 impl MoreHostsArgs {
+    /// Whether a place may stand without hosts before it.
+    pub fn named(&self) -> Beside {
+        let is_none = self.with.is_empty() && self.hosts_from.is_empty() && self.hosts_of.is_empty();
+        if is_none { Beside::Nobody } else { Beside::Hosts }
+    }
+
     /// Together with these targets.
     pub fn beside(&self, targets: Vec<String>) -> TargetArgs {
         TargetArgs {
@@ -247,7 +255,6 @@ mod tests {
             (&["a", "--owner=-x"], "write a user"),
             (&["a", "--owner", "a:b:c"], "write a user"),
             (&["a", "--backup", "/x"], "without a slash"),
-            (&["a", "--map", "d"], "cannot be used with"),
             (&["a", "--preserve", "--mode", "644"], "cannot be used with"),
             (&["a", "--sudo-no-password"], "--sudo"),
         ] {

@@ -46,7 +46,7 @@ pub struct StepsArgs {
     /// Say which hosts would get which steps, and contact none
     #[arg(long)]
     pub check: bool,
-    /// Fill in {host}, {n} and the like in commands and pastes; in commands each becomes one word
+    /// Fill in {host}, {n:03} and the like in commands and pastes; in commands each becomes one word
     #[arg(long)]
     pub template: bool,
     /// Show the screen after steps that are no commands too

@@ -8,7 +8,7 @@ pub(super) const PULL_EXAMPLES: &str = "Examples:\n  omnes pull web:/etc/nginx -
     omnes pull 'web[01-48]:/var/log/app.log' --to 'logs/{host}.log'";
 
 pub(super) const PULL_NOTES: &str = "Each host's part stands in a folder of its own, DIR/HOST, under its own name; `web:/etc/nginx/.` brings \
-    what is in the folder. Where DIR has {host}, {target}, {n} or cluster variables in it, it is the place of each host's part itself, or \
+    what is in the folder. Where DIR has {host}, {target}, {n:03} or cluster variables in it, it is the place of each host's part itself, or \
     with a `/` behind it the folder of that.\n\n\
     Each file is written under another name beside its place and renamed when it is whole, and what is unchanged (size and time, or with --checksum the content) \
     is not fetched. Nothing is changed on the hosts, so nothing is asked before, and a pull may be made again at any time: \
@@ -21,7 +21,8 @@ pub(super) const PULL_NOTES: &str = "Each host's part stands in a folder of its 
 /// `omnes pull`.
 #[derive(Clone, Debug, Args)]
 pub struct PullArgs {
-    /// Hosts, and a path on them, which begins with `/`, `~/` or `./`; divided at the first colon before one of these
+    /// Hosts, and a path on them, which begins with `/`, `~/` or `./`; divided at the first colon before one of these. /SRC
+    /// alone beside -w and the like
     #[arg(value_name = "TARGETS:SRC")]
     pub from: String,
     /// Where it comes to stand: a folder, in which each host has its own; or a place with {host} or the like in it

@@ -18,7 +18,7 @@ pub struct WhatArgs {
     /// Give every host the content of FILE as standard input; `-` is the standard input of omnes
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub stdin: Option<PathBuf>,
-    /// Fill in {host}, {user}, {n}, cluster variables and the like, each quoted for a shell, in the command, the script, its
+    /// Fill in {host}, {user}, {n:03}, cluster variables and the like, each quoted for a shell, in the command, the script, its
     /// arguments, --env and --chdir; `{{` is a brace
     #[arg(long)]
     pub template: bool,

@@ -17,13 +17,22 @@ use crate::ssh::ChannelEvent;
 /// Things that are given to somebody else at once on one host.
 const GIVEN: usize = 8;
 
+/// The host has no such user or group.
+fn unknown(user: &str, group: &str) -> Trouble {
+    let who = if group.is_empty() { user.to_owned() } else { format!("{user}:{group}") };
+    Trouble::file(FileFault::Refused, format!("--owner {who}: the host knows no such user or group"))
+}
+
 impl Visit<'_> {
     /// The numbers of the owner that is wanted.
     pub(super) async fn owner(&self, hand: Hand<'_>) -> Result<Option<(u32, u32)>, Trouble> {
         let Some(Owner { user, group }) = &self.push.manner.owner else { return Ok(None) };
         let group = group.as_deref().unwrap_or_default();
         match hand {
-            Hand::Lifted(_, lift) => lift.ids(user, group).await.map(Some),
+            Hand::Lifted(_, lift) => match lift.ids(user, group).await {
+                Err(Trouble::File { .. }) => Err(unknown(user, group)),
+                ids => ids.map(Some),
+            },
             Hand::Own(_) => self.ids(user, group).await.map(Some),
         }
     }
@@ -50,13 +59,7 @@ impl Visit<'_> {
         let mut lines = text.lines().map(|line| line.trim().parse().ok());
         match (lines.next().flatten(), lines.next().flatten()) {
             (Some(user), Some(group)) => Ok((user, group)),
-            _ => {
-                let who = if group.is_empty() { user.to_owned() } else { format!("{user}:{group}") };
-                Err(Trouble::file(
-                    FileFault::Refused,
-                    format!("--owner {who}: the host knows no such user or group"),
-                ))
-            }
+            _ => Err(unknown(user, group)),
         }
     }
 

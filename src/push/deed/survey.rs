@@ -52,7 +52,7 @@ impl<'a> Visit<'a> {
         let _room = self.push.surveys.acquire_many(entries).await.expect("nobody closes it");
         let mut sight = self.sight(hand, (&base, &source), (landing, stat)).await?;
         let equal = self.equal(hand, &base, (&source, &sight)).await?;
-        let changes = changes::changes(&source, &sight.entries, &self.policy(), &equal);
+        let changes = changes::changes(&source, &sight.entries, &self.policy(), &equal).at(&base);
         let doomed = match &self.push.tidy {
             Some(tidy) => {
                 let there = sight.entries.iter().cloned().chain(sight.more.drain(..)).collect();

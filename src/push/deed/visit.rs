@@ -297,8 +297,9 @@ impl Visit<'_> {
             (false, Ending::Told) => Outcome::NotRun(NotRun::Cancelled),
             (_, Ending::Told) => Outcome::Unknown(Unknown::Killed(Fate::Ended)),
             (false, Ending::Overdue(after)) => {
-                let why = format!("it was not looked at within {} s", after.as_secs_f64());
-                ConnectError::Unreachable { stage: Stage::Channel, why }.into()
+                let span = after.as_secs_f64();
+                let why = format!("nothing was changed within the {span} s of --command-timeout");
+                Outcome::FilesFailed(FilesFailed { fault: FileFault::Other, why, files: 0 })
             }
             (true, Ending::Overdue(after)) => Outcome::Unknown(Unknown::TimedOut(after, Fate::Ended)),
         }

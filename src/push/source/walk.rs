@@ -26,6 +26,9 @@ pub enum WalkError {
     /// It is not there, or may not be read.
     #[error("{0} cannot be read: {1}; mend that, or leave it out with --exclude")]
     Unreadable(String, String),
+    /// What was named is not there.
+    #[error("{0} cannot be read: {1}; check the name")]
+    Nowhere(String, String),
     /// It is neither a file nor a folder.
     #[error("{0} is no file and no folder; FIFOs, devices and sockets are not pushed")]
     Special(String),
@@ -171,7 +174,13 @@ impl<'a> Walk<'a> {
     /// Opens what was named, over links. Nothing but a file or a folder is opened.
     fn open_named(&mut self, named: &Path, shown: &str) -> Result<(OwnedFd, Stat), WalkError> {
         let refused = |error| unreadable(shown.to_owned(), error);
-        let before = self.call(|| statat(CWD, named, AtFlags::empty())).map_err(refused)?;
+        let before =
+            self.call(|| statat(CWD, named, AtFlags::empty())).map_err(|error| match refused(error) {
+                WalkError::Unreadable(path, why) if error == rustix::io::Errno::NOENT => {
+                    WalkError::Nowhere(path, why)
+                }
+                other => other,
+            })?;
         if kind_of(&before) == Kind::Special {
             return Err(WalkError::Special(shown.to_owned()));
         }
