@@ -13,7 +13,6 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -213,14 +212,21 @@ impl Folder {
         self.open(name)
     }
 
+    /// Lets us into a folder of ours that even we may not read; only Linux has a way that no link can mislead.
+    #[cfg(not(target_os = "linux"))]
+    fn unlock(&self, name: &[u8]) -> Result<(), LandError> {
+        Err(self.error(name, Errno::ACCESS))
+    }
+
     /// Lets us into a folder of ours that even we may not read.
+    #[cfg(target_os = "linux")]
     fn unlock(&self, name: &[u8]) -> Result<(), LandError> {
         let failed = |errno| self.error(name, errno);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(failed)?;
         let stat = rustix::fs::fstat(&fd).map_err(failed)?;
         // The one way to change what such a descriptor stands for, whatever has the name by now.
-        let way = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let way = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
         rustix::fs::chmod(way, Mode::from_raw_mode((stat.st_mode & BITS) | OURS)).map_err(failed)
     }
 

@@ -109,7 +109,10 @@ fn whoever_swaps_folders_for_links_gets_nothing_outside() {
             }
         });
         let path = RelPath::parse(b"web1/d").expect("a path");
-        for n in 0..1_000 {
+        // A failure takes no time, so on a busy machine a thousand may pass while the other thread sleeps.
+        let (since, mut n) = (std::time::Instant::now(), 0);
+        while n < 1_000 || (landed == 0 && since.elapsed().as_secs() < 60) {
+            n += 1;
             let name = format!("f{n}");
             let done = place.ground.folder(&path).and_then(|folder| {
                 let folder = Arc::new(folder);
@@ -274,8 +277,10 @@ fn a_folder_that_is_shut_is_open_while_its_files_come_and_shut_again() {
         inner.settle(shut, 5).expect("it is ours");
         assert_eq!(mode(), shut);
         // The way for one that may not be read, which root always may.
-        folder.unlock(b"d").expect("it is ours");
-        assert_eq!(mode(), shut | 0o700);
+        if cfg!(target_os = "linux") {
+            folder.unlock(b"d").expect("it is ours");
+            assert_eq!(mode(), shut | 0o700);
+        }
     }
     let masked = Place::new(Modes::Masked);
     let folder = masked.folder("web1");

@@ -104,7 +104,7 @@ fn what_is_unchanged_gets_its_marks_and_two_names_of_one_file_are_no_fault() {
         ground.disk("demo01").put(format!("/data/{name}"), "same", (0o750, 1_000));
     }
     let pull = |words: &[&str]| {
-        let output = ground.run("pull", &[&["demo01:/data", "--to", "out"], words].concat());
+        let output = ground.run("pull", &[&["demo01:/data", "--to", "out"][..], words].concat());
         assert_eq!(output.status.code(), Some(0), "{words:?}: {}", text(&output.stderr));
     };
     pull(&[]);
@@ -149,9 +149,9 @@ fn long_folders_and_much_content_cost_no_memory_here() {
     let (code, plain) = measured(&ground, "diff", &["demo01:/data/plain", "-q"]);
     assert_eq!(code, Some(0));
     // Each path has 3.8 kB, so to keep each of them once would be 30 MB more.
-    for (subcommand, words) in
-        [("diff", ["demo01:/data/deep", "-q"].as_slice()), ("pull", &["demo01:/data/deep", "--to", "out"])]
-    {
+    let both =
+        [("diff", &["demo01:/data/deep", "-q"][..]), ("pull", &["demo01:/data/deep", "--to", "out"][..])];
+    for (subcommand, words) in both {
         let (code, peak) = measured(&ground, subcommand, words);
         assert_eq!(code, Some(0), "{subcommand}");
         assert!(peak < plain + 25_000, "{subcommand}: {peak} KiB, and {plain} for one file");
