@@ -18,9 +18,10 @@ use crate::hosts::Host;
 use crate::outcome::Exit;
 use crate::push::census::{Census, Then};
 use crate::push::changes::Same;
+use crate::push::contents::COMPARED;
 use crate::push::pull::{LinkRule, Rules};
 use crate::push::telling::{Reference, Teller};
-use crate::push::versions::{COMPARED, Version};
+use crate::push::versions::Version;
 use crate::push::window::Budget;
 use crate::run::HostIx;
 

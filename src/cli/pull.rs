@@ -32,8 +32,8 @@ use crate::ssh::{ConnectError, Connector, KnownHosts, Target, Tcp};
 /// Bytes that all hosts together may have under way, beyond a window for each.
 pub(super) const UNDER_WAY: usize = 64 << 20;
 
-/// File descriptors of a host's files and folders that are open at once.
-const OPEN: u64 = walk::AT_ONCE as u64 + 4;
+/// File descriptors of a host's files and folders that are open at once: each file may lie in another folder.
+const OPEN: u64 = 2 * walk::AT_ONCE as u64 + 4;
 
 /// Checks everything, then connects.
 pub(super) fn pull(args: &PullArgs) -> anyhow::Result<Exit> {

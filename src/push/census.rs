@@ -5,32 +5,37 @@
 //! failure but a version. Whether the hosts agree is known when the last one is through: where they do not, the exit code is that
 //! of a failure, as diff(1) has it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::arrival::blocking;
-use super::books::{self, Books};
-use super::get::{Limit, Links, Sink};
-use super::landing::{Folder, Ground, LandError, NewFile, Standing};
+use super::books::Books;
+use super::contents::{COMPARED, Contents, Stream};
+use super::copy::Copy;
+use super::get::{Links, Sink};
+use super::landing::{Ground, LandError};
 use super::path::{RelPath, shown};
-use super::pull::{LinkRule, Rules, below, remote};
+use super::pull::{LinkRule, Rules, limit, remote};
 use super::remote::{Remote, Stat};
-use super::sift::{Item, Refusal, Sifted, What};
-use super::telling::Teller;
+use super::sift::{Sifted, What, Where};
+use super::telling::{Known, Teller};
 use super::tree::Kind;
 use super::trouble::Trouble;
-use super::versions::{COMPARED, Marks, PathIx, Version, VersionIx, Versions};
-use super::walk::{self, Errand};
+use super::versions::{Marks, Seen, Survey, Version, VersionIx, Versions};
+use super::walk::{self, Errand, Todo};
 use super::window::Budget;
 use crate::outcome::{Exit, FileFault, NotRun, Outcome};
-use crate::run::blocks::{Flow, Piece};
 use crate::run::deed::Work;
 use crate::run::report::Words;
 use crate::run::spill::Spill;
 use crate::run::{Call, Deed};
 use crate::ssh::Link;
+
+/// Bytes of what the links of one host say; each is kept until all hosts were asked.
+const LINKS: usize = 64 << 20;
 
 /// What is done with what hosts agree on.
 #[derive(Debug)]
@@ -55,8 +60,16 @@ pub struct Census {
     then: Then,
     teller: Teller,
     versions: Arc<Mutex<Versions>>,
+    contents: Arc<Contents>,
+    /// What all of it came to.
+    end: Mutex<Option<End>>,
+}
+
+/// What is known when every host is through.
+struct End {
+    survey: Survey,
     /// What kept single things from their place here.
-    amiss: Mutex<Vec<LandError>>,
+    amiss: Vec<LandError>,
 }
 
 impl Census {
@@ -67,20 +80,41 @@ impl Census {
         teller: Teller,
         budget: Arc<Budget>,
     ) -> Census {
-        let versions = Arc::new(Mutex::new(Versions::new(Box::new(Spill::usual()))));
-        Census { from, rules, budget, then, teller, versions, amiss: Mutex::default() }
+        let contents = Arc::new(Contents::new(Box::new(Spill::usual())));
+        let (versions, end) = Default::default();
+        Census { from, rules, budget, then, teller, versions, contents, end }
     }
 
     fn versions(&self) -> MutexGuard<'_, Versions> {
         locked(&self.versions)
     }
 
-    /// The longest file of which content is kept.
-    fn kept(&self) -> u64 {
+    /// The longest file of which content is kept; none where nobody will look at any.
+    fn kept(&self) -> Option<u64> {
         match self.then {
-            Then::Tell => COMPARED,
-            Then::Copy { .. } => u64::MAX,
+            Then::Tell => self.teller.shows_lines().then_some(COMPARED),
+            Then::Copy { .. } => Some(u64::MAX),
         }
+    }
+
+    /// Sets in order what was seen, and makes the copy, where there is to be one.
+    async fn end(&self) -> End {
+        let (versions, contents) = (Arc::clone(&self.versions), Arc::clone(&self.contents));
+        let links = self.rules.links;
+        let place = match &self.then {
+            Then::Tell => None,
+            Then::Copy { ground, spot } => Some((ground.clone(), spot.clone())),
+        };
+        let ended = blocking(move || {
+            let versions = locked(&versions);
+            let survey = versions.survey();
+            let copied = place.map(|(ground, spot)| {
+                let (place, known) = ((&ground, &spot), (&*versions, &survey));
+                Copy { place, links, known, contents: &contents }.make()
+            });
+            Ok(End { survey, amiss: copied.unwrap_or_default() })
+        });
+        ended.await.expect("what failed is in it")
     }
 }
 
@@ -91,12 +125,15 @@ impl Deed for Census {
 
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
-            let (books, rows) = Default::default();
-            let visit = Visit { census: self, call: &call, books, rows };
+            let (books, seen, links) = Default::default();
+            let visit = Visit { census: self, call: &call, books, seen, links };
             tokio::select! {
                 biased;
-                ending = call.to_be_ended() => books::ended(ending, &visit.books),
-                outcome = visit.on(link) => outcome.unwrap_or_else(books::not_done),
+                ending = call.to_be_ended() => visit.books.ended(&call, ending).await,
+                outcome = visit.on(link) => match outcome {
+                    Ok(outcome) => outcome,
+                    Err(trouble) => visit.books.not_done(&call, trouble).await,
+                },
             }
         }
         .boxed()
@@ -104,25 +141,30 @@ impl Deed for Census {
 
     fn conclude(&self) -> BoxFuture<'_, Exit> {
         async move {
-            if let Then::Copy { ground, spot } = &self.then {
-                let (ground, spot, versions) = (ground.clone(), spot.clone(), Arc::clone(&self.versions));
-                let links = self.rules.links;
-                let copied = blocking(move || Ok(copy((&ground, &spot), links, &locked(&versions)))).await;
-                *self.amiss.lock().unwrap_or_else(PoisonError::into_inner) = copied.unwrap_or_default();
-            }
-            let is_amiss = !self.amiss.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-            match is_amiss || self.teller.differs(&self.versions()) {
-                true => Exit::Failed,
-                false => Exit::Well,
-            }
+            let end = self.end().await;
+            let differs = {
+                let known = (&*self.versions(), &end.survey, &*self.contents);
+                self.teller.differs(Known { versions: known.0, survey: known.1, contents: known.2 })
+            };
+            let exit = if differs || !end.amiss.is_empty() { Exit::Failed } else { Exit::Well };
+            *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+            exit
         }
         .boxed()
     }
 
     fn tell(&self, words: &mut Words<'_>) {
-        self.teller.tell(&self.versions(), words);
-        for error in self.amiss.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            words.paper.notice(&error.to_string());
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let versions = self.versions();
+        let End { survey, amiss } =
+            end.unwrap_or_else(|| End { survey: versions.survey(), amiss: Vec::new() });
+        let known = Known { versions: &versions, survey: &survey, contents: &self.contents };
+        self.teller.tell(known, words);
+        amiss.iter().for_each(|error| words.paper.notice(&error.to_string()));
+        if let Some(why) = self.contents.fault() {
+            words
+                .paper
+                .notice(&format!("not all content could be kept, so not all was compared by lines: {why}"));
         }
     }
 }
@@ -131,81 +173,22 @@ fn locked(versions: &Mutex<Versions>) -> MutexGuard<'_, Versions> {
     versions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes one copy of all that every host has alike; gives what could not be made.
-fn copy((ground, spot): (&Ground, &RelPath), links: LinkRule, versions: &Versions) -> Vec<LandError> {
-    let all = versions.answered();
-    let mut amiss = Vec::new();
-    for account in versions.accounts() {
-        let [(version, hosts)] = &account.versions[..] else { continue };
-        let Ok(place) = below(spot, &account.path) else { continue };
-        let is_passed_over = matches!(version, Version::Link(_)) && links == LinkRule::PassedOver;
-        if hosts.len() < all || is_passed_over {
-            continue;
-        }
-        if let Err(error) = copy_one((ground, &place), (version, account.marks), versions) {
-            let is_for_all = error.is_for_all();
-            amiss.push(error);
-            if is_for_all {
-                break;
-            }
-        }
-    }
-    amiss
-}
-
-/// One copy of what every host has.
-fn copy_one(
-    (ground, place): (&Ground, &RelPath),
-    (version, marks): (&Version, Marks),
-    versions: &Versions,
-) -> Result<(), LandError> {
-    let Some((parent, name)) = place.split() else { return Ok(()) };
-    match version {
-        Version::Folder => ground.for_place(&parent)?.enter(name).map(drop),
-        Version::Link(to) => ground.for_place(&parent)?.link(name, to, marks.mtime),
-        Version::File { size, sha256 } => {
-            let folder = Arc::new(ground.for_place(&parent)?);
-            let there =
-                matches!(folder.look(name)?, Some(Standing::File { size: here, .. }) if here == *size);
-            if there && folder.sha256(name)? == *sha256 {
-                return folder.keep(name);
-            }
-            write((&folder, name), (sha256, marks), versions)
-        }
-        Version::Special | Version::Missing | Version::Unreadable(_) => Ok(()),
-    }
-}
-
-fn write(
-    (folder, name): (&Arc<Folder>, &[u8]),
-    (sha256, marks): (&[u8; 32], Marks),
-    versions: &Versions,
-) -> Result<(), LandError> {
-    let mut file = NewFile::begin(folder, name, marks.mode)?;
-    let lost = || folder.lost(name, "its content could not be kept until all hosts were compared");
-    for piece in versions.pieces(sha256).ok_or_else(lost)? {
-        match piece {
-            Piece::Bytes(bytes) => file.add(&bytes)?,
-            Piece::Lost(_) => return Err(lost()),
-        }
-    }
-    file.land(marks.mtime)
-}
-
 /// One host that is asked.
 struct Visit<'a> {
     census: &'a Census,
     call: &'a Call<'a>,
     books: Books,
-    rows: Mutex<Vec<(PathIx, VersionIx)>>,
+    /// What it has; it counts when all of it is known.
+    seen: Mutex<Seen>,
+    /// Bytes of what its links say.
+    links: AtomicUsize,
 }
 
-/// One thing whose version takes a while to find.
-struct Task {
-    path: RelPath,
+/// A file or a link of a host.
+struct Thing<'a> {
+    path: &'a [u8],
     what: What,
     size: u64,
-    marks: Marks,
     links: Links,
 }
 
@@ -224,17 +207,28 @@ impl Visit<'_> {
             LinkRule::Kept => remote.lstat(&path).await,
         };
         match stat {
-            Ok(None) => self.is(RelPath::root(), Version::Missing, Marks::ALL),
+            Ok(None) => self.is_all(Version::Missing, Marks::ALL),
             Ok(Some(stat)) => self.top(&remote, &path, stat).await?,
             Err(Trouble::File { fault: fault @ FileFault::NoRight, .. }) => {
-                self.is(RelPath::root(), Version::Unreadable(fault), Marks::ALL);
+                self.is_all(Version::Unreadable(fault), Marks::ALL);
             }
             Err(trouble) => return Err(trouble),
         }
-        let rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));
-        let kept = self.census.versions().tree(self.call.host, rows);
-        kept.map_err(|error| Trouble::file(FileFault::Refused, error.to_string()))?;
+        self.counts().await?;
         Ok(self.books.outcome())
+    }
+
+    /// All of it is known, so it counts.
+    async fn counts(&self) -> Result<(), Trouble> {
+        let (seen, versions) = (std::mem::take(&mut *self.seen()), Arc::clone(&self.census.versions));
+        let host = self.call.host;
+        let counted = blocking(move || Ok(locked(&versions).tree(host, &seen))).await;
+        let counted = counted.expect("what failed is in it");
+        counted.map_err(|error| Trouble::file(FileFault::Refused, error.to_string()))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn top(&self, remote: &Remote<'_>, path: &[u8], stat: Stat) -> Result<(), Trouble> {
@@ -243,60 +237,71 @@ impl Visit<'_> {
             LinkRule::PassedOver => Links::Followed,
             LinkRule::Kept => Links::Refused,
         };
-        let task = |what, size| Task { path: RelPath::root(), what, size, marks, links };
-        match stat.kind {
+        let version = match stat.kind {
             Kind::Dir => {
-                self.is(RelPath::root(), Version::Folder, marks);
-                walk::walk(remote, path, &Asking { visit: self, remote, top: path }).await
+                self.is_all(Version::Folder, marks);
+                return walk::walk(remote, path, &Asking { visit: self, remote, top: path }).await;
             }
-            Kind::Special => {
-                self.is(RelPath::root(), Version::Special, marks);
-                Ok(())
-            }
-            Kind::Link { .. } => self.ask(remote, path, task(What::Link, 0)).await,
+            Kind::Special => Version::Special,
+            Kind::Link { .. } => self.ask(remote, Thing { path, what: What::Link, size: 0, links }).await?,
             Kind::File { size } => {
                 self.books.expect(size);
-                self.ask(remote, path, task(What::File, size)).await
+                self.ask(remote, Thing { path, what: What::File, size, links }).await?
             }
-        }
-    }
-
-    /// That is what the host has there.
-    fn is(&self, path: RelPath, version: Version, marks: Marks) {
-        let mut versions = self.census.versions();
-        let row = (versions.path(path, marks), versions.version(version));
-        drop(versions);
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
-    }
-
-    async fn ask(&self, remote: &Remote<'_>, path: &[u8], task: Task) -> Result<(), Trouble> {
-        let version = match task.what {
-            What::Link => remote.read_link(path).await.map(Version::Link),
-            _ => self.read(remote, path, &task).await,
         };
-        let version = match version {
-            Ok(version) => version,
-            Err(Trouble::File { fault, why }) => {
-                if !matches!(fault, FileFault::NoRight | FileFault::Missing) {
-                    self.books.fail(fault, &why);
-                    self.books.say(self.call, &why).await;
-                }
-                Version::Unreadable(fault)
-            }
-            Err(trouble) => return Err(trouble),
-        };
-        self.is(task.path, version, task.marks);
+        self.is_all(version, marks);
         Ok(())
     }
 
-    async fn read(&self, remote: &Remote<'_>, path: &[u8], task: &Task) -> Result<Version, Trouble> {
-        let room = self.census.kept();
-        let flow = (task.size <= room).then(Flow::default);
-        let mut keeping = Keeping { visit: self, flow, room };
-        let limit = Limit { bytes: u64::MAX, links: task.links };
-        let got = remote.get(path, &mut keeping, limit).await?;
-        if let Some(flow) = keeping.flow {
-            self.census.versions().keep(got.sha256, flow);
+    /// What was named is that.
+    fn is_all(&self, version: Version, marks: Marks) {
+        let version = self.census.versions().version(version);
+        self.seen().top(version, marks);
+    }
+
+    /// The version of a file or a link.
+    async fn ask(&self, remote: &Remote<'_>, thing: Thing<'_>) -> Result<Version, Trouble> {
+        let version = match thing.what {
+            What::Link => remote.read_link(thing.path).await.map(Version::Link),
+            _ => self.read(remote, &thing).await,
+        };
+        match version {
+            Ok(Version::Link(to)) => {
+                let bytes = self.links.fetch_add(to.len(), Ordering::Relaxed) + to.len();
+                if bytes > LINKS {
+                    let mib = LINKS >> 20;
+                    let why = format!("its links say more than {mib} MiB; compare folder by folder");
+                    return Err(Trouble::file(FileFault::Refused, why));
+                }
+                Ok(Version::Link(to))
+            }
+            Ok(version) => Ok(version),
+            Err(Trouble::File { fault, why }) => {
+                if !matches!(fault, FileFault::NoRight | FileFault::Missing) {
+                    self.books.fail(self.call, fault, &why).await;
+                }
+                Ok(Version::Unreadable(fault))
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    async fn read(&self, remote: &Remote<'_>, thing: &Thing<'_>) -> Result<Version, Trouble> {
+        let room = self.census.kept().filter(|room| thing.size <= *room);
+        let kept = room.map(|room| (Stream::default(), room));
+        let mut keeping = Keeping { visit: self, kept };
+        let got = remote.get(thing.path, &mut keeping, limit(thing.size, thing.links)).await?;
+        if got.grew {
+            let why = "it has more than the host said, as a file that grows; it is not compared";
+            return Err(Trouble::file(FileFault::Other, format!("{}: {why}", shown(thing.path))));
+        }
+        if let Some((stream, _)) = keeping.kept {
+            let contents = Arc::clone(&self.census.contents);
+            let kept = blocking(move || {
+                contents.keep(got.sha256, stream);
+                Ok(())
+            });
+            kept.await.expect("nothing failed");
         }
         Ok(Version::File { size: got.size, sha256: got.sha256 })
     }
@@ -305,21 +310,25 @@ impl Visit<'_> {
 /// Keeps what is read, as far as it is to be kept.
 struct Keeping<'a> {
     visit: &'a Visit<'a>,
-    flow: Option<Flow>,
-    room: u64,
+    /// What is kept so far, and the bytes for which there is room still.
+    kept: Option<(Stream, u64)>,
 }
 
 impl Sink for Keeping<'_> {
     fn take(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), String>> {
-        self.visit.books.moved(self.visit.call, bytes.len());
-        match self.room.checked_sub(bytes.len() as u64) {
-            Some(room) => self.room = room,
-            None => self.flow = None,
+        async move {
+            self.visit.books.moved(self.visit.call, bytes.len());
+            let Some((mut stream, room)) = self.kept.take() else { return Ok(()) };
+            let Some(room) = room.checked_sub(bytes.len() as u64) else { return Ok(()) };
+            let contents = Arc::clone(&self.visit.census.contents);
+            let added = blocking(move || {
+                contents.add(&mut stream, &bytes);
+                Ok(stream)
+            });
+            self.kept = Some((added.await.expect("nothing failed"), room));
+            Ok(())
         }
-        if let Some(flow) = &mut self.flow {
-            self.visit.census.versions().add(flow, &bytes);
-        }
-        std::future::ready(Ok(())).boxed()
+        .boxed()
     }
 }
 
@@ -331,52 +340,64 @@ struct Asking<'a, 'r> {
 }
 
 impl Errand for Asking<'_, '_> {
-    type Task = Task;
+    type Task = Where;
 
-    fn folder(&self, sifted: Arc<Sifted>) -> BoxFuture<'_, Result<Vec<Task>, Trouble>> {
+    fn folder(&self, sifted: Arc<Sifted>) -> BoxFuture<'_, Result<Option<Todo<Where>>, Trouble>> {
         async move {
-            let there = sifted.path().below(self.top);
-            for (name, refusal) in sifted.refused().iter().filter(|(_, refusal)| *refusal != Refusal::Part) {
+            let (visit, path) = (self.visit, sifted.path());
+            let there = path.below(self.top);
+            for (name, refusal) in sifted.refused() {
                 let line = format!("{}: {}: {refusal}", shown(&there), shown(name));
-                self.visit.books.fail(FileFault::Odd, &line);
-                self.visit.books.say(self.visit.call, &line).await;
+                visit.books.fail(visit.call, FileFault::Odd, &line).await;
             }
-            Ok(sifted.items().filter_map(|item| self.task(&sifted, &item)).collect())
+            Ok(Some(self.todo(&sifted)))
         }
         .boxed()
     }
 
-    fn carry_out(&self, task: Task) -> BoxFuture<'_, Result<(), Trouble>> {
+    fn carry_out(&self, place: Where) -> BoxFuture<'_, Result<(), Trouble>> {
         async move {
-            let path = task.path.below(self.top).into_owned();
-            self.visit.ask(self.remote, &path, task).await
+            let path = place.path();
+            let (folder, at) = place.within().expect("what is in a folder is no top");
+            let item = folder.item(at);
+            let (path, links) = (&*path.below(self.top), Links::Refused);
+            let thing = Thing { path, what: item.what, size: item.size, links };
+            let version = self.visit.ask(self.remote, thing).await?;
+            let version = self.visit.census.versions().version(version);
+            self.visit.seen().is(&place, version);
+            Ok(())
         }
         .boxed()
     }
 
-    fn unread<'a>(&'a self, path: &'a RelPath, fault: FileFault, _why: &'a str) -> BoxFuture<'a, ()> {
-        let visit = self.visit;
-        let version = visit.census.versions().version(Version::Unreadable(fault));
-        let number = visit.census.versions().path(path.clone(), Marks::ALL);
-        let mut rows = visit.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.retain(|(path, _)| *path != number);
-        rows.push((number, version));
+    fn unread<'a>(&'a self, place: &'a Where, fault: FileFault, _why: &'a str) -> BoxFuture<'a, ()> {
+        let version = self.visit.census.versions().version(Version::Unreadable(fault));
+        self.visit.seen().is(place, version);
         std::future::ready(()).boxed()
     }
 }
 
 impl Asking<'_, '_> {
-    fn task(&self, sifted: &Sifted, item: &Item<'_>) -> Option<Task> {
-        let Item { what, size, mode, mtime, .. } = *item;
-        let (path, marks) = (sifted.path_of(item.name), Marks { mode, mtime });
-        match what {
-            What::Folder => self.visit.is(path, Version::Folder, marks),
-            What::Special => self.visit.is(path, Version::Special, marks),
-            What::File | What::Link => {
-                self.visit.books.expect(size);
-                return Some(Task { path, what, size, marks, links: Links::Refused });
+    /// What of a folder is to be asked for; what its listing says is known.
+    fn todo(&self, sifted: &Arc<Sifted>) -> Todo<Where> {
+        let known: [VersionIx; 2] = {
+            let mut versions = self.visit.census.versions();
+            [Version::Folder, Version::Special].map(|version| versions.version(version))
+        };
+        let mut seen = self.visit.seen();
+        seen.folder(sifted);
+        let mut todo = Todo::default();
+        for (at, item) in sifted.items().enumerate() {
+            let place = sifted.place_of(at);
+            match item.what {
+                What::Folder => seen.is(&place, known[0]),
+                What::Special => seen.is(&place, known[1]),
+                What::File | What::Link => {
+                    self.visit.books.expect(item.size);
+                    todo.tasks.push(place);
+                }
             }
         }
-        None
+        todo
     }
 }

@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::part;
-use super::path::RelPath;
+use super::path::{RelPath, check_name};
 use crate::escape;
 use crate::outcome::FileFault;
 
@@ -35,6 +35,9 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 
 /// The mode of what is made where the server's counts for nothing; the umask takes from it.
 const FOLDER_MODE: u32 = 0o777;
+
+/// What we need of a folder to work in it.
+const OURS: u32 = 0o700;
 
 /// The bits that a server may say anything about.
 const BITS: u32 = 0o777;
@@ -173,25 +176,58 @@ impl Folder {
         &self.path
     }
 
-    /// Enters a folder of this one, made where there is none; says whether it was there before.
+    /// Enters a folder of this one, made where there is none; says whether it was there before. Where permissions of hosts count,
+    /// one of ours that we may not write into is opened for us; [`Folder::settle`] shuts it again.
     pub fn enter(&self, name: &[u8]) -> Result<(Folder, bool), LandError> {
-        let mut was_there = false;
-        match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(FOLDER_MODE)) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => was_there = true,
-            Err(errno) => return Err(self.error(name, errno)),
-        }
-        let folder = self.open(name)?;
+        let was_there = self.make_here(name)?;
+        let opened = self.open(name);
+        let folder = match opened {
+            Err(LandError { fault: FileFault::NoRight, .. }) if self.base.modes == Modes::Preserved => {
+                self.unlock(name)?;
+                self.open(name)?
+            }
+            opened => opened?,
+        };
         let stat = rustix::fs::fstat(&folder.fd).map_err(|errno| self.error(name, errno))?;
+        if self.base.modes == Modes::Preserved && stat.st_mode & OURS != OURS {
+            // Where it is not ours, that shows when something is written.
+            let _ = rustix::fs::fchmod(&folder.fd, Mode::from_raw_mode((stat.st_mode & BITS) | OURS));
+        }
         self.claims().claim(&stat, self, name)?;
         Ok((folder, was_there))
     }
 
-    fn make(self, name: &[u8]) -> Result<Folder, LandError> {
+    /// Makes a folder; says whether something of that name stands here.
+    fn make_here(&self, name: &[u8]) -> Result<bool, LandError> {
+        check_name(name).map_err(|fault| self.refused(name, &fault.to_string()))?;
         match rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(FOLDER_MODE)) {
-            Ok(()) | Err(Errno::EXIST) => self.open(name),
+            Ok(()) => Ok(false),
+            Err(Errno::EXIST) => Ok(true),
             Err(errno) => Err(self.error(name, errno)),
         }
+    }
+
+    fn make(self, name: &[u8]) -> Result<Folder, LandError> {
+        self.make_here(name)?;
+        self.open(name)
+    }
+
+    /// Lets us into a folder of ours that even we may not read; only Linux has a way that no link can mislead.
+    #[cfg(not(target_os = "linux"))]
+    fn unlock(&self, name: &[u8]) -> Result<(), LandError> {
+        Err(self.error(name, Errno::ACCESS))
+    }
+
+    /// Lets us into a folder of ours that even we may not read.
+    #[cfg(target_os = "linux")]
+    fn unlock(&self, name: &[u8]) -> Result<(), LandError> {
+        let failed = |errno| self.error(name, errno);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(failed)?;
+        let stat = rustix::fs::fstat(&fd).map_err(failed)?;
+        // The one way to change what such a descriptor stands for, whatever has the name by now.
+        let way = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
+        rustix::fs::chmod(way, Mode::from_raw_mode((stat.st_mode & BITS) | OURS)).map_err(failed)
     }
 
     fn open(&self, name: &[u8]) -> Result<Folder, LandError> {
@@ -228,11 +264,51 @@ impl Folder {
         }))
     }
 
-    /// What stands under this name counts as brought by this pull.
-    pub fn keep(&self, name: &[u8]) -> Result<(), LandError> {
+    /// What stands under this name, a file or a link, counts as brought by this pull: it gets this time and, where those of hosts
+    /// count, these permissions. Says false where it cannot have them, so that it is to be brought anew.
+    pub fn keep(&self, name: &[u8], (mode, mtime): (u32, i64)) -> Result<bool, LandError> {
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
         let stat = stat.map_err(|errno| self.error(name, errno))?;
-        self.claims().claim(&stat, self, name)
+        self.claims().claim(&stat, self, name)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let has_mode = kind == FileType::Symlink
+            || self.base.modes == Modes::Masked
+            || stat.st_mode & 0o7777 == mode & BITS;
+        if has_mode && stat.st_mtime == mtime {
+            return Ok(true);
+        }
+        let marked = match kind {
+            FileType::Symlink => {
+                rustix::fs::utimensat(&self.fd, name, &times(mtime), AtFlags::SYMLINK_NOFOLLOW)
+            }
+            // What has a second name has these marks under that, too.
+            FileType::RegularFile if stat.st_nlink == 1 => self.mark(name, (&stat, mode, mtime)),
+            _ => return Ok(false),
+        };
+        Ok(marked.is_ok())
+    }
+
+    fn mark(&self, name: &[u8], (stat, mode, mtime): (&Stat, u32, i64)) -> Result<(), Errno> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        if identity(&rustix::fs::fstat(&fd)?) != identity(stat) {
+            return Err(Errno::STALE);
+        }
+        if self.base.modes == Modes::Preserved {
+            rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode & BITS))?;
+        }
+        rustix::fs::futimens(&fd, &times(mtime))
+    }
+
+    /// Does the folder list just this name, byte for byte?
+    fn lists(&self, name: &[u8]) -> Result<bool, LandError> {
+        let failed = |errno| land_error(self.shown(), errno);
+        for entry in Dir::read_from(&self.fd).map_err(failed)? {
+            if entry.map_err(failed)?.file_name().to_bytes() == name {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The SHA-256 of the file of this name.
@@ -364,9 +440,12 @@ impl Held<'_> {
     /// Does this name lead to what another one has brought?
     fn check(&self, stat: &Stat, folder: &Folder, name: &[u8]) -> Result<(), LandError> {
         let why = "the file system here takes its name for that of something else on the host";
-        match self.held.get(&identity(stat)) {
-            Some(by) if *by != self.of(folder, name) => Err(folder.refused(name, why)),
-            _ => Ok(()),
+        let is_held = self.held.get(&identity(stat)).is_some_and(|by| *by != self.of(folder, name));
+        // A file may have two names here that the user gave it; each stands in its folder, spelled so.
+        let may_have_two = stat.st_nlink > 1 && FileType::from_raw_mode(stat.st_mode) != FileType::Directory;
+        match is_held && !(may_have_two && folder.lists(name)?) {
+            true => Err(folder.refused(name, why)),
+            false => Ok(()),
         }
     }
 

@@ -72,7 +72,21 @@ impl RelPath {
 
     /// Reads names joined by `/`; the error is the first that is refused.
     pub fn parse(bytes: &[u8]) -> Result<RelPath, NameFault> {
-        bytes.split(|byte| *byte == b'/').try_fold(RelPath::root(), |path, name| path.join(name))
+        RelPath::of_names(bytes.split(|byte| *byte == b'/'))
+    }
+
+    /// Names from the outermost; the error is the first that is refused. Takes time by the length of the path alone.
+    pub fn of_names<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Result<RelPath, NameFault> {
+        let mut path = Vec::new();
+        for (depth, name) in names.into_iter().enumerate() {
+            check_name(name)?;
+            if depth >= MAX_DEPTH {
+                return Err(NameFault::Deep);
+            }
+            path.extend_from_slice(if depth == 0 { b"" } else { b"/" });
+            path.extend_from_slice(name);
+        }
+        Ok(RelPath(path.into_boxed_slice()))
     }
 
     /// The root is not in itself.
@@ -106,10 +120,12 @@ impl RelPath {
         &self.0
     }
 
-    /// This below an absolute or relative path of the other side, as that side takes it.
+    /// This below an absolute or relative path of the other side, as that side takes it; below nothing it is what it is, and
+    /// never absolute.
     pub fn below<'a>(&'a self, root: &'a [u8]) -> Cow<'a, [u8]> {
         match (self.is_root(), root.ends_with(b"/")) {
             (true, _) => Cow::Borrowed(root),
+            _ if root.is_empty() => Cow::Borrowed(&self.0),
             (false, true) => Cow::Owned([root, &self.0].concat()),
             (false, false) => Cow::Owned([root, b"/", &self.0].concat()),
         }
@@ -166,11 +182,15 @@ mod tests {
         assert_eq!(&*path.below(b"/srv"), b"/srv/etc/nginx/nginx.conf");
         assert_eq!(&*RelPath::parse(b"x").expect("a path").below(b"/"), b"/x");
         assert_eq!(&*RelPath::root().below(b"/srv"), b"/srv");
+        assert_eq!(&*RelPath::parse(b"x").expect("a path").below(b""), b"x", "and not /x");
+        let names = RelPath::of_names([&b"etc"[..], b"nginx", b"nginx.conf"]);
+        assert_eq!((names, RelPath::of_names([])), (Ok(path), Ok(RelPath::root())));
     }
 
     #[test]
     fn depth_has_an_end() {
         let deep = (0..MAX_DEPTH).fold(RelPath::root(), |path, _| path.join(b"d").expect("not too deep"));
         assert_eq!(deep.join(b"d"), Err(NameFault::Deep));
+        assert_eq!(RelPath::parse(&[deep.as_bytes(), b"/d"].concat()), Err(NameFault::Deep));
     }
 }

@@ -9,22 +9,22 @@
 //! that all hosts share; a piece is written before the next is taken.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::arrival::{Arrival, blocking};
-use super::books::{self, Books};
+use super::books::{Books, LINES};
 use super::changes::Same;
 pub use super::deed::Via;
 use super::get::{Limit, Links};
 use super::landing::{Folder, Ground, LandError, Modes, Standing};
 use super::path::{NameFault, RelPath, shown};
 use super::remote::{Remote, Stat};
-use super::sift::{Item, Refusal, Sifted, What};
+use super::sift::{Item, Sifted, What, Where};
 use super::tree::Kind;
 use super::trouble::Trouble;
-use super::walk::{self, Errand};
+use super::walk::{self, Errand, Todo};
 use super::window::Budget;
 use crate::outcome::{FileFault, NotRun, Outcome};
 use crate::run::deed::Work;
@@ -73,12 +73,15 @@ impl Deed for Pull {
 
     fn carry_out<'a>(&'a self, call: Call<'a>, link: &'a Link) -> BoxFuture<'a, Outcome> {
         async move {
-            let (books, folders, shut) = Default::default();
-            let trip = Trip { pull: self, call: &call, books, folders, shut };
+            let (books, folders) = Default::default();
+            let trip = Trip { pull: self, call: &call, books, folders };
             let outcome = tokio::select! {
                 biased;
-                ending = call.to_be_ended() => books::ended(ending, &trip.books),
-                outcome = trip.on(link) => outcome.unwrap_or_else(books::not_done),
+                ending = call.to_be_ended() => trip.books.ended(&call, ending).await,
+                outcome = trip.on(link) => match outcome {
+                    Ok(outcome) => outcome,
+                    Err(trouble) => trip.books.not_done(&call, trouble).await,
+                },
             };
             if !matches!(outcome, Outcome::NotRun(_)) {
                 call.files(trip.books.tally()).await;
@@ -87,6 +90,14 @@ impl Deed for Pull {
         }
         .boxed()
     }
+}
+
+/// Bytes of a file that says it has none, as those in `/proc` do.
+const UNSAID: u64 = 1 << 30;
+
+/// What is read of a file that says it has so many bytes.
+pub(super) fn limit(said: u64, links: Links) -> Limit {
+    Limit { bytes: if said == 0 { UNSAID } else { u64::MAX }, links }
 }
 
 /// The way to the files of a host.
@@ -107,23 +118,30 @@ struct Trip<'a> {
     pull: &'a Pull,
     call: &'a Call<'a>,
     books: Books,
-    /// Folders with the permissions and times that they get at the end.
-    folders: Mutex<Vec<(RelPath, u32, i64)>>,
-    /// Folders of the host that cannot be entered here, so nothing in them is looked at.
-    shut: Mutex<HashSet<RelPath>>,
+    /// Folders that get their permissions and times at the end.
+    folders: Mutex<Vec<Where>>,
 }
 
 /// One thing that is to be brought.
-struct Task {
-    path: Vec<u8>,
-    folder: Arc<Folder>,
-    name: Box<[u8]>,
-    what: What,
-    mode: u32,
-    mtime: i64,
-    size: u64,
+struct Thing<'a> {
+    path: &'a [u8],
+    folder: &'a Arc<Folder>,
+    item: Item<'a>,
     here: Here,
     links: Links,
+}
+
+/// The same in a tree: a number in a folder, since there may be a million of them.
+struct Task {
+    stage: Arc<Stage>,
+    at: u32,
+    here: Here,
+}
+
+/// A folder there, and the one here.
+struct Stage {
+    sifted: Arc<Sifted>,
+    folder: Arc<Folder>,
 }
 
 /// What stands here already.
@@ -135,6 +153,8 @@ enum Here {
     MayBeSame,
     /// Nothing, or something else.
     Differs,
+    /// Something that keeps it from its place.
+    Amiss,
 }
 
 /// How something came to its place.
@@ -171,7 +191,7 @@ impl Trip<'_> {
                 self.fail(FileFault::Refused, &why).await;
             }
             Some(stat) if stat.kind == Kind::Dir => self.tree(&remote, &path, &stat).await?,
-            Some(stat) => self.single(&remote, path, &stat).await?,
+            Some(stat) => self.single(&remote, &path, &stat).await?,
         }
         Ok(self.books.outcome())
     }
@@ -181,9 +201,9 @@ impl Trip<'_> {
     }
 
     /// What was named is a file, or a link that is to stay one.
-    async fn single(&self, remote: &Remote<'_>, path: Vec<u8>, stat: &Stat) -> Result<(), Trouble> {
+    async fn single(&self, remote: &Remote<'_>, path: &[u8], stat: &Stat) -> Result<(), Trouble> {
         let Some((parent, name)) = self.spot().split() else {
-            self.fail(FileFault::IsDirectory, &format!("{}: it is no folder", shown(&path))).await;
+            self.fail(FileFault::IsDirectory, &format!("{}: it is no folder", shown(path))).await;
             return Ok(());
         };
         let (what, size) = match stat.kind {
@@ -191,13 +211,13 @@ impl Trip<'_> {
             _ => (What::Link, 0),
         };
         let (mode, mtime, same) = (stat.mode, stat.mtime, self.pull.rules.same);
-        let (ground, name) = (self.pull.ground.clone(), Box::<[u8]>::from(name));
+        let (ground, named) = (self.pull.ground.clone(), Box::<[u8]>::from(name));
         let looked = blocking(move || {
             let folder = Arc::new(ground.for_place(&parent)?);
-            let here = look(&folder, &Item { name: &name, what, mode, size, mtime }, same)?;
-            Ok((folder, name, here))
+            let here = look(&folder, &Item { name: &named, what, mode, size, mtime }, same)?;
+            Ok((folder, here))
         });
-        let (folder, name, here) = match looked.await {
+        let (folder, here) = match looked.await {
             Ok(looked) => looked,
             Err(error) => return self.not_here(&error).await,
         };
@@ -206,7 +226,8 @@ impl Trip<'_> {
             LinkRule::PassedOver => Links::Followed,
             LinkRule::Kept => Links::Refused,
         };
-        self.bring(remote, Task { path, folder, name, what, mode, mtime, size, here, links }).await
+        let item = Item { name, what, mode, size, mtime };
+        self.bring(remote, Thing { path, folder: &folder, item, here, links }).await
     }
 
     /// What was named is a folder.
@@ -219,32 +240,30 @@ impl Trip<'_> {
         if let Err(error) = made.await {
             return self.not_here(&error).await;
         }
-        self.remember(RelPath::root(), stat.mode, stat.mtime);
         walk::walk(remote, path, &Bringing { trip: self, remote, top: path }).await?;
-        self.settle_folders().await
+        self.settle_folders((stat.mode, stat.mtime)).await
     }
 
-    fn shut(&self) -> MutexGuard<'_, HashSet<RelPath>> {
-        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, path: RelPath, mode: u32, mtime: i64) {
-        if self.pull.ground.modes() == Modes::Preserved {
-            self.folders.lock().unwrap_or_else(PoisonError::into_inner).push((path, mode, mtime));
+    /// Permissions and times of folders, the deepest first, since what is put into a folder changes its time, and what is
+    /// shut lets nobody in.
+    async fn settle_folders(&self, top: (u32, i64)) -> Result<(), Trouble> {
+        if self.pull.ground.modes() == Modes::Masked {
+            return Ok(());
         }
-    }
-
-    /// Permissions and times of folders, the deepest first, since what is put into a folder changes its time.
-    async fn settle_folders(&self) -> Result<(), Trouble> {
         let mut folders = std::mem::take(&mut *self.folders.lock().unwrap_or_else(PoisonError::into_inner));
-        folders.sort_by_key(|(path, ..)| std::cmp::Reverse(path.depth()));
+        folders.push(Where::top());
+        folders.sort_by_cached_key(|place| std::cmp::Reverse(place.depth()));
         let (ground, spot) = (self.pull.ground.clone(), self.spot().clone());
         let settled = blocking(move || {
-            let settle = |(path, mode, mtime): &(RelPath, u32, i64)| {
-                let folder = ground.folder(&below(&spot, path).ok()?);
-                folder.and_then(|folder| folder.settle(*mode, *mtime)).err()
+            let settle = |place: &Where| {
+                let (mode, mtime) = place.within().map_or(top, |(folder, at)| {
+                    let item = folder.item(at);
+                    (item.mode, item.mtime)
+                });
+                let folder = ground.folder(&below(&spot, &place.path()).ok()?);
+                folder.and_then(|folder| folder.settle(mode, mtime)).err()
             };
-            Ok(folders.iter().filter_map(settle).collect::<Vec<LandError>>())
+            Ok(folders.iter().filter_map(settle).take(LINES).collect::<Vec<LandError>>())
         });
         for error in settled.await.unwrap_or_default() {
             self.not_here(&error).await?;
@@ -253,12 +272,12 @@ impl Trip<'_> {
     }
 
     /// Brings one thing, unless it is here.
-    async fn bring(&self, remote: &Remote<'_>, task: Task) -> Result<(), Trouble> {
-        let brought = match (task.here, task.what) {
+    async fn bring(&self, remote: &Remote<'_>, thing: Thing<'_>) -> Result<(), Trouble> {
+        let brought = match (thing.here, thing.item.what) {
             (Here::Unchanged, _) => Ok(Came::WasHere),
-            (Here::MayBeSame, _) if self.is_same(remote, &task).await? => Ok(Came::WasHere),
-            (_, What::Link) => self.bring_link(remote, &task).await,
-            _ => self.bring_file(remote, &task).await,
+            (Here::MayBeSame, _) if self.is_same(remote, &thing).await? => Ok(Came::WasHere),
+            (_, What::Link) => self.bring_link(remote, &thing).await,
+            _ => self.bring_file(remote, &thing).await,
         };
         match brought {
             Ok(Came::New) => self.books.brought(),
@@ -270,57 +289,53 @@ impl Trip<'_> {
         Ok(())
     }
 
-    async fn bring_link(&self, remote: &Remote<'_>, task: &Task) -> Result<Came, Amiss> {
-        let to = remote.read_link(&task.path).await.map_err(Amiss::There)?;
-        let (folder, name, mtime) = (Arc::clone(&task.folder), task.name.clone(), task.mtime);
+    async fn bring_link(&self, remote: &Remote<'_>, thing: &Thing<'_>) -> Result<Came, Amiss> {
+        let to = remote.read_link(thing.path).await.map_err(Amiss::There)?;
+        let Item { mode, mtime, .. } = thing.item;
+        let (folder, name) = (Arc::clone(thing.folder), Box::<[u8]>::from(thing.item.name));
         let linked = blocking(move || {
-            if folder.look(&name)?.is_some_and(|here| matches!(here, Standing::Link(here) if *here == *to)) {
-                return folder.keep(&name).map(|()| Came::WasHere);
+            let is_same =
+                folder.look(&name)?.is_some_and(|here| matches!(here, Standing::Link(here) if *here == *to));
+            if is_same && folder.keep(&name, (mode, mtime))? {
+                return Ok(Came::WasHere);
             }
             folder.link(&name, &to, mtime).map(|()| Came::New)
         });
         linked.await.map_err(Amiss::Here)
     }
 
-    async fn bring_file(&self, remote: &Remote<'_>, task: &Task) -> Result<Came, Amiss> {
+    async fn bring_file(&self, remote: &Remote<'_>, thing: &Thing<'_>) -> Result<Came, Amiss> {
         let moved = |bytes| self.books.moved(self.call, bytes);
-        let mut arrival = Arrival::new(&task.folder, (&task.name, task.mode), &moved);
-        let limit = Limit { bytes: u64::MAX, links: task.links };
-        let got = remote.get(&task.path, &mut arrival, limit).await;
+        let mut arrival = Arrival::new(thing.folder, (thing.item.name, thing.item.mode), &moved);
+        let got = remote.get(thing.path, &mut arrival, limit(thing.item.size, thing.links)).await;
         if let Some(error) = arrival.error() {
             return Err(Amiss::Here(error));
         }
         let got = got.map_err(Amiss::There)?;
         arrival.land(got.mtime).await.map_err(Amiss::Here)?;
         if got.grew {
-            let line = format!("{}: it grew while it was read; here is its beginning", shown(&task.path));
-            self.books.say(self.call, &line).await;
+            let line = || format!("{}: it grew while it was read; here is its beginning", shown(thing.path));
+            self.books.say(self.call, line).await;
         }
         Ok(Came::New)
     }
 
     /// Has the file here the same content? Where nothing can sum it there, it is fetched.
-    async fn is_same(&self, remote: &Remote<'_>, task: &Task) -> Result<bool, Trouble> {
-        let theirs = match remote.sha256(&task.path, task.size).await {
+    async fn is_same(&self, remote: &Remote<'_>, thing: &Thing<'_>) -> Result<bool, Trouble> {
+        let theirs = match remote.sha256(thing.path, thing.item.size).await {
             Ok(Some(theirs)) => theirs,
             Ok(None) | Err(Trouble::File { .. }) => return Ok(false),
             Err(trouble) => return Err(trouble),
         };
-        let (folder, name) = (Arc::clone(&task.folder), task.name.clone());
-        let same = blocking(move || {
-            let same = folder.sha256(&name)? == theirs;
-            if same {
-                folder.keep(&name)?;
-            }
-            Ok(same)
-        });
+        let marks = (thing.item.mode, thing.item.mtime);
+        let (folder, name) = (Arc::clone(thing.folder), Box::<[u8]>::from(thing.item.name));
+        let same = blocking(move || Ok(folder.sha256(&name)? == theirs && folder.keep(&name, marks)?));
         Ok(same.await.unwrap_or(false))
     }
 
     /// Something kept one thing from its place; all else goes on.
     async fn fail(&self, fault: FileFault, why: &str) {
-        self.books.fail(fault, why);
-        self.books.say(self.call, why).await;
+        self.books.fail(self.call, fault, why).await;
     }
 
     /// The same, on our side; where nothing more can be written here, the host's part is over.
@@ -344,7 +359,10 @@ fn look(folder: &Folder, item: &Item<'_>, same: Same) -> Result<Here, LandError>
         _ if size != item.size => Ok(Here::Differs),
         Same::Checksum => Ok(Here::MayBeSame),
         Same::SizeAndTime if mtime != item.mtime => Ok(Here::Differs),
-        Same::SizeAndTime => folder.keep(item.name).map(|()| Here::Unchanged),
+        Same::SizeAndTime => match folder.keep(item.name, (item.mode, item.mtime))? {
+            true => Ok(Here::Unchanged),
+            false => Ok(Here::Differs),
+        },
     }
 }
 
@@ -363,101 +381,130 @@ struct Bringing<'a, 'r> {
 impl Errand for Bringing<'_, '_> {
     type Task = Task;
 
-    fn folder(&self, sifted: Arc<Sifted>) -> BoxFuture<'_, Result<Vec<Task>, Trouble>> {
+    fn folder(&self, sifted: Arc<Sifted>) -> BoxFuture<'_, Result<Option<Todo<Task>>, Trouble>> {
         self.prepared(sifted).boxed()
     }
 
     fn carry_out(&self, task: Task) -> BoxFuture<'_, Result<(), Trouble>> {
-        self.trip.bring(self.remote, task).boxed()
+        async move {
+            let Stage { sifted, folder } = &*task.stage;
+            let at = task.at as usize;
+            let path = sifted.place_of(at).path();
+            let (path, item) = (&*path.below(self.top), sifted.item(at));
+            let thing = Thing { path, folder, item, here: task.here, links: Links::Refused };
+            self.trip.bring(self.remote, thing).await
+        }
+        .boxed()
     }
 
-    fn unread<'a>(&'a self, _path: &'a RelPath, fault: FileFault, why: &'a str) -> BoxFuture<'a, ()> {
+    fn unread<'a>(&'a self, _place: &'a Where, fault: FileFault, why: &'a str) -> BoxFuture<'a, ()> {
         self.trip.fail(fault, why).boxed()
     }
+}
 
-    fn enters(&self, path: &RelPath) -> bool {
-        !self.trip.shut().contains(path)
+/// What stands here of a folder.
+struct Looked {
+    folder: Arc<Folder>,
+    here: Vec<Here>,
+    /// Why something cannot come to its place, by its number; of the first [`LINES`].
+    amiss: Vec<(usize, LandError)>,
+    /// How many more there are.
+    more: usize,
+}
+
+impl Looked {
+    /// Makes the folders of a folder, and finds what of its files is here.
+    fn at(ground: &Ground, place: &RelPath, (sifted, same): (&Sifted, Same)) -> Result<Looked, LandError> {
+        let folder = Arc::new(ground.swept(place)?);
+        let mut looked =
+            Looked { folder, here: Vec::with_capacity(sifted.len()), amiss: Vec::new(), more: 0 };
+        for (at, item) in sifted.items().enumerate() {
+            let here = match item.what {
+                What::Folder => looked.folder.enter(item.name).map(|_| Here::Differs),
+                _ => look(&looked.folder, &item, same),
+            };
+            looked.here.push(*here.as_ref().unwrap_or(&Here::Amiss));
+            match here {
+                Err(error) if looked.amiss.len() < LINES || error.is_for_all() => {
+                    looked.amiss.push((at, error));
+                }
+                Err(_) => looked.more += 1,
+                Ok(_) => {}
+            }
+        }
+        Ok(looked)
     }
 }
 
 impl Bringing<'_, '_> {
     /// Makes the folders of a folder, and finds what of its files is to be brought.
-    async fn prepared(&self, sifted: Arc<Sifted>) -> Result<Vec<Task>, Trouble> {
-        let (trip, there) = (self.trip, sifted.path().below(self.top));
-        for (name, refusal) in sifted.refused() {
-            let line = format!("{}: {}: {refusal}", shown(&there), shown(name));
-            match refusal {
-                Refusal::Part => trip.books.say(trip.call, &line).await,
-                _ => trip.fail(FileFault::Odd, &line).await,
-            }
-        }
-        let Ok(at) = below(trip.spot(), sifted.path()) else {
-            trip.fail(FileFault::Refused, &format!("{}: it would lie too deep here", shown(&there))).await;
-            return Ok(Vec::new());
+    async fn prepared(&self, sifted: Arc<Sifted>) -> Result<Option<Todo<Task>>, Trouble> {
+        let (trip, path) = (self.trip, sifted.path());
+        self.say_refused(&sifted, &path.below(self.top)).await;
+        let Ok(at) = below(trip.spot(), &path) else {
+            let there = shown(&path.below(self.top));
+            trip.fail(FileFault::Refused, &format!("{there}: it would lie too deep here")).await;
+            return Ok(None);
         };
         let (ground, same, things) = (trip.pull.ground.clone(), trip.pull.rules.same, Arc::clone(&sifted));
-        let looked = blocking(move || {
-            let folder = Arc::new(ground.swept(&at)?);
-            let look = |item: Item<'_>| match item.what {
-                What::Folder => folder.enter(item.name).map(|_| Here::Differs),
-                _ => look(&folder, &item, same),
-            };
-            let here: Vec<_> = things.items().map(look).collect();
-            Ok((folder, here))
-        });
-        let (folder, here) = match looked.await {
+        let looked = match blocking(move || Looked::at(&ground, &at, (&things, same))).await {
             Ok(looked) => looked,
-            Err(error) => return trip.not_here(&error).await.map(|()| Vec::new()),
+            Err(error) => return trip.not_here(&error).await.map(|()| None),
         };
-        let mut tasks = Vec::new();
-        for (item, here) in sifted.items().zip(here) {
-            match here {
-                Ok(here) => tasks.extend(self.task(&sifted, (&item, here), &folder).await),
-                Err(error) => {
-                    if item.what == What::Folder {
-                        trip.shut().insert(sifted.path_of(item.name));
-                    }
-                    trip.not_here(&error).await?;
-                }
-            }
+        for (_, error) in &looked.amiss {
+            trip.not_here(error).await?;
         }
-        Ok(tasks)
+        trip.books.fail_more(looked.more);
+        Ok(Some(self.todo(sifted, looked).await))
     }
 
-    /// What is to be done about one thing, if anything.
-    async fn task(
-        &self,
-        sifted: &Sifted,
-        (item, here): (&Item<'_>, Here),
-        folder: &Arc<Folder>,
-    ) -> Option<Task> {
+    async fn say_refused(&self, sifted: &Sifted, there: &[u8]) {
         let trip = self.trip;
-        let path = sifted.path_of(item.name);
-        let there = path.below(self.top).into_owned();
-        match item.what {
-            What::File if here == Here::Unchanged => {
-                trip.books.unchanged();
-                return None;
-            }
-            What::File => trip.books.expect(item.size),
-            What::Link if trip.pull.rules.links == LinkRule::Kept => {}
-            What::Link => {
-                let line = format!("{}: a link, passed over (--links keeps it)", shown(&there));
-                trip.books.say(trip.call, &line).await;
-                return None;
-            }
-            What::Special => {
-                let line = format!("{}: a device, FIFO or socket, passed over", shown(&there));
-                trip.books.say(trip.call, &line).await;
-                return None;
-            }
-            What::Folder => {
-                trip.remember(path, item.mode, item.mtime);
-                return None;
-            }
+        for (name, refusal) in sifted.refused() {
+            trip.fail(FileFault::Odd, &format!("{}: {}: {refusal}", shown(there), shown(name))).await;
         }
-        let (folder, name) = (Arc::clone(folder), item.name.into());
-        let Item { what, mode, mtime, size, .. } = *item;
-        Some(Task { path: there, folder, name, what, mode, mtime, size, here, links: Links::Refused })
+        let what = "files that pushes have left or are writing there, passed over";
+        if sifted.parts() > 0 {
+            trip.books.say(trip.call, || format!("{}: {} {what}", shown(there), sifted.parts())).await;
+        }
+    }
+
+    /// What is to be done in a folder.
+    async fn todo(&self, sifted: Arc<Sifted>, looked: Looked) -> Todo<Task> {
+        let trip = self.trip;
+        let stage = Arc::new(Stage { sifted, folder: looked.folder });
+        let mut todo = Todo { tasks: Vec::new(), shut: HashSet::new() };
+        for (at, here) in looked.here.iter().copied().enumerate() {
+            let (item, place) = (stage.sifted.item(at), stage.sifted.place_of(at));
+            let passed_over = match item.what {
+                What::Folder if here == Here::Amiss => {
+                    todo.shut.insert(at);
+                    continue;
+                }
+                _ if here == Here::Amiss => continue,
+                What::Folder if trip.pull.ground.modes() == Modes::Masked => continue,
+                What::Folder => {
+                    trip.folders.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+                    continue;
+                }
+                What::Link if trip.pull.rules.links == LinkRule::PassedOver => {
+                    "a link, passed over (--links keeps it)"
+                }
+                What::Special => "a device, FIFO or socket, passed over",
+                What::File if here == Here::Unchanged => {
+                    trip.books.unchanged();
+                    continue;
+                }
+                What::File | What::Link => {
+                    trip.books.expect(item.size);
+                    let at = u32::try_from(at).expect("no more than a million");
+                    todo.tasks.push(Task { stage: Arc::clone(&stage), at, here });
+                    continue;
+                }
+            };
+            let there = || format!("{}: {passed_over}", shown(&place.path().below(self.top)));
+            trip.books.say(trip.call, there).await;
+        }
+        todo
     }
 }

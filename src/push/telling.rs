@@ -2,13 +2,15 @@
 //!
 //! Each path on which hosts differ is told once, its versions under their hosts, and every other file as a unified diff to the
 //! reference: what most hosts have, what one host has, or a file of ours. Remote text is escaped where it goes to a terminal
-//! and exact where it does not; names of files are always escaped, since they stand in sentences.
+//! and exact where it does not; names of files are always escaped in sentences, and exact in lines for machines.
 
+use base64::Engine as _;
 use serde::Serialize;
 
+use super::contents::Contents;
 use super::part::hex;
 use super::path::{RelPath, shown};
-use super::versions::{Account, Version, Versions};
+use super::versions::{Account, At, Survey, Version, Versions};
 use crate::hosts::{Host, HostSet};
 use crate::run::report::{Form, Words, push_line};
 use crate::run::{HostIx, Stream, diff, json};
@@ -51,7 +53,8 @@ pub struct Teller {
 struct VersionLine<'a> {
     v: u32,
     event: &'static str,
-    path: String,
+    #[serde(flatten)]
+    path: PathWords,
     hosts: String,
     count: usize,
     reference: bool,
@@ -59,6 +62,7 @@ struct VersionLine<'a> {
     size: Option<u64>,
     sha256: Option<String>,
     to: Option<String>,
+    to_base64: Option<String>,
     why: Option<&'static str>,
     diff: Option<&'a str>,
 }
@@ -67,63 +71,113 @@ struct VersionLine<'a> {
 struct VersionsLine {
     v: u32,
     event: &'static str,
-    path: String,
+    #[serde(flatten)]
+    path: PathWords,
     hosts: String,
     count: usize,
     paths: usize,
     differ: usize,
 }
 
+/// A path for machines: whole, and where it is not UTF-8 its bytes too.
+#[derive(Serialize)]
+struct PathWords {
+    path: String,
+    path_base64: Option<String>,
+}
+
+impl PathWords {
+    fn of(bytes: &[u8]) -> PathWords {
+        let exact = || base64::engine::general_purpose::STANDARD.encode(bytes);
+        let path_base64 = std::str::from_utf8(bytes).is_err().then(exact);
+        PathWords { path: String::from_utf8_lossy(bytes).into_owned(), path_base64 }
+    }
+}
+
+/// What there is to tell of: what hosts have, in order, and their content.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What they have.
+    pub versions: &'a Versions,
+    /// In order.
+    pub survey: &'a Survey,
+    /// What may be shown of it.
+    pub contents: &'a Contents,
+}
+
+impl<'a> Known<'a> {
+    fn paths(self) -> impl Iterator<Item = At<'a>> {
+        self.versions.paths(self.survey)
+    }
+}
+
 impl Teller {
+    /// Whether differences are told by lines, so that content is needed for that.
+    pub fn shows_lines(&self) -> bool {
+        self.reference != Reference::Unshown
+    }
+
     /// Do hosts differ from each other or from the file of ours, or has nobody anything?
-    pub fn differs(&self, versions: &Versions) -> bool {
-        let accounts = versions.accounts();
-        let top = accounts.first().and_then(|account| account.versions.first());
-        let is_there = top.is_some_and(|(version, _)| version.is_known());
-        versions.answered() > 0 && (!is_there || accounts.iter().any(|account| self.is_told(account)))
+    pub fn differs(&self, known: Known<'_>) -> bool {
+        let top = known.paths().next().map(|top| top.account());
+        let is_there =
+            top.is_some_and(|top| top.versions.first().is_some_and(|(version, _)| version.is_known()));
+        known.versions.answered() > 0 && (!is_there || known.paths().any(|at| self.is_told(&at)))
     }
 
     /// Does something differ there?
-    fn is_told(&self, account: &Account) -> bool {
+    fn is_told(&self, at: &At<'_>) -> bool {
         let apart = match &self.reference {
-            Reference::File { version, .. } => account.versions.iter().any(|(other, _)| other != version),
-            _ => !account.is_same(),
+            Reference::File { version, .. } => at.versions().any(|other| other != version),
+            _ => !at.is_same(),
         };
-        apart || account.versions.iter().any(|(version, _)| matches!(version, Version::Unreadable(_)))
+        apart || at.versions().any(|version| matches!(version, Version::Unreadable(_)))
     }
 
     /// Tells all of it.
-    pub fn tell(&self, versions: &Versions, words: &mut Words<'_>) {
-        let accounts = versions.accounts();
-        if accounts.is_empty() {
+    pub fn tell(&self, known: Known<'_>, words: &mut Words<'_>) {
+        if known.survey.is_empty() {
             return;
         }
-        for account in accounts.iter().filter(|account| self.is_told(account) || accounts.len() == 1) {
-            match words.form {
-                Form::Text => self.account(account, versions, words),
-                Form::Json => self.lines(account, versions, words),
-            }
-            (words.press)(words.paper);
+        let answered = known.versions.hosts();
+        if let Reference::Host(host) = &self.reference
+            && answered.binary_search(host).is_err()
+        {
+            let host = &self.hosts[host.0];
+            words.paper.notice(&format!("{host} gave no answer, so nothing is compared by lines"));
         }
-        let differ = accounts.iter().filter(|account| self.is_told(account)).count();
-        self.sum(versions, (accounts.len(), differ), words);
+        let (paths, mut differ) = (known.survey.len(), 0);
+        for at in known.paths() {
+            let is_told = self.is_told(&at);
+            differ += usize::from(is_told);
+            if is_told || paths == 1 {
+                let account = at.account();
+                match words.form {
+                    Form::Text => self.account((&account, &answered), known.contents, words),
+                    Form::Json => self.lines(&account, known.contents, words),
+                }
+                (words.press)(words.paper);
+            }
+        }
+        self.sum(&answered, (paths, differ), words);
     }
 
-    fn sum(&self, versions: &Versions, (paths, differ): (usize, usize), words: &mut Words<'_>) {
-        let set = self.set(&versions.hosts());
+    fn sum(&self, answered: &[HostIx], (paths, differ): (usize, usize), words: &mut Words<'_>) {
+        let set = self.set(answered);
         let (hosts, count) = (set.to_string(), set.len());
-        let path = shown(&self.top);
         let out = words.paper.on(Stream::Out);
         match words.form {
             Form::Json => {
+                let path = PathWords::of(&self.top);
                 let line = VersionsLine { v: json::V, event: "versions", path, hosts, count, paths, differ };
                 json::push(out, &line);
             }
             Form::Text if paths == 1 => {}
             Form::Text => {
+                let (path, same) = (shown(&self.top), paths - differ);
                 let same = match differ {
                     0 => "all the same".to_owned(),
-                    _ => format!("{} the same, {differ} not", paths - differ),
+                    _ => format!("{same} the same, {differ} not"),
                 };
                 out.extend_from_slice(
                     format!("{path}: {paths} entries, {same}, on {hosts} ({count})\n").as_bytes(),
@@ -141,20 +195,25 @@ impl Teller {
     }
 
     /// The version with which the others are compared, and what it is called; its place among the versions, where it is one.
-    fn compared<'a>(&'a self, account: &'a Account) -> (&'a Version, String, Option<usize>) {
-        let of_host =
-            |host: HostIx| account.versions.iter().position(|(_, hosts)| hosts.binary_search(&host).is_ok());
+    /// None where the host with which all are compared says nothing of this path.
+    fn compared<'a>(&'a self, account: &'a Account) -> Option<(&'a Version, String, Option<usize>)> {
         let at = match &self.reference {
-            Reference::File { name, version, .. } => return (version, name.clone(), None),
-            Reference::Host(host) => of_host(*host).unwrap_or_default(),
+            Reference::File { name, version, .. } => return Some((version, name.clone(), None)),
+            Reference::Host(host) => account.of(*host)?,
             Reference::Majority | Reference::Unshown => 0,
         };
-        let (version, hosts) = &account.versions[at];
-        (version, self.set(hosts).to_string(), Some(at))
+        let (version, hosts) = account.versions.get(at)?;
+        Some((version, self.set(hosts).to_string(), Some(at)))
     }
 
-    fn account(&self, account: &Account, versions: &Versions, words: &mut Words<'_>) {
-        let (_, _, reference) = self.compared(account);
+    fn account(
+        &self,
+        (account, answered): (&Account, &[HostIx]),
+        contents: &Contents,
+        words: &mut Words<'_>,
+    ) {
+        let compared = self.compared(account);
+        let reference = compared.as_ref().and_then(|(_, _, at)| *at);
         let path = self.path(&account.path);
         let head = match account.versions.len() {
             1 => format!("{path}: one version\n"),
@@ -172,8 +231,15 @@ impl Teller {
             let line = format!("  {set} ({}): {}{mark}\n", set.len(), described(version));
             words.paper.on(Stream::Out).extend_from_slice(line.as_bytes());
         }
+        if let Reference::Host(host) = &self.reference
+            && compared.is_none()
+            && answered.binary_search(host).is_ok()
+        {
+            let line = format!("  {} has no such folder, so nothing is compared\n", self.hosts[host.0]);
+            words.paper.on(Stream::Out).extend_from_slice(line.as_bytes());
+        }
         for (version, hosts) in &account.versions {
-            self.difference(account, (version, hosts), versions, words);
+            self.difference(account, (version, hosts), contents, words);
         }
     }
 
@@ -182,20 +248,20 @@ impl Teller {
         &self,
         account: &Account,
         (version, hosts): (&Version, &[HostIx]),
-        versions: &Versions,
+        contents: &Contents,
         words: &mut Words<'_>,
     ) {
-        if self.reference == Reference::Unshown {
+        if !self.shows_lines() {
             return;
         }
-        let (reference, name, _) = self.compared(account);
+        let Some((reference, name, _)) = self.compared(account) else { return };
         let (Version::File { .. }, Version::File { .. }) = (reference, version) else { return };
         if reference == version {
             return;
         }
         let names = [name, self.set(hosts).to_string()];
         let (sink, text) = (words.sinks.of(Stream::Out), words.paper.on(Stream::Out));
-        match (self.content_of(reference, versions), content(version, versions)) {
+        match (self.content_of(reference, contents), content(version, contents)) {
             (Some(from), Some(to)) => {
                 let names = [names[0].as_str(), names[1].as_str()];
                 let push = |text: &mut Vec<u8>, line: &[u8]| push_line(text, line, sink);
@@ -210,21 +276,21 @@ impl Teller {
         (words.press)(words.paper);
     }
 
-    fn content_of(&self, reference: &Version, versions: &Versions) -> Option<Vec<u8>> {
+    fn content_of(&self, reference: &Version, contents: &Contents) -> Option<Vec<u8>> {
         match &self.reference {
             Reference::File { content, .. } => content.clone(),
-            _ => content(reference, versions),
+            _ => content(reference, contents),
         }
     }
 
     /// The same for machines.
-    fn lines(&self, account: &Account, versions: &Versions, words: &mut Words<'_>) {
-        let (_, _, reference) = self.compared(account);
+    fn lines(&self, account: &Account, contents: &Contents, words: &mut Words<'_>) {
+        let reference = self.compared(account).and_then(|(_, _, at)| at);
         for (at, (version, hosts)) in account.versions.iter().enumerate() {
             let mut paper = crate::run::report::Paper::default();
             let mut inner =
                 Words { form: Form::Text, sinks: words.sinks, paper: &mut paper, press: &mut |_| {} };
-            self.difference(account, (version, hosts), versions, &mut inner);
+            self.difference(account, (version, hosts), contents, &mut inner);
             let diff: Vec<u8> = paper.parts.into_iter().flat_map(|(_, text)| text).collect();
             let diff = String::from_utf8_lossy(&diff);
             let set = self.set(hosts);
@@ -236,12 +302,13 @@ impl Teller {
                 Version::Missing => ("missing", None, None),
                 Version::Unreadable(_) => ("unreadable", None, None),
             };
-            let to = if let Version::Link(to) = version { Some(shown(to)) } else { None };
+            let to = if let Version::Link(to) = version { Some(PathWords::of(to)) } else { None };
+            let (to, to_base64) = to.map_or((None, None), |to| (Some(to.path), to.path_base64));
             let why = if let Version::Unreadable(fault) = version { Some(fault.word()) } else { None };
             let line = VersionLine {
                 v: json::V,
                 event: "version",
-                path: self.path(&account.path),
+                path: PathWords::of(&account.path.below(&self.top)),
                 hosts: set.to_string(),
                 count: set.len(),
                 reference: reference == Some(at),
@@ -249,6 +316,7 @@ impl Teller {
                 size,
                 sha256,
                 to,
+                to_base64,
                 why,
                 diff: (!diff.is_empty()).then_some(&*diff),
             };
@@ -257,9 +325,9 @@ impl Teller {
     }
 }
 
-fn content(version: &Version, versions: &Versions) -> Option<Vec<u8>> {
+fn content(version: &Version, contents: &Contents) -> Option<Vec<u8>> {
     match version {
-        Version::File { sha256, .. } => versions.content(sha256),
+        Version::File { sha256, .. } => contents.whole(sha256),
         _ => None,
     }
 }

@@ -1,23 +1,22 @@
-//! Which host has which version of what: pure, but for the shelf that it is given.
+//! Which host has which version of what: pure.
 //!
 //! Theory: a version is a value (a file by its size and SHA-256, a folder, a link by what it says, or that there is nothing, or
-//! nothing that may be read), and a host is a row of pairs of path and version. Paths, versions and rows are each kept once, so
-//! a thousand hosts that agree cost one, and memory grows with what differs. Content is kept in [`Blocks`], equal content once, up to
-//! a bound for each file beyond which only its digest is known.
+//! nothing that may be read), and a host is a row of pairs of path and version. Names, versions and rows are each kept once, so
+//! a thousand hosts that agree cost one, and memory grows with what differs. What a host is [`Seen`] to have counts when all of
+//! it is known, in one go: a host that breaks off has said nothing. Hosts are named only where a path is told.
 //!
 //! A path counts only where a host has the folder that it lies in, so that a folder that is missing is told once, and not
 //! with all that would be in it.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::path::RelPath;
+use super::paths::{PathIx, Paths};
+use super::sift::{Sifted, Where};
 use crate::outcome::FileFault;
 use crate::run::HostIx;
-use crate::run::blocks::{BlockIx, Blocks, Flow, MEMORY, Piece, Shelf};
-
-/// The longest file that is compared line by line, in bytes; a longer one is told apart by its digest.
-pub const COMPARED: u64 = 4 << 20;
 
 /// Pairs of path and version of all hosts that differ; a host beyond is refused.
 const PAIRS: usize = 32 << 20;
@@ -51,13 +50,9 @@ impl Version {
     }
 }
 
-/// Which path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PathIx(u32);
-
 /// Which version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VersionIx(u32);
+pub struct VersionIx(NonZeroU32);
 
 /// What one host has where; in the order of the paths.
 type Tree = Arc<[(PathIx, VersionIx)]>;
@@ -79,102 +74,125 @@ pub struct Marks {
 impl Marks {
     /// Of something of which nothing is known, so that it takes nothing from others.
     pub const ALL: Marks = Marks { mode: 0o7777, mtime: i64::MAX };
+
+    fn and(self, other: Marks) -> Marks {
+        Marks { mode: self.mode & other.mode, mtime: self.mtime.min(other.mtime) }
+    }
+}
+
+/// What one host is seen to have, so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    top: Option<(VersionIx, Marks)>,
+    /// In the order in which they were listed, so that each comes behind the one it lies in.
+    folders: Vec<(Arc<Sifted>, Vec<Option<VersionIx>>)>,
+    /// By the address of a folder, which is kept above and so is nobody else's: which one it is.
+    numbers: HashMap<usize, usize>,
+}
+
+impl Seen {
+    /// What was named is that.
+    pub fn top(&mut self, version: VersionIx, marks: Marks) {
+        self.top = Some((version, marks));
+    }
+
+    /// A folder was listed; nothing is known yet of what is in it.
+    pub fn folder(&mut self, sifted: &Arc<Sifted>) {
+        self.numbers.insert(Arc::as_ptr(sifted).addr(), self.folders.len());
+        self.folders.push((Arc::clone(sifted), vec![None; sifted.len()]));
+    }
+
+    /// Something in a folder, or what was named, is that; it may have been thought something else before.
+    pub fn is(&mut self, place: &Where, version: VersionIx) {
+        let Some((folder, at)) = place.within() else {
+            self.top = Some((version, Marks::ALL));
+            return;
+        };
+        if let Some(number) = self.numbers.get(&Arc::as_ptr(folder).addr()) {
+            self.folders[*number].1[at] = Some(version);
+        }
+    }
 }
 
 /// What hosts have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Versions {
-    paths: Vec<RelPath>,
+    paths: Paths,
+    /// By path.
     marks: Vec<Marks>,
-    path_numbers: HashMap<RelPath, PathIx>,
     versions: Vec<Version>,
     version_numbers: HashMap<Version, VersionIx>,
     trees: HashMap<Tree, usize>,
     /// By tree: who has it.
     hosts: Vec<Vec<HostIx>>,
     pairs: usize,
-    contents: HashMap<[u8; 32], Vec<BlockIx>>,
-    blocks: Blocks,
 }
 
-/// Who has what at one path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// Where.
-    pub path: RelPath,
-    /// The versions, that of most hosts first; of equally many that which is known, then that of the first host.
-    pub versions: Vec<(Version, Vec<HostIx>)>,
-    /// Permissions and time for one copy.
-    pub marks: Marks,
-}
+/// One path of one host.
+type Sight = (PathIx, VersionIx, Marks);
 
 impl Versions {
-    /// Nothing is known; content for which there is no room in memory goes to the shelf.
-    pub fn new(shelf: Box<dyn Shelf>) -> Versions {
-        Versions {
-            paths: Vec::new(),
-            marks: Vec::new(),
-            path_numbers: HashMap::new(),
-            versions: Vec::new(),
-            version_numbers: HashMap::new(),
-            trees: HashMap::new(),
-            hosts: Vec::new(),
-            pairs: 0,
-            contents: HashMap::new(),
-            blocks: Blocks::new(MEMORY, shelf),
-        }
-    }
-
-    /// The number of a path on which a host has something with these marks.
-    pub fn path(&mut self, path: RelPath, marks: Marks) -> PathIx {
-        if let Some(known) = self.path_numbers.get(&path) {
-            let all = &mut self.marks[known.0 as usize];
-            *all = Marks { mode: all.mode & marks.mode, mtime: all.mtime.min(marks.mtime) };
-            return *known;
-        }
-        let ix = PathIx(u32::try_from(self.paths.len()).expect("fewer pairs are kept"));
-        self.paths.push(path.clone());
-        self.marks.push(marks);
-        self.path_numbers.insert(path, ix);
-        ix
-    }
-
     /// The number of a version.
     pub fn version(&mut self, version: Version) -> VersionIx {
         if let Some(known) = self.version_numbers.get(&version) {
             return *known;
         }
-        let ix = VersionIx(u32::try_from(self.versions.len()).expect("fewer pairs are kept"));
         self.versions.push(version.clone());
+        let number = u32::try_from(self.versions.len()).ok().and_then(NonZeroU32::new);
+        let ix = VersionIx(number.expect("a million for each of a hundred thousand hosts is not reached"));
         self.version_numbers.insert(version, ix);
         ix
     }
 
-    /// More of the content of a file.
-    pub fn add(&mut self, flow: &mut Flow, bytes: &[u8]) {
-        flow.add(bytes, &mut self.blocks);
-    }
-
-    /// All of it; equal content is kept once.
-    pub fn keep(&mut self, sha256: [u8; 32], flow: Flow) {
-        let blocks = flow.end(&mut self.blocks);
-        self.contents.entry(sha256).or_insert(blocks);
+    fn of(&self, version: VersionIx) -> &Version {
+        &self.versions[version.0.get() as usize - 1]
     }
 
     /// All that a host has.
-    pub fn tree(&mut self, host: HostIx, mut rows: Vec<(PathIx, VersionIx)>) -> Result<(), TooMany> {
+    pub fn tree(&mut self, host: HostIx, seen: &Seen) -> Result<(), TooMany> {
+        let sights = self.sights(seen)?;
+        let mut rows: Vec<(PathIx, VersionIx)> =
+            sights.iter().map(|(path, version, _)| (*path, *version)).collect();
         rows.sort_unstable();
         if let Some(known) = self.trees.get(rows.as_slice()) {
             self.hosts[*known].push(host);
-            return Ok(());
+        } else {
+            if self.pairs + rows.len() > PAIRS {
+                return Err(TooMany);
+            }
+            self.pairs += rows.len();
+            self.trees.insert(rows.into(), self.hosts.len());
+            self.hosts.push(vec![host]);
         }
-        if self.pairs + rows.len() > PAIRS {
-            return Err(TooMany);
+        self.marks.resize(self.paths.count(), Marks::ALL);
+        for (path, _, marks) in sights {
+            let all = &mut self.marks[path.at()];
+            *all = all.and(marks);
         }
-        self.pairs += rows.len();
-        self.trees.insert(rows.into(), self.hosts.len());
-        self.hosts.push(vec![host]);
         Ok(())
+    }
+
+    fn sights(&mut self, seen: &Seen) -> Result<Vec<Sight>, TooMany> {
+        let mut sights: Vec<Sight> = Vec::new();
+        sights.extend(seen.top.map(|(version, marks)| (PathIx::ROOT, version, marks)));
+        let mut folders: Vec<PathIx> = Vec::with_capacity(seen.folders.len());
+        for (sifted, versions) in &seen.folders {
+            let folder = match sifted.place().within() {
+                None => PathIx::ROOT,
+                Some((outer, at)) => {
+                    let number = seen.numbers.get(&Arc::as_ptr(outer).addr());
+                    let number = *number.expect("the folder of a folder was listed before it");
+                    self.paths.take(folders[number], outer.name_of(at)).ok_or(TooMany)?
+                }
+            };
+            folders.push(folder);
+            for (item, version) in sifted.items().zip(versions) {
+                let Some(version) = *version else { continue };
+                let path = self.paths.take(folder, item.name).ok_or(TooMany)?;
+                sights.push((path, version, Marks { mode: item.mode, mtime: item.mtime }));
+            }
+        }
+        Ok(sights)
     }
 
     /// How many hosts have been asked.
@@ -189,198 +207,154 @@ impl Versions {
         hosts
     }
 
-    /// Who has what, path by path.
-    pub fn accounts(&self) -> Vec<Account> {
-        let mut at: Vec<Vec<(usize, VersionIx)>> = vec![Vec::new(); self.paths.len()];
+    /// Sets in order what is known now.
+    pub fn survey(&self) -> Survey {
         let mut trees: Vec<(&Tree, usize)> =
             self.trees.iter().map(|(tree, number)| (tree, *number)).collect();
         trees.sort_unstable_by_key(|(_, number)| *number);
-        for (tree, number) in trees {
-            tree.iter().for_each(|(path, version)| at[path.0 as usize].push((number, *version)));
+        let mut ends = vec![0; self.paths.count() + 1];
+        for (tree, _) in &trees {
+            tree.iter().for_each(|(path, _)| ends[path.at() + 1] += 1);
         }
-        let mut order: Vec<usize> = (0..self.paths.len()).collect();
-        order.sort_unstable_by(|a, b| self.paths[*a].names().cmp(self.paths[*b].names()));
-        order.into_iter().map(|path| self.account(path, &at)).collect()
-    }
-
-    fn account(&self, path: usize, at: &[Vec<(usize, VersionIx)>]) -> Account {
-        let mut of: HashMap<Option<VersionIx>, Vec<HostIx>> = HashMap::new();
-        let mut add = |version: Option<VersionIx>, tree: usize| {
-            of.entry(version).or_default().extend_from_slice(&self.hosts[tree]);
-        };
-        let mut present = at[path].iter().copied().peekable();
-        for tree in self.expected(path, at) {
-            match present.next_if(|(number, _)| *number == tree) {
-                Some((_, version)) => add(Some(version), tree),
-                None => add(None, tree),
+        (1..ends.len()).for_each(|at| ends[at] += ends[at - 1]);
+        // Each place is filled below: there are as many as pairs.
+        let (mut next, mut at) = (ends.clone(), vec![(0, VersionIx(NonZeroU32::MIN)); ends[ends.len() - 1]]);
+        for (tree, tree_number) in trees {
+            for (path, version) in tree.iter() {
+                at[next[path.at()]] = (number(tree_number), *version);
+                next[path.at()] += 1;
             }
         }
-        let version = |number: Option<VersionIx>| {
-            number.map_or(Version::Missing, |number| self.versions[number.0 as usize].clone())
+        let is_told = |path: &PathIx| ends[path.at()] < ends[path.at() + 1];
+        let order = self.paths.in_order().into_iter().filter(is_told).collect();
+        Survey { order, ends, at }
+    }
+
+    /// Path by path, in the order of a survey of these versions.
+    pub fn paths<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = At<'a>> {
+        survey.order.iter().map(|path| self.at(*path, survey))
+    }
+
+    fn at<'a>(&'a self, path: PathIx, survey: &Survey) -> At<'a> {
+        let mut pairs: Vec<(Option<VersionIx>, u32)> = Vec::new();
+        let mut present = survey.of(path).iter().copied().peekable();
+        let mut expected = |tree: u32| {
+            let version = present.next_if(|(number, _)| *number == tree).map(|(_, version)| version);
+            pairs.push((version, tree));
         };
-        let mut versions: Vec<(Version, Vec<HostIx>)> =
-            of.into_iter().map(|(number, hosts)| (version(number), hosts)).collect();
-        versions.iter_mut().for_each(|(_, hosts)| hosts.sort_unstable());
-        versions.sort_by_key(|(version, hosts)| {
-            (std::cmp::Reverse(hosts.len()), !version.is_known(), hosts.first().copied())
-        });
-        Account { path: self.paths[path].clone(), versions, marks: self.marks[path] }
-    }
-
-    /// The trees that have the folder in which this path lies, rising.
-    fn expected(&self, path: usize, at: &[Vec<(usize, VersionIx)>]) -> Vec<usize> {
-        let Some((parent, _)) = self.paths[path].split() else { return (0..self.hosts.len()).collect() };
-        let Some(parent) = self.path_numbers.get(&parent) else { return Vec::new() };
-        let is_folder = |version: VersionIx| self.versions[version.0 as usize] == Version::Folder;
-        let above = at[parent.0 as usize].iter();
-        above.filter(|(_, version)| is_folder(*version)).map(|(tree, _)| *tree).collect()
-    }
-
-    /// The content of a file, piece by piece; `None` where it is not kept.
-    pub fn pieces(&self, sha256: &[u8; 32]) -> Option<impl Iterator<Item = Piece<'_>>> {
-        Some(self.contents.get(sha256)?.iter().map(|block| self.blocks.piece(*block)))
-    }
-
-    /// The same as a whole, where nothing of it was lost and it is not too long to be compared.
-    pub fn content(&self, sha256: &[u8; 32]) -> Option<Vec<u8>> {
-        let blocks = self.contents.get(sha256)?;
-        let len: u64 = blocks.iter().map(|block| self.blocks.len_of(*block) as u64).sum();
-        if len > COMPARED {
-            return None;
+        match self.paths.folder(path) {
+            None => (0..number(self.hosts.len())).for_each(&mut expected),
+            Some(folder) => {
+                let above = survey.of(folder).iter();
+                let have = above.filter(|(_, version)| *self.of(*version) == Version::Folder);
+                have.for_each(|(tree, _)| expected(*tree));
+            }
         }
-        let mut whole = Vec::new();
-        for block in blocks {
-            let Piece::Bytes(bytes) = self.blocks.piece(*block) else { return None };
-            whole.extend_from_slice(&bytes);
-        }
-        Some(whole)
-    }
-
-    /// Why content was lost, as soon as some was.
-    pub fn fault(&self) -> Option<&str> {
-        self.blocks.fault()
+        pairs.sort_unstable();
+        let together = pairs.chunk_by(|one, other| one.0 == other.0);
+        let versions = together.map(|pairs| (pairs[0].0, pairs.iter().map(|(_, tree)| *tree).collect()));
+        At { all: self, path, versions: versions.collect() }
     }
 }
 
-impl Account {
+/// The number of a tree.
+fn number(tree: usize) -> u32 {
+    u32::try_from(tree).expect("no more trees than hosts")
+}
+
+/// Versions set in order.
+#[derive(Debug)]
+pub struct Survey {
+    order: Vec<PathIx>,
+    /// By path: where its pairs end; they begin where those of the path before end.
+    ends: Vec<usize>,
+    /// Pairs of tree and version, rising by tree.
+    at: Vec<(u32, VersionIx)>,
+}
+
+impl Survey {
+    /// How many paths some host has.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Nobody has said anything.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    fn of(&self, path: PathIx) -> &[(u32, VersionIx)] {
+        &self.at[self.ends[path.at()]..self.ends[path.at() + 1]]
+    }
+}
+
+/// What is at one path, by trees of hosts.
+#[derive(Debug)]
+pub struct At<'a> {
+    all: &'a Versions,
+    path: PathIx,
+    versions: Vec<(Option<VersionIx>, Vec<u32>)>,
+}
+
+impl<'a> At<'a> {
     /// Do these hosts, all of them, have one and the same there?
     pub fn is_same(&self) -> bool {
         self.versions.len() == 1
     }
 
-    /// The version that a host has.
-    pub fn of(&self, host: HostIx) -> Option<&(Version, Vec<HostIx>)> {
-        self.versions.iter().find(|(_, hosts)| hosts.binary_search(&host).is_ok())
+    /// The versions, in no order.
+    pub fn versions(&self) -> impl Iterator<Item = &'a Version> {
+        self.versions.iter().map(|(version, _)| self.version(*version))
+    }
+
+    fn version(&self, version: Option<VersionIx>) -> &'a Version {
+        version.map_or(&Version::Missing, |version| self.all.of(version))
+    }
+
+    /// The one version of all hosts that answered, with permissions and time for one copy.
+    pub fn of_all(&self) -> Option<(&'a Version, Marks)> {
+        let [(version, trees)] = &self.versions[..] else { return None };
+        let is_everywhere = trees.len() == self.all.hosts.len();
+        is_everywhere.then(|| (self.version(*version), self.all.marks[self.path.at()]))
+    }
+
+    /// The path in full.
+    pub fn path(&self) -> RelPath {
+        self.all.paths.path(self.path)
+    }
+
+    /// All of it, with the names of hosts.
+    pub fn account(&self) -> Account {
+        let of = |(version, trees): &(Option<VersionIx>, Vec<u32>)| {
+            let hosts = trees.iter().flat_map(|tree| &self.all.hosts[*tree as usize]);
+            let mut hosts: Vec<HostIx> = hosts.copied().collect();
+            hosts.sort_unstable();
+            (self.version(*version).clone(), hosts)
+        };
+        let mut versions: Vec<(Version, Vec<HostIx>)> = self.versions.iter().map(of).collect();
+        versions.sort_by_key(|(version, hosts)| {
+            (std::cmp::Reverse(hosts.len()), !version.is_known(), hosts.first().copied())
+        });
+        Account { path: self.path(), versions }
+    }
+}
+
+/// Who has what at one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Where.
+    pub path: RelPath,
+    /// The versions, that of most hosts first; of equally many that which is known, then that of the first host.
+    pub versions: Vec<(Version, Vec<HostIx>)>,
+}
+
+impl Account {
+    /// The place, among the versions, of that of a host; none where this says nothing of it.
+    pub fn of(&self, host: HostIx) -> Option<usize> {
+        self.versions.iter().position(|(_, hosts)| hosts.binary_search(&host).is_ok())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-
-    #[derive(Debug)]
-    struct NoShelf;
-
-    impl Shelf for NoShelf {
-        fn put(&mut self, _: &[u8]) -> io::Result<u64> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-
-        fn get(&self, _: u64, _: usize) -> io::Result<Vec<u8>> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-    }
-
-    fn path(text: &str) -> RelPath {
-        if text.is_empty() { RelPath::root() } else { RelPath::parse(text.as_bytes()).expect("a path") }
-    }
-
-    fn file(letter: u8) -> Version {
-        Version::File { size: 1, sha256: [letter; 32] }
-    }
-
-    fn versions(hosts: &[&[(&str, Version)]]) -> Versions {
-        let mut versions = Versions::new(Box::new(NoShelf));
-        for (host, rows) in hosts.iter().enumerate() {
-            let marks = Marks { mode: 0o644 | host as u32, mtime: 10 - host as i64 };
-            let rows = rows
-                .iter()
-                .map(|(at, version)| (versions.path(path(at), marks), versions.version(version.clone())))
-                .collect();
-            versions.tree(HostIx(host), rows).expect("there is room");
-        }
-        versions
-    }
-
-    fn shown(account: &Account) -> (String, Vec<(Version, Vec<usize>)>) {
-        let numbers = |hosts: &Vec<HostIx>| hosts.iter().map(|host| host.0).collect();
-        let versions = account.versions.iter().map(|(version, hosts)| (version.clone(), numbers(hosts)));
-        (account.path.to_string(), versions.collect())
-    }
-
-    #[test]
-    fn the_version_of_most_hosts_comes_first_and_what_is_missing_is_one() {
-        let one = |version| vec![("", version)];
-        let hosts = [one(file(1)), one(file(2)), one(Version::Missing), one(file(2)), one(Version::Folder)];
-        let hosts: Vec<&[_]> = hosts.iter().map(Vec::as_slice).collect();
-        let versions = versions(&hosts);
-        let accounts = versions.accounts();
-        assert_eq!(accounts.len(), 1);
-        let expected = vec![
-            (file(2), vec![1, 3]),
-            (file(1), vec![0]),
-            (Version::Folder, vec![4]),
-            (Version::Missing, vec![2]),
-        ];
-        assert_eq!(shown(&accounts[0]).1, expected);
-        assert_eq!(accounts[0].marks, Marks { mode: 0o644, mtime: 6 });
-        assert_eq!((versions.answered(), accounts[0].is_same()), (5, false));
-        assert_eq!(accounts[0].of(HostIx(4)).map(|(version, _)| version), Some(&Version::Folder));
-    }
-
-    #[test]
-    fn what_lies_in_a_folder_counts_only_where_the_folder_is() {
-        let tree = |letter| {
-            vec![("", Version::Folder), ("a", Version::Folder), ("a/x", file(letter)), ("b", file(9))]
-        };
-        let without = vec![("", Version::Folder), ("b", file(9))];
-        let empty = vec![("", Version::Folder), ("a", Version::Folder), ("b", file(9))];
-        let hosts = [tree(1), tree(1), without, empty, vec![("", Version::Missing)]];
-        let hosts: Vec<&[_]> = hosts.iter().map(Vec::as_slice).collect();
-        let accounts = versions(&hosts).accounts();
-        let seen: Vec<_> = accounts.iter().map(shown).collect();
-        assert_eq!(
-            seen,
-            [
-                ("".to_owned(), vec![(Version::Folder, vec![0, 1, 2, 3]), (Version::Missing, vec![4])]),
-                ("a".to_owned(), vec![(Version::Folder, vec![0, 1, 3]), (Version::Missing, vec![2])]),
-                ("a/x".to_owned(), vec![(file(1), vec![0, 1]), (Version::Missing, vec![3])]),
-                ("b".to_owned(), vec![(file(9), vec![0, 1, 2, 3])]),
-            ]
-        );
-        assert!(accounts[3].is_same());
-    }
-
-    #[test]
-    fn equal_content_and_equal_trees_are_kept_once() {
-        let rows: &[(&str, Version)] = &[("", file(1))];
-        let mut versions = versions(&[rows; 50]);
-        assert_eq!((versions.trees.len(), versions.pairs, versions.answered()), (1, 1, 50));
-        let text = vec![7; 100_000];
-        for _ in 0..3 {
-            let mut flow = Flow::default();
-            text.chunks(999).for_each(|piece| versions.add(&mut flow, piece));
-            versions.keep([1; 32], flow);
-        }
-        assert_eq!(versions.content(&[1; 32]), Some(text));
-        assert_eq!(versions.content(&[2; 32]), None);
-        let mut flow = Flow::default();
-        let long = vec![0; usize::try_from(COMPARED).expect("it fits") + 1];
-        versions.add(&mut flow, &long);
-        versions.keep([3; 32], flow);
-        assert_eq!(versions.content(&[3; 32]), None, "it is too long to be compared");
-        assert!(versions.pieces(&[3; 32]).is_some_and(|pieces| pieces.count() > 100));
-    }
-}
+#[path = "versions_tests.rs"]
+pub(super) mod tests;

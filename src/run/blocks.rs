@@ -75,7 +75,11 @@ impl Blocks {
 
     /// The number of a block with these bytes.
     pub fn keep(&mut self, bytes: &[u8]) -> BlockIx {
-        let digest = Sha256::digest(bytes).into();
+        self.keep_as(Sha256::digest(bytes).into(), bytes)
+    }
+
+    /// The same where their SHA-256 is known.
+    pub fn keep_as(&mut self, digest: [u8; 32], bytes: &[u8]) -> BlockIx {
         if let Some(known) = self.known.get(&digest) {
             return *known;
         }

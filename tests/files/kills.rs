@@ -19,7 +19,7 @@ use super::*;
 /// Files of a version; the last is large, so that many moments fall into it.
 const FILES: usize = 60;
 
-fn points() -> usize {
+pub(super) fn points() -> usize {
     std::env::var("OMNES_KILL_POINTS").map_or(10, |n| n.parse().expect("OMNES_KILL_POINTS is a number"))
 }
 

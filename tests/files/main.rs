@@ -5,10 +5,13 @@
 pub mod support;
 
 mod clients;
+mod comparing;
 mod ground;
 mod kills;
+mod listing;
 mod many;
 mod pull;
+mod pull_kills;
 mod refusals;
 mod rsync;
 mod trees;

@@ -102,7 +102,7 @@ fn told(out: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The peak of a process's memory; 0 once it has ended.
-fn peak_kib(pid: u32) -> u64 {
+pub(super) fn peak_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)

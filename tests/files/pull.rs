@@ -12,7 +12,7 @@ use super::ground::Ground;
 use super::*;
 
 /// All that lies below a folder, by its path: `d`, `l` and what a link says, or `f` and the content.
-fn below(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(super) fn below(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![folder.to_owned()];
     while let Some(dir) = waiting.pop() {
@@ -34,11 +34,11 @@ fn below(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     found
 }
 
-fn lines(output: &Output) -> Vec<Value> {
+pub(super) fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-fn of_event<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+pub(super) fn of_event<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == event).collect()
 }
 
@@ -269,31 +269,4 @@ fn which_host_has_which_version_is_told_and_nothing_is_written() {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn a_pull_that_is_killed_leaves_old_or_new_and_the_next_one_sweeps() {
-    let ground = Ground::scripted(1, Faults::none().with(1, Fault::Files(FilesFault::Slow(2_000_000))));
-    for n in 0..12 {
-        ground.disk("demo01").put(format!("/data/f{n}"), vec![b'n'; 600_000], (0o644, 7));
-    }
-    let here = ground.path("out/demo01/data");
-    fs::create_dir_all(&here).expect("folders");
-    for n in 0..12 {
-        fs::write(here.join(format!("f{n}")), "old").expect("a file");
-    }
-    let mut begun = ground.begin("pull", &["demo01:/data", "--to", "out"]);
-    until("a file is on its way", || below(&here).keys().any(|path| path.ends_with(b".part")));
-    begun.kill().expect("it runs");
-    begun.wait().expect("it ends");
-    let left = below(&here);
-    let whole = left.iter().filter(|(path, _)| !path.ends_with(b".part"));
-    assert!(whole.clone().all(|(_, what)| *what == b"fold" || what.len() == 600_001), "old or new");
-    assert_eq!(whole.count(), 12);
-    assert!(left.len() <= 24, "at most one temporary file each");
-    let output = ground.run("pull", &["demo01:/data", "--to", "out"]);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let done = below(&here);
-    assert_eq!(done.len(), 12, "what was left is swept");
-    assert!(done.values().all(|what| what.len() == 600_001));
 }
