@@ -3,7 +3,9 @@
 //! Theory: until the rename the path holds what it held, from then on the new content; there is nothing between. All that
 //! concerns one file goes out in three flights: the file is made, everything is done with it, it is renamed; a file that fits
 //! into a window so costs three times the way, whatever is done with it. What fails takes the temporary name with it. A link
-//! that is lost leaves it, and as its name says what it will be ([`super::part`]), the next push goes on with it.
+//! that is lost leaves it, and as its name says what it will be ([`super::part`]), the next push goes on with it. Nobody else
+//! writes under the temporary name, but another push to the same place may take it for a leftover: then the other has put the
+//! same content in its place meanwhile, or it is put once more.
 //!
 //! The path itself is replaced: where a link stood, a file stands afterwards, as with rsync. Owner and mode of a file that is
 //! replaced are kept where nobody asks for others, the owner as far as the user may give files away.
@@ -45,12 +47,16 @@ pub enum Mode {
     KeepOr(u32),
 }
 
+/// The bits that a file keeps of the one it replaces: not those that make a program act for its owner.
+const KEPT: u32 = 0o1777;
+
 impl Mode {
     /// The bits, where a file of these is replaced.
     pub(super) fn over(self, old: Option<u32>) -> u32 {
         match self {
             Mode::Set(bits) => bits,
-            Mode::KeepOr(bits) => old.unwrap_or(bits),
+            // What is pushed belongs to the login, and who gives it setuid says so.
+            Mode::KeepOr(bits) => old.map_or(bits, |old| old & KEPT),
         }
     }
 }
@@ -80,6 +86,8 @@ pub enum Flush {
 /// How one file is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
+    /// The path of what an earlier push of this content left in the same folder; it is gone on with, or removed.
+    pub left: Option<Vec<u8>>,
     /// Its mode.
     pub mode: Mode,
     /// Its modification time in seconds since 1970; `None`: now.
@@ -95,7 +103,8 @@ pub struct Wish {
 impl Wish {
     /// This mode, and everything else as it comes.
     pub fn with_mode(mode: Mode) -> Wish {
-        Wish { mode, mtime: None, owner: None, verify: Verify::default(), flush: Flush::default() }
+        let (verify, flush) = (Verify::default(), Flush::default());
+        Wish { left: None, mode, mtime: None, owner: None, verify, flush }
     }
 }
 
@@ -128,14 +137,53 @@ pub(super) struct Way<'a> {
 /// Files up to so many bytes are read back in the flight that wrote them, which costs less than a program there.
 const READ_BACK: u64 = 256 * 1024;
 
+/// How often a file is put whose temporary name is taken away each time.
+pub(super) const TIMES: usize = 3;
+
 /// Puts a file in its place.
 pub(super) async fn put(
     way: Way<'_>,
     path: &[u8],
     (source, wish): (&dyn Source, &Wish),
 ) -> Result<Landed, Trouble> {
+    let mut left = wish.left.as_deref();
+    for _ in 0..TIMES {
+        match once(way, path, (source, wish, left.take())).await? {
+            Put::Landed(landed) => return Ok(landed),
+            Put::TakenAway if stands(way, path, (source, wish)).await? => {
+                return Ok(Landed { proof: Proof::Content, resumed: 0 });
+            }
+            Put::TakenAway => {}
+        }
+    }
+    Err(taken_away(path))
+}
+
+/// Every time somebody else took the temporary file.
+pub(super) fn taken_away(path: &[u8]) -> Trouble {
+    let why = format!(
+        "{}: its temporary file was taken away, by another push to the same place perhaps; push again",
+        shown(path)
+    );
+    Trouble::file(FileFault::Other, why)
+}
+
+/// What became of one try.
+enum Put {
+    Landed(Landed),
+    /// Its temporary file is gone, and nothing is in the place that was not there.
+    TakenAway,
+}
+
+/// Puts it once.
+async fn once(
+    way: Way<'_>,
+    path: &[u8],
+    (source, wish, left): (&dyn Source, &Wish, Option<&[u8]>),
+) -> Result<Put, Trouble> {
     let name = file_name(path)?;
-    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), source));
+    let (old, part) =
+        tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), (source, left)));
     let (part, handle) = part?;
     let whole = async {
         let old = old?;
@@ -143,12 +191,51 @@ pub(super) async fn put(
         replace(way.sftp, (&part.path, path), old.is_some()).await?;
         Ok(Landed { proof, resumed: part.have })
     };
-    let landed = whole.await;
-    if let Err(Trouble::File { .. }) = &landed {
-        // What it held is what it holds; that nothing else is left is all that can still be done.
-        let _ = way.sftp.remove(&part.path).await;
+    match whole.await {
+        Ok(landed) => Ok(Put::Landed(landed)),
+        Err(trouble) if is_gone(way.sftp, &part.path, &trouble).await => Ok(Put::TakenAway),
+        Err(trouble) => {
+            if let Trouble::File { .. } = &trouble {
+                // What it held is what it holds; that nothing else is left is all that can still be done.
+                let _ = way.sftp.remove(&part.path).await;
+            }
+            Err(trouble)
+        }
     }
-    landed
+}
+
+/// Whether it went wrong because the temporary file is not there any more. Servers say that in different ways.
+async fn is_gone(sftp: &Sftp, part: &[u8], trouble: &Trouble) -> bool {
+    let may_be =
+        matches!(trouble.fault(), Some(FileFault::Missing | FileFault::Other | FileFault::Busy));
+    may_be && matches!(sftp.lstat(part).await, Err(error) if error.status() == Some(Status::NoSuchFile))
+}
+
+/// Whether what was to be put stands there already, put by somebody else: its content, and the marks that were asked for.
+async fn stands(way: Way<'_>, path: &[u8], (source, wish): (&dyn Source, &Wish)) -> Result<bool, Trouble> {
+    let there = match way.sftp.lstat(path).await {
+        Ok(there) if there.file_type() == Some(FileType::File) => there,
+        Ok(_) | Err(SftpError::Refused(_)) => return Ok(false),
+        Err(error) => return Err(cause::plain(error)),
+    };
+    let is_marked = match wish.mode {
+        Mode::Set(mode) => there.permissions() == Some(mode),
+        Mode::KeepOr(_) => true,
+    } && wish.mtime.is_none_or(|mtime| there.times.is_some_and(|(_, change)| change == said_time(mtime)))
+        && wish.owner.is_none_or(|owner| there.owner == Some(owner));
+    if there.size != Some(source.size()) || !is_marked {
+        return Ok(false);
+    }
+    let sum = match way.sums.sha256(path, source.size()).await? {
+        Some(sum) => Ok(sum),
+        None => get::sum(way, path, source.size()).await,
+    };
+    match sum {
+        Ok(sum) => Ok(sum == source.sha256()),
+        // It changed again, or nobody may read it: then it is put.
+        Err(Trouble::File { .. }) => Ok(false),
+        Err(lost) => Err(lost),
+    }
 }
 
 /// The last name of a path, where a file can stand.
@@ -229,7 +316,7 @@ async fn fill(
             while !window.admits(len) {
                 let (pending, sent, bytes) =
                     queue.pop().expect("a window that is full has something under way");
-                written(way.sftp, (path, size - at), pending).await?;
+                window.waits(written(way.sftp, (path, size - at), pending)).await?;
                 window.hears(bytes, sent.elapsed());
             }
             let pending = way.sftp.write(handle, at, piece).await.map_err(cause::plain)?;
@@ -436,5 +523,6 @@ mod tests {
         assert_eq!((said_time(-1), said_time(1 << 31), said_time(1 << 33)), (0, 1 << 31, u32::MAX));
         assert_eq!((Mode::KeepOr(0o644).over(Some(0o600)), Mode::KeepOr(0o644).over(None)), (0o600, 0o644));
         assert_eq!(Mode::Set(0o755).over(Some(0o600)), 0o755);
+        assert_eq!(Mode::KeepOr(0o644).over(Some(0o7755)), 0o1755, "nobody is given a setuid program");
     }
 }

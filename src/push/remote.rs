@@ -1,6 +1,7 @@
 //! What push and pull need from a host, in two ways: SFTP, and a POSIX shell where somebody asked for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cause::{self, Doing};
 use super::get::{self, Got, Limit, Links, Sink};
@@ -93,6 +94,15 @@ impl<'a> Remote<'a> {
     /// By a POSIX shell. What it can do less is said where it is asked for; sizes and times need a `stat` there.
     pub fn over_shell(link: &'a Link, budget: Arc<Budget>) -> Remote<'a> {
         Remote { way: How::Shell(Shell::new(link)), budget, sums: Sums::new(link) }
+    }
+
+    /// The same, where a command of the host's shell may say nothing for so long; usually 90 s.
+    pub fn patient(self, patience: Duration) -> Remote<'a> {
+        let way = match self.way {
+            How::Sftp(sftp) => How::Sftp(sftp),
+            How::Shell(shell) => How::Shell(shell.patient(patience)),
+        };
+        Remote { way, sums: self.sums.patient(patience), ..self }
     }
 
     fn way<'b>(&'b self, sftp: &'b Sftp) -> Way<'b> {

@@ -40,6 +40,8 @@ pub(super) mod status {
     pub(in crate::push) const SUM: u32 = 84;
     /// It is no folder.
     pub(in crate::push) const NO_FOLDER: u32 = 85;
+    /// The temporary file is gone, taken by somebody else.
+    pub(in crate::push) const GONE: u32 = 86;
 }
 
 /// One script.
@@ -78,7 +80,7 @@ pub(super) enum Script {
 impl Script {
     fn body(self) -> String {
         match self {
-            Script::Sum => format!("{SUM} exec 2>/dev/null; [ -f \"$1\" ] && sum <\"$1\""),
+            Script::Sum => format!("{SUM} exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] && sum <\"$1\""),
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),
             Script::Home => "pwd -P".to_owned(),
@@ -86,7 +88,9 @@ impl Script {
             Script::List => format!(
                 "L=; {ABOUT} [ -e \"$1\" ] || exit 81; [ -d \"$1\" ] || exit 85; CDPATH=; cd -- \"$1\" || exit; \
                  for f in * .[!.]* ..?*; do [ -e \"$f\" ] || [ -L \"$f\" ] || continue; \
-                 printf '%s\\0' \"$f\"; about \"$f\"; done"
+                 s=$(about \"$f\"); \
+                 [ \"$s\" != none ] || [ -e \"$f\" ] || [ -L \"$f\" ] || continue; \
+                 printf '%s\\0%s\\n' \"$f\" \"$s\"; done"
             ),
             Script::MakeDir => "umask 0; mkdir -m \"$2\" -- \"$1\"".to_owned(),
             Script::Symlink => {
@@ -116,12 +120,12 @@ impl Script {
 const EXISTS: &str = "[ -e \"$1\" ] || [ -L \"$1\" ]";
 
 /// The rename is the last thing, and comes only after what is there was measured: a link that is lost ends `cat` as the end
-/// of the file does.
+/// of the file does. The temporary file is made exclusively; that it is gone later means that somebody else took it.
 const PUT: &str = concat!(
     "[ -d \"$2\" ] && exit 82; d=${2%/*}; [ \"$d\" = \"$2\" ] && d=.; [ -d \"${d:-/}\" ] || ",
     "{ [ -e \"$d\" ] && exit 85; exit 81; }; umask 077; set -C; ",
-    "fail() { rm -f -- \"$1\"; exit \"$2\"; }; ",
-    "rm -f -- \"$1\"; cat >\"$1\" || fail \"$1\" 1; ",
+    "cat >\"$1\" || { rm -f -- \"$1\"; exit 1; }; ",
+    "fail() { [ -e \"$1\" ] || exit 86; rm -f -- \"$1\"; exit \"$2\"; }; ",
     "n=$(wc -c <\"$1\") || fail \"$1\" 1; [ \"$n\" -eq \"$3\" ] || fail \"$1\" 83; ",
     "p=size; s=$(sum <\"$1\" 2>/dev/null) && case \"$s\" in \"$4\"*) p=content;; *) fail \"$1\" 84;; esac; ",
     "[ -z \"$7\" ] || chown -- \"$7\" \"$1\" || fail \"$1\" 1; ",

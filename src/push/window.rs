@@ -2,13 +2,16 @@
 //!
 //! Theory: a long way needs much under way (8 MiB carry 160 MB/s at 50 ms), a thousand hosts must not take that each. So every
 //! transfer has a little of its own, [`OWN`], and takes more from a [`Budget`] of all as long as its answers come soon; one
-//! whose answers take long gets nothing from more under way and gives back what it took. A slow host so holds its own little
+//! whose answers take long, or do not come at all, gets nothing from more under way and gives back what it took. A slow host so holds its own little
 //! and nothing of the others, and all hosts together hold their own and the budget. Nobody ever waits for the budget.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::time::timeout;
 
 /// What each transfer may have under way whatever the others do, in bytes.
 pub const OWN: usize = 256 * 1024;
@@ -97,6 +100,17 @@ impl Window {
         }
     }
 
+    /// Waits for an answer. One that takes long gives back meanwhile: a host that does not answer at all holds nothing of the
+    /// others.
+    pub(super) async fn waits<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        if let Ok(answered) = timeout(SLOW, &mut answer).await {
+            return answered;
+        }
+        self.give_back();
+        answer.await
+    }
+
     fn give_back(&mut self) {
         self.budget.free.fetch_add(std::mem::take(&mut self.taken), Ordering::Relaxed);
     }
@@ -175,6 +189,19 @@ mod tests {
         window.sends(1);
         window.hears(1, Duration::from_secs(5));
         assert_eq!(budget.free(), SHARED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_answers_gives_back_while_it_is_waited_for() {
+        let budget = Budget::new(SHARED);
+        let mut window = transfer(&budget, Duration::from_millis(20), 20);
+        assert!(budget.free() < SHARED);
+        window.sends(window.size());
+        let waiting = window.waits(std::future::pending::<()>());
+        assert!(timeout(SLOW * 2, waiting).await.is_err());
+        assert_eq!(budget.free(), SHARED);
+        assert!(!window.admits(1), "what it has under way is more than its own now");
+        assert_eq!(window.waits(std::future::ready(7)).await, 7);
     }
 
     #[test]
