@@ -57,6 +57,8 @@ mod push;
 mod push_accounts;
 #[path = "ssh_real/push_delete.rs"]
 mod push_delete;
+#[path = "ssh_real/push_races.rs"]
+mod push_races;
 #[path = "ssh_real/scripted.rs"]
 mod scripted;
 #[path = "ssh_real/sessions.rs"]

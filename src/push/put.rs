@@ -182,8 +182,7 @@ async fn once(
     (source, wish, left): (&dyn Source, &Wish, Option<&[u8]>),
 ) -> Result<Put, Trouble> {
     let name = file_name(path)?;
-    let (old, part) =
-        tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), (source, left)));
+    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), (source, left)));
     let (part, handle) = part?;
     let whole = async {
         let old = old?;
@@ -206,8 +205,7 @@ async fn once(
 
 /// Whether it went wrong because the temporary file is not there any more. Servers say that in different ways.
 async fn is_gone(sftp: &Sftp, part: &[u8], trouble: &Trouble) -> bool {
-    let may_be =
-        matches!(trouble.fault(), Some(FileFault::Missing | FileFault::Other | FileFault::Busy));
+    let may_be = matches!(trouble.fault(), Some(FileFault::Missing | FileFault::Other | FileFault::Busy));
     may_be && matches!(sftp.lstat(part).await, Err(error) if error.status() == Some(Status::NoSuchFile))
 }
 
@@ -218,11 +216,12 @@ async fn stands(way: Way<'_>, path: &[u8], (source, wish): (&dyn Source, &Wish))
         Ok(_) | Err(SftpError::Refused(_)) => return Ok(false),
         Err(error) => return Err(cause::plain(error)),
     };
-    let is_marked = match wish.mode {
-        Mode::Set(mode) => there.permissions() == Some(mode),
-        Mode::KeepOr(_) => true,
-    } && wish.mtime.is_none_or(|mtime| there.times.is_some_and(|(_, change)| change == said_time(mtime)))
-        && wish.owner.is_none_or(|owner| there.owner == Some(owner));
+    let is_marked =
+        match wish.mode {
+            Mode::Set(mode) => there.permissions() == Some(mode),
+            Mode::KeepOr(_) => true,
+        } && wish.mtime.is_none_or(|mtime| there.times.is_some_and(|(_, change)| change == said_time(mtime)))
+            && wish.owner.is_none_or(|owner| there.owner == Some(owner));
     if there.size != Some(source.size()) || !is_marked {
         return Ok(false);
     }

@@ -80,7 +80,9 @@ pub(super) enum Script {
 impl Script {
     fn body(self) -> String {
         match self {
-            Script::Sum => format!("{SUM} exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] && sum <\"$1\""),
+            Script::Sum => {
+                format!("{SUM} exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] && sum <\"$1\"")
+            }
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),
             Script::Home => "pwd -P".to_owned(),
@@ -234,6 +236,34 @@ mod tests {
         let names: Vec<_> = listed(&said).unwrap().into_iter().map(|found| found.name).collect();
         assert_eq!(names, [Box::from(&b"a\nb"[..]), Box::from(&b"\xff"[..])]);
         assert_eq!(listed(b"a\0none\n"), None, "a host without stat is not guessed at");
+    }
+
+    /// In a shell of this machine, whose `stat` takes a file away before it looks.
+    #[test]
+    fn a_file_that_goes_while_its_folder_is_listed_is_not_in_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let (bin, folder) = (dir.path().join("bin"), dir.path().join("folder"));
+        for folder in [&bin, &folder] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        for name in ["a", "gone", "z"] {
+            std::fs::write(folder.join(name), "").expect("a file");
+        }
+        let stat = bin.join("stat");
+        std::fs::write(&stat, "#!/bin/sh\nrm -f gone\nexec /usr/bin/stat \"$@\"\n").expect("a program");
+        std::fs::set_permissions(&stat, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        let line =
+            Script::List.command("mark", &[std::os::unix::ffi::OsStrExt::as_bytes(folder.as_os_str())]);
+        let output = std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg(String::from_utf8(line).expect("text"))
+            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+            .output()
+            .expect("a shell");
+        let said = after_mark(&output.stdout, "mark").expect("it began");
+        let names: Vec<_> = listed(said).expect("a list").into_iter().map(|found| found.name).collect();
+        assert_eq!(names, [Box::from(&b"a"[..]), Box::from(&b"z"[..])]);
     }
 
     #[test]

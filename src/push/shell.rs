@@ -313,8 +313,9 @@ impl<'a> Shell<'a> {
         };
         let mut taken = (Sha256::new(), 0);
         let mut bounded = Bounded { sink, path, left: limit.bytes };
-        let said =
-            self.run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), self.patience).await?;
+        let said = self
+            .run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), self.patience)
+            .await?;
         let (digest, size) = taken;
         if said.status != Some(0) {
             return Err(fault(path, &said));

@@ -10,13 +10,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Ground, Purpose, Via, Visit};
 use crate::outcome::{Fate, FileFault, FilesFailed, NotRun, Outcome, Unknown};
+use crate::push::begin::WORTH;
 use crate::push::carry::{self, Books, Carrier, Goods};
 use crate::push::changes::Act;
 use crate::push::delete::Doomed;
 use crate::push::foresee;
 use crate::push::hand::{self, Hand, at_once};
 use crate::push::lift::{self, Lift};
-use crate::push::begin::WORTH;
 use crate::push::part;
 use crate::push::path::RelPath;
 use crate::push::put::Source;

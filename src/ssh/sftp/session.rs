@@ -419,13 +419,19 @@ async fn hear(output: &mut ChannelOutput, mut frames: Frames, shared: &Shared) -
         }
         match take(&mut frames, shared) {
             Err(odd) => return odd,
-            Ok(0) if heard < SIGN => {}
-            Ok(_) => {
-                heard = 0;
-                shared.stirred();
-            }
+            Ok(packets) if is_sign(packets, &mut heard) => shared.stirred(),
+            Ok(_) => {}
         }
     }
+}
+
+/// Whether what came is a sign of life: whole packets, or enough of a long one since the last sign.
+fn is_sign(packets: usize, heard: &mut usize) -> bool {
+    let is_sign = packets > 0 || *heard >= SIGN;
+    if is_sign {
+        *heard = 0;
+    }
+    is_sign
 }
 
 fn ended(status: Option<String>, words: &[u8]) -> SftpError {
@@ -545,6 +551,18 @@ mod tests {
         session.shared.stirred();
         assert!(timeout(hour, silence(&session.shared)).await.is_err(), "all was answered");
         assert_eq!(pending.done().await, Ok(()));
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_no_sign_of_life() {
+        let mut heard = 0;
+        let signs = (0..3 * SIGN).filter(|_| {
+            heard += 1;
+            is_sign(0, &mut heard)
+        });
+        assert_eq!(signs.count(), 3);
+        assert!(is_sign(1, &mut 1), "a whole reply is one however short it is");
+        assert!(!is_sign(0, &mut 0), "words on standard error are none");
     }
 
     #[tokio::test]
