@@ -103,7 +103,7 @@ async fn go_on(
     };
     let opened = way.sftp.fstat(&handle).await.map_err(cause::plain)?.attrs().await.map_err(cause::plain)?;
     let Some(have) = worth(opened, source).filter(|_| opened.owner == found.owner) else { return Ok(None) };
-    let Some(there) = way.sums.sha256(own, have).await? else { return Ok(None) };
+    let Some(there) = way.sums.of_beginning(own, have).await? else { return Ok(None) };
     let is_right = there == sum_of_beginning(path, source, have).await?;
     Ok(is_right.then(|| (Part { path: own.to_vec(), have }, handle)))
 }

@@ -168,13 +168,13 @@ async fn as_told(
     handle: &Handle,
     (taker, told): (&mut Taker<'_>, u64),
 ) -> Result<End, Trouble> {
-    let mut window = Window::new(way.budget);
+    let mut window = Window::of_replies((way.budget, way.own), told);
     let mut queue: Queue<(Pending, u64, u32)> = Queue::new();
     let longest = u64::from(way.sftp.limits().read);
     let (mut next, mut beyond) = (0, None);
     while taker.at < told {
         while next < told {
-            let len = longest.min(told - next);
+            let len = window.longest(longest).min(told - next);
             let bytes = usize::try_from(len).expect("no longer than a packet");
             if !window.admits(bytes) {
                 break;

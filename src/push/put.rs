@@ -131,6 +131,8 @@ pub enum Proof {
 pub(super) struct Way<'a> {
     pub(super) sftp: &'a Sftp,
     pub(super) budget: &'a Arc<Budget>,
+    /// What all readings of this host have of their own.
+    pub(super) own: &'a Arc<Budget>,
     pub(super) sums: &'a Sums<'a>,
 }
 

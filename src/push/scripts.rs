@@ -47,7 +47,7 @@ pub(super) mod status {
 /// One script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
-    /// The sum of `$1`.
+    /// The sum of `$1`, or of its first `$2` bytes.
     Sum,
     /// About `$1`, a link itself.
     Lstat,
@@ -81,7 +81,10 @@ impl Script {
     fn body(self) -> String {
         match self {
             Script::Sum => {
-                format!("{SUM} exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] && sum <\"$1\"")
+                format!(
+                    "{SUM} exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] || exit; \
+                 if [ -n \"$2\" ]; then head -c \"$2\" <\"$1\" | sum; else sum <\"$1\"; fi"
+                )
             }
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),

@@ -208,9 +208,14 @@ impl<'a> Shell<'a> {
             .map(drop)
     }
 
-    /// The sum of a file of so many bytes as the host says it.
-    async fn sum(&self, path: &[u8], size: u64) -> Result<Summed, Trouble> {
-        let said = self.run((Script::Sum, &[path]), (None, Ear::Kept(LINE)), self.patience(size)).await?;
+    /// The sum of a file of so many bytes, or of so many at its beginning, as the host says it.
+    async fn sum(&self, path: &[u8], (extent, size): (Extent, u64)) -> Result<Summed, Trouble> {
+        let bytes = match extent {
+            Extent::Whole => String::new(),
+            Extent::Beginning => size.to_string(),
+        };
+        let args = [path, bytes.as_bytes()];
+        let said = self.run((Script::Sum, &args), (None, Ear::Kept(LINE)), self.patience(size)).await?;
         Ok(match (said.status, scripts::sum(&said.out)) {
             (Some(0), Some(sum)) => Summed::Sum(sum),
             (Some(status::NOTHING), _) => Summed::Nothing,
@@ -250,7 +255,9 @@ impl<'a> Shell<'a> {
         if stat.kind != (Kind::File { size: source.size() }) || !is_marked {
             return Ok(false);
         }
-        Ok(matches!(self.sum(path, source.size()).await?, Summed::Sum(sum) if sum == source.sha256()))
+        Ok(
+            matches!(self.sum(path, (Extent::Whole, source.size())).await?, Summed::Sum(sum) if sum == source.sha256()),
+        )
     }
 
     /// One script does all of it, so that it can be measured before it is renamed; `None` where its temporary file was taken away.
@@ -493,6 +500,14 @@ fn said_marks(marks: Marks) -> [String; 3] {
     ]
 }
 
+/// How much of a file is summed.
+#[derive(Clone, Copy)]
+enum Extent {
+    Whole,
+    /// What is behind it may be growing.
+    Beginning,
+}
+
 /// What a host says when it is asked for a sum.
 enum Summed {
     Sum([u8; 32]),
@@ -530,11 +545,20 @@ impl<'a> Sums<'a> {
     /// The sum of a file of so many bytes; `None` where nothing on the host can make it. A host that could not the first time, or
     /// did not answer at any time, is not asked again.
     pub(super) async fn sha256(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
+        self.ask(path, (Extent::Whole, size)).await
+    }
+
+    /// The same of so many bytes at the beginning of a file, whatever is behind them.
+    pub(super) async fn of_beginning(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
+        self.ask(path, (Extent::Beginning, size)).await
+    }
+
+    async fn ask(&self, path: &[u8], extent: (Extent, u64)) -> Result<Option<[u8; 32]>, Trouble> {
         let mut skill = self.skill.lock().await;
         if *skill == Skill::Lacks {
             return Ok(None);
         }
-        let (said, learned) = match self.shell.sum(path, size).await {
+        let (said, learned) = match self.shell.sum(path, extent).await {
             Ok(Summed::Sum(sum)) => (Some(sum), Skill::Has),
             Ok(Summed::Nothing) => (None, *skill),
             Err(Trouble::Lost(why)) if self.shell.link.is_closed() => return Err(Trouble::Lost(why)),

@@ -218,7 +218,7 @@ fn assert_well(told: &Told) {
     let ends = told.lines("outcome");
     assert!(!ends.is_empty(), "{}{}", told.out, told.err);
     for end in ends {
-        let is_well = end["outcome"] == "exited" && end["code"] == 0;
+        let is_well = end["outcome"] == "exited" && end["status"] == 0;
         let is_told =
             end["outcome"] == "file-failed" && end.to_string().contains("was taken away, by another");
         assert!(is_well || is_told, "{end}");
