@@ -254,7 +254,8 @@ mod tests {
             std::fs::write(folder.join(name), "").expect("a file");
         }
         let stat = bin.join("stat");
-        std::fs::write(&stat, "#!/bin/sh\ncase $* in *gone) rm -f gone;; esac\nexec /usr/bin/stat \"$@\"\n").expect("a program");
+        std::fs::write(&stat, "#!/bin/sh\ncase $* in *gone) rm -f gone;; esac\nexec /usr/bin/stat \"$@\"\n")
+            .expect("a program");
         std::fs::set_permissions(&stat, std::fs::Permissions::from_mode(0o755)).expect("its mode");
         let line =
             Script::List.command("mark", &[std::os::unix::ffi::OsStrExt::as_bytes(folder.as_os_str())]);
