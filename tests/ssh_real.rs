@@ -59,6 +59,8 @@ mod push_accounts;
 mod push_delete;
 #[path = "ssh_real/push_fleet.rs"]
 mod push_fleet;
+#[path = "ssh_real/push_races.rs"]
+mod push_races;
 #[path = "ssh_real/push_sudo.rs"]
 mod push_sudo;
 #[path = "ssh_real/resumed.rs"]
@@ -75,8 +77,6 @@ mod sftp;
 mod sftp_faults;
 #[path = "ssh_real/sftp_shell.rs"]
 mod sftp_shell;
-#[path = "ssh_real/sftp_two.rs"]
-mod sftp_two;
 #[path = "ssh_real/silence.rs"]
 mod silence;
 #[path = "ssh_real/stalls.rs"]

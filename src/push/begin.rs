@@ -1,17 +1,17 @@
 //! The part of a file on a host: made anew, or found and gone on with.
 //!
-//! Theory: a part is made exclusively, so it is ours and nobody else's. One that is there already is what an earlier push left,
-//! or a trap. It is gone on with only if it is a file, large enough to be worth it, belongs to who we are there, and its content
-//! is the beginning of ours, summed there; then even a part that somebody else prepared holds nothing but what is sent anyway.
-//! Otherwise it is removed, and another name is taken: it may be that of another push that is at work right now, and what
-//! that one renames into place must be what it made itself. Nothing is ever emptied: two pushes of the same content at once
-//! write the same bytes to the same places, or one of them finds its part gone.
+//! Theory: a part is made exclusively and under a name of its own, so it is ours and nobody else's: what is renamed at the end
+//! is what was written and proven. One that an earlier push left is claimed by renaming it to a name of our own, which only one
+//! can do, and gone on with only if it is a file, large enough to be worth it, belongs to who we are there, and its content is
+//! the beginning of ours, summed there; then even a part that somebody else prepared holds nothing but what is sent anyway.
+//! Otherwise it is removed. Nothing is ever emptied: should its first writer still live, it writes the same bytes to the same
+//! places, and finds at its end that its part was taken away.
 
 use sha2::{Digest, Sha256};
 
 use super::cause::{self, Doing};
 use super::part::{chance_name, part_name};
-use super::put::{Source, Way, beside};
+use super::put::{Source, Way, beside, replace};
 use super::trouble::Trouble;
 use crate::ssh::sftp::{Attrs, FileType, Handle, OpenFlags, Sftp, SftpError};
 
@@ -24,36 +24,29 @@ const PRIVATE: u32 = 0o600;
 /// A part that stands on a host.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// Its path.
+    /// Its path, which nobody else uses.
     pub(super) path: Vec<u8>,
     /// How much of it is there and right.
     pub(super) have: u64,
 }
 
-/// Makes the part of a file, or finds it.
+/// Makes the part of a file, or goes on with the one that an earlier push `left`.
 pub(super) async fn begin(
     way: Way<'_>,
     (path, name): (&[u8], &[u8]),
-    source: &dyn Source,
+    (source, left): (&dyn Source, Option<&[u8]>),
 ) -> Result<(Part, Handle), Trouble> {
-    let part = beside(path, &part_name(name, &source.sha256()));
-    let refused = match create(way.sftp, &part).await {
-        Ok(handle) => return Ok((Part { path: part, have: 0 }, handle)),
-        Err(SftpError::Refused(refused)) => SftpError::Refused(refused),
-        Err(error) => return Err(cause::plain(error)),
-    };
-    let Ok(found) = way.sftp.lstat(&part).await else {
-        return Err(cause::of(way.sftp, (Doing::Create, path), refused).await);
-    };
-    if let Some(begun) = go_on(way, (path, name), (&part, found), source).await? {
-        return Ok(begun);
+    let own = beside(path, &part_name(name, &source.sha256()));
+    if let Some(left) = left {
+        if let Some(begun) = claim(way, (path, name), (left, &own), source).await? {
+            return Ok(begun);
+        }
+        // Of no use, or claimed by somebody else, who has it under another name now.
+        let _ = way.sftp.remove(left).await;
     }
-    // It may not be removed, or be a folder.
-    let _ = way.sftp.remove(&part).await;
-    let other = beside(path, &chance_name(name));
-    match create(way.sftp, &other).await {
-        Ok(handle) => Ok((Part { path: other, have: 0 }, handle)),
-        Err(_) => Err(cause::of(way.sftp, (Doing::Create, path), refused).await),
+    match create(way.sftp, &own).await {
+        Ok(handle) => Ok((Part { path: own, have: 0 }, handle)),
+        Err(error) => Err(cause::of(way.sftp, (Doing::Create, path), error).await),
     }
 }
 
@@ -62,34 +55,57 @@ async fn create(sftp: &Sftp, path: &[u8]) -> Result<Handle, SftpError> {
     sftp.open_file(path, flags, Attrs::with_mode(PRIVATE)).await
 }
 
-/// Opens what an earlier push left, if it is the beginning of this content.
-async fn go_on(
+/// Makes what an earlier push left ours, where it is worth it, and goes on with it, where it is right.
+async fn claim(
     way: Way<'_>,
     (path, name): (&[u8], &[u8]),
-    (part, found): (&[u8], Attrs),
+    (left, own): (&[u8], &[u8]),
     source: &dyn Source,
 ) -> Result<Option<(Part, Handle)>, Trouble> {
-    let Some(have) = found.size.filter(|size| (WORTH..=source.size()).contains(size)) else {
-        return Ok(None);
-    };
-    if found.file_type() != Some(FileType::File)
+    // Whatever is no file, or too small, is not even renamed.
+    let Ok(found) = way.sftp.lstat(left).await else { return Ok(None) };
+    if worth(found, source).is_none()
         || found.owner.is_none()
         || found.owner != me(way.sftp, (path, name)).await
     {
         return Ok(None);
     }
-    let Some(there) = way.sums.sha256(part, have).await? else { return Ok(None) };
-    if there != sum_of_beginning(path, source, have).await? {
+    if replace(way.sftp, (left, own), false).await.is_err() {
         return Ok(None);
     }
-    let Ok(handle) = way.sftp.open_file(part, OpenFlags::READ | OpenFlags::WRITE, Attrs::default()).await
+    let begun = go_on(way, (path, own), (found, source)).await;
+    if !matches!(begun, Ok(Some(_)) | Err(Trouble::Lost(_) | Trouble::Unreachable(_))) {
+        let _ = way.sftp.remove(own).await;
+    }
+    begun
+}
+
+/// The bytes of a part, if it can be the beginning of this content.
+fn worth(found: Attrs, source: &dyn Source) -> Option<u64> {
+    let is_file = found.file_type() == Some(FileType::File);
+    found.size.filter(|size| is_file && (WORTH..=source.size()).contains(size))
+}
+
+/// Opens a part that is ours now, if it is the beginning of this content.
+async fn go_on(
+    way: Way<'_>,
+    (path, own): (&[u8], &[u8]),
+    (found, source): (Attrs, &dyn Source),
+) -> Result<Option<(Part, Handle)>, Trouble> {
+    // What was renamed need not be what was looked at before, and only files are opened.
+    match way.sftp.lstat(own).await {
+        Ok(claimed) if worth(claimed, source).is_some() => {}
+        _ => return Ok(None),
+    }
+    let Ok(handle) = way.sftp.open_file(own, OpenFlags::READ | OpenFlags::WRITE, Attrs::default()).await
     else {
         return Ok(None);
     };
-    // What was opened is what was looked at.
     let opened = way.sftp.fstat(&handle).await.map_err(cause::plain)?.attrs().await.map_err(cause::plain)?;
-    let is_same = (opened.size, opened.owner) == (found.size, found.owner);
-    Ok(is_same.then(|| (Part { path: part.to_vec(), have }, handle)))
+    let Some(have) = worth(opened, source).filter(|_| opened.owner == found.owner) else { return Ok(None) };
+    let Some(there) = way.sums.of_beginning(own, have).await? else { return Ok(None) };
+    let is_right = there == sum_of_beginning(path, source, have).await?;
+    Ok(is_right.then(|| (Part { path: own.to_vec(), have }, handle)))
 }
 
 /// Who we are there: the owner of a file that we make.

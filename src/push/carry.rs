@@ -4,7 +4,7 @@
 //! nobody from its turn but what lies in it. Two faults end it all before its time: a full disk and a file system that can
 //! only be read, since every further file would meet them again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -49,6 +49,8 @@ pub(super) struct Carrier<'a> {
     pub(super) verify: Verify,
     /// What stands there now.
     pub(super) standing: &'a HashSet<&'a RelPath>,
+    /// What earlier pushes left that is gone on with, by the place of its file.
+    pub(super) begun: &'a HashMap<usize, Vec<u8>>,
     /// Bytes that have gone over.
     pub(super) moved: &'a AtomicU64,
 }
@@ -189,7 +191,8 @@ impl Carrier<'_> {
                     self.goods.open(*item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
                 let source = Counted { content, moved: self.moved };
                 let (owner, verify) = (self.owner, self.verify);
-                let wish = Wish { mtime: Some(*mtime), owner, verify, ..Wish::with_mode(*mode) };
+                let left = self.begun.get(item).cloned();
+                let wish = Wish { left, mtime: Some(*mtime), owner, verify, ..Wish::with_mode(*mode) };
                 let backup = self.backup_of(&at, *item);
                 self.hand.put(&at, (&source, &wish), old(backup.as_deref())).await
             }

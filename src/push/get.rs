@@ -1,7 +1,8 @@
 //! One file from a host, in order and bounded by what was allowed.
 //!
 //! Theory: what a server says about a file is a claim. The size it says is what is read, many requests ahead; one that ends
-//! earlier was a lie or changed under us, and a file that goes on after it has grown, which is no error but is told. What is
+//! earlier was a lie or changed under us, and a file that goes on after it has grown, which is no error but is told; so is one
+//! that a kernel makes when it is read, as in /sys, which says the size of a page and holds less. What is
 //! no file is never opened: opening a FIFO waits for ever, and opening a device does things.
 
 use bytes::Bytes;
@@ -14,7 +15,10 @@ use super::put::{Way, special};
 use super::trouble::Trouble;
 use super::window::{Queue, Window};
 use crate::outcome::FileFault;
-use crate::ssh::sftp::{Attrs, FileType, Handle, OpenFlags, Pending};
+use crate::ssh::sftp::{Attrs, FileType, Handle, OpenFlags, Pending, SftpError};
+
+/// The largest page of a kernel, in bytes.
+pub(super) const PAGE: u64 = 64 * 1024;
 
 /// Takes what is read, in order.
 pub trait Sink: Send {
@@ -49,6 +53,8 @@ pub struct Got {
     pub sha256: [u8; 32],
     /// Whether the file went on after what it said its size was: it grew, and this is its beginning.
     pub grew: bool,
+    /// Whether it is a file of a kernel that holds less than it says, as those in /sys do.
+    pub holds_less: bool,
     /// Its permission bits when it was opened, `07777`: what a server says.
     pub mode: u32,
     /// When it was changed last, in seconds since 1970.
@@ -67,15 +73,16 @@ pub(super) async fn get(
         return Err(too_large(path, limit));
     }
     let mut taker = Taker { path, sink, digest: Sha256::new(), at: 0 };
-    let grew = match told {
+    let end = match told {
         // What makes its content when it is read, as in /proc, says that it has none.
-        0 => to_the_end(way, &handle, (&mut taker, limit)).await.map(|()| false)?,
+        0 => to_the_end(way, &handle, (&mut taker, limit)).await.map(|()| End::AsTold)?,
         told => as_told(way, &handle, (&mut taker, told)).await?,
     };
     Ok(Got {
         size: taker.at,
         sha256: taker.digest.finalize().into(),
-        grew,
+        grew: end == End::Beyond,
+        holds_less: end == End::Before,
         mode: attrs.permissions().unwrap_or(0),
         mtime: attrs.times.map_or(0, |(_, change)| change.into()),
     })
@@ -145,19 +152,29 @@ impl Taker<'_> {
     }
 }
 
-/// Reads what was told; true where more follows.
+/// Where the end of a file was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    AsTold,
+    /// More follows.
+    Beyond,
+    /// It holds less, and always did.
+    Before,
+}
+
+/// Reads what was told.
 async fn as_told(
     way: Way<'_>,
     handle: &Handle,
     (taker, told): (&mut Taker<'_>, u64),
-) -> Result<bool, Trouble> {
-    let mut window = Window::new(way.budget);
+) -> Result<End, Trouble> {
+    let mut window = Window::of_replies((way.budget, way.own), told);
     let mut queue: Queue<(Pending, u64, u32)> = Queue::new();
     let longest = u64::from(way.sftp.limits().read);
     let (mut next, mut beyond) = (0, None);
     while taker.at < told {
         while next < told {
-            let len = longest.min(told - next);
+            let len = window.longest(longest).min(told - next);
             let bytes = usize::try_from(len).expect("no longer than a packet");
             if !window.admits(bytes) {
                 break;
@@ -172,13 +189,28 @@ async fn as_told(
             beyond = Some(way.sftp.read(handle, told, 1).await.map_err(cause::plain)?);
         }
         let ((pending, at, len), sent, bytes) = queue.pop().expect("what is not there is under way");
-        one(way, handle, (taker, told), (pending, at, len)).await?;
+        if window.waits(one(way, handle, (taker, told), (pending, at, len))).await? == End::Before {
+            return Ok(End::Before);
+        }
         window.hears(bytes, sent.elapsed());
     }
-    match beyond {
-        Some(pending) => Ok(pending.data(1).await.map_err(cause::plain)?.is_some()),
-        None => Ok(false),
+    let Some(beyond) = beyond else { return Ok(End::AsTold) };
+    match beyond.data(1).await {
+        Ok(Some(_)) => Ok(End::Beyond),
+        // All came that was told; who says no behind it says nothing about that.
+        Ok(None) | Err(SftpError::Refused(_)) => Ok(End::AsTold),
+        Err(error) => Err(cause::plain(error)),
     }
+}
+
+/// Whether a file that ended too soon is one that a kernel makes when it is read: all of it came in one reply, and it says
+/// the same size still, which is a page at most.
+async fn is_made(way: Way<'_>, handle: &Handle, (replies, told): (usize, u64)) -> Result<bool, Trouble> {
+    if replies > 1 || told > PAGE {
+        return Ok(false);
+    }
+    let again = way.sftp.fstat(handle).await.map_err(cause::plain)?.attrs().await.map_err(cause::plain)?;
+    Ok(again.size == Some(told))
 }
 
 /// Takes what one request gave, and what it did not give asked for again.
@@ -187,14 +219,19 @@ async fn one(
     handle: &Handle,
     (taker, told): (&mut Taker<'_>, u64),
     (pending, at, len): (Pending, u64, u32),
-) -> Result<(), Trouble> {
+) -> Result<End, Trouble> {
     let end = at + u64::from(len);
     let mut answer = read(way, taker.path, (pending, len)).await?;
+    let mut replies = 0;
     loop {
-        let Some(data) = answer else { return Err(taker.ended(told)) };
+        let Some(data) = answer else {
+            let is_made = at == 0 && is_made(way, handle, (replies, told)).await?;
+            return if is_made { Ok(End::Before) } else { Err(taker.ended(told)) };
+        };
+        replies += 1;
         taker.take(data).await?;
         if taker.at >= end {
-            return Ok(());
+            return Ok(End::AsTold);
         }
         let len = u32::try_from(end - taker.at).expect("less than was asked for at first");
         let pending = way.sftp.read(handle, taker.at, len).await.map_err(cause::plain)?;

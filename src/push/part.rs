@@ -1,7 +1,9 @@
-//! Temporary names: `.NAME.omnes-<first 16 hex digits of the SHA-256>.part`, in the folder of the file.
+//! Temporary names: `.NAME.omnes-<first 16 hex digits of the SHA-256>-<8 by chance>.part`, in the folder of the file.
 //!
 //! Theory: the name says what the part will be when it is whole, so that a push of the same content finds what an earlier one
-//! left and can go on with it, and that two pushes of the same content write the same bytes. A name that would be too long is
+//! left and can go on with it; what is by chance makes it the name of one writer, so that nobody else ever writes or renames
+//! under it. Whoever goes on with a part first gives it a name of its own, which only one can do. Names without the second
+//! number, as omnes made them once and makes for what is never gone on with, are known too. A name that would be too long is
 //! cut, with a digest of the whole in place of what is missing.
 
 use sha2::{Digest, Sha256};
@@ -17,15 +19,21 @@ const END: &[u8] = b".part";
 /// Hex digits of the digest.
 const DIGITS: usize = 16;
 
+/// Hex digits by chance behind it, with what parts both.
+const CHANCE: usize = 1 + 8;
+
 /// Bytes that are kept of a name that would be too long.
 const KEPT: usize = 200;
 
-/// The longest name that is kept whole.
-const WHOLE: usize = MAX_NAME - 1 - MARK.len() - DIGITS - END.len();
+/// The longest name that is kept whole, with so many digits.
+const fn whole(digits: usize) -> usize {
+    MAX_NAME - 1 - MARK.len() - digits - END.len()
+}
 
-/// The temporary name of this content by the name of its file.
+/// A temporary name for this content of the file of this name: that of one writer.
 pub fn part_name(name: &[u8], sha256: &[u8; 32]) -> Vec<u8> {
-    with_digits(name, &hex(&sha256[..DIGITS / 2]))
+    let digits = format!("{}-{:08x}", hex(&sha256[..DIGITS / 2]), rand::random::<u32>());
+    with_digits(name, &digits)
 }
 
 /// A temporary name that nobody can foresee.
@@ -34,33 +42,57 @@ pub fn chance_name(name: &[u8]) -> Vec<u8> {
 }
 
 fn with_digits(name: &[u8], digits: &str) -> Vec<u8> {
-    [&begin(name)[..], digits.as_bytes(), END].concat()
+    [&begin(name, digits.len())[..], digits.as_bytes(), END].concat()
 }
 
-/// What all temporary names of a file begin with.
-fn begin(name: &[u8]) -> Vec<u8> {
-    if name.len() <= WHOLE {
+/// What the temporary names of a file with so many digits begin with.
+fn begin(name: &[u8], digits: usize) -> Vec<u8> {
+    if name.len() <= whole(digits) {
         return [b".", name, MARK].concat();
     }
     let digest = format!("~{}", hex(&Sha256::digest(name)[..4]));
     [b".", &name[..KEPT], digest.as_bytes(), MARK].concat()
 }
 
+/// What all temporary names of a file begin with, up to their digits: one or the other.
+pub(super) fn stems(name: &[u8]) -> [Vec<u8>; 2] {
+    [DIGITS + CHANCE, DIGITS].map(|digits| begin(name, digits))
+}
+
+/// A temporary name of whatever file, up to its digits, and the digits of the content.
+fn divided(found: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = found.strip_prefix(b".")?.strip_suffix(END)?;
+    let before = |digits: usize| Some(rest.split_at(rest.len().checked_sub(digits)?));
+    let (stem, digits) = match before(CHANCE) {
+        Some((rest, [b'-', chance @ ..])) if is_hex(chance) => rest.split_at(rest.len().checked_sub(DIGITS)?),
+        _ => before(DIGITS)?,
+    };
+    let is_part = is_hex(digits) && stem.len() > MARK.len() && stem.ends_with(MARK);
+    is_part.then(|| (&found[..=stem.len()], digits))
+}
+
+/// What a temporary name begins with, up to its digits; `None` where it is none.
+pub(super) fn stem(found: &[u8]) -> Option<&[u8]> {
+    divided(found).map(|(stem, _)| stem)
+}
+
 /// Is `found` a temporary name of the file `name`?
 pub fn is_part_of(found: &[u8], name: &[u8]) -> bool {
-    let digits = found.strip_prefix(begin(name).as_slice()).and_then(|rest| rest.strip_suffix(END));
-    digits.is_some_and(is_digest)
+    stem(found).is_some_and(|stem| stems(name).iter().any(|known| known == stem))
+}
+
+/// Does this temporary name say that it will be this content?
+pub fn is_begun(found: &[u8], sha256: &[u8; 32]) -> bool {
+    divided(found).is_some_and(|(_, digits)| digits == hex(&sha256[..DIGITS / 2]).as_bytes())
 }
 
 /// Is this the temporary name of whatever file?
 pub fn is_part(found: &[u8]) -> bool {
-    let Some(rest) = found.strip_prefix(b".").and_then(|rest| rest.strip_suffix(END)) else { return false };
-    let Some(at) = rest.len().checked_sub(DIGITS) else { return false };
-    is_digest(&rest[at..]) && rest[..at].len() > MARK.len() && rest[..at].ends_with(MARK)
+    divided(found).is_some()
 }
 
-fn is_digest(digits: &[u8]) -> bool {
-    digits.len() == DIGITS && digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+fn is_hex(digits: &[u8]) -> bool {
+    digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Bytes as hex digits.
@@ -75,13 +107,20 @@ mod tests {
     #[test]
     fn a_part_is_told_from_its_file_and_from_others() {
         let sum = [0xab; 32];
-        assert_eq!(part_name(b"a.conf", &sum), b".a.conf.omnes-abababababababab.part");
-        for name in [&b"a"[..], b"a.conf", b"\xff\n", &[b'x'; 226], &[b'x'; 227], &[b'x'; 255]] {
-            let part = part_name(name, &sum);
-            assert!(part.len() <= MAX_NAME && is_part_of(&part, name) && is_part(&part), "{part:?}");
-            assert!(is_part_of(&chance_name(name), name));
-            assert!(!is_part_of(&part, b"b") && !is_part_of(name, name) && !is_part(name));
+        let part = part_name(b"a.conf", &sum);
+        assert!(part.starts_with(b".a.conf.omnes-abababababababab-") && part.len() == 44, "{part:?}");
+        assert_ne!(part, part_name(b"a.conf", &sum), "each writer has its own");
+        for len in [1, 217, 218, 226, 227, 255] {
+            let name = &[b'x'; 255][..len];
+            let (part, other) = (part_name(name, &sum), chance_name(name));
+            assert!(is_begun(&part, &sum) && !is_begun(&part, &[0; 32]) && !is_begun(&other, &sum));
+            for part in [part, other] {
+                assert!(part.len() <= MAX_NAME && is_part_of(&part, name) && is_part(&part), "{part:?}");
+                assert!(!is_part_of(&part, b"b") && !is_part_of(name, name) && !is_part(name));
+            }
         }
+        let old = b".a.omnes-abababababababab.part";
+        assert!(is_part_of(old, b"a") && is_begun(old, &sum), "what an older omnes left");
     }
 
     #[test]
@@ -100,6 +139,12 @@ mod tests {
             b"a.omnes-0123456789abcdef.part",
             b".omnes-0123456789abcdef.part",
             b".a.omnes-0123456789abcdef.part2",
+            b".a.omnes-0123456789abcdef-0123456.part",
+            b".a.omnes-0123456789abcdef-0123456g.part",
+            b".a.omnes-0123456789abcdef-012345678.part",
+            b".a.omnes-0123456789abcdef01234567.part",
+            b".a.omnes--01234567.part",
+            b".omnes-0123456789abcdef-01234567.part",
             b".part",
             b"",
         ] {

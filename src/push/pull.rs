@@ -317,6 +317,11 @@ impl Trip<'_> {
             let line = || format!("{}: it grew while it was read; here is its beginning", shown(thing.path));
             self.books.say(self.call, line).await;
         }
+        if got.holds_less {
+            let line =
+                || format!("{}: it holds less than it says, as files of a kernel do", shown(thing.path));
+            self.books.say(self.call, line).await;
+        }
         Ok(Came::New)
     }
 

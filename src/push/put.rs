@@ -3,7 +3,9 @@
 //! Theory: until the rename the path holds what it held, from then on the new content; there is nothing between. All that
 //! concerns one file goes out in three flights: the file is made, everything is done with it, it is renamed; a file that fits
 //! into a window so costs three times the way, whatever is done with it. What fails takes the temporary name with it. A link
-//! that is lost leaves it, and as its name says what it will be ([`super::part`]), the next push goes on with it.
+//! that is lost leaves it, and as its name says what it will be ([`super::part`]), the next push goes on with it. Nobody else
+//! writes under the temporary name, but another push to the same place may take it for a leftover: then the other has put the
+//! same content in its place meanwhile, or it is put once more.
 //!
 //! The path itself is replaced: where a link stood, a file stands afterwards, as with rsync. Owner and mode of a file that is
 //! replaced are kept where nobody asks for others, the owner as far as the user may give files away.
@@ -45,12 +47,16 @@ pub enum Mode {
     KeepOr(u32),
 }
 
+/// The bits that a file keeps of the one it replaces: not those that make a program act for its owner.
+const KEPT: u32 = 0o1777;
+
 impl Mode {
     /// The bits, where a file of these is replaced.
     pub(super) fn over(self, old: Option<u32>) -> u32 {
         match self {
             Mode::Set(bits) => bits,
-            Mode::KeepOr(bits) => old.unwrap_or(bits),
+            // What is pushed belongs to the login, and who gives it setuid says so.
+            Mode::KeepOr(bits) => old.map_or(bits, |old| old & KEPT),
         }
     }
 }
@@ -80,6 +86,8 @@ pub enum Flush {
 /// How one file is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
+    /// The path of what an earlier push of this content left in the same folder; it is gone on with, or removed.
+    pub left: Option<Vec<u8>>,
     /// Its mode.
     pub mode: Mode,
     /// Its modification time in seconds since 1970; `None`: now.
@@ -95,7 +103,8 @@ pub struct Wish {
 impl Wish {
     /// This mode, and everything else as it comes.
     pub fn with_mode(mode: Mode) -> Wish {
-        Wish { mode, mtime: None, owner: None, verify: Verify::default(), flush: Flush::default() }
+        let (verify, flush) = (Verify::default(), Flush::default());
+        Wish { left: None, mode, mtime: None, owner: None, verify, flush }
     }
 }
 
@@ -122,11 +131,17 @@ pub enum Proof {
 pub(super) struct Way<'a> {
     pub(super) sftp: &'a Sftp,
     pub(super) budget: &'a Arc<Budget>,
+    /// What all readings of this host have of their own.
+    pub(super) own: &'a Arc<Budget>,
     pub(super) sums: &'a Sums<'a>,
 }
 
-/// Files up to so many bytes are read back in the flight that wrote them, which costs less than a program there.
-const READ_BACK: u64 = 256 * 1024;
+/// Files up to so many bytes are read back in the flight that wrote them: a program there takes longer to begin, and costs the
+/// host more.
+const READ_BACK: u64 = 1024 * 1024;
+
+/// How often a file is put whose temporary name is taken away each time.
+pub(super) const TIMES: usize = 3;
 
 /// Puts a file in its place.
 pub(super) async fn put(
@@ -134,8 +149,43 @@ pub(super) async fn put(
     path: &[u8],
     (source, wish): (&dyn Source, &Wish),
 ) -> Result<Landed, Trouble> {
+    let mut left = wish.left.as_deref();
+    for _ in 0..TIMES {
+        match once(way, path, (source, wish, left.take())).await? {
+            Put::Landed(landed) => return Ok(landed),
+            Put::TakenAway if stands(way, path, (source, wish)).await? => {
+                return Ok(Landed { proof: Proof::Content, resumed: 0 });
+            }
+            Put::TakenAway => {}
+        }
+    }
+    Err(taken_away(path))
+}
+
+/// Every time somebody else took the temporary file.
+pub(super) fn taken_away(path: &[u8]) -> Trouble {
+    let why = format!(
+        "{}: its temporary file was taken away, by another push to the same place perhaps; push again",
+        shown(path)
+    );
+    Trouble::file(FileFault::Other, why)
+}
+
+/// What became of one try.
+enum Put {
+    Landed(Landed),
+    /// Its temporary file is gone, and nothing is in the place that was not there.
+    TakenAway,
+}
+
+/// Puts it once.
+async fn once(
+    way: Way<'_>,
+    path: &[u8],
+    (source, wish, left): (&dyn Source, &Wish, Option<&[u8]>),
+) -> Result<Put, Trouble> {
     let name = file_name(path)?;
-    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), source));
+    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), (source, left)));
     let (part, handle) = part?;
     let whole = async {
         let old = old?;
@@ -143,23 +193,51 @@ pub(super) async fn put(
         replace(way.sftp, (&part.path, path), old.is_some()).await?;
         Ok(Landed { proof, resumed: part.have })
     };
-    let landed = whole.await;
-    let Err(Trouble::File { fault, .. }) = &landed else { return landed };
-    // What it held is what it holds; that nothing else is left is all that can still be done.
-    match way.sftp.remove(&part.path).await {
-        Err(error) if *fault == FileFault::Missing && error.status() == Some(Status::NoSuchFile) => {
-            let folder = way.sftp.stat(folder_of(path)).await.ok();
-            let stands = folder.and_then(|attrs| attrs.file_type()) == Some(FileType::Dir);
-            if stands { Err(taken(path)) } else { landed }
+    match whole.await {
+        Ok(landed) => Ok(Put::Landed(landed)),
+        Err(trouble) if is_gone(way.sftp, &part.path, &trouble).await => Ok(Put::TakenAway),
+        Err(trouble) => {
+            if let Trouble::File { .. } = &trouble {
+                // What it held is what it holds; that nothing else is left is all that can still be done.
+                let _ = way.sftp.remove(&part.path).await;
+            }
+            Err(trouble)
         }
-        _ => landed,
     }
 }
 
-/// Somebody took the part of a file away while it was written.
-pub(super) fn taken(path: &[u8]) -> Trouble {
-    let why = "its temporary file was taken away, perhaps by another push to the same place; push again";
-    Trouble::file(FileFault::Busy, format!("{}: {why}", shown(path)))
+/// Whether it went wrong because the temporary file is not there any more. Servers say that in different ways.
+async fn is_gone(sftp: &Sftp, part: &[u8], trouble: &Trouble) -> bool {
+    let may_be = matches!(trouble.fault(), Some(FileFault::Missing | FileFault::Other | FileFault::Busy));
+    may_be && matches!(sftp.lstat(part).await, Err(error) if error.status() == Some(Status::NoSuchFile))
+}
+
+/// Whether what was to be put stands there already, put by somebody else: its content, and the marks that were asked for.
+async fn stands(way: Way<'_>, path: &[u8], (source, wish): (&dyn Source, &Wish)) -> Result<bool, Trouble> {
+    let there = match way.sftp.lstat(path).await {
+        Ok(there) if there.file_type() == Some(FileType::File) => there,
+        Ok(_) | Err(SftpError::Refused(_)) => return Ok(false),
+        Err(error) => return Err(cause::plain(error)),
+    };
+    let is_marked =
+        match wish.mode {
+            Mode::Set(mode) => there.permissions() == Some(mode),
+            Mode::KeepOr(_) => true,
+        } && wish.mtime.is_none_or(|mtime| there.times.is_some_and(|(_, change)| change == said_time(mtime)))
+            && wish.owner.is_none_or(|owner| there.owner == Some(owner));
+    if there.size != Some(source.size()) || !is_marked {
+        return Ok(false);
+    }
+    let sum = match way.sums.sha256(path, source.size()).await? {
+        Some(sum) => Ok(sum),
+        None => get::sum(way, path, source.size()).await,
+    };
+    match sum {
+        Ok(sum) => Ok(sum == source.sha256()),
+        // It changed again, or nobody may read it: then it is put.
+        Err(Trouble::File { .. }) => Ok(false),
+        Err(lost) => Err(lost),
+    }
 }
 
 /// The last name of a path, where a file can stand.
@@ -207,7 +285,7 @@ async fn fill_and_prove(
         written(way.sftp, (path, left), pending).await?;
     }
     // All bytes are there; a host that sums a large file does so while its disk takes them.
-    let is_summed = flight.back.is_none() && source.size() > 0;
+    let is_summed = flight.back.is_empty() && source.size() > 0;
     let summing = async { if is_summed { sum(way, part, (source, wish)).await } else { Ok(None) } };
     let (landed, summed) = tokio::join!(flight.lands(way.sftp, path, source), summing);
     let summed = match landed? {
@@ -251,7 +329,7 @@ async fn fill(
             while !window.admits(len) {
                 let (pending, sent, bytes) =
                     queue.pop().expect("a window that is full has something under way");
-                written(way.sftp, (path, size - at), pending).await?;
+                window.waits(written(way.sftp, (path, size - at), pending)).await?;
                 window.hears(bytes, sent.elapsed());
             }
             let pending = way.sftp.write(handle, at, piece).await.map_err(cause::plain)?;
@@ -281,7 +359,8 @@ struct Flight {
     /// The owner of the file that is replaced, which need not work.
     kept: Option<Pending>,
     marks: Pending,
-    back: Option<(Pending, u32)>,
+    /// The content, read back in pieces; none where it is not.
+    back: Vec<(Pending, u32)>,
     sync: Option<Pending>,
     about: Pending,
     close: Pending,
@@ -306,14 +385,16 @@ impl Flight {
         let marks = Attrs { mode: Some(mode), times, ..Attrs::default() };
         let marks = sftp.fsetstat(&handle, marks).await?;
         let size = source.size();
-        let is_small = size <= READ_BACK.min(sftp.limits().read.into()) && size > 0;
-        let back = match wish.verify {
-            Verify::Content | Verify::Always if is_small => {
-                let len = u32::try_from(size).expect("a small file");
-                Some((sftp.read(&handle, 0, len).await?, len))
+        let mut back = Vec::new();
+        if wish.verify != Verify::Size && size <= READ_BACK {
+            let longest = u64::from(sftp.limits().read);
+            let mut at = 0;
+            while at < size {
+                let len = u32::try_from(longest.min(size - at)).expect("no longer than a packet");
+                back.push((sftp.read(&handle, at, len).await?, len));
+                at += u64::from(len);
             }
-            _ => None,
-        };
+        }
         let sync = match wish.flush {
             Flush::Offered if sftp.features().fsync => Some(sftp.fsync(&handle).await?),
             _ => None,
@@ -325,6 +406,11 @@ impl Flight {
 
     /// Waits for all of it; true where the content was read back and is right.
     async fn lands(self, sftp: &Sftp, path: &[u8], source: &dyn Source) -> Result<bool, Trouble> {
+        // What comes back is summed as it comes, before the disk is waited for, so that nothing of it is kept.
+        let sum = match self.back.is_empty() {
+            true => None,
+            false => read_back(self.back).await?,
+        };
         for (pending, doing) in [
             (self.owner, Doing::Use),
             (Some(self.marks), Doing::Use),
@@ -346,15 +432,26 @@ impl Flight {
             let why = format!("{}: {} bytes were sent, and {size} are there", shown(path), source.size());
             return Err(Trouble::file(FileFault::ChecksumDiffers, why));
         }
-        let Some((pending, len)) = self.back else { return Ok(source.size() == 0) };
-        match pending.data(len).await {
-            Ok(Some(data)) if data.len() == len as usize => same(path, Sha256::digest(&data).into(), source),
-            // A server that gives less than was asked for, or lets nobody read: then it is proven in another way.
-            Ok(_) => Ok(false),
-            Err(SftpError::Refused(_)) => Ok(false),
-            Err(error) => Err(cause::plain(error)),
+        match sum {
+            Some(sum) => same(path, sum, source),
+            None => Ok(source.size() == 0),
         }
     }
+}
+
+/// The sum of what is read back. Where a server gives less than was asked for, or lets nobody read, there is none: then it is
+/// proven in another way.
+async fn read_back(pieces: Vec<(Pending, u32)>) -> Result<Option<[u8; 32]>, Trouble> {
+    let mut digest = Some(Sha256::new());
+    for (pending, len) in pieces {
+        let data = match pending.data(len).await {
+            Ok(data) => data.filter(|data| data.len() == len as usize),
+            Err(SftpError::Refused(_)) => None,
+            Err(error) => return Err(cause::plain(error)),
+        };
+        digest = digest.zip(data).map(|(digest, data)| digest.chain_update(&data));
+    }
+    Ok(digest.map(|digest| digest.finalize().into()))
 }
 
 /// A refusal changes nothing; whatever else went wrong stands.
@@ -453,5 +550,6 @@ mod tests {
         assert_eq!((said_time(-1), said_time(1 << 31), said_time(1 << 33)), (0, 1 << 31, u32::MAX));
         assert_eq!((Mode::KeepOr(0o644).over(Some(0o600)), Mode::KeepOr(0o644).over(None)), (0o600, 0o644));
         assert_eq!(Mode::Set(0o755).over(Some(0o600)), 0o755);
+        assert_eq!(Mode::KeepOr(0o644).over(Some(0o7755)), 0o1755, "nobody is given a setuid program");
     }
 }

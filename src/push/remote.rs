@@ -1,6 +1,7 @@
 //! What push and pull need from a host, in two ways: SFTP, and a POSIX shell where somebody asked for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::cause::{self, Doing};
 use super::get::{self, Got, Limit, Links, Sink};
@@ -10,7 +11,7 @@ use super::put::{self, Landed, Source, Way, Wish, beside, said_time};
 use super::shell::{Shell, Sums};
 use super::tree::Kind;
 use super::trouble::Trouble;
-use super::window::Budget;
+use super::window::{Budget, OF_HOST};
 use crate::outcome::FileFault;
 use crate::ssh::Link;
 use crate::ssh::sftp::{Attrs, Dir, FileType, Sftp, SftpError, Status};
@@ -70,6 +71,7 @@ pub struct Marks {
 pub struct Remote<'a> {
     way: How<'a>,
     budget: Arc<Budget>,
+    own: Arc<Budget>,
     sums: Sums<'a>,
 }
 
@@ -87,16 +89,25 @@ impl<'a> Remote<'a> {
 
     /// By an SFTP session that stands, as one that runs as somebody else; a shell on `link` is asked for sums beside it.
     pub fn over(sftp: Sftp, link: &'a Link, budget: Arc<Budget>) -> Remote<'a> {
-        Remote { way: How::Sftp(sftp), budget, sums: Sums::new(link) }
+        Remote { way: How::Sftp(sftp), budget, own: Budget::new(OF_HOST), sums: Sums::new(link) }
     }
 
     /// By a POSIX shell. What it can do less is said where it is asked for; sizes and times need a `stat` there.
     pub fn over_shell(link: &'a Link, budget: Arc<Budget>) -> Remote<'a> {
-        Remote { way: How::Shell(Shell::new(link)), budget, sums: Sums::new(link) }
+        Remote { way: How::Shell(Shell::new(link)), budget, own: Budget::new(OF_HOST), sums: Sums::new(link) }
+    }
+
+    /// The same, where a command of the host's shell may say nothing for so long; usually 90 s.
+    pub fn patient(self, patience: Duration) -> Remote<'a> {
+        let way = match self.way {
+            How::Sftp(sftp) => How::Sftp(sftp),
+            How::Shell(shell) => How::Shell(shell.patient(patience)),
+        };
+        Remote { way, sums: self.sums.patient(patience), ..self }
     }
 
     fn way<'b>(&'b self, sftp: &'b Sftp) -> Way<'b> {
-        Way { sftp, budget: &self.budget, sums: &self.sums }
+        Way { sftp, budget: &self.budget, own: &self.own, sums: &self.sums }
     }
 
     /// An absolute path: relative ones and `~/` are below where the user begins; `~name` is asked for, where the host can say.

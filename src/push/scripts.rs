@@ -42,12 +42,14 @@ pub(super) mod status {
     pub(in crate::push) const SUM: u32 = 84;
     /// It is no folder.
     pub(in crate::push) const NO_FOLDER: u32 = 85;
+    /// The temporary file is gone, taken by somebody else.
+    pub(in crate::push) const GONE: u32 = 86;
 }
 
 /// One script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
-    /// The sum of `$1`, which has about `$2` bytes.
+    /// The sum of `$1`, or of its first `$2` bytes; of about `$3` bytes in any case.
     Sum,
     /// About `$1`, a link itself.
     Lstat,
@@ -80,7 +82,12 @@ pub(super) enum Script {
 impl Script {
     fn body(self) -> String {
         match self {
-            Script::Sum => format!("{SUM} N=$2; exec 2>/dev/null; [ -f \"$1\" ] && sum <\"$1\""),
+            Script::Sum => {
+                format!(
+                    "{SUM} N=$3; exec 2>/dev/null; [ -e \"$1\" ] || exit 81; [ -f \"$1\" ] || exit; \
+                 if [ -n \"$2\" ]; then head -c \"$2\" <\"$1\" | sum; else sum <\"$1\"; fi"
+                )
+            }
             Script::Lstat => format!("L=; {ABOUT} {EXISTS} || exit 81; about \"$1\""),
             Script::Stat => format!("L=-L; {ABOUT} [ -e \"$1\" ] || exit 81; about \"$1\""),
             Script::Home => "pwd -P".to_owned(),
@@ -88,7 +95,9 @@ impl Script {
             Script::List => format!(
                 "L=; {ABOUT} [ -e \"$1\" ] || exit 81; [ -d \"$1\" ] || exit 85; CDPATH=; cd -- \"$1\" || exit; \
                  for f in * .[!.]* ..?*; do [ -e \"$f\" ] || [ -L \"$f\" ] || continue; \
-                 printf '%s\\0' \"$f\"; about \"$f\"; done"
+                 s=$(about \"$f\"); \
+                 [ \"$s\" != none ] || [ -e \"$f\" ] || [ -L \"$f\" ] || continue; \
+                 printf '%s\\0%s\\n' \"$f\" \"$s\"; done"
             ),
             Script::MakeDir => "umask 0; mkdir -m \"$2\" -- \"$1\"".to_owned(),
             Script::Symlink => {
@@ -118,12 +127,12 @@ impl Script {
 const EXISTS: &str = "[ -e \"$1\" ] || [ -L \"$1\" ]";
 
 /// The rename is the last thing, and comes only after what is there was measured: a link that is lost ends `cat` as the end
-/// of the file does.
+/// of the file does. The temporary file is made exclusively; that it is gone later means that somebody else took it.
 const PUT: &str = concat!(
     "[ -d \"$2\" ] && exit 82; d=${2%/*}; [ \"$d\" = \"$2\" ] && d=.; [ -d \"${d:-/}\" ] || ",
     "{ [ -e \"$d\" ] && exit 85; exit 81; }; umask 077; set -C; ",
-    "fail() { rm -f -- \"$1\"; exit \"$2\"; }; ",
-    "rm -f -- \"$1\"; cat >\"$1\" || fail \"$1\" 1; ",
+    "cat >\"$1\" || { rm -f -- \"$1\"; exit 1; }; ",
+    "fail() { [ -e \"$1\" ] || exit 86; rm -f -- \"$1\"; exit \"$2\"; }; ",
     "n=$(wc -c <\"$1\") || fail \"$1\" 1; [ \"$n\" -eq \"$3\" ] || fail \"$1\" 83; ",
     "p=size; s=$(sum <\"$1\" 2>/dev/null) && case \"$s\" in \"$4\"*) p=content;; *) fail \"$1\" 84;; esac; ",
     "[ -z \"$7\" ] || chown -- \"$7\" \"$1\" || fail \"$1\" 1; ",
@@ -232,6 +241,35 @@ mod tests {
         let names: Vec<_> = listed(&said).unwrap().into_iter().map(|found| found.name).collect();
         assert_eq!(names, [Box::from(&b"a\nb"[..]), Box::from(&b"\xff"[..])]);
         assert_eq!(listed(b"a\0none\n"), None, "a host without stat is not guessed at");
+    }
+
+    /// In a shell of this machine, whose `stat` takes a file away before it looks.
+    #[test]
+    fn a_file_that_goes_while_its_folder_is_listed_is_not_in_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let (bin, folder) = (dir.path().join("bin"), dir.path().join("folder"));
+        for folder in [&bin, &folder] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        for name in ["a", "gone", "z"] {
+            std::fs::write(folder.join(name), "").expect("a file");
+        }
+        let stat = bin.join("stat");
+        std::fs::write(&stat, "#!/bin/sh\ncase $* in *gone) rm -f gone;; esac\nexec /usr/bin/stat \"$@\"\n")
+            .expect("a program");
+        std::fs::set_permissions(&stat, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        let line =
+            Script::List.command("mark", &[std::os::unix::ffi::OsStrExt::as_bytes(folder.as_os_str())]);
+        let output = std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg(String::from_utf8(line).expect("text"))
+            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+            .output()
+            .expect("a shell");
+        let said = after_mark(&output.stdout, "mark").expect("it began");
+        let names: Vec<_> = listed(said).expect("a list").into_iter().map(|found| found.name).collect();
+        assert_eq!(names, [Box::from(&b"a"[..]), Box::from(&b"z"[..])]);
     }
 
     #[test]

@@ -12,10 +12,12 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::cause::{self, by_words};
-use super::get::{Got, Limit, Links, Sink, too_large};
-use super::part::{chance_name, hex};
+use super::get::{Got, Limit, Links, PAGE, Sink, too_large};
+use super::part::{hex, part_name};
 use super::path::shown;
-use super::put::{Landed, Proof, Source, Verify, Wish, beside, file_name, source_fault, special, taken};
+use super::put::{
+    Landed, Mode, Proof, Source, TIMES, Verify, Wish, beside, file_name, source_fault, special, taken_away,
+};
 use super::remote::{Found, Marks, Stat};
 use super::scripts::{self, Script, status};
 use super::tree::Kind;
@@ -54,6 +56,8 @@ struct Said {
 /// A shell on a host.
 pub(super) struct Shell<'a> {
     link: &'a Link,
+    /// How long a command may say nothing.
+    patience: Duration,
     /// One command at a time.
     turn: Mutex<()>,
 }
@@ -71,7 +75,17 @@ enum Ear<'a> {
 
 impl<'a> Shell<'a> {
     pub(super) fn new(link: &'a Link) -> Shell<'a> {
-        Shell { link, turn: Mutex::new(()) }
+        Shell { link, patience: PATIENCE, turn: Mutex::new(()) }
+    }
+
+    /// The same with another patience.
+    pub(super) fn patient(self, patience: Duration) -> Shell<'a> {
+        Shell { patience, ..self }
+    }
+
+    /// How long a command may say nothing that goes through a file of so many bytes.
+    fn patience(&self, size: u64) -> Duration {
+        self.patience + Duration::from_secs(size / SUMS)
     }
 
     /// Runs a script; `patience` is for its silence.
@@ -119,7 +133,7 @@ impl<'a> Shell<'a> {
 
     /// Runs a script without input whose answer is short.
     async fn ask(&self, script: Script, args: &[&[u8]]) -> Result<Said, Trouble> {
-        self.run((script, args), (None, Ear::Kept(LINE)), PATIENCE).await
+        self.run((script, args), (None, Ear::Kept(LINE)), self.patience).await
     }
 
     /// Runs a script about a path; its end with a status of 0 is the yes.
@@ -156,7 +170,7 @@ impl<'a> Shell<'a> {
     }
 
     pub(super) async fn list(&self, folder: &[u8]) -> Result<Vec<Found>, Trouble> {
-        let said = self.run((Script::List, &[folder]), (None, Ear::Kept(LISTING)), PATIENCE).await?;
+        let said = self.run((Script::List, &[folder]), (None, Ear::Kept(LISTING)), self.patience).await?;
         match said.status {
             Some(0) => scripts::listed(&said.out).ok_or_else(|| no_stat(folder)),
             _ => Err(fault(folder, &said)),
@@ -194,23 +208,66 @@ impl<'a> Shell<'a> {
             .map(drop)
     }
 
-    /// The sum of a file of so many bytes as the host says it; `None` where nothing there can.
-    async fn sum(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
-        let patience = PATIENCE + Duration::from_secs(size / SUMS);
-        let said = self
-            .run((Script::Sum, &[path, size.to_string().as_bytes()]), (None, Ear::Kept(LINE)), patience)
-            .await?;
-        Ok(scripts::sum(&said.out).filter(|_| said.status == Some(0)))
+    /// The sum of a file of so many bytes, or of so many at its beginning, as the host says it.
+    async fn sum(&self, path: &[u8], (extent, size): (Extent, u64)) -> Result<Summed, Trouble> {
+        let bytes = match extent {
+            Extent::Whole => String::new(),
+            Extent::Beginning => size.to_string(),
+        };
+        let about = size.to_string();
+        let args = [path, bytes.as_bytes(), about.as_bytes()];
+        let said = self.run((Script::Sum, &args), (None, Ear::Kept(LINE)), self.patience(size)).await?;
+        Ok(match (said.status, scripts::sum(&said.out)) {
+            (Some(0), Some(sum)) => Summed::Sum(sum),
+            (Some(status::NOTHING), _) => Summed::Nothing,
+            _ => Summed::No,
+        })
     }
 
-    /// Puts a file in its place; one script does all of it, so that it can be measured before it is renamed.
+    /// Puts a file in its place.
     pub(super) async fn put(
         &self,
         path: &[u8],
         (source, wish): (&dyn Source, &Wish),
     ) -> Result<Landed, Trouble> {
-        // Nothing is gone on with here, so no two pushes need to find the same part.
-        let part = beside(path, &chance_name(file_name(path)?));
+        if let Some(left) = &wish.left {
+            // A shell goes on with nothing.
+            let _ = self.remove(left).await;
+        }
+        for _ in 0..TIMES {
+            if let Some(proof) = self.put_once(path, (source, wish)).await? {
+                return Ok(Landed { proof, resumed: 0 });
+            }
+            if self.stands(path, (source, wish)).await? {
+                return Ok(Landed { proof: Proof::Content, resumed: 0 });
+            }
+        }
+        Err(taken_away(path))
+    }
+
+    /// Whether what was to be put stands there already, put by somebody else.
+    async fn stands(&self, path: &[u8], (source, wish): (&dyn Source, &Wish)) -> Result<bool, Trouble> {
+        let Some(stat) = self.look(path, Links::Refused).await? else { return Ok(false) };
+        let is_marked = match wish.mode {
+            Mode::Set(mode) => stat.mode == mode,
+            Mode::KeepOr(_) => true,
+        } && wish.mtime.is_none_or(|mtime| stat.mtime == mtime)
+            && wish.owner.is_none_or(|owner| stat.owner == Some(owner));
+        if stat.kind != (Kind::File { size: source.size() }) || !is_marked {
+            return Ok(false);
+        }
+        Ok(
+            matches!(self.sum(path, (Extent::Whole, source.size())).await?, Summed::Sum(sum) if sum == source.sha256()),
+        )
+    }
+
+    /// One script does all of it, so that it can be measured before it is renamed; `None` where its temporary file was taken away.
+    async fn put_once(
+        &self,
+        path: &[u8],
+        (source, wish): (&dyn Source, &Wish),
+    ) -> Result<Option<Proof>, Trouble> {
+        let part = beside(path, &part_name(file_name(path)?, &source.sha256()));
         let old = self.look(path, Links::Refused).await?;
         let old = match &old {
             Some(Stat { kind: Kind::Special, .. }) => return Err(special(path)),
@@ -230,20 +287,19 @@ impl<'a> Shell<'a> {
             time.as_bytes(),
             owner.as_bytes(),
         ];
-        let patience = PATIENCE + Duration::from_secs(source.size() / SUMS);
+        let patience = self.patience(source.size());
         let said = self.run((Script::Put, &args), (Some((path, source)), Ear::Kept(LINE)), patience).await?;
         let proof = match (said.status, said.out.as_slice()) {
             (Some(0), b"content\n") => Proof::Content,
             (Some(0), b"size\n") => Proof::Size,
-            // That the folder is not there has a status of its own.
-            (Some(1), _) if by_words(&said.words) == Some(FileFault::Missing) => return Err(taken(path)),
+            (Some(status::GONE), _) => return Ok(None),
             _ => return Err(fault(path, &said)),
         };
         if proof == Proof::Size && wish.verify == Verify::Always {
             let why = format!("{}: it is there, but nothing on the host can sum it", shown(path));
             return Err(Trouble::file(FileFault::ChecksumDiffers, why));
         }
-        Ok(Landed { proof, resumed: 0 })
+        Ok(Some(proof))
     }
 
     /// Reads a file.
@@ -265,18 +321,22 @@ impl<'a> Shell<'a> {
         };
         let mut taken = (Sha256::new(), 0);
         let mut bounded = Bounded { sink, path, left: limit.bytes };
-        let said =
-            self.run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), PATIENCE).await?;
+        let said = self
+            .run((Script::Get, &[path]), (None, Ear::Handed(&mut bounded, &mut taken)), self.patience)
+            .await?;
         let (digest, size) = taken;
         if said.status != Some(0) {
             return Err(fault(path, &said));
         }
-        if size < told {
+        let holds_less = size < told
+            && told <= PAGE
+            && self.look(path, limit.links).await?.is_some_and(|again| again.kind == stat.kind);
+        if size < told && !holds_less {
             let why = format!("{}: the host said {told} bytes, and it ends after {size}", shown(path));
             return Err(Trouble::file(FileFault::Odd, why));
         }
         let (sha256, grew) = (digest.finalize().into(), told > 0 && size > told);
-        Ok(Got { size, sha256, grew, mode: stat.mode, mtime: stat.mtime })
+        Ok(Got { size, sha256, grew, holds_less, mode: stat.mode, mtime: stat.mtime })
     }
 }
 
@@ -441,6 +501,23 @@ fn said_marks(marks: Marks) -> [String; 3] {
     ]
 }
 
+/// How much of a file is summed.
+#[derive(Clone, Copy)]
+enum Extent {
+    Whole,
+    /// What is behind it may be growing.
+    Beginning,
+}
+
+/// What a host says when it is asked for a sum.
+enum Summed {
+    Sum([u8; 32]),
+    /// There is no such file.
+    Nothing,
+    /// Something else went wrong.
+    No,
+}
+
 /// Whether something on a host can sum files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Skill {
@@ -452,36 +529,47 @@ enum Skill {
 /// The sums of a host's files, as long as something there can make them.
 pub(super) struct Sums<'a> {
     shell: Shell<'a>,
-    skill: std::sync::Mutex<Skill>,
+    /// Held while the host is asked, so that who comes next knows what the one before has learned.
+    skill: Mutex<Skill>,
 }
 
 impl<'a> Sums<'a> {
     pub(super) fn new(link: &'a Link) -> Sums<'a> {
-        Sums { shell: Shell::new(link), skill: std::sync::Mutex::new(Skill::Untried) }
+        Sums { shell: Shell::new(link), skill: Mutex::new(Skill::Untried) }
     }
 
-    fn skill(&self) -> std::sync::MutexGuard<'_, Skill> {
-        self.skill.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The same with another patience.
+    pub(super) fn patient(self, patience: Duration) -> Sums<'a> {
+        Sums { shell: self.shell.patient(patience), ..self }
     }
 
-    /// The sum of a file of so many bytes; `None` where nothing on the host can make it. A host that could not the first time
-    /// is not asked again.
+    /// The sum of a file of so many bytes; `None` where nothing on the host can make it. A host that could not the first time, or
+    /// did not answer at any time, is not asked again.
     pub(super) async fn sha256(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
-        if *self.skill() == Skill::Lacks {
+        self.ask(path, (Extent::Whole, size)).await
+    }
+
+    /// The same of so many bytes at the beginning of a file, whatever is behind them.
+    pub(super) async fn of_beginning(&self, path: &[u8], size: u64) -> Result<Option<[u8; 32]>, Trouble> {
+        self.ask(path, (Extent::Beginning, size)).await
+    }
+
+    async fn ask(&self, path: &[u8], extent: (Extent, u64)) -> Result<Option<[u8; 32]>, Trouble> {
+        let mut skill = self.skill.lock().await;
+        if *skill == Skill::Lacks {
             return Ok(None);
         }
-        let said = match self.shell.sum(path, size).await {
-            Ok(said) => said,
+        let (said, learned) = match self.shell.sum(path, extent).await {
+            Ok(Summed::Sum(sum)) => (Some(sum), Skill::Has),
+            Ok(Summed::Nothing) => (None, *skill),
             Err(Trouble::Lost(why)) if self.shell.link.is_closed() => return Err(Trouble::Lost(why)),
+            // It hangs, and the next would hang as long.
+            Err(Trouble::Lost(_)) => (None, Skill::Lacks),
             // No channel, no shell, or one that talks: SFTP goes on without it.
-            Err(_) => None,
+            Ok(Summed::No) | Err(_) if *skill == Skill::Has => (None, Skill::Has),
+            Ok(Summed::No) | Err(_) => (None, Skill::Lacks),
         };
-        let mut skill = self.skill();
-        match (said, *skill) {
-            (Some(_), _) => *skill = Skill::Has,
-            (None, Skill::Untried) => *skill = Skill::Lacks,
-            (None, _) => {}
-        }
+        *skill = learned;
         Ok(said)
     }
 }

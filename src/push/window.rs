@@ -2,16 +2,25 @@
 //!
 //! Theory: a long way needs much under way (8 MiB carry 160 MB/s at 50 ms), a thousand hosts must not take that each. So every
 //! transfer has a little of its own, [`OWN`], and takes more from a [`Budget`] of all as long as its answers come soon; one
-//! whose answers take long gets nothing from more under way and gives back what it took. A slow host so holds its own little
+//! whose answers take long, or do not come at all, gets nothing from more under way and gives back what it took. A slow host so holds its own little
 //! and nothing of the others, and all hosts together hold their own and the budget. Nobody ever waits for the budget.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 /// What each transfer may have under way whatever the others do, in bytes.
 pub const OWN: usize = 256 * 1024;
+
+/// What all transfers from one host have of their own together, in bytes; beyond it each has [`LEAST`].
+pub(super) const OF_HOST: usize = 1024 * 1024;
+
+/// What a transfer from a host has of its own at least, in bytes.
+const LEAST: usize = 32 * 1024;
 
 /// What one transfer has under way at most, in bytes.
 pub const MOST: usize = 8 * 1024 * 1024;
@@ -46,24 +55,51 @@ impl Budget {
         let less = |free: usize| free.checked_sub(bytes);
         self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
+
+    fn give(&self, bytes: usize) {
+        self.free.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// What one transfer may have under way; what it took from the budget goes back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Window {
     budget: Arc<Budget>,
+    own: usize,
+    /// What its own was taken from, and goes back to.
+    host: Option<Arc<Budget>>,
     taken: usize,
     under_way: usize,
     fastest: Option<Duration>,
 }
 
 impl Window {
+    /// For what is sent, which is in memory whoever sends it.
     pub(super) fn new(budget: &Arc<Budget>) -> Window {
-        Window { budget: Arc::clone(budget), taken: 0, under_way: 0, fastest: None }
+        Window::with(budget, (OWN, None))
+    }
+
+    fn with(budget: &Arc<Budget>, (own, host): (usize, Option<Arc<Budget>>)) -> Window {
+        Window { budget: Arc::clone(budget), own, host, taken: 0, under_way: 0, fastest: None }
+    }
+
+    /// For replies that bring so many bytes in all: they are in memory for this transfer alone, so what a host's transfers have
+    /// of their own is bounded together.
+    pub(super) fn of_replies((budget, host): (&Arc<Budget>, &Arc<Budget>), bytes: u64) -> Window {
+        let own = usize::try_from(bytes).unwrap_or(OWN).clamp(LEAST, OWN);
+        match host.take(own) {
+            true => Window::with(budget, (own, Some(Arc::clone(host)))),
+            false => Window::with(budget, (LEAST, None)),
+        }
     }
 
     fn size(&self) -> usize {
-        OWN + self.taken
+        self.own + self.taken
+    }
+
+    /// The longest reply that is asked for at once, of at most so many bytes.
+    pub(super) fn longest(&self, bytes: u64) -> u64 {
+        bytes.min(self.size() as u64)
     }
 
     /// How many bytes may still go out; with nothing under way there is room for any request.
@@ -97,14 +133,28 @@ impl Window {
         }
     }
 
+    /// Waits for an answer. One that takes long gives back meanwhile: a host that does not answer at all holds nothing of the
+    /// others.
+    pub(super) async fn waits<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        if let Ok(answered) = timeout(SLOW, &mut answer).await {
+            return answered;
+        }
+        self.give_back();
+        answer.await
+    }
+
     fn give_back(&mut self) {
-        self.budget.free.fetch_add(std::mem::take(&mut self.taken), Ordering::Relaxed);
+        self.budget.give(std::mem::take(&mut self.taken));
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
         self.give_back();
+        if let Some(host) = &self.host {
+            host.give(self.own);
+        }
     }
 }
 
@@ -175,6 +225,32 @@ mod tests {
         window.sends(1);
         window.hears(1, Duration::from_secs(5));
         assert_eq!(budget.free(), SHARED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_answers_gives_back_while_it_is_waited_for() {
+        let budget = Budget::new(SHARED);
+        let mut window = transfer(&budget, Duration::from_millis(20), 20);
+        assert!(budget.free() < SHARED);
+        window.sends(window.size());
+        let waiting = window.waits(std::future::pending::<()>());
+        assert!(timeout(SLOW * 2, waiting).await.is_err());
+        assert_eq!(budget.free(), SHARED);
+        assert!(!window.admits(1), "what it has under way is more than its own now");
+        assert_eq!(window.waits(std::future::ready(7)).await, 7);
+    }
+
+    #[test]
+    fn all_transfers_from_one_host_have_their_own_together() {
+        let (budget, host) = (Budget::new(0), Budget::new(OF_HOST));
+        let many = |bytes| (0..64).map(|_| Window::of_replies((&budget, &host), bytes)).collect::<Vec<_>>();
+        let of = |all: &[Window]| all.iter().map(Window::size).sum::<usize>();
+        let large = many(u64::MAX);
+        assert_eq!((large[0].size(), of(&large)), (OWN, OF_HOST + 60 * LEAST));
+        assert_eq!(large[63].longest(1 << 20), LEAST as u64);
+        drop(large);
+        assert_eq!(host.free(), OF_HOST, "it goes back");
+        assert!(of(&many(1)) <= OF_HOST + 64 * LEAST);
     }
 
     #[test]

@@ -53,6 +53,31 @@ fn without_the_right_nothing_changes_and_the_class_says_so() {
 }
 
 #[test]
+fn nobody_s_setuid_program_becomes_one_of_who_pushes() {
+    let Some(account) = Account::new("") else { return };
+    let fleet = fleet(&account, &["web1"]);
+    let program = fleet.here("program", "what is pushed");
+    for (via, options) in [("sftp", vec![]), ("shell", vec!["--via", "shell"])] {
+        let folder = roots(&fleet, via, 0o777);
+        let there = folder.join("program");
+        fs::write(&there, "of somebody else").unwrap();
+        std::os::unix::fs::chown(&there, Some(1), Some(1)).unwrap();
+        fs::set_permissions(&there, fs::Permissions::from_mode(0o6755)).unwrap();
+        let to = format!("lab:{}/", folder.display());
+        let told = fleet.push(&[&[program.as_str(), &to][..], &options].concat());
+        assert_eq!(
+            (told.code, fs::read_to_string(&there).unwrap().as_str()),
+            (0, "what is pushed"),
+            "{}",
+            told.err
+        );
+        let stat = fs::metadata(&there).unwrap();
+        assert_ne!(stat.uid(), 1, "the account may not give files away");
+        assert_eq!(stat.mode() & 0o7777, 0o755, "{via}");
+    }
+}
+
+#[test]
 fn root_moves_files_into_place_for_whom_they_are() {
     let Some(account) = Account::new("ALL=(ALL) ALL") else { return };
     let fleet = fleet(&account, &["web1"]);

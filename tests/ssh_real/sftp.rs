@@ -232,6 +232,17 @@ async fn a_server_that_does_not_keep_to_the_protocol_ends_its_session() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_to_name_its_limits_has_the_usual_ones() {
+    let sshd = Sshd::builder().start();
+    let link = link(&target_of(&sshd)).await;
+    // The version with the extension, and a refusal to the first request, which is the one for it.
+    let serve = r"head -c 9 >/dev/null; printf '\000\000\000\040\002\000\000\000\003\000\000\000\022limits@openssh.com\000\000\000\0011'; head -c 31 >/dev/null; printf '\000\000\000\021\145\000\000\000\000\000\000\000\010\000\000\000\000\000\000\000\000'; exec sleep 1000";
+    let channel = link.exec(serve.as_bytes()).await.unwrap();
+    let sftp = Sftp::over(channel, DEADLINE).await.unwrap();
+    assert_eq!((sftp.features().limits, sftp.limits().read), (true, 32 * 1024));
+}
+
+#[tokio::test]
 async fn names_are_bytes_there_and_back() {
     let (sshd, folder) = (Sshd::builder().start(), TempDir::new().unwrap());
     let link = link(&target_of(&sshd)).await;
@@ -295,6 +306,11 @@ fn left_over(path: &Path, source: &Memory, content: &[u8]) -> PathBuf {
     part
 }
 
+/// A push that knows what was left.
+fn after(left: &Path) -> Wish {
+    Wish { left: Some(bytes(left).to_vec()), ..plain() }
+}
+
 #[tokio::test]
 async fn a_push_goes_on_with_what_is_there_only_if_it_is_right() {
     let (sshd, folder) = (Sshd::builder().start(), TempDir::new().unwrap());
@@ -312,8 +328,8 @@ async fn a_push_goes_on_with_what_is_there_only_if_it_is_right() {
         (&[&content[..], b"more"].concat()[..], 0),
     ] {
         let source = Memory::new(content.clone());
-        left_over(&path, &source, begun);
-        let landed = remote.put(bytes(&path), &source, &plain()).await.unwrap();
+        let left = left_over(&path, &source, begun);
+        let landed = remote.put(bytes(&path), &source, &after(&left)).await.unwrap();
         assert_eq!((landed.resumed, landed.proof), (resumed, Proof::Content), "of {}", begun.len());
         assert!(fs::read(&path).unwrap() == content);
         assert_eq!(names(folder.path()), ["large"]);
@@ -332,15 +348,15 @@ async fn a_part_that_is_a_trap_is_not_written_through() {
     let part = left_over(&path, &source, b"");
     fs::remove_file(&part).unwrap();
     symlink(&victim, &part).unwrap();
-    remote.put(bytes(&path), &source, &plain()).await.unwrap();
+    remote.put(bytes(&path), &source, &after(&part)).await.unwrap();
     assert_eq!(fs::read(&victim).unwrap().len(), 1_500_000, "the link was not followed");
     // A folder in its way, and a part that belongs to somebody else.
     fs::create_dir(&part).unwrap();
-    remote.put(bytes(&path), &source, &plain()).await.unwrap();
+    remote.put(bytes(&path), &source, &after(&part)).await.unwrap();
     fs::remove_dir(&part).unwrap();
     let part = left_over(&path, &source, &content[..1_500_000]);
     std::os::unix::fs::chown(&part, Some(12_345), None).unwrap();
-    let landed = remote.put(bytes(&path), &source, &plain()).await.unwrap();
+    let landed = remote.put(bytes(&path), &source, &after(&part)).await.unwrap();
     assert_eq!(landed.resumed, 0);
     assert_eq!(names(folder.path()), ["victim", "x"]);
 }
@@ -398,9 +414,10 @@ async fn a_link_that_dies_leaves_the_old_content_and_the_next_push_goes_on() {
         let put = remote.put(bytes(&path), &half, &wish);
         let kill = async {
             half.1.notified().await;
-            let part = folder.path().join(String::from_utf8(part_name(b"file", &half.0.sum)).unwrap());
             wait_until("the first megabytes are there", || {
-                fs::metadata(&part).is_ok_and(|about| about.len() >= 2_000_000)
+                let part = names(folder.path()).into_iter().find(|name| is_part_of(name.as_bytes(), b"file"));
+                part.and_then(|part| fs::metadata(folder.path().join(part)).ok())
+                    .is_some_and(|about| about.len() >= 2_000_000)
             })
             .await;
             sshd.kill();
@@ -413,10 +430,12 @@ async fn a_link_that_dies_leaves_the_old_content_and_the_next_push_goes_on() {
         assert!(matches!(after, Err(Trouble::Lost(_))), "{after:?}");
     }
     assert_eq!(fs::read(&path).unwrap(), b"old");
-    assert_eq!(names(folder.path()).len(), 2, "one part");
+    let left = names(folder.path());
+    assert!(left.len() == 2 && is_part_of(left[0].as_bytes(), b"file"), "one part: {left:?}");
+    let left = folder.path().join(&left[0]);
     sshd.restart();
     let link = link(&target_of(&sshd)).await;
-    let landed = remote(&link).await.put(bytes(&path), &half.0, &plain()).await.unwrap();
+    let landed = remote(&link).await.put(bytes(&path), &half.0, &after(&left)).await.unwrap();
     assert!(landed.resumed >= 1_000_000, "{landed:?}");
     assert!(fs::read(&path).unwrap() == noise(8_000_000));
     assert_eq!(names(folder.path()), ["file"]);

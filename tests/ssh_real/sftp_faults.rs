@@ -183,6 +183,7 @@ async fn what_is_no_file_is_neither_opened_nor_replaced() {
         assert_eq!(get("none", ANY).await, Err(Some(FileFault::Missing)));
         assert_eq!(get(".", ANY).await, Err(Some(FileFault::IsDirectory)));
         assert_eq!(get("/proc/version", ANY).await, Ok(fs::read("/proc/version").unwrap()));
+        assert_eq!(get("/sys/kernel/fscaps", ANY).await, Ok(fs::read("/sys/kernel/fscaps").unwrap()));
         assert_eq!(get("/dev/zero", ANY).await, Err(Some(FileFault::Refused)));
         let put = remote.put(bytes(&at("fifo")), &Memory::new("new"), &plain()).await.unwrap_err();
         assert_eq!(put.fault(), Some(FileFault::Refused), "{put}");
@@ -202,7 +203,7 @@ async fn what_is_replaced_keeps_its_mode_and_owner_and_a_link_is_replaced_itself
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4710)).unwrap();
     remote.put(bytes(&path), &Memory::new("new"), &plain()).await.unwrap();
     let stat = remote.lstat(bytes(&path)).await.unwrap().unwrap();
-    assert_eq!((stat.mode, stat.owner), (0o4710, Some((1234, 4321))));
+    assert_eq!((stat.mode, stat.owner), (0o710, Some((1234, 4321))), "but never setuid");
     fs::write(&target, "target").unwrap();
     fs::remove_file(&path).unwrap();
     symlink("target", &path).unwrap();

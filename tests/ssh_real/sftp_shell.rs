@@ -75,3 +75,44 @@ async fn a_shell_says_what_stands_there() {
     assert_eq!(empty, Ok(None));
     assert!(remote.resolve(b"~/x").await.unwrap().ends_with(b"/x"));
 }
+
+/// A server that serves SFTP, and runs so many other commands before each further one hangs; and the file that counts them.
+fn hangs_after(commands: usize, folder: &std::path::Path) -> (Sshd, std::path::PathBuf) {
+    let (script, count) = (folder.join("forced"), folder.join("count"));
+    fs::write(&count, "").unwrap();
+    let lines = format!(
+        "case \"$SSH_ORIGINAL_COMMAND\" in *sftp-server*) exec /usr/lib/openssh/sftp-server;; esac\n\
+         echo >>{count}; [ $(wc -l <{count}) -gt {commands} ] && exec sleep 1000\n\
+         exec sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+        count = count.display()
+    );
+    fs::write(&script, lines).unwrap();
+    let sshd = Sshd::builder()
+        .option("Subsystem sftp /usr/lib/openssh/sftp-server")
+        .option(&format!("ForceCommand sh {}", script.display()));
+    (sshd.start(), count)
+}
+
+#[tokio::test]
+async fn a_host_whose_shell_does_not_answer_is_waited_for_once() {
+    let (hang, large) = (TempDir::new().unwrap(), Memory::new(noise(1_000_000)));
+    for (answers, proven) in [(0, 0), (1, 1)] {
+        let (sshd, count) = hangs_after(answers, hang.path());
+        let folder = TempDir::new().unwrap();
+        let link = link(&target_of(&sshd)).await;
+        let patience = std::time::Duration::from_secs(2);
+        let remote = Remote::over_sftp(&link, budget()).await.unwrap().patient(patience);
+        let wish = plain();
+        let puts = (0..8).map(|n| {
+            let path = folder.path().join(format!("{n}"));
+            let (remote, large, wish) = (&remote, &large, &wish);
+            async move { remote.put(bytes(&path), large, wish).await }
+        });
+        let landed = futures_util::future::try_join_all(puts).await.unwrap();
+        let by_content = landed.iter().filter(|landed| landed.proof == Proof::Content).count();
+        let asked = fs::read_to_string(&count).unwrap().lines().count();
+        assert_eq!((by_content, asked), (proven, answers + 1), "of the eight only one waits");
+        assert_eq!(remote.sha256(bytes(&folder.path().join("1")), 1_000_000).await, Ok(None));
+        assert_eq!(fs::read_to_string(&count).unwrap().lines().count(), answers + 1);
+    }
+}

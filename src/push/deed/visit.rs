@@ -1,6 +1,6 @@
 //! One host's part of a push, from its first look to what is told of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,18 +10,20 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Ground, Purpose, Via, Visit};
 use crate::outcome::{Fate, FileFault, FilesFailed, NotRun, Outcome, Unknown};
+use crate::push::begin::WORTH;
 use crate::push::carry::{self, Books, Carrier, Goods};
 use crate::push::changes::Act;
 use crate::push::delete::{Doomed, Stays};
 use crate::push::foresee;
 use crate::push::hand::{self, Hand, at_once};
 use crate::push::lift::{self, Lift};
-use crate::push::part::{is_part_of, part_name};
+use crate::push::part;
 use crate::push::path::RelPath;
 use crate::push::put::Source;
 use crate::push::remote::Remote;
 use crate::push::remove::{Removed, Removing};
 use crate::push::source::feed::Made;
+use crate::push::tree::Kind;
 use crate::push::trouble::Trouble;
 use crate::run::deed::Ending;
 use crate::run::helper::Answers;
@@ -129,7 +131,7 @@ impl Visit<'_> {
         {
             return Outcome::NotRun(why);
         }
-        self.sweep(hand, ground).await;
+        let begun = self.sweep(hand, ground).await;
         let standing: HashSet<&RelPath> = ground.sight.entries.iter().map(|entry| &entry.path).collect();
         let moved = AtomicU64::new(0);
         let carrier = Carrier {
@@ -141,6 +143,7 @@ impl Visit<'_> {
             owner,
             verify: self.push.manner.verify,
             standing: &standing,
+            begun: &begun,
             moved: &moved,
         };
         let carried = {
@@ -210,28 +213,55 @@ impl Visit<'_> {
         Outcome::Exited(0)
     }
 
-    /// Removes what earlier pushes left behind, but what this one goes on with.
-    async fn sweep(&self, hand: Hand<'_>, ground: &Ground<'_>) {
-        let mut kept = HashSet::new();
-        for act in &ground.changes.files {
-            let Act::Put { item, .. } = act else { continue };
-            // Only where something was left is any content asked for before its turn.
-            if ground.sight.leftovers.is_empty() {
-                break;
-            }
-            let at = ground.source[*item].path.below(&ground.base).into_owned();
-            let (folder, name) = hand::split(&at);
-            let is_its =
-                |part: &&Vec<u8>| part.strip_prefix(folder).is_some_and(|part| is_part_of(part, name));
-            if ground.sight.leftovers.iter().any(|part| is_its(&part))
-                && let Ok(content) = self.open(*item).await
-            {
-                kept.insert([folder, &part_name(name, &content.sha256())].concat());
+    /// Removes what earlier pushes left behind, but what this one goes on with: that it gives, by the place of its file.
+    async fn sweep(&self, hand: Hand<'_>, ground: &Ground<'_>) -> HashMap<usize, Vec<u8>> {
+        let leftovers = &ground.sight.leftovers;
+        let begun = self.begun(hand, ground).await;
+        let kept: HashSet<&Vec<u8>> = begun.values().collect();
+        let gone = leftovers.iter().filter(|left| !kept.contains(left));
+        // Somebody else may be at work on it; what stays is found by the next push.
+        let _ = at_once(SWEPT, gone.map(|left| hand.sweep(left))).await;
+        begun
+    }
+
+    /// Of what earlier pushes left: the beginnings of files that this one puts, where they are worth it.
+    async fn begun(&self, hand: Hand<'_>, ground: &Ground<'_>) -> HashMap<usize, Vec<u8>> {
+        let mut begun = HashMap::new();
+        // Root's files land elsewhere first, and a shell goes on with nothing.
+        if !matches!((hand, self.push.manner.via), (Hand::Own(_), Via::Sftp)) {
+            return begun;
+        }
+        let mut by_stem: HashMap<Vec<u8>, Vec<&Vec<u8>>> = HashMap::new();
+        for left in &ground.sight.leftovers {
+            let (folder, name) = hand::split(left);
+            if let Some(stem) = part::stem(name) {
+                by_stem.entry([folder, stem].concat()).or_default().push(left);
             }
         }
-        let gone = ground.sight.leftovers.iter().filter(|part| !kept.contains(*part));
-        // Somebody else may be at work on it; what stays is found by the next push.
-        let _ = at_once(SWEPT, gone.map(|part| hand.sweep(part))).await;
+        if by_stem.is_empty() {
+            return begun;
+        }
+        for act in &ground.changes.files {
+            let Act::Put { item, .. } = act else { continue };
+            let entry = &ground.source[*item];
+            if !matches!(entry.kind, Kind::File { size } if size >= WORTH) {
+                continue;
+            }
+            let at = entry.path.below(&ground.base);
+            let (folder, name) = hand::split(&at);
+            let stems = part::stems(name).map(|stem| [folder, &stem].concat());
+            let lefts: Vec<&&Vec<u8>> = stems.iter().filter_map(|stem| by_stem.get(stem)).flatten().collect();
+            // Only where something was left is content asked for before its turn.
+            if lefts.is_empty() {
+                continue;
+            }
+            let Ok(content) = self.open(*item).await else { continue };
+            let sum = content.sha256();
+            if let Some(left) = lefts.into_iter().find(|left| part::is_begun(hand::split(left).1, &sum)) {
+                begun.insert(*item, (*left).clone());
+            }
+        }
+        begun
     }
 
     /// Says now and then how far the bytes are.

@@ -120,7 +120,12 @@ impl Sftp {
             hardlink: has(names::HARDLINK),
         };
         let limits = match features.limits {
-            true => Limits::decode(session.send(&Request::Limits).await?.extended().await?)?,
+            true => match session.send(&Request::Limits).await?.extended().await {
+                Ok(body) => Limits::decode(body)?,
+                // What it names and then refuses it need not have.
+                Err(SftpError::Refused(_)) => Limits::default(),
+                Err(error) => return Err(error),
+            },
             false => Limits::default(),
         };
         Ok(Sftp { session, about: Arc::new((features, limits)) })

@@ -3,7 +3,8 @@
 //! Theory: a task owns the channel. It writes what is queued, whole packets in order, and gives each reply to whoever waits for
 //! its number; a caller that goes away leaves a number whose reply is dropped, and never half a packet. Memory is bounded by
 //! those who ask: at most [`IN_FLIGHT`] requests wait for replies, a reply is no larger than a packet, and writes share the
-//! memory of what they send. Silence counts only while an answer is owed, and a window that the host opens is an answer.
+//! memory of what they send. Silence counts only while an answer is owed. What
+//! ends it is a whole reply, [`SIGN`] bytes of a long one, or a window that the host opens; a byte now and then does not.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -31,6 +32,9 @@ const QUEUED: usize = 32;
 
 /// How long a server that owes an answer may be silent.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// So much of a long reply is a sign of life; a way so slow that this takes longer is of no use.
+const SIGN: usize = 4096;
 
 /// A look that comes so much too late means that we were stopped ourselves.
 const LATE: Duration = Duration::from_secs(5);
@@ -364,7 +368,11 @@ fn spoken(words: &[u8]) -> Option<String> {
 }
 
 /// The task of a session: until the channel ends, the server misbehaves, or nobody asks any more.
-async fn carry(channel: Channel, (queued, frames): (mpsc::Receiver<Outgoing>, Frames), shared: Arc<Shared>) {
+async fn carry(
+    channel: Channel,
+    (mut queued, frames): (mpsc::Receiver<Outgoing>, Frames),
+    shared: Arc<Shared>,
+) {
     let Channel { mut input, mut output } = channel;
     let left = async {
         shared.left.notified().await;
@@ -373,10 +381,12 @@ async fn carry(channel: Channel, (queued, frames): (mpsc::Receiver<Outgoing>, Fr
     let why = tokio::select! {
         biased;
         why = hear(&mut output, frames, &shared) => why,
-        why = speak(&mut input, queued, &shared) => why,
+        why = speak(&mut input, &mut queued, &shared) => why,
         () = left => ended_by_us(),
     };
     shared.end(why);
+    // Only now: whoever is woken by this finds the reason.
+    drop(queued);
     // What was written last goes out before the close.
     let _ = timeout(GOODBYE, input.close()).await;
 }
@@ -384,6 +394,7 @@ async fn carry(channel: Channel, (queued, frames): (mpsc::Receiver<Outgoing>, Fr
 /// Gives each reply to whoever waits for it.
 async fn hear(output: &mut ChannelOutput, mut frames: Frames, shared: &Shared) -> SftpError {
     let (mut words, mut status) = (Vec::new(), None);
+    let mut heard = 0;
     // What came with the greeting.
     if let Err(odd) = take(&mut frames, shared) {
         return odd;
@@ -395,7 +406,10 @@ async fn hear(output: &mut ChannelOutput, mut frames: Frames, shared: &Shared) -
             silent = silence(shared) => return silent,
         };
         match event {
-            ChannelEvent::Data(bytes) => frames.push(&bytes),
+            ChannelEvent::Data(bytes) => {
+                heard += bytes.len();
+                frames.push(&bytes);
+            }
             ChannelEvent::Stderr(bytes) => keep(&mut words, &bytes),
             ChannelEvent::Eof => {}
             ChannelEvent::Exit(code) => status = Some(format!("with status {code}")),
@@ -403,11 +417,21 @@ async fn hear(output: &mut ChannelOutput, mut frames: Frames, shared: &Shared) -
             ChannelEvent::Closed(Err(why)) => return SftpError::Lost(why),
             ChannelEvent::Closed(Ok(())) => return ended(status, &words),
         }
-        if let Err(odd) = take(&mut frames, shared) {
-            return odd;
+        match take(&mut frames, shared) {
+            Err(odd) => return odd,
+            Ok(packets) if is_sign(packets, &mut heard) => shared.stirred(),
+            Ok(_) => {}
         }
-        shared.stirred();
     }
+}
+
+/// Whether what came is a sign of life: whole packets, or enough of a long one since the last sign.
+fn is_sign(packets: usize, heard: &mut usize) -> bool {
+    let is_sign = packets > 0 || *heard >= SIGN;
+    if is_sign {
+        *heard = 0;
+    }
+    is_sign
 }
 
 fn ended(status: Option<String>, words: &[u8]) -> SftpError {
@@ -421,15 +445,17 @@ fn ended(status: Option<String>, words: &[u8]) -> SftpError {
     SftpError::Lost(why)
 }
 
-/// Takes all whole packets that have come.
-fn take(frames: &mut Frames, shared: &Shared) -> Result<(), SftpError> {
+/// Takes all whole packets that have come; gives how many.
+fn take(frames: &mut Frames, shared: &Shared) -> Result<usize, SftpError> {
+    let mut taken = 0;
     while let Some(packet) = frames.take()? {
         match Told::decode(packet)? {
             Told::Reply(id, reply) => shared.route(id, reply)?,
             Told::Version(..) => return Err(SftpError::odd("it said its version again")),
         }
+        taken += 1;
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Waits until the server has owed an answer for too long.
@@ -450,7 +476,11 @@ async fn silence(shared: &Shared) -> SftpError {
 }
 
 /// Writes what is queued until nobody asks any more.
-async fn speak(input: &mut ChannelInput, mut queued: mpsc::Receiver<Outgoing>, shared: &Shared) -> SftpError {
+async fn speak(
+    input: &mut ChannelInput,
+    queued: &mut mpsc::Receiver<Outgoing>,
+    shared: &Shared,
+) -> SftpError {
     let mut batch = Vec::with_capacity(QUEUED);
     while queued.recv_many(&mut batch, QUEUED).await > 0 {
         let mut joined = BytesMut::new();
@@ -521,6 +551,18 @@ mod tests {
         session.shared.stirred();
         assert!(timeout(hour, silence(&session.shared)).await.is_err(), "all was answered");
         assert_eq!(pending.done().await, Ok(()));
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_no_sign_of_life() {
+        let mut heard = 0;
+        let signs = (0..3 * SIGN).filter(|_| {
+            heard += 1;
+            is_sign(0, &mut heard)
+        });
+        assert_eq!(signs.count(), 3);
+        assert!(is_sign(1, &mut 1), "a whole reply is one however short it is");
+        assert!(!is_sign(0, &mut 0), "words on standard error are none");
     }
 
     #[tokio::test]
