@@ -95,7 +95,7 @@ fn hangs_after(commands: usize, folder: &std::path::Path) -> (Sshd, std::path::P
 
 #[tokio::test]
 async fn a_host_whose_shell_does_not_answer_is_waited_for_once() {
-    let (hang, large) = (TempDir::new().unwrap(), Memory::new(noise(1_000_000)));
+    let (hang, large) = (TempDir::new().unwrap(), Memory::new(noise(2_000_000)));
     for (answers, proven) in [(0, 0), (1, 1)] {
         let (sshd, count) = hangs_after(answers, hang.path());
         let folder = TempDir::new().unwrap();
@@ -112,7 +112,7 @@ async fn a_host_whose_shell_does_not_answer_is_waited_for_once() {
         let by_content = landed.iter().filter(|landed| landed.proof == Proof::Content).count();
         let asked = fs::read_to_string(&count).unwrap().lines().count();
         assert_eq!((by_content, asked), (proven, answers + 1), "of the eight only one waits");
-        assert_eq!(remote.sha256(bytes(&folder.path().join("1")), 1_000_000).await, Ok(None));
+        assert_eq!(remote.sha256(bytes(&folder.path().join("1")), 2_000_000).await, Ok(None));
         assert_eq!(fs::read_to_string(&count).unwrap().lines().count(), answers + 1);
     }
 }
