@@ -24,7 +24,7 @@ use super::tree::Kind;
 use super::trouble::Trouble;
 use crate::escape;
 use crate::outcome::FileFault;
-use crate::ssh::{Channel, ChannelEvent, ChannelInput, Link, StartError};
+use crate::ssh::{Channel, ChannelEvent, ChannelInput, Link, Opened, StartError};
 use sha2::{Digest, Sha256};
 
 /// How long a command may say nothing.
@@ -32,6 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How many bytes a host sums in a second at least.
 const SUMS: u64 = 5_000_000;
+
+/// How long is waited before a session is asked for again that was refused.
+const AGAIN: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// How long closing a channel may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -58,8 +67,8 @@ pub(super) struct Shell<'a> {
     link: &'a Link,
     /// How long a command may say nothing.
     patience: Duration,
-    /// One command at a time.
-    turn: Mutex<()>,
+    /// One command at a time; whether one has begun.
+    turn: Mutex<bool>,
 }
 
 /// Where the bytes for a command come from.
@@ -75,7 +84,7 @@ enum Ear<'a> {
 
 impl<'a> Shell<'a> {
     pub(super) fn new(link: &'a Link) -> Shell<'a> {
-        Shell { link, patience: PATIENCE, turn: Mutex::new(()) }
+        Shell { link, patience: PATIENCE, turn: Mutex::new(false) }
     }
 
     /// The same with another patience.
@@ -95,9 +104,10 @@ impl<'a> Shell<'a> {
         (feed, mut ear): (Feed<'_>, Ear<'_>),
         patience: Duration,
     ) -> Result<Said, Trouble> {
-        let _turn = self.turn.lock().await;
+        let mut has_run = self.turn.lock().await;
         let mark = format!("omnes-{:016x}", rand::random::<u64>());
-        let opened = self.link.open().await.map_err(Trouble::Unreachable)?;
+        let opened = self.open(*has_run).await?;
+        *has_run = true;
         let channel = match opened.exec_on_pipes(&script.command(&mark, args)).await {
             Ok(channel) => channel,
             Err(StartError::NotRun(error)) => return Err(Trouble::Unreachable(error)),
@@ -129,6 +139,20 @@ impl<'a> Shell<'a> {
         };
         let _ = timeout(GOODBYE, input.close()).await;
         said.and_then(Hearing::end)
+    }
+
+    /// A session for the next command. A host that allows one alone (`MaxSessions`) may not be rid of the last one yet, so it is
+    /// asked again for a while where there was one.
+    async fn open(&self, has_run: bool) -> Result<Opened, Trouble> {
+        for wait in AGAIN {
+            match self.link.open().await {
+                Ok(opened) => return Ok(opened),
+                Err(error) if !has_run || self.link.is_closed() => return Err(Trouble::Unreachable(error)),
+                Err(_) => sleep(wait).await,
+            }
+        }
+        let why = "the host refused a further session on this connection (`MaxSessions` of its sshd?)";
+        self.link.open().await.map_err(|_| Trouble::file(FileFault::Refused, why))
     }
 
     /// Runs a script without input whose answer is short.

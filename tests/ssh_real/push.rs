@@ -430,6 +430,20 @@ fn a_host_without_sftp_is_pushed_to_by_its_shell() {
 }
 
 #[test]
+fn a_host_that_allows_one_session_is_pushed_to_by_one_shell_after_the_other() {
+    let server = Sshd::builder().option("Subsystem sftp /nonexistent").option("MaxSessions 1").start();
+    let fleet = Fleet::of(&["web1"], vec![server]);
+    for n in 0..20 {
+        fleet.here(&format!("conf/f{n:02}"), &format!("{n}\n"));
+    }
+    let conf = fleet.lab.path("conf").display().to_string();
+    fs::create_dir(fleet.disk.path().join("web1")).unwrap();
+    let told = fleet.push(&[&conf, &fleet.to("/"), "--via", "shell"]);
+    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+    assert_eq!(names(&fleet.at("web1", "conf")).len(), 20);
+}
+
+#[test]
 fn what_shrinks_is_compressed_on_the_way() {
     let fleet = Fleet::of(
         &["web1"],
