@@ -5,6 +5,9 @@
 //! both directions, so that a server can be made of them too. `session` carries requests and replies, many under way at once;
 //! `client` is what can be asked, `listing` a folder by pages. What a server answers is checked here for its form: lengths,
 //! ids, and that nobody is given more than was asked for. What names and sizes mean is checked by whoever uses them.
+//!
+//! The crate `russh-sftp` was meant for this and is not used: its paths are `String`s, so a name that is not UTF-8 cannot be
+//! opened and two such names may become one, and its listing of a folder has no end but the server's.
 
 mod attrs;
 mod client;
