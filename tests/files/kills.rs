@@ -149,14 +149,25 @@ fn a_push_to_a_real_server_that_dies_leaves_old_or_new() {
     let ground = Ground::real();
     let there = ground.path("there");
     fs::create_dir(&there).expect("a folder");
-    let look = || {
-        let mut found: Found = fs::read_dir(&there)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry"))
-            .map(|entry| (entry.file_name().as_bytes().to_vec(), fs::read(entry.path()).expect("a file")))
-            .collect();
+    // `None` where something was renamed while it was looked at.
+    let glance = || -> Option<Found> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&there).expect("a folder").map(|entry| entry.expect("an entry")) {
+            found.push((entry.file_name().as_bytes().to_vec(), fs::read(entry.path()).ok()?));
+        }
         found.sort();
-        found
+        Some(found)
+    };
+    // A server may still be at what it was sent before its client was gone.
+    let look = || {
+        let mut last = None;
+        until("the server is at rest", || {
+            let now = glance();
+            let is_at_rest = now.is_some() && now == last;
+            last = now;
+            is_at_rest
+        });
+        last.expect("it was looked at")
     };
     push_and_die(&ground, ("real", &format!("{}/", there.display())), &look);
     assert_eq!(fs::metadata(&there).expect("a folder").nlink(), 2);
