@@ -6,7 +6,7 @@
 //! ([`super::manifest_store`]), and a body that is cut off or altered is told by it. Nothing of a body counts before its end
 //! was read: whoever gets a [`Damage`] knows nothing.
 //!
-//! The form: [`MAGIC`]; for each entry how many bytes of its path are those of the path before it, how many follow, these
+//! The form: `MAGIC`; for each entry how many bytes of its path are those of the path before it, how many follow, these
 //! bytes, what it is, and its values; after the last an end mark and the number of entries. Numbers are LEB128.
 
 use std::cmp::Ordering;

@@ -73,16 +73,6 @@ pub enum Verify {
     Always,
 }
 
-/// Whether a file is on its disk before it is renamed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Flush {
-    /// Where the host offers it: a path holds its old or new content also after the power failed.
-    #[default]
-    Offered,
-    /// The host writes it when it likes.
-    Never,
-}
-
 /// How one file is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
@@ -96,15 +86,12 @@ pub struct Wish {
     pub owner: Option<(u32, u32)>,
     /// How it is proven.
     pub verify: Verify,
-    /// Whether it is written to the disk.
-    pub flush: Flush,
 }
 
 impl Wish {
     /// This mode, and everything else as it comes.
     pub fn with_mode(mode: Mode) -> Wish {
-        let (verify, flush) = (Verify::default(), Flush::default());
-        Wish { left: None, mode, mtime: None, owner: None, verify, flush }
+        Wish { left: None, mode, mtime: None, owner: None, verify: Verify::default() }
     }
 }
 
@@ -136,9 +123,9 @@ pub(super) struct Way<'a> {
     pub(super) sums: &'a Sums<'a>,
 }
 
-/// Files up to so many bytes are read back in the flight that wrote them: a program there takes longer to begin, and costs the
-/// host more.
-const READ_BACK: u64 = 1024 * 1024;
+/// Files up to so many bytes are read back in the flight that wrote them: a program there takes longer to begin. Of more, to
+/// take it all back costs us more than the program.
+const READ_BACK: u64 = 256 * 1024;
 
 /// How often a file is put whose temporary name is taken away each time.
 pub(super) const TIMES: usize = 3;
@@ -395,9 +382,11 @@ impl Flight {
                 at += u64::from(len);
             }
         }
-        let sync = match wish.flush {
-            Flush::Offered if sftp.features().fsync => Some(sftp.fsync(&handle).await?),
-            _ => None,
+        // What takes the place of something is on its disk before, so that the path holds the one or the other also after the
+        // power failed. Where nothing stood there is nothing to lose, and thousands of new files need not wait for the disk.
+        let sync = match sftp.features().fsync && old.is_some() {
+            true => Some(sftp.fsync(&handle).await?),
+            false => None,
         };
         let about = sftp.fstat(&handle).await?;
         let close = sftp.close(handle).await?;

@@ -1,7 +1,7 @@
 //! Content for all hosts at once: each file is read once, and what was read is shared.
 //!
 //! Theory: a file is read from its beginning to its end when the first host wants it; that one reading gives its checksum and,
-//! for a file that fits the window ([`kept`](super::kept)), everything that any host will be sent. Pieces go to all hosts as the
+//! for a file that fits the window (`kept`), everything that any host will be sent. Pieces go to all hosts as the
 //! same bytes in memory. A larger file is read once for its checksum and once more for the hosts that are near each other in
 //! it; a host that falls behind by more than the window reads for itself, which costs that host alone, and is counted.
 //! Whatever is read is read by a task of its own: a host that stops listening in the middle leaves nobody waiting.

@@ -2,7 +2,7 @@
 //!
 //! Theory: everything is looked at once, before any host is contacted ([`walk`]), and content is read once for all hosts
 //! ([`feed`]). Below what the user named nothing is opened by a path: folders are walked by their handles and no link is
-//! followed, so a link that somebody puts in our way leads nowhere. What was seen of a file is kept as its [`Stamp`] and held
+//! followed, so a link that somebody puts in our way leads nowhere. What was seen of a file is kept as its `Stamp` and held
 //! against it whenever it is read, so that a file that changes under us is a fault, and never a mixture of two contents.
 
 use std::borrow::Cow;

@@ -82,7 +82,7 @@ pub enum Request {
     PosixRename { from: Bytes, to: Bytes },
     /// Writes an open file to its disk.
     Fsync { handle: Bytes },
-    /// About the file system of a path; answered by [`StatVfs`].
+    /// About the file system of a path; answered by [`StatVfs`](super::StatVfs).
     Statvfs { path: Bytes },
     /// How long packets may be; answered by four numbers of 64 bits.
     Limits,
