@@ -35,6 +35,7 @@ const BYTES: u64 = 1 << 30;
 
 /// How long another omnes may sweep.
 const TRIES: usize = 300;
+/// A lock of a file says to nobody that it is free, so whoever waits for one without giving up its deadline asks again.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 const BODIES: &str = "bodies";

@@ -72,7 +72,7 @@ impl Tidy {
         Tidy { shelf, root, held, excludes: ways.excludes, backup: ways.backup, deletion, landed }
     }
 
-    /// Whether hosts are only looked at for now, before anything is deleted.
+    /// Whether this visit only looks at hosts, so that what would go can be shown before anything does.
     pub(super) fn only_looks(&self) -> bool {
         self.deletion.as_ref().is_some_and(|deletion| deletion.allowed.get().is_none())
     }

@@ -29,6 +29,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let since = Instant::now();
     while !holds() {
         assert!(since.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
+        // Files, sockets and children of others tell nobody when they change.
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -388,6 +388,7 @@ fn a_push_that_was_killed_goes_on_and_leaves_nothing_behind() {
         || fs::read_dir(fleet.at("web2", "tree")).is_ok_and(|mut entries| entries.next().is_some());
     while !is_begun() {
         assert!(Instant::now() < deadline, "the second host is never begun");
+        // A folder of somebody else tells nobody when it changes.
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();

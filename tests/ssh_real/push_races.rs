@@ -158,6 +158,7 @@ async fn two_that_write_the_same_content_both_end_well() {
         // The first writer waits, so nothing grows any more.
         let mut before = size();
         loop {
+            // A file that another process writes tells nobody when it has stopped to grow.
             tokio::time::sleep(Duration::from_millis(50)).await;
             let now = size();
             if before == now {
@@ -183,6 +184,7 @@ async fn two_that_write_the_same_content_both_end_well() {
         loop {
             let there = fs::read(&path).unwrap();
             assert!(there == b"old" || there == noise(8_000_000), "{} bytes", there.len());
+            // Between two looks, which are all that this loop is for, the pushes go on.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -44,6 +44,7 @@ pub(super) async fn serve(
                 host.truth().changed();
                 output.out(bytes).await?;
             }
+            // A slow disk or line is what this host plays.
             Some(Event::Pause(pause)) => tokio::time::sleep(pause).await,
             Some(Event::Break) => {
                 output.break_link();

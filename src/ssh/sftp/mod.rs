@@ -2,7 +2,7 @@
 //!
 //! Theory: names and paths are bytes, since that is what they are on a host; nothing here makes text of them. `packet`,
 //! `attrs` and `frame` are the language (draft-ietf-secsh-filexfer-02 and the extensions in OpenSSH's PROTOCOL), pure and in
-//! both directions, so that a server can be made of them too. `session` carries requests and replies, many under way at once;
+//! both directions, so that a server can be made of them too. `greeting` begins, `session` carries requests and replies, many under way at once;
 //! `client` is what can be asked, `listing` a folder by pages. What a server answers is checked here for its form: lengths,
 //! ids, and that nobody is given more than was asked for. What names and sizes mean is checked by whoever uses them.
 //!
@@ -14,6 +14,7 @@ mod client;
 mod cursor;
 mod error;
 mod frame;
+mod greeting;
 mod listing;
 mod packet;
 mod reply;

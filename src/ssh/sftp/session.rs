@@ -18,9 +18,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::attrs::Attrs;
 use super::error::SftpError;
 use super::frame::Frames;
-use super::packet::{Status, VERSION};
+use super::greeting::{greet, keep, silent_start, spoken};
+use super::packet::Status;
 use super::reply::{Name, Reply, Told};
-use super::request::{Asked, Request, write_head};
+use super::request::{Request, write_head};
 use crate::escape;
 use crate::ssh::channel::{Channel, ChannelEvent, ChannelInput, ChannelOutput};
 
@@ -45,8 +46,8 @@ const PIECE: usize = 32 * 1024;
 /// How long saying good-bye to the channel may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Bytes of standard error that are kept for an explanation, and of noise that are shown.
-const KEPT: usize = 256;
+/// Bytes of a handle at most, as the draft says (section 6.2).
+const HANDLE: usize = 256;
 
 /// A packet to be written: its own bytes, and data that follow them without being copied.
 #[derive(Debug)]
@@ -183,7 +184,7 @@ impl Pending {
     /// Waits for a handle.
     pub(super) async fn handle(self) -> Result<Bytes, SftpError> {
         match self.reply().await? {
-            Reply::Handle(handle) if handle.len() <= KEPT => Ok(handle),
+            Reply::Handle(handle) if handle.len() <= HANDLE => Ok(handle),
             Reply::Handle(_) => Err(SftpError::odd("it gave a handle of more than 256 bytes")),
             other => Err(unexpected(&other)),
         }
@@ -297,74 +298,6 @@ impl Session {
         drop(table);
         Ok((id, Pending { reply, shared: Arc::clone(&self.shared) }))
     }
-}
-
-/// Says which version we speak and hears which the server does.
-async fn greet(channel: &mut Channel, frames: &mut Frames) -> Result<Vec<(Bytes, Bytes)>, SftpError> {
-    // A channel that is closed already says why below.
-    let _ = channel.input.write(Asked::Init(VERSION).encode()).await;
-    let mut words = Vec::new();
-    loop {
-        if let Some(first) = first_packet(frames)? {
-            let Told::Version(version, extensions) = Told::decode(first)? else {
-                return Err(SftpError::odd("it began without its version"));
-            };
-            return match version {
-                VERSION.. => Ok(extensions),
-                old => Err(SftpError::odd(format!("it speaks version {old} of it, and 3 is needed"))),
-            };
-        }
-        match channel.output.next().await {
-            ChannelEvent::Data(bytes) => frames.push(&bytes),
-            ChannelEvent::Stderr(bytes) => keep(&mut words, &bytes),
-            ChannelEvent::Eof | ChannelEvent::Exit(_) | ChannelEvent::Signal(_) => {}
-            ChannelEvent::Closed(Err(why)) => return Err(SftpError::Lost(why)),
-            ChannelEvent::Closed(Ok(())) if frames.waiting().is_empty() => return Err(missing(&words)),
-            ChannelEvent::Closed(Ok(())) => return Err(noise(frames.waiting())),
-        }
-    }
-}
-
-/// The first packet, if it is whole; an error as soon as what came cannot be the beginning of one.
-fn first_packet(frames: &mut Frames) -> Result<Option<Bytes>, SftpError> {
-    /// The kind of the first packet.
-    const VERSION_KIND: u8 = 2;
-    let waiting = frames.waiting();
-    // No packet is so long that its length begins with anything but 0.
-    let is_odd = waiting.first().is_some_and(|byte| *byte != 0)
-        || waiting.get(4).is_some_and(|kind| *kind != VERSION_KIND);
-    if is_odd {
-        return Err(noise(waiting));
-    }
-    let shown = waiting[..waiting.len().min(KEPT)].to_vec();
-    frames.take().map_err(|_| noise(&shown))
-}
-
-fn noise(bytes: &[u8]) -> SftpError {
-    SftpError::Noise(escape::line(&bytes[..bytes.len().min(KEPT / 4)]))
-}
-
-fn missing(words: &[u8]) -> SftpError {
-    SftpError::Missing(match spoken(words) {
-        Some(words) => format!("what should serve it ended at once: {words}"),
-        None => "what should serve it ended at once".to_owned(),
-    })
-}
-
-fn silent_start(frames: &Frames, limit: Duration) -> SftpError {
-    match frames.waiting() {
-        [] => SftpError::Missing(format!("no answer in {} s", limit.as_secs_f64())),
-        begun => noise(begun),
-    }
-}
-
-fn keep(words: &mut Vec<u8>, more: &[u8]) {
-    let room = KEPT.saturating_sub(words.len());
-    words.extend_from_slice(&more[..more.len().min(room)]);
-}
-
-fn spoken(words: &[u8]) -> Option<String> {
-    Some(escape::text(&String::from_utf8_lossy(words), KEPT)).filter(|words| !words.is_empty())
 }
 
 /// The task of a session: until the channel ends, the server misbehaves, or nobody asks any more.
