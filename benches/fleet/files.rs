@@ -41,8 +41,12 @@ const SMALL: [Load; 3] = [
 /// A client, as it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Client {
-    /// A bare russh client.
-    Floor,
+    /// One upload of it: to the first host alone.
+    One,
+    /// A bare russh client with the crate russh-sftp.
+    Crate,
+    /// A bare russh client with the fewest packets.
+    Packets,
     /// omnes with its journal.
     Omnes,
     /// `xargs -P 32` with one `scp` for each host.
@@ -52,11 +56,21 @@ enum Client {
 }
 
 impl Client {
-    const ALL: [Client; 5] = [Client::Floor, Client::Omnes, Client::Scp, Client::ParallelScp, Client::Clush];
+    const ALL: [Client; 7] = [
+        Client::One,
+        Client::Crate,
+        Client::Packets,
+        Client::Omnes,
+        Client::Scp,
+        Client::ParallelScp,
+        Client::Clush,
+    ];
 
     fn name(self) -> &'static str {
         match self {
-            Client::Floor => "bare russh upload",
+            Client::One => "one russh-sftp",
+            Client::Crate => "russh, russh-sftp",
+            Client::Packets => "russh, few packets",
             Client::Omnes => "omnes push",
             Client::Scp => "xargs -P 32 scp",
             Client::ParallelScp => "parallel-scp -p 32",
@@ -64,13 +78,15 @@ impl Client {
         }
     }
 
-    /// Its command: the folder `source` into the folder of each host, where it is called `source` too; the floor leaves
-    /// that name away.
+    /// Its command: the folder `source` into the folder of each host, where it is called `source` too; the bare
+    /// clients leave that name away.
     fn command(self, ground: &Ground) -> Command {
         let (config, list, source) = (ground.at("ssh"), ground.at("list"), ground.at("source"));
         let options = format!("-F {config}");
         let words: Vec<&str> = match self {
-            Client::Floor => return floor(ground.dir()),
+            Client::One => return floor(ground.dir(), "floor-files-one"),
+            Client::Crate => return floor(ground.dir(), "floor-files-crate"),
+            Client::Packets => return floor(ground.dir(), "floor-files"),
             Client::Omnes => {
                 let to = format!("{}:./", ground.hosts().join(","));
                 return of(
@@ -105,6 +121,18 @@ impl Client {
         };
         of(&words, ground)
     }
+
+    /// Whom it sends to.
+    fn hosts(self, ground: &Ground) -> &[String] {
+        match self {
+            Client::One => &ground.hosts()[..1],
+            _ => ground.hosts(),
+        }
+    }
+
+    fn megabytes(self, ground: &Ground, what: Load) -> f64 {
+        (self.hosts(ground).len() * what.files * what.bytes) as f64 / 1e6
+    }
 }
 
 fn of(words: &[&str], ground: &Ground) -> Command {
@@ -114,10 +142,10 @@ fn of(words: &[&str], ground: &Ground) -> Command {
     command
 }
 
-fn floor(dir: &Path) -> Command {
+fn floor(dir: &Path, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command
-        .env("OMNES_BENCH_ROLE", "floor-files")
+        .env("OMNES_BENCH_ROLE", role)
         .env("OMNES_BENCH_DIR", dir)
         .env("OMNES_BENCH_KEX", "curve25519")
         .env("OMNES_BENCH_FAN_OUT", FAN_OUT.to_string());
@@ -132,7 +160,7 @@ pub(crate) fn measure(is_small: bool, rounds: Option<usize>) {
         "CPU: the client with all its processes; peak: proportional shares of them, of one its own peak"
     );
     println!(
-        "{:>5} {:>18} {:>20} {:>8} {:>8} {:>9} {:>10} {:>9} {:>9} {:>6}",
+        "{:>5} {:>18} {:>20} {:>8} {:>8} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>6}",
         "hosts",
         "of each",
         "client",
@@ -140,7 +168,9 @@ pub(crate) fn measure(is_small: bool, rounds: Option<usize>) {
         "MB/s",
         "files/s",
         "CPU ms/MB",
-        "to floor",
+        "to one",
+        "to crate",
+        "to few",
         "peak MiB",
         "load"
     );
@@ -162,21 +192,22 @@ fn table(what: Load, rounds: usize) {
         }
     }
     let of = |costs: &[TreeCost], part: fn(&TreeCost) -> f64| median(costs.iter().map(part));
-    let floor = of(&told[0], |cost| cost.cpu);
-    let megabytes = (what.hosts * what.files * what.bytes) as f64 / 1e6;
-    for ((client, costs), loads) in Client::ALL.iter().zip(&told).zip(&loads) {
-        let (wall, cpu) = (of(costs, |cost| cost.wall), of(costs, |cost| cost.cpu));
+    // Seconds of CPU for each MB.
+    let cpu = |n: usize| of(&told[n], |cost| cost.cpu) / Client::ALL[n].megabytes(&ground, what);
+    let floors = [0, 1, 2].map(cpu);
+    for (n, (client, costs)) in Client::ALL.iter().zip(&told).enumerate() {
+        let (wall, cpu, hosts) = (of(costs, |cost| cost.wall), cpu(n), client.hosts(&ground).len());
+        let [to_one, to_crate, to_packets] = floors.map(|floor| cpu / floor);
         println!(
-            "{:>5} {:>18} {:>20} {wall:>8.2} {:>8.1} {:>9.0} {:>10.2} {:>9.2} {:>9.0} {:>6.1}",
-            what.hosts,
+            "{hosts:>5} {:>18} {:>20} {wall:>8.2} {:>8.1} {:>9.0} {:>10.2} {to_one:>9.2} {to_crate:>9.2} \
+             {to_packets:>9.2} {:>9.0} {:>6.1}",
             format!("{} x {} kB", what.files, what.bytes / 1000),
             client.name(),
-            megabytes / wall,
-            (what.hosts * what.files) as f64 / wall,
-            cpu / megabytes * 1e3,
-            cpu / floor,
+            client.megabytes(&ground, what) / wall,
+            (hosts * what.files) as f64 / wall,
+            cpu * 1e3,
             of(costs, |cost| cost.peak_kib as f64) / 1024.0,
-            median(loads.iter().copied()),
+            median(loads[n].iter().copied()),
         );
     }
 }
@@ -199,9 +230,9 @@ fn write(source: &Path, what: Load) {
 /// Looks that every host has every byte, and removes it.
 fn take_away(ground: &Ground, client: Client, what: Load) {
     let source = ground.dir().join("source");
-    for host in ground.hosts() {
+    for host in client.hosts(ground) {
         let mut landed = ground.landed().join(host);
-        if client != Client::Floor {
+        if !matches!(client, Client::One | Client::Crate | Client::Packets) {
             landed.push("source");
         }
         for n in 0..what.files {

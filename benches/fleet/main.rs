@@ -59,6 +59,7 @@ use bare::Kex;
 use held::Panes;
 use measure::median;
 use server::Server;
+use upload::By;
 
 /// Hosts worked on at once, in both clients.
 const FAN_OUT: usize = 64;
@@ -73,7 +74,9 @@ fn main() {
             let well = bare::run_all(&fleet).await;
             assert_eq!(well, fleet.addresses.len(), "every host answers the floor");
         }),
-        Ok("floor-files") => floor(upload::run),
+        Ok("floor-files") => floor(|fleet| upload::run(fleet, By::Packets)),
+        Ok("floor-files-one") => floor(|fleet| upload::run(fleet, By::One)),
+        Ok("floor-files-crate") => floor(|fleet| upload::run(fleet, By::Crate)),
         Ok("floor-held") => {
             floor(|fleet| async move { measure::tell(&bare::hold(&fleet, held::ECHOES).await) })
         }

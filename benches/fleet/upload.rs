@@ -1,7 +1,8 @@
-//! The floor of files: a bare russh client that writes them with the fewest packets of SFTP, and does nothing else.
+//! The floors of files: bare russh clients that write them and do nothing else. One is what anybody would write first, russh with
+//! the crate russh-sftp as it comes; the other speaks SFTP itself and gets by with the fewest packets, 32 files side by side.
 //!
-//! It writes in place, keeps no time and no mode, and proves nothing. What `omnes push` costs beside it is what temporary
-//! names, proofs and renames cost, and omnes itself.
+//! Both write in place, keep no time and no mode, and prove nothing. What `omnes push` costs beside them is what temporary names,
+//! proofs and renames cost, and omnes itself.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use omnes::ssh::sftp::{Asked, Attrs, Frames, OpenFlags, Reply, Request, Status, Told, VERSION, write_head};
 use russh::client::{self, Msg};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh_sftp::client::SftpSession;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -26,17 +29,29 @@ const PIECE: usize = 32 * 1024 - 64;
 
 type Files = Arc<[(Bytes, Bytes)]>;
 
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// As the next, to the first host alone.
+    One,
+    /// The crate russh-sftp with its defaults, one file after the other.
+    Crate,
+    /// The fewest packets.
+    Packets,
+}
+
 /// The role: every host gets the files of the folder `source` beside the list of hosts.
-pub(crate) async fn run(fleet: Fleet) {
+pub(crate) async fn run(fleet: Fleet, by: By) {
     let dir = std::env::var("OMNES_BENCH_DIR").expect("the directory of the fleet");
     let files = read(&Path::new(&dir).join("source"));
     let (config, turn) = (bare::config(fleet.kex), Arc::new(Semaphore::new(fleet.fan_out)));
     let mut tasks = JoinSet::new();
-    for address in fleet.addresses.iter().copied() {
+    let hosts = if by == By::One { 1 } else { fleet.addresses.len() };
+    for address in fleet.addresses.iter().copied().take(hosts) {
         let (fleet, config, turn, files) = (fleet.clone(), config.clone(), turn.clone(), files.clone());
         tasks.spawn(async move {
             let _turn = turn.acquire_owned().await.expect("never closed");
-            upload(&fleet, config, (address, &files)).await.expect("an upload");
+            upload(&fleet, config, (address, &files), by).await.expect("an upload");
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -57,10 +72,29 @@ async fn upload(
     fleet: &Fleet,
     config: Arc<client::Config>,
     (address, files): (SocketAddr, &Files),
+    by: By,
 ) -> Result<(), russh::Error> {
     let handle = bare::login(fleet, config, address).await?;
     let channel = handle.channel_open_session().await?;
     channel.request_subsystem(true, "sftp").await?;
+    match by {
+        By::One | By::Crate => by_crate(channel, files).await,
+        By::Packets => by_packets(channel, files).await?,
+    }
+    handle.disconnect(russh::Disconnect::ByApplication, "", "").await
+}
+
+async fn by_crate(channel: Channel<Msg>, files: &Files) {
+    let sftp = SftpSession::new(channel.into_stream()).await.expect("a session");
+    for (path, content) in files.iter() {
+        let path = std::str::from_utf8(path).expect("a name of ours");
+        let mut file = sftp.create(path).await.expect("a file");
+        file.write_all(content).await.expect("its content");
+        file.close().await.expect("its end");
+    }
+}
+
+async fn by_packets(channel: Channel<Msg>, files: &Files) -> Result<(), russh::Error> {
     let (reader, writer) = channel.split();
     let mut wire = Wire { reader, writer, frames: Frames::default(), next: 0, waiting: 0 };
     wire.writer.data_bytes(Asked::Init(VERSION).encode()).await?;
@@ -72,7 +106,7 @@ async fn upload(
         }
         wire.settle(0).await?;
     }
-    handle.disconnect(russh::Disconnect::ByApplication, "", "").await
+    Ok(())
 }
 
 /// One channel with SFTP on it.
