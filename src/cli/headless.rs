@@ -105,7 +105,9 @@ pub(super) async fn carry_out(
     let job = Job { overseer: Arc::new(AtTerminal), ..job };
     let writer = reading::writer(&how.reading, &job.plan)?;
     let kept = Kept::open(&job.plan, &how.journal, record)?;
-    let summary = crate::run::run_kept(job, writer, kept.journal.clone(), interrupts).await;
+    // Among the hosts it drives, so that no other thread is woken for each that ends.
+    let run = tokio::spawn(crate::run::run_kept(job, writer, kept.journal.clone(), interrupts));
+    let summary = run.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     Ok(kept.closed(summary))
 }
 

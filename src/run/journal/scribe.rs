@@ -22,7 +22,7 @@ use super::line;
 use crate::outcome::{NotRun, Outcome};
 
 /// While intents come one upon the other, a group reaches the disk no more often than this.
-const SPACING: Duration = Duration::from_millis(5);
+const SPACING: Duration = Duration::from_millis(10);
 /// A group of so many intents does not wait for more; what has come meanwhile goes with it.
 const GROUP: usize = 64;
 /// The largest group: a slow disk is to be waited for as seldom as possible.
