@@ -1,17 +1,17 @@
 //! Where manifests are kept: what pushes of a tree put on each host.
 //!
 //! Below one directory there is one for each tree, by the digest of its names (the folder it comes from, and DEST as it was
-//! written): `bodies/` holds manifests by their own digests, each once, however many hosts hold the same; `hosts/` has a
-//! small file for each host that says which body is its own and for which folder there. Everything is for its user alone.
+//! written): `bodies/` holds manifests by their own digests, each once, however many hosts hold the same; `ledger` has a
+//! line for each host that says which body is its own and for which folder there. Everything is for its user alone.
 //!
-//! Every file gets its content under another name and is then renamed, so that a program that was killed leaves the old one or
+//! Every other file gets its content under another name and is then renamed, so that a program that was killed leaves the old one or
 //! the new one. Nothing is forced to the disk: what a power failure takes away or leaves half is told by its digest, and
 //! then nothing is known, which costs nobody a file. The lock of a tree is shared by those that push it; whoever has it alone
 //! may sweep up bodies that no host has any more.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::delete::{Doomed, Policy, Scope, Sides, doomed};
 use super::losses;
 use super::manifest::{self, Damage, Reader, Record, Sum, WriteFault, renewed};
+use super::manifest_ledger::{self as ledger, Ledger};
 use super::path::{RelPath, shown};
 use crate::escape;
 use crate::hosts::Host;
@@ -39,12 +40,7 @@ const TRIES: usize = 300;
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 const BODIES: &str = "bodies";
-const HOSTS: &str = "hosts";
-
-/// What begins the file of a host; the form of a body has a number of its own.
-const MAGIC: &str = "omnes pushed 1";
-/// Bytes of the file of a host: a name, a path of at most 64 kB as digits, two digests.
-const HOST_LIMIT: u64 = 256 << 10;
+const LEDGER: &str = "ledger";
 
 /// What makes two pushes pushes of the same tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +64,7 @@ pub struct Shelf {
     directory: PathBuf,
     /// Held for its lock; `None` where there was nothing to be locked.
     _lock: Option<File>,
+    ledger: Ledger,
     /// Bodies that were read to their end, or written, since this was opened; who writes one holds it.
     whole: Mutex<HashSet<Sum>>,
 }
@@ -116,7 +113,8 @@ impl Shelves {
             sweep(&directory);
             self.forget(&directory);
         })?;
-        let shelf = Shelf { directory, _lock: Some(lock), whole: Mutex::default() };
+        let ledger = Ledger::open(&directory.join(LEDGER))?;
+        let shelf = Shelf { directory, _lock: Some(lock), ledger, whole: Mutex::default() };
         // For people who look into the directory; nothing reads it.
         let text = format!("{}\n{}\n", escape::line(&tree.source), escape::line(&tree.dest));
         shelf.replace("tree", text.as_bytes())?;
@@ -127,7 +125,8 @@ impl Shelves {
     pub fn look(&self, tree: &TreeName) -> io::Result<Shelf> {
         let directory = self.root.join(tree.key());
         let lock = shared(&directory.join("lock"))?;
-        Ok(Shelf { directory, _lock: lock, whole: Mutex::default() })
+        let ledger = Ledger::look(&directory.join(LEDGER))?;
+        Ok(Shelf { directory, _lock: lock, ledger, whole: Mutex::default() })
     }
 
     /// Forgets trees other than this one that are kept no longer.
@@ -137,7 +136,7 @@ impl Shelves {
             .filter(|directory| directory != present)
             .map(|directory| Old {
                 bytes: bytes(&directory.join(BODIES)),
-                age: age(&directory.join(HOSTS)),
+                age: age(&directory.join(LEDGER)),
                 directory,
             })
             .collect();
@@ -189,22 +188,11 @@ fn short(digest: Sha256) -> String {
 impl Shelf {
     /// What earlier pushes of the tree put into the folder `root` of a host, as the host itself calls it.
     pub fn known(&self, host: &Host, root: &[u8]) -> Result<Body, Unknown> {
-        let path = self.host_file(host);
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unknown::Never),
-            Err(error) => return Err(Unknown::Damaged(error.into())),
-        };
-        let mut text = String::new();
-        let read = file.take(HOST_LIMIT).read_to_string(&mut text);
-        read.map_err(|error| Unknown::Damaged(error.into()))?;
-        let said = Pointer::parse(&text).map_err(Unknown::Damaged)?;
-        if said.host != identity(host) {
-            return Err(Unknown::Damaged(Damage::Altered));
-        }
-        match said.root == root {
-            true => Ok(Body { path: self.body(said.body), sum: said.body }),
-            false => Err(Unknown::Elsewhere(shown(&said.root))),
+        let held = self.ledger.held(&identity(host)).map_err(|error| Unknown::Damaged(error.into()))?;
+        let held = held.ok_or(Unknown::Never)?;
+        match held.root == root {
+            true => Ok(Body { path: self.body(held.body), sum: held.body }),
+            false => Err(Unknown::Elsewhere(shown(&held.root))),
         }
     }
 
@@ -253,12 +241,11 @@ impl Shelf {
             let mut whole = self.whole.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             if !whole.contains(&sum) {
                 let name = format!("{BODIES}/{sum}");
-                self.put(&name, |file| merge(before.as_ref(), landed, gone, file).map(drop))?;
+                put(&self.directory, &name, |file| merge(before.as_ref(), landed, gone, file).map(drop))?;
                 whole.insert(sum);
             }
         }
-        let pointer = Pointer { host: identity(host), root: root.to_vec(), body: sum };
-        self.replace(&format!("{HOSTS}/{}", host_key(host)), pointer.text().as_bytes())
+        self.ledger.hold(&identity(host), (root, sum))
     }
 
     /// Whether a body reads to its end; each is read once for that.
@@ -272,26 +259,22 @@ impl Shelf {
         self.directory.join(BODIES).join(sum.to_string())
     }
 
-    fn host_file(&self, host: &Host) -> PathBuf {
-        self.directory.join(HOSTS).join(host_key(host))
-    }
-
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        self.put(name, |file| file.write_all(content))
+        put(&self.directory, name, |file| file.write_all(content))
     }
+}
 
-    /// Puts a file in its place whole.
-    fn put(&self, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let path = self.directory.join(name);
-        let new = self.directory.join(format!("{NEW}{:016x}", rand::random::<u64>()));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        let mut file = BufWriter::new(file);
-        let placed = fill(&mut file).and_then(|()| file.flush()).and_then(|()| fs::rename(&new, path));
-        placed.inspect_err(|_| {
-            // It may be gone; the fault that counts is the first.
-            let _ = fs::remove_file(&new);
-        })
-    }
+/// Puts a file of a tree in its place whole.
+fn put(directory: &Path, name: &str, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let path = directory.join(name);
+    let new = directory.join(format!("{NEW}{:016x}", rand::random::<u64>()));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    let mut file = BufWriter::new(file);
+    let placed = fill(&mut file).and_then(|()| file.flush()).and_then(|()| fs::rename(&new, path));
+    placed.inspect_err(|_| {
+        // It may be gone; the fault that counts is the first.
+        let _ = fs::remove_file(&new);
+    })
 }
 
 /// What the name of a file begins with that is not in its place yet.
@@ -313,66 +296,17 @@ fn merge(
     })
 }
 
-/// What the file of a host says.
-#[derive(Debug, PartialEq, Eq)]
-struct Pointer {
-    host: String,
-    root: Vec<u8>,
-    body: Sum,
-}
-
-impl Pointer {
-    fn text(&self) -> String {
-        let root: String = self.root.iter().map(|byte| format!("{byte:02x}")).collect();
-        let said = format!("{MAGIC}\nhost {}\nroot {root}\nbody {}\n", self.host, self.body);
-        let sum = Sum(Sha256::digest(said.as_bytes()).into());
-        format!("{said}sum {sum}\n")
-    }
-
-    fn parse(text: &str) -> Result<Pointer, Damage> {
-        let (said, sum) = text.rsplit_once("sum ").ok_or(Damage::Short)?;
-        let sum: Sum = sum.strip_suffix('\n').ok_or(Damage::Short)?.parse()?;
-        if sum != Sum(Sha256::digest(said.as_bytes()).into()) {
-            return Err(Damage::Altered);
-        }
-        let mut lines = said.lines();
-        if lines.next() != Some(MAGIC) {
-            return Err(Damage::Form);
-        }
-        let mut value = |name: &str| {
-            let line = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.ok_or(Damage::Form)
-        };
-        let (host, root, body) = (value("host")?.to_owned(), value("root")?, value("body")?.parse()?);
-        Ok(Pointer { host, root: bytes_of(root).ok_or(Damage::Form)?, body })
-    }
-}
-
-fn bytes_of(digits: &str) -> Option<Vec<u8>> {
-    let digit = |digit: u8| (digit as char).to_digit(16).map(|value| value as u8);
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
-}
-
 /// A host as sets know it: its name and its port.
 fn identity(host: &Host) -> String {
     let port = host.port().map(|port| port.to_string()).unwrap_or_default();
     format!("{} {port}", host.name())
 }
 
-fn host_key(host: &Host) -> String {
-    let mut digest = Sha256::new();
-    digest.update(identity(host));
-    short(digest)
-}
-
 /// The lock of a tree, shared; where nobody else has it, `alone` is called before.
 fn locked(directory: &Path, alone: impl Fn()) -> io::Result<File> {
     let path = directory.join("lock");
     for _ in 0..TRIES {
-        for part in [BODIES, HOSTS] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory.join(part))?;
-        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory.join(BODIES))?;
         let lock = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
         if lock.try_lock().is_ok() {
             alone();
@@ -419,18 +353,20 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Deletes hosts that are kept no longer, bodies that no host has, and what was never put in its place. Whoever calls it is
-/// alone with this tree.
+/// Forgets hosts that are kept no longer, and deletes bodies that no host has and what was never put in its place. Whoever calls
+/// it is alone with this tree. What cannot be read is left as it is.
 fn sweep(directory: &Path) {
-    let mut wanted = HashSet::new();
-    for path in files(&directory.join(HOSTS)) {
-        let read = File::open(&path).and_then(|file| io::read_to_string(file.take(HOST_LIMIT)));
-        let said = read.ok().and_then(|text| Pointer::parse(&text).ok());
-        match said {
-            Some(pointer) if age(&path) <= KEEP => drop(wanted.insert(pointer.body.to_string())),
-            _ => drop(fs::remove_file(&path)),
+    let path = directory.join(LEDGER);
+    let Ok((mut hosts, is_stale)) = Ledger::look(&path).and_then(|ledger| ledger.all()) else { return };
+    let all = hosts.len();
+    hosts.retain(|_, held| held.age() <= KEEP);
+    if is_stale || hosts.len() < all {
+        let lines = ledger::written(&hosts);
+        if put(directory, LEDGER, |file| file.write_all(lines.as_bytes())).is_err() {
+            return;
         }
     }
+    let wanted: HashSet<String> = hosts.values().map(|held| held.body.to_string()).collect();
     let is_wanted = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| wanted.contains(name))

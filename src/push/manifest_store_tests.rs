@@ -127,7 +127,7 @@ fn everything_is_for_its_user_alone() {
     let root = home.directory.path().join("omnes");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     let files = every_file(&root);
-    assert_eq!(files.len(), 4, "the tree's names, its lock, a host and a body: {files:?}");
+    assert_eq!(files.len(), 4, "the tree's names, its lock, its hosts and a body: {files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
         let around = file.ancestors().skip(1).take_while(|around| around.starts_with(&root));
@@ -164,7 +164,7 @@ fn where_anything_is_damaged_nothing_is_known_and_nothing_goes() {
         (doomed.files.len(), known == losses::Known::Manifest)
     };
     let of_it =
-        |shelf: &Shelf| [files(&shelf.directory.join(HOSTS)), files(&shelf.directory.join(BODIES))].concat();
+        |shelf: &Shelf| [vec![shelf.directory.join(LEDGER)], files(&shelf.directory.join(BODIES))].concat();
     let count = {
         let home = Home::new();
         let shelf = home.shelf();
@@ -192,7 +192,7 @@ fn where_anything_is_damaged_nothing_is_known_and_nothing_goes() {
         let shelf = home.shelf();
         put(&shelf, "web1", &["a", "b"]);
         fs::remove_file(of_it(&shelf).swap_remove(which)).expect("it is there");
-        assert_eq!(goes(&shelf), (0, false));
+        assert_eq!(goes(&home.shelf()), (0, false));
     }
 }
 
@@ -201,8 +201,12 @@ fn one_host_is_not_taken_for_another() {
     let home = Home::new();
     let shelf = home.shelf();
     put(&shelf, "web1", &["a"]);
-    fs::copy(shelf.host_file(&host("web1")), shelf.host_file(&host("web2"))).expect("it is copied");
-    assert_eq!(read(&shelf, "web2"), Err(Unknown::Damaged(Damage::Altered)));
+    let ledger = shelf.directory.join(LEDGER);
+    let line = fs::read_to_string(&ledger).expect("it is there");
+    fs::write(&ledger, format!("{line}{}", line.replace("web1", "web2"))).expect("it is written");
+    let shelf = home.shelf();
+    assert_eq!(read(&shelf, "web2"), Err(Unknown::Never), "no line is one whose digest is another's");
+    assert_eq!(read(&shelf, "web1"), Ok(vec!["a".to_owned()]));
 }
 
 #[test]
@@ -228,8 +232,8 @@ fn trees_that_are_pushed_no_more_are_forgotten() {
     let long_ago = SystemTime::now() - KEEP - Duration::from_secs(60);
     let directory = home.shelf().directory.clone();
     let age = |directory: &Path| {
-        let hosts = File::open(directory.join(HOSTS)).expect("it is there");
-        hosts.set_modified(long_ago).expect("it is its own");
+        let ledger = File::open(directory.join(LEDGER)).expect("it is there");
+        ledger.set_modified(long_ago).expect("it is its own");
     };
     age(&directory);
     let at_work = home.shelf();

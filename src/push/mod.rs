@@ -30,6 +30,7 @@ mod lift;
 mod look;
 pub mod losses;
 pub mod manifest;
+mod manifest_ledger;
 pub mod manifest_store;
 pub mod part;
 pub mod path;
