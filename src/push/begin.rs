@@ -13,7 +13,7 @@ use super::cause::{self, Doing};
 use super::part::{chance_name, part_name};
 use super::put::{Source, Way, beside, replace};
 use super::trouble::Trouble;
-use crate::ssh::sftp::{Attrs, FileType, Handle, OpenFlags, Sftp, SftpError};
+use crate::ssh::sftp::{Attrs, FileType, Handle, OpenFlags, Pending, Sftp, SftpError};
 
 /// Parts of fewer bytes are not worth the questions.
 pub(super) const WORTH: u64 = 1024 * 1024;
@@ -51,8 +51,14 @@ pub(super) async fn begin(
 }
 
 async fn create(sftp: &Sftp, path: &[u8]) -> Result<Handle, SftpError> {
+    let pending = creating(sftp, path).await?;
+    sftp.opened(pending).await
+}
+
+/// Asks for a part to be made, which nobody else has.
+pub(super) async fn creating(sftp: &Sftp, path: &[u8]) -> Result<Pending, SftpError> {
     let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
-    sftp.open_file(path, flags, Attrs::with_mode(PRIVATE)).await
+    sftp.opening(path, flags, Attrs::with_mode(PRIVATE)).await
 }
 
 /// Makes what an earlier push left ours, where it is worth it, and goes on with it, where it is right.

@@ -12,9 +12,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 
 use super::changes::{Act, Changes};
+use super::convoy::{self, Ship};
 use super::hand::{Hand, Old};
 use super::path::RelPath;
-use super::put::{Source, Verify, Wish};
+use super::put::{Before, Mode, Source, Verify, Way, Wish};
 use super::remote::Marks;
 use super::tree::{Entry, Kind};
 use super::trouble::Trouble;
@@ -27,6 +28,8 @@ const AT_ONCE: usize = 64;
 
 /// The content of the files of one host.
 pub(super) trait Goods: Sync {
+    /// These entries will be opened next.
+    fn expect(&self, items: &[usize]);
     /// Of the entry at this place; the error is a sentence.
     fn open(&self, item: usize) -> BoxFuture<'_, Result<Box<dyn Source>, String>>;
 }
@@ -120,32 +123,95 @@ impl Carrier<'_> {
     /// Things of which none lies in another, many at once.
     async fn some(&self, acts: &[Act], books: &mut Books) -> Result<(), Trouble> {
         // What may still begin is decided when its turn comes.
-        let mut waiting = acts.iter();
-        let mut under_way = stream::FuturesUnordered::new();
+        let mut waiting = self.groups(acts);
+        let (mut under_way, mut many) = (stream::FuturesUnordered::new(), 0);
         loop {
-            while under_way.len() < AT_ONCE
-                && let Some(act) = waiting.next()
+            while many < AT_ONCE
+                && let Some(group) = waiting.next()
             {
-                let path = self.path(act);
-                if books.is_over || books.is_lost(path) {
-                    // Whatever kept the first is said; this one counts.
-                    books.tally.failed += usize::from(counts(act));
-                    continue;
+                let (lost, group): (Vec<&Act>, Vec<&Act>) =
+                    group.iter().partition(|act| books.is_over || books.is_lost(self.path(act)));
+                // Whatever kept the first is said; these count.
+                books.tally.failed += lost.into_iter().filter(|act| counts(act)).count();
+                if !group.is_empty() {
+                    many += group.len();
+                    under_way.push(self.group(group));
                 }
-                under_way.push(async move { (act, self.act(act).await) });
             }
-            match under_way.next().await {
-                None => return Ok(()),
-                Some((act, Ok(()))) => self.done(act, books),
-                Some((act, Err(Trouble::File { fault, why }))) => {
-                    if matches!(act, Act::MakeBase | Act::MakeDir { .. }) {
-                        books.lost.insert(self.path(act).clone());
+            let Some(became) = under_way.next().await else { return Ok(()) };
+            many -= became.len();
+            for (act, became) in became {
+                match became {
+                    Ok(()) => self.done(act, books),
+                    Err(Trouble::File { fault, why }) => {
+                        if matches!(act, Act::MakeBase | Act::MakeDir { .. }) {
+                            books.lost.insert(self.path(act).clone());
+                        }
+                        books.failed(fault, &why, 1);
                     }
-                    books.failed(fault, &why, 1);
+                    Err(trouble) => return Err(trouble),
                 }
-                Some((_, Err(trouble))) => return Err(trouble),
             }
         }
+    }
+
+    /// Neighbours that are done together, in their order: small new files as convoys, all else one by one.
+    fn groups<'b>(&'b self, acts: &'b [Act]) -> impl Iterator<Item = &'b [Act]> {
+        let together = acts.chunk_by(|one, other| self.is_in_convoy(one) && self.is_in_convoy(other));
+        together.flat_map(|acts| acts.chunks(convoy::LENGTH))
+    }
+
+    fn is_in_convoy(&self, act: &Act) -> bool {
+        match act {
+            Act::Put { item, before: Before::Nothing, .. } => {
+                let is_small =
+                    matches!(self.source[*item].kind, Kind::File { size } if size <= convoy::SMALL);
+                is_small && self.hand.way_of_convoys().is_some() && !self.begun.contains_key(item)
+            }
+            _ => false,
+        }
+    }
+
+    async fn group<'b>(&self, acts: Vec<&'b Act>) -> Vec<(&'b Act, Result<(), Trouble>)> {
+        if let ([_, _, ..], Some(way)) = (&acts[..], self.hand.way_of_convoys()) {
+            return self.convoy(way, acts).await;
+        }
+        let mut became = Vec::with_capacity(acts.len());
+        for act in acts {
+            became.push((act, Box::pin(self.act(act)).await));
+        }
+        became
+    }
+
+    /// Small new files.
+    async fn convoy<'b>(&self, way: Way<'_>, acts: Vec<&'b Act>) -> Vec<(&'b Act, Result<(), Trouble>)> {
+        self.goods.expect(&acts.iter().filter_map(|act| item(act)).collect::<Vec<_>>());
+        let (mut ready, mut became) = (Vec::with_capacity(acts.len()), Vec::with_capacity(acts.len()));
+        for act in acts {
+            let Act::Put { item, mode, mtime, .. } = act else { unreachable!("only files travel together") };
+            match self.content(*item).await {
+                Ok(source) => {
+                    let at = self.path(act).below(self.base);
+                    ready.push((act, at, source, self.wish((*mode, *mtime), Before::Nothing)));
+                }
+                Err(trouble) => became.push((act, Err(trouble))),
+            }
+        }
+        let ships: Vec<Ship<'_>> =
+            ready.iter().map(|(_, path, source, wish)| Ship { path, source, wish }).collect();
+        let put = convoy::put_together(way, &ships).await;
+        became.extend(ready.iter().map(|(act, ..)| *act).zip(put));
+        became
+    }
+
+    async fn content(&self, item: usize) -> Result<Counted<'_>, Trouble> {
+        let content = self.goods.open(item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
+        Ok(Counted { content, moved: self.moved })
+    }
+
+    fn wish(&self, (mode, mtime): (Mode, i64), before: Before) -> Wish {
+        let (owner, verify) = (self.owner, self.verify);
+        Wish { before, mtime: Some(mtime), owner, verify, ..Wish::with_mode(mode) }
     }
 
     fn done(&self, act: &Act, books: &mut Books) {
@@ -186,13 +252,10 @@ impl Carrier<'_> {
                     None => Ok(()),
                 }
             }
-            Act::Put { item, mode, mtime } => {
-                let content =
-                    self.goods.open(*item).await.map_err(|why| Trouble::file(FileFault::Other, why))?;
-                let source = Counted { content, moved: self.moved };
-                let (owner, verify) = (self.owner, self.verify);
+            Act::Put { item, mode, mtime, before } => {
+                let source = self.content(*item).await?;
                 let left = self.begun.get(item).cloned();
-                let wish = Wish { left, mtime: Some(*mtime), owner, verify, ..Wish::with_mode(*mode) };
+                let wish = Wish { left, ..self.wish((*mode, *mtime), *before) };
                 let backup = self.backup_of(&at, *item);
                 self.hand.put(&at, (&source, &wish), old(backup.as_deref())).await
             }

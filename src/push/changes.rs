@@ -19,7 +19,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::path::{RelPath, shown};
-use super::put::Mode;
+use super::put::{Before, Mode};
 use super::tree::{Entry, Kind, SET_IDS};
 use crate::outcome::FileFault;
 
@@ -93,6 +93,8 @@ pub enum Act {
         mode: Mode,
         /// Its time, in seconds since 1970.
         mtime: i64,
+        /// Whether anything stands there.
+        before: Before,
     },
     /// Put a link in its place, over a file or a link.
     Link {
@@ -301,7 +303,11 @@ impl<'a> Weighing<'a> {
                 Modes::New => Mode::KeepOr(self.mode_of(item)),
                 Modes::Kept | Modes::KeptForAnother | Modes::Set { .. } => Mode::Set(self.mode_of(item)),
             };
-            self.changes.files.push(Act::Put { item, mode, mtime: said(entry.mtime) });
+            let before = match self.there.contains_key(entry.path.as_bytes()) {
+                true => Before::Asked,
+                false => Before::Nothing,
+            };
+            self.changes.files.push(Act::Put { item, mode, mtime: said(entry.mtime), before });
             self.changes.sent.add(bytes);
             return self.touch(item);
         };

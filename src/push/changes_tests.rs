@@ -54,7 +54,10 @@ fn a_tree_is_made_from_the_outside_and_shut_from_the_inside() {
     assert_eq!(done.before, before);
     assert_eq!(
         done.files,
-        [Act::Put { item: 2, mode: Mode::Set(0o644), mtime: 7 }, Act::Link { item: 3, mtime: Some(5) }]
+        [
+            Act::Put { item: 2, mode: Mode::Set(0o644), mtime: 7, before: Before::Nothing },
+            Act::Link { item: 3, mtime: Some(5) }
+        ]
     );
     let after = [
         Act::SetTime { item: 1, mtime: 5 },
@@ -80,8 +83,8 @@ fn without_preserve_nothing_that_stands_is_changed_but_the_content() {
     assert_eq!(
         done.files,
         [
-            Act::Put { item: 1, mode: Mode::KeepOr(0o644), mtime: 8 },
-            Act::Put { item: 2, mode: Mode::KeepOr(0o644), mtime: 1 },
+            Act::Put { item: 1, mode: Mode::KeepOr(0o644), mtime: 8, before: Before::Asked },
+            Act::Put { item: 2, mode: Mode::KeepOr(0o644), mtime: 1, before: Before::Nothing },
         ]
     );
     assert_eq!(done.same, Count { files: 1, bytes: 4 });
@@ -102,7 +105,7 @@ fn a_folder_for_a_file_and_the_reverse_are_faults_with_all_that_lies_in_them() {
         file("l/passwd", 1, 1),
     ];
     let done = all(&source, &there, &KEPT).at(b"/srv/x");
-    let put = Act::Put { item: 5, mode: Mode::Set(0o644), mtime: 1 };
+    let put = Act::Put { item: 5, mode: Mode::Set(0o644), mtime: 1, before: Before::Nothing };
     assert_eq!((&done.before[..], &done.files[..], &done.after[..]), (&[][..], &[put][..], &[][..]));
     let faults: Vec<_> = done.faults.iter().map(|f| (f.fault, f.why.as_str(), f.entries)).collect();
     let nothing = "and nothing is deleted for what is pushed";
@@ -136,7 +139,10 @@ fn the_place_itself_is_made_or_left_as_it_is() {
     assert!(file_for_it.at(b"/srv").faults[0].why.starts_with("/srv: no folder stands there"));
     let alone = all(&[file("", 3, 3)], &[], &KEPT);
     assert_eq!(alone.before, []);
-    assert_eq!(alone.files, [Act::Put { item: 0, mode: Mode::Set(0o644), mtime: 3 }]);
+    assert_eq!(
+        alone.files,
+        [Act::Put { item: 0, mode: Mode::Set(0o644), mtime: 3, before: Before::Nothing }]
+    );
     assert_eq!(all(&[], &[], &KEPT), Changes::default());
 }
 
@@ -149,7 +155,12 @@ fn content_decides_where_it_is_asked_for() {
     assert_eq!(asks(&source, &there, &policy), [0, 1]);
     assert_eq!(asks(&source, &there, &Policy::default()), [0usize; 0]);
     let done = changes(&source, &there, &policy, &HashSet::from([0]));
-    let put = |item: usize| Act::Put { item, mode: Mode::KeepOr(0o644), mtime: source[item].mtime };
+    let put = |item: usize| Act::Put {
+        item,
+        mode: Mode::KeepOr(0o644),
+        mtime: source[item].mtime,
+        before: if item == 3 { Before::Nothing } else { Before::Asked },
+    };
     assert_eq!(done.files, [Act::SetTime { item: 0, mtime: 9 }, put(1), put(2), put(3)]);
 }
 
@@ -165,8 +176,8 @@ fn times_and_modes_are_those_that_can_be_kept() {
     assert_eq!(
         done.files,
         [
-            Act::Put { item: 0, mode: Mode::Set(0o6755), mtime: 0 },
-            Act::Put { item: 1, mode: Mode::Set(0o644), mtime: 4_294_967_295 },
+            Act::Put { item: 0, mode: Mode::Set(0o6755), mtime: 0, before: Before::Nothing },
+            Act::Put { item: 1, mode: Mode::Set(0o644), mtime: 4_294_967_295, before: Before::Nothing },
         ]
     );
     assert_eq!(
@@ -175,11 +186,17 @@ fn times_and_modes_are_those_that_can_be_kept() {
         "setgid and sticky of a folder are kept"
     );
     let another = all(&source, &[dir("")], &Policy { modes: Modes::KeptForAnother, ..KEPT });
-    assert_eq!(another.files[0], Act::Put { item: 0, mode: Mode::Set(0o755), mtime: 0 });
+    assert_eq!(
+        another.files[0],
+        Act::Put { item: 0, mode: Mode::Set(0o755), mtime: 0, before: Before::Nothing }
+    );
     assert_eq!(another.before, done.before);
     let set = Policy { modes: Modes::Set { files: 0o4711, folders: 0o750 }, ..Policy::default() };
     let done = all(&source, &[dir("")], &set);
-    assert_eq!(done.files[0], Act::Put { item: 0, mode: Mode::Set(0o4711), mtime: 0 });
+    assert_eq!(
+        done.files[0],
+        Act::Put { item: 0, mode: Mode::Set(0o4711), mtime: 0, before: Before::Nothing }
+    );
     assert_eq!(done.before, [Act::MakeDir { item: 2, mode: 0o750 }]);
 }
 
@@ -228,7 +245,8 @@ fn carry_out(source: &[Entry], contents: &[u8], done: &Changes, host: &mut Model
                 assert_eq!(old, None, "{path}");
                 host.insert(key, Stood { kind: Kind::Dir, content: 0, mode, mtime: NOW });
             }
-            Act::Put { mode, mtime, .. } => {
+            Act::Put { mode, mtime, before, .. } => {
+                assert_eq!(before == Before::Nothing, old.is_none(), "{path}");
                 assert!(old.as_ref().is_none_or(|old| !matches!(old.kind, Kind::Dir | Kind::Special)));
                 let kept = old.filter(|old| matches!(old.kind, Kind::File { .. })).map(|old| old.mode);
                 let mode = match mode {

@@ -128,7 +128,7 @@ async fn difference(hand: Hand<'_>, (base, path): (&[u8], &RelPath), new: &[u8])
 mod tests {
     use super::*;
     use crate::push::changes::{Count, Fault};
-    use crate::push::put::Mode;
+    use crate::push::put::{Before, Mode};
 
     #[test]
     fn each_change_is_a_line_and_what_stays_is_counted() {
@@ -142,7 +142,7 @@ mod tests {
             entry("l", Kind::Link { to: (*b"d/a").into() }),
             entry("b", Kind::File { size: 7 }),
         ];
-        let put = |item| Act::Put { item, mode: Mode::KeepOr(0o644), mtime: 0 };
+        let put = |item| Act::Put { item, mode: Mode::KeepOr(0o644), mtime: 0, before: Before::Asked };
         let changes = Changes {
             before: vec![Act::MakeDir { item: 0, mode: 0o755 }],
             files: vec![

@@ -170,7 +170,7 @@ async fn as_told(
 ) -> Result<End, Trouble> {
     let mut window = Window::of_replies((way.budget, way.own), told);
     let mut queue: Queue<(Pending, u64, u32)> = Queue::new();
-    let longest = u64::from(way.sftp.limits().read);
+    let longest = u64::from(way.sftp.limits().await.map_err(cause::plain)?.read);
     let (mut next, mut beyond) = (0, None);
     while taker.at < told {
         while next < told {
@@ -252,7 +252,7 @@ async fn to_the_end(
     handle: &Handle,
     (taker, limit): (&mut Taker<'_>, Limit),
 ) -> Result<(), Trouble> {
-    let len = way.sftp.limits().read;
+    let len = way.sftp.limits().await.map_err(cause::plain)?.read;
     loop {
         let pending = way.sftp.read(handle, taker.at, len).await.map_err(cause::plain)?;
         let Some(data) = read(way, taker.path, (pending, len)).await? else { return Ok(()) };

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::get::{Limit, Links, Sink};
 use super::lift::Lift;
 use super::part::chance_name;
-use super::put::{Mode, Source, Wish};
+use super::put::{Mode, Source, Way, Wish};
 use super::remote::{Found, Marks, Remote, Stat};
 use super::source::feed::Made;
 use super::tree::Kind;
@@ -168,6 +168,14 @@ impl<'a> Hand<'a> {
                 remote.put(path, source, wish).await.map(drop)
             }
             Hand::Lifted(_, lift) => lift.put(path, (source, wish), old).await,
+        }
+    }
+
+    /// The way of small files that travel together: only by SFTP, as the login.
+    pub(super) fn way_of_convoys(self) -> Option<Way<'a>> {
+        match self {
+            Hand::Own(remote) => remote.way_of_convoys(),
+            Hand::Lifted(..) => None,
         }
     }
 

@@ -16,7 +16,7 @@ use super::anchor::{Anchor, NoSpot, Spot, trimmed};
 use super::hand::{Old, beside, split};
 use super::part::hex;
 use super::path::shown;
-use super::put::{Mode, Source, Wish};
+use super::put::{Before, Mode, Source, Wish};
 use super::remote::{Found, Marks, Remote, Stat};
 use super::tree::Kind;
 use super::trouble::Trouble;
@@ -261,7 +261,7 @@ impl Lift<'_> {
     ) -> Result<(), Trouble> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let staged = [&self.folder[..], format!("/{number}").as_bytes()].concat();
-        let private = Wish { mode: Mode::Set(0o600), owner: None, ..wish.clone() };
+        let private = Wish { before: Before::Nothing, mode: Mode::Set(0o600), owner: None, ..wish.clone() };
         self.remote.put(&staged, source, &private).await.map_err(|trouble| match trouble {
             // The private folder says nothing to who wants to know which file it was.
             Trouble::File { fault, why } => Trouble::file(fault, format!("{}: {why}", shown(path))),

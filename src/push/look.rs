@@ -18,6 +18,9 @@ use crate::outcome::FileFault;
 /// Folders that are listed at once on one host.
 const LISTED: usize = 8;
 
+/// So many folders are asked for by their names, in a folder that may hold thousands of others.
+const FEW: usize = 2;
+
 /// Names that are asked for at once on one host.
 const ASKED: usize = 32;
 
@@ -26,6 +29,8 @@ const ASKED: usize = 32;
 pub(super) struct Wanted {
     /// The places of the entries, in the order of their paths.
     order: Vec<u32>,
+    /// The folders that lie right in the root, where it is few of them and nothing else that does.
+    tops: Vec<RelPath>,
 }
 
 /// What stands there.
@@ -46,7 +51,11 @@ impl Wanted {
     pub(super) fn new(source: &[Entry]) -> Wanted {
         let mut order: Vec<u32> = (0..u32::try_from(source.len()).unwrap_or(u32::MAX)).collect();
         order.sort_unstable_by(|a, b| source[*a as usize].path.cmp(&source[*b as usize].path));
-        Wanted { order }
+        let is_top = |entry: &&Entry| !entry.path.is_root() && !entry.path.as_bytes().contains(&b'/');
+        let tops: Vec<&Entry> = source.iter().filter(is_top).take(FEW + 1).collect();
+        let is_asked = tops.len() <= FEW && tops.iter().all(|top| top.kind == Kind::Dir);
+        let tops = tops.into_iter().filter(|_| is_asked).map(|top| top.path.clone()).collect();
+        Wanted { order, tops }
     }
 
     fn find<'s>(&self, source: &'s [Entry], path: &RelPath) -> Option<&'s Entry> {
@@ -86,6 +95,8 @@ pub(super) struct Scene<'a> {
     pub(super) wanted: &'a Wanted,
     /// What is looked at beside what the source has.
     pub(super) scope: Option<&'a Scope>,
+    /// What [`Scene::tops`] has seen, where that was asked for.
+    pub(super) tops: Option<&'a [(RelPath, Stat)]>,
 }
 
 /// What was found in one folder.
@@ -126,6 +137,12 @@ impl Scene<'_> {
         }
     }
 
+    /// Asks for the few folders that lie right in the root, where all of the push is in them. It needs no root that is known from
+    /// `/`, and nothing need stand there.
+    pub(super) async fn tops(self, hand: Hand<'_>) -> Result<Vec<(RelPath, Stat)>, Trouble> {
+        self.each(hand, self.wanted.tops.clone()).await
+    }
+
     /// Looks at the one file that the push is about, which the root is, and at what was left beside it.
     pub(super) async fn lone(self, hand: Hand<'_>) -> Result<Sight, Trouble> {
         let mut sight = Sight::default();
@@ -157,6 +174,14 @@ impl Scene<'_> {
     }
 
     async fn folder(self, hand: Hand<'_>, folder: RelPath) -> Result<Page, Trouble> {
+        // Where no file goes no push leaves anything, and where nothing is deleted nobody need know what else there is.
+        if folder.is_root() && self.scope.is_none() && !self.wanted.tops.is_empty() {
+            let found = match self.tops {
+                Some(seen) => seen.to_vec(),
+                None => self.tops(hand).await?,
+            };
+            return self.page(hand, (found, Vec::new())).await;
+        }
         let at = folder.below(self.base).into_owned();
         let (mut found, mut leftovers) = (Vec::new(), Vec::new());
         let listed = hand.list(&at, |one| {
@@ -173,12 +198,22 @@ impl Scene<'_> {
         match listed.await {
             Ok(()) => {}
             Err(trouble) if trouble.fault() == Some(FileFault::NoRight) => {
-                (found, leftovers) = (self.each(hand, &folder).await?, Vec::new());
+                let wanted = self.wanted.within(self.source, &folder);
+                let names = wanted.map(|entry| entry.path.clone()).collect();
+                (found, leftovers) = (self.each(hand, names).await?, Vec::new());
             }
             // It went while we looked; whoever writes into it will hear that.
             Err(trouble) if trouble.fault() == Some(FileFault::Missing) => {}
             Err(trouble) => return Err(trouble),
         }
+        self.page(hand, (found, leftovers)).await
+    }
+
+    async fn page(
+        self,
+        hand: Hand<'_>,
+        (found, leftovers): (Vec<(RelPath, Stat)>, Vec<Vec<u8>>),
+    ) -> Result<Page, Trouble> {
         let mut entries = Vec::with_capacity(found.len());
         let reading = found.into_iter().map(|(path, stat)| self.entry(hand, path, stat));
         for entry in at_once(ASKED, reading).await {
@@ -187,10 +222,8 @@ impl Scene<'_> {
         Ok(Page { entries, leftovers })
     }
 
-    /// Asks for each name by itself, in a folder that cannot be listed.
-    async fn each(self, hand: Hand<'_>, folder: &RelPath) -> Result<Vec<(RelPath, Stat)>, Trouble> {
-        let paths: Vec<RelPath> =
-            self.wanted.within(self.source, folder).map(|entry| entry.path.clone()).collect();
+    /// Asks for each name by itself, in a folder that cannot be listed or need not be.
+    async fn each(self, hand: Hand<'_>, paths: Vec<RelPath>) -> Result<Vec<(RelPath, Stat)>, Trouble> {
         let asking = paths.into_iter().map(|path| async move {
             let stat = hand.lstat(&path.below(self.base)).await;
             (path, stat)

@@ -5,8 +5,8 @@
 //! checked, and renamed. Names are bytes ([`path`]), and a server's names are checked before anything is made of them.
 //!
 //! What is done on one host goes through [`remote`], by SFTP or by a shell: [`put`] brings one file there (`begin` makes or
-//! finds its part, [`part`] names it), [`get`] brings one back, [`window`] says how much is under way, and `cause` finds out
-//! why a host said no.
+//! finds its part, [`part`] names it), small new ones go as a `convoy`, [`get`] brings one back, [`window`] says how much is
+//! under way, and `cause` finds out why a host said no.
 
 mod anchor;
 pub mod arrival;
@@ -17,6 +17,7 @@ mod cause;
 pub mod census;
 pub mod changes;
 pub mod contents;
+mod convoy;
 mod copy;
 pub mod deed;
 pub mod delete;

@@ -73,9 +73,21 @@ pub enum Verify {
     Always,
 }
 
+/// What stands at a path before a file is put there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Before {
+    /// It is not known, so the host is asked.
+    #[default]
+    Asked,
+    /// Nothing, as was just seen. What comes there in between is replaced, and nothing of it is kept.
+    Nothing,
+}
+
 /// How one file is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
+    /// What stands there.
+    pub before: Before,
     /// The path of what an earlier push of this content left in the same folder; it is gone on with, or removed.
     pub left: Option<Vec<u8>>,
     /// Its mode.
@@ -91,7 +103,7 @@ pub struct Wish {
 impl Wish {
     /// This mode, and everything else as it comes.
     pub fn with_mode(mode: Mode) -> Wish {
-        Wish { left: None, mode, mtime: None, owner: None, verify: Verify::default() }
+        Wish { before: Before::Asked, left: None, mode, mtime: None, owner: None, verify: Verify::default() }
     }
 }
 
@@ -172,7 +184,8 @@ async fn once(
     (source, wish, left): (&dyn Source, &Wish, Option<&[u8]>),
 ) -> Result<Put, Trouble> {
     let name = file_name(path)?;
-    let (old, part) = tokio::join!(old(way.sftp, path), begin::begin(way, (path, name), (source, left)));
+    let (old, part) =
+        tokio::join!(old(way.sftp, path, wish.before), begin::begin(way, (path, name), (source, left)));
     let (part, handle) = part?;
     let whole = async {
         let old = old?;
@@ -236,7 +249,10 @@ pub(super) fn file_name(path: &[u8]) -> Result<&[u8], Trouble> {
 }
 
 /// What stands there, if it may be replaced.
-async fn old(sftp: &Sftp, path: &[u8]) -> Result<Option<Attrs>, Trouble> {
+async fn old(sftp: &Sftp, path: &[u8], before: Before) -> Result<Option<Attrs>, Trouble> {
+    if before == Before::Nothing {
+        return Ok(None);
+    }
     let attrs = match sftp.lstat(path).await {
         Ok(attrs) => attrs,
         Err(error) if error.status() == Some(Status::NoSuchFile) => return Ok(None),
@@ -265,7 +281,13 @@ async fn fill_and_prove(
     (source, wish): (&dyn Source, &Wish),
 ) -> Result<Proof, Trouble> {
     let mut queue = Queue::new();
-    fill((way, path), (&handle, &mut queue), (source, part.have)).await?;
+    let ready = async {
+        if wish.verify != Verify::Size && source.size() > READ_BACK {
+            way.sums.make_ready().await;
+        }
+    };
+    let (filled, ()) = tokio::join!(fill((way, path), (&handle, &mut queue), (source, part.have)), ready);
+    filled?;
     let flight = Flight::send(way.sftp, handle, (source, wish, old)).await.map_err(cause::plain)?;
     let left = source.size().saturating_sub(part.have);
     while let Some((pending, ..)) = queue.pop() {
@@ -274,7 +296,7 @@ async fn fill_and_prove(
     // All bytes are there; a host that sums a large file does so while its disk takes them.
     let is_summed = flight.back.is_empty() && source.size() > 0;
     let summing = async { if is_summed { sum(way, part, (source, wish)).await } else { Ok(None) } };
-    let (landed, summed) = tokio::join!(flight.lands(way.sftp, path, source), summing);
+    let (landed, summed) = tokio::join!(flight.lands(way.sftp, (path, &part.path), source), summing);
     let summed = match landed? {
         true => return Ok(Proof::Content),
         false if is_summed => summed?,
@@ -289,13 +311,13 @@ async fn fill_and_prove(
 type Writes = Queue<Pending>;
 
 /// Sends what is missing, as fast as the window admits; what is left in the queue is not answered yet.
-async fn fill(
+pub(super) async fn fill(
     (way, path): (Way<'_>, &[u8]),
     (handle, queue): (&Handle, &mut Writes),
     (source, from): (&dyn Source, u64),
 ) -> Result<(), Trouble> {
     let mut window = Window::new(way.budget);
-    let longest = way.sftp.limits().write as usize;
+    let longest = way.sftp.limits().await.map_err(cause::plain)?.write as usize;
     let size = source.size();
     let mut at = from;
     while at < size {
@@ -340,21 +362,30 @@ pub(super) fn source_fault(path: &[u8], why: &str) -> Trouble {
 }
 
 /// What goes out behind the last write, all at once.
-struct Flight {
+pub(super) struct Flight {
     /// The owner that was asked for.
     owner: Option<Pending>,
     /// The owner of the file that is replaced, which need not work.
     kept: Option<Pending>,
     marks: Pending,
-    /// The content, read back in pieces; none where it is not.
-    back: Vec<(Pending, u32)>,
+    /// The content, read back in pieces and beyond its end; none where it is not.
+    back: Vec<Back>,
     sync: Option<Pending>,
-    about: Pending,
+    /// Asked where nothing is read back.
+    about: Option<Pending>,
     close: Pending,
 }
 
+/// A piece that is read back.
+struct Back {
+    pending: Pending,
+    asked: u32,
+    /// How many bytes of the content it holds; what more comes was not sent.
+    holds: usize,
+}
+
 impl Flight {
-    async fn send(
+    pub(super) async fn send(
         sftp: &Sftp,
         handle: Handle,
         (source, wish, old): (&dyn Source, &Wish, Option<Attrs>),
@@ -374,12 +405,13 @@ impl Flight {
         let size = source.size();
         let mut back = Vec::new();
         if wish.verify != Verify::Size && size <= READ_BACK {
-            let longest = u64::from(sftp.limits().read);
+            let longest = u64::from(sftp.limits().await?.read);
             let mut at = 0;
-            while at < size {
-                let len = u32::try_from(longest.min(size - at)).expect("no longer than a packet");
-                back.push((sftp.read(&handle, at, len).await?, len));
-                at += u64::from(len);
+            while at <= size {
+                let asked = u32::try_from(longest.min(size + 1 - at)).expect("no longer than a packet");
+                let holds = usize::try_from((size - at).min(asked.into())).expect("no longer than a packet");
+                back.push(Back { pending: sftp.read(&handle, at, asked).await?, asked, holds });
+                at += u64::from(asked);
             }
         }
         // What takes the place of something is on its disk before, so that the path holds the one or the other also after the
@@ -388,13 +420,21 @@ impl Flight {
             true => Some(sftp.fsync(&handle).await?),
             false => None,
         };
-        let about = sftp.fstat(&handle).await?;
+        let about = match back.is_empty() {
+            true => Some(sftp.fstat(&handle).await?),
+            false => None,
+        };
         let close = sftp.close(handle).await?;
         Ok(Flight { owner, kept, marks, back, sync, about, close })
     }
 
-    /// Waits for all of it; true where the content was read back and is right.
-    async fn lands(self, sftp: &Sftp, path: &[u8], source: &dyn Source) -> Result<bool, Trouble> {
+    /// Waits for all of it; true where the content was read back and is right. Its size is right where this is no error.
+    pub(super) async fn lands(
+        self,
+        sftp: &Sftp,
+        (path, part): (&[u8], &[u8]),
+        source: &dyn Source,
+    ) -> Result<bool, Trouble> {
         // What comes back is summed as it comes, before the disk is waited for, so that nothing of it is kept.
         let sum = match self.back.is_empty() {
             true => None,
@@ -414,31 +454,37 @@ impl Flight {
         if let Some(kept) = self.kept {
             only_refused(kept.done().await)?;
         }
-        let about = self.about.attrs().await.map_err(cause::plain)?;
+        if let Some(sum) = sum {
+            return same(path, sum, source);
+        }
+        let about = match self.about {
+            Some(about) => about.attrs().await.map_err(cause::plain)?,
+            None => sftp.lstat(part).await.map_err(cause::plain)?,
+        };
         if let Some(size) = about.size
             && size != source.size()
         {
             let why = format!("{}: {} bytes were sent, and {size} are there", shown(path), source.size());
             return Err(Trouble::file(FileFault::ChecksumDiffers, why));
         }
-        match sum {
-            Some(sum) => same(path, sum, source),
-            None => Ok(source.size() == 0),
-        }
+        Ok(source.size() == 0)
     }
 }
 
-/// The sum of what is read back. Where a server gives less than was asked for, or lets nobody read, there is none: then it is
-/// proven in another way.
-async fn read_back(pieces: Vec<(Pending, u32)>) -> Result<Option<[u8; 32]>, Trouble> {
+/// The sum of what is read back, where it is as long as what was sent. Where a server gives less, or more, or lets nobody
+/// read, there is none: then it is proven in another way.
+async fn read_back(pieces: Vec<Back>) -> Result<Option<[u8; 32]>, Trouble> {
     let mut digest = Some(Sha256::new());
-    for (pending, len) in pieces {
-        let data = match pending.data(len).await {
-            Ok(data) => data.filter(|data| data.len() == len as usize),
-            Err(SftpError::Refused(_)) => None,
+    for Back { pending, asked, holds } in pieces {
+        let data = match pending.data(asked).await {
+            Ok(data) => data.unwrap_or_default(),
+            Err(SftpError::Refused(_)) => {
+                digest = None;
+                continue;
+            }
             Err(error) => return Err(cause::plain(error)),
         };
-        digest = digest.zip(data).map(|(digest, data)| digest.chain_update(&data));
+        digest = digest.filter(|_| data.len() == holds).map(|digest| digest.chain_update(&data));
     }
     Ok(digest.map(|digest| digest.finalize().into()))
 }
@@ -476,8 +522,20 @@ pub(super) async fn replace(
     (part, path): (&[u8], &[u8]),
     is_there: bool,
 ) -> Result<(), Trouble> {
-    let renamed = match sftp.features().posix_rename {
-        true => sftp.posix_rename(part, path).await,
+    match replacing(sftp, (part, path), is_there).await?.done().await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(cause::of(sftp, (Doing::Replace, path), error).await),
+    }
+}
+
+/// Asks for a part to be put in its place; [`Pending::done`] is the answer.
+pub(super) async fn replacing(
+    sftp: &Sftp,
+    (part, path): (&[u8], &[u8]),
+    is_there: bool,
+) -> Result<Pending, Trouble> {
+    let asked = match sftp.features().posix_rename {
+        true => sftp.posix_renaming(part, path).await,
         false if is_there => {
             let why = format!(
                 "{}: this server cannot replace a file at once (it lacks posix-rename@openssh.com), and it would be \
@@ -486,12 +544,9 @@ pub(super) async fn replace(
             );
             return Err(Trouble::file(FileFault::Refused, why));
         }
-        false => sftp.rename(part, path).await,
+        false => sftp.renaming(part, path).await,
     };
-    match renamed {
-        Ok(()) => Ok(()),
-        Err(error) => Err(cause::of(sftp, (Doing::Replace, path), error).await),
-    }
+    asked.map_err(cause::plain)
 }
 
 /// A time as the protocol says it: the nearest it can.

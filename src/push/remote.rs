@@ -110,6 +110,14 @@ impl<'a> Remote<'a> {
         Way { sftp, budget: &self.budget, own: &self.own, sums: &self.sums }
     }
 
+    /// The way of small files that travel together; none through a shell.
+    pub(super) fn way_of_convoys(&self) -> Option<Way<'_>> {
+        match &self.way {
+            How::Sftp(sftp) => Some(self.way(sftp)),
+            How::Shell(_) => None,
+        }
+    }
+
     /// An absolute path: relative ones and `~/` are below where the user begins; `~name` is asked for, where the host can say.
     pub async fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, Trouble> {
         let below = match path {
@@ -117,7 +125,8 @@ impl<'a> Remote<'a> {
             b"~" => b"",
             [b'~', b'/', below @ ..] => below,
             [b'~', ..] => return self.home_of(path).await,
-            below => below,
+            b"." => b"",
+            below => below.strip_prefix(b"./").unwrap_or(below),
         };
         let home = match &self.way {
             How::Sftp(sftp) => sftp.realpath(b".").await.map_err(cause::plain)?.to_vec(),
@@ -187,8 +196,13 @@ impl<'a> Remote<'a> {
     pub async fn make_dir(&self, path: &[u8], mode: u32) -> Result<(), Trouble> {
         match &self.way {
             How::Sftp(sftp) => {
-                if let Err(error) = sftp.mkdir(path, Attrs::with_mode(mode)).await {
+                // Most hosts take nothing away, and whether they did is asked along with it.
+                let (made, there) = tokio::join!(sftp.mkdir(path, Attrs::with_mode(mode)), sftp.lstat(path));
+                if let Err(error) = made {
                     return Err(cause::of(sftp, (Doing::Create, path), error).await);
+                }
+                if there.is_ok_and(|there| there.permissions() == Some(mode)) {
+                    return Ok(());
                 }
                 done(sftp, path, sftp.setstat(path, Attrs::with_mode(mode)).await).await
             }

@@ -67,8 +67,16 @@ pub(super) struct Shell<'a> {
     link: &'a Link,
     /// How long a command may say nothing.
     patience: Duration,
-    /// One command at a time; whether one has begun.
-    turn: Mutex<bool>,
+    /// One command at a time.
+    turn: Mutex<Turn>,
+}
+
+#[derive(Default)]
+struct Turn {
+    /// Whether a command has begun.
+    has_run: bool,
+    /// A session for the next one.
+    ready: Option<Opened>,
 }
 
 /// Where the bytes for a command come from.
@@ -84,7 +92,7 @@ enum Ear<'a> {
 
 impl<'a> Shell<'a> {
     pub(super) fn new(link: &'a Link) -> Shell<'a> {
-        Shell { link, patience: PATIENCE, turn: Mutex::new(false) }
+        Shell { link, patience: PATIENCE, turn: Mutex::default() }
     }
 
     /// The same with another patience.
@@ -104,10 +112,13 @@ impl<'a> Shell<'a> {
         (feed, mut ear): (Feed<'_>, Ear<'_>),
         patience: Duration,
     ) -> Result<Said, Trouble> {
-        let mut has_run = self.turn.lock().await;
+        let mut turn = self.turn.lock().await;
         let mark = format!("omnes-{:016x}", rand::random::<u64>());
-        let opened = self.open(*has_run).await?;
-        *has_run = true;
+        let opened = match turn.ready.take() {
+            Some(opened) => opened,
+            None => self.open(turn.has_run).await?,
+        };
+        turn.has_run = true;
         let channel = match opened.exec_on_pipes(&script.command(&mark, args)).await {
             Ok(channel) => channel,
             Err(StartError::NotRun(error)) => return Err(Trouble::Unreachable(error)),
@@ -139,6 +150,14 @@ impl<'a> Shell<'a> {
         };
         let _ = timeout(GOODBYE, input.close()).await;
         said.and_then(Hearing::end)
+    }
+
+    /// Has a session opened for the next command, where none is under way. Where that cannot be, the command finds out why.
+    async fn make_ready(&self) {
+        let Ok(mut turn) = self.turn.try_lock() else { return };
+        if turn.ready.is_none() && !turn.has_run {
+            turn.ready = self.link.open().await.ok();
+        }
     }
 
     /// A session for the next command. A host that allows one alone (`MaxSessions`) may not be rid of the last one yet, so it is
@@ -565,6 +584,14 @@ impl<'a> Sums<'a> {
     /// The same with another patience.
     pub(super) fn patient(self, patience: Duration) -> Sums<'a> {
         Sums { shell: self.shell.patient(patience), ..self }
+    }
+
+    /// A sum will be asked for, for the first time perhaps: what is long to wait for begins now.
+    pub(super) async fn make_ready(&self) {
+        let may_ask = self.skill.try_lock().is_ok_and(|skill| *skill != Skill::Lacks);
+        if may_ask {
+            self.shell.make_ready().await;
+        }
     }
 
     /// The sum of a file of so many bytes; `None` where nothing on the host can make it. A host that could not the first time, or

@@ -6,6 +6,7 @@ pub mod support;
 
 mod clients;
 mod comparing;
+mod convoys;
 mod ground;
 mod kills;
 mod listing;

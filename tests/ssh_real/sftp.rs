@@ -239,7 +239,7 @@ async fn a_server_that_refuses_to_name_its_limits_has_the_usual_ones() {
     let serve = r"head -c 9 >/dev/null; printf '\000\000\000\040\002\000\000\000\003\000\000\000\022limits@openssh.com\000\000\000\0011'; head -c 31 >/dev/null; printf '\000\000\000\021\145\000\000\000\000\000\000\000\010\000\000\000\000\000\000\000\000'; exec sleep 1000";
     let channel = link.exec(serve.as_bytes()).await.unwrap();
     let sftp = Sftp::over(channel, DEADLINE).await.unwrap();
-    assert_eq!((sftp.features().limits, sftp.limits().read), (true, 32 * 1024));
+    assert_eq!((sftp.features().limits, sftp.limits().await.unwrap().read), (true, 32 * 1024));
 }
 
 #[tokio::test]

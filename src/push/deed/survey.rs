@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{Purpose, SURVEYED, Visit};
+use super::{Purpose, SURVEYED, Via, Visit};
 use crate::outcome::FileFault;
 use crate::push::carry::Goods;
 use crate::push::changes::{self, Changes, Policy};
@@ -34,13 +34,21 @@ pub(in crate::push) struct Ground<'a> {
     pub(in crate::push) doomed: Option<(Doomed, Known)>,
 }
 
+/// Where a push begins on a host.
+struct Root {
+    /// From `/`.
+    base: Vec<u8>,
+    /// What stands there.
+    stat: Option<Stat>,
+    /// What was seen of [`Scene::tops`] on the way.
+    tops: Option<Vec<(RelPath, Stat)>>,
+}
+
 impl<'a> Visit<'a> {
     /// Looks at what stands there, and decides what is to be done.
     pub(super) async fn survey(&self, hand: Hand<'_>) -> Result<Ground<'a>, Trouble> {
-        let base = self.resolve(hand, &self.parcel.at.path).await?;
-        hand.anchor(&base).await?;
-        let stat = hand.stat(&base).await?;
-        let stands = match &stat {
+        let root = self.root(hand).await?;
+        let stands = match &root.stat {
             None => Stands::Nothing,
             Some(Stat { kind: Kind::Dir, .. }) => Stands::Folder,
             Some(_) => Stands::Other,
@@ -50,7 +58,8 @@ impl<'a> Visit<'a> {
         let source = self.source(landing)?;
         let entries = u32::try_from(source.len()).unwrap_or(SURVEYED).min(SURVEYED);
         let _room = self.push.surveys.acquire_many(entries).await.expect("nobody closes it");
-        let mut sight = self.sight(hand, (&base, &source), (landing, stat)).await?;
+        let mut sight = self.sight(hand, (&root, &source), landing).await?;
+        let base = root.base;
         let equal = self.equal(hand, &base, (&source, &sight)).await?;
         let changes = changes::changes(&source, &sight.entries, &self.policy(), &equal).at(&base);
         let doomed = match &self.push.tidy {
@@ -70,6 +79,33 @@ impl<'a> Visit<'a> {
     fn looks_back(&self) -> bool {
         let manner = &self.push.manner;
         manner.backup.is_some() || manner.owner.is_some() || manner.purpose == Purpose::Foresee
+    }
+
+    /// Finds the root of the push.
+    async fn root(&self, hand: Hand<'_>) -> Result<Root, Trouble> {
+        let path = &self.parcel.at.path;
+        // All at once. What goes wrong is asked again, since it is told with the whole path.
+        if let (Hand::Own(_), Via::Sftp) = (hand, self.push.manner.via)
+            && let (Ok(base), Ok(stat), Ok(tops)) =
+                tokio::join!(self.resolve(hand, path), hand.stat(path), self.tops(hand, path))
+        {
+            return Ok(Root { base, stat, tops });
+        }
+        let base = self.resolve(hand, path).await?;
+        hand.anchor(&base).await?;
+        let stat = hand.stat(&base).await?;
+        Ok(Root { base, stat, tops: None })
+    }
+
+    /// The folders right in the root that hold all that is pushed, where that decides what is looked at.
+    async fn tops(&self, hand: Hand<'_>, path: &[u8]) -> Result<Option<Vec<(RelPath, Stat)>>, Trouble> {
+        match &self.push.wanted {
+            Some(wanted) if self.push.tidy.is_none() => {
+                let scene = Scene { base: path, source: &[], wanted, scope: None, tops: None };
+                scene.tops(hand).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn resolve(&self, hand: Hand<'_>, path: &[u8]) -> Result<Vec<u8>, Trouble> {
@@ -106,8 +142,8 @@ impl<'a> Visit<'a> {
     async fn sight(
         &self,
         hand: Hand<'_>,
-        (base, source): (&[u8], &[Entry]),
-        (landing, stat): (Landing, Option<Stat>),
+        (root, source): (&Root, &[Entry]),
+        landing: Landing,
     ) -> Result<Sight, Trouble> {
         let made;
         let wanted = match &self.push.wanted {
@@ -118,16 +154,18 @@ impl<'a> Visit<'a> {
             }
         };
         let scope = match &self.push.tidy {
-            Some(tidy) => tidy.scope((self.call.name, base)).await,
+            Some(tidy) => tidy.scope((self.call.name, &root.base)).await,
             None => None,
         };
-        let scene = Scene { base, source, wanted, scope: scope.as_ref() };
+        let (scope, tops) = (scope.as_ref(), root.tops.as_deref());
+        let scene = Scene { base: &root.base, source, wanted, scope, tops };
         if landing == Landing::As {
             return scene.lone(hand).await;
         }
-        let Some(stat) = stat else { return Ok(Sight::default()) };
+        let Some(stat) = &root.stat else { return Ok(Sight::default()) };
         let mut sight = scene.tree(hand).await?;
-        let root = Entry { path: RelPath::root(), kind: stat.kind, mode: stat.mode, mtime: stat.mtime };
+        let root =
+            Entry { path: RelPath::root(), kind: stat.kind.clone(), mode: stat.mode, mtime: stat.mtime };
         sight.entries.push(root);
         sight.owners.push(stat.owner);
         Ok(sight)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Ground, Purpose, Via, Visit};
 use crate::outcome::{Fate, FileFault, FilesFailed, NotRun, Outcome, Unknown};
@@ -266,7 +266,7 @@ impl Visit<'_> {
 
     /// Says now and then how far the bytes are.
     async fn telling(&self, moved: &AtomicU64, total: u64) {
-        let mut ticks = interval(TELLING);
+        let mut ticks = interval_at(Instant::now() + TELLING, TELLING);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -337,6 +337,11 @@ impl Visit<'_> {
 }
 
 impl Goods for Visit<'_> {
+    fn expect(&self, items: &[usize]) {
+        let items = items.iter().map(|item| item + self.lot.range().start);
+        self.push.feed.expect(items.filter(|item| !self.push.fillings.contains_key(item)));
+    }
+
     fn open(&self, item: usize) -> BoxFuture<'_, Result<Box<dyn Source>, String>> {
         let item = item + self.lot.range().start;
         async move {

@@ -10,6 +10,7 @@
 //! way by itself.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +47,9 @@ struct Books {
     kept: Kept,
     sums: HashMap<usize, Sum>,
 }
+
+/// Tells those who wait what came of a reading.
+type Telling<T> = watch::Sender<Option<Result<T, SourceFault>>>;
 
 /// What is known of the content of a file.
 enum Sum {
@@ -106,19 +110,31 @@ impl Feed {
         Ok(Some(whole.into()))
     }
 
-    async fn sum(self: &Arc<Self>, item: usize) -> Result<[u8; 32], SourceFault> {
-        let coming = {
-            let mut books = self.books();
-            match books.sums.get(&item) {
-                Some(Sum::Known(sum)) => return Ok(*sum),
-                Some(Sum::Coming(coming)) => coming.clone(),
-                None => {
-                    let (told, coming) = watch::channel(None);
-                    books.sums.insert(item, Sum::Coming(coming.clone()));
-                    tokio::spawn(Arc::clone(self).read_whole(item, told));
-                    coming
-                }
+    /// These files will be asked for next: what nobody has read of them is read in one go, one after the other.
+    pub fn expect(self: &Arc<Self>, items: impl Iterator<Item = usize>) {
+        let mut readings = Vec::new();
+        let mut books = self.books();
+        for item in items {
+            if let Entry::Vacant(unread) = books.sums.entry(item) {
+                let (told, coming) = watch::channel(None);
+                unread.insert(Sum::Coming(coming));
+                readings.push((item, told));
             }
+        }
+        drop(books);
+        if !readings.is_empty() {
+            tokio::spawn(Arc::clone(self).read_wholes(readings));
+        }
+    }
+
+    async fn sum(self: &Arc<Self>, item: usize) -> Result<[u8; 32], SourceFault> {
+        let coming = loop {
+            match self.books().sums.get(&item) {
+                Some(Sum::Known(sum)) => return Ok(*sum),
+                Some(Sum::Coming(coming)) => break coming.clone(),
+                None => {}
+            }
+            self.expect([item].into_iter());
         };
         self.outcome(item, coming).await
     }
@@ -149,23 +165,27 @@ impl Feed {
         })
     }
 
-    async fn read_whole(
-        self: Arc<Self>,
-        item: usize,
-        told: watch::Sender<Option<Result<[u8; 32], SourceFault>>>,
-    ) {
-        let result = self.reading(&self.for_sums, item, move |feed| feed.read_whole_now(item)).await;
-        let mut books = self.books();
-        match &result {
-            Ok(sum) => books.sums.insert(item, Sum::Known(*sum)),
-            // Whoever asks next has it tried once more.
-            Err(_) => books.sums.remove(&item),
-        };
-        drop(books);
-        told.send_replace(Some(result));
+    async fn read_wholes(self: Arc<Self>, readings: Vec<(usize, Telling<[u8; 32]>)>) {
+        let _turn = self.for_sums.acquire().await.expect("nobody closes it");
+        let feed = Arc::clone(&self);
+        // On a thread that may wait for a disk. Where it breaks off, those who wait hear that from their channels.
+        let _ = spawn_blocking(move || {
+            for (item, told) in readings {
+                let result = feed.read_whole_now(item);
+                let mut books = feed.books();
+                match &result {
+                    Ok(sum) => books.sums.insert(item, Sum::Known(*sum)),
+                    // Whoever asks next has it tried once more.
+                    Err(_) => books.sums.remove(&item),
+                };
+                drop(books);
+                told.send_replace(Some(result));
+            }
+        })
+        .await;
     }
 
-    async fn read_piece(self: Arc<Self>, key: Key, told: watch::Sender<Option<Result<Bytes, SourceFault>>>) {
+    async fn read_piece(self: Arc<Self>, key: Key, told: Telling<Bytes>) {
         let result = self.reading(&self.for_pieces, key.0, move |feed| feed.read_piece_now(key)).await;
         let mut books = self.books();
         match &result {

@@ -232,6 +232,29 @@ async fn many_small_files_are_read_once_each_within_the_window() {
 }
 
 #[tokio::test]
+async fn what_is_expected_is_read_once_whoever_asks_for_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    for n in 0..20 {
+        fs::write(home.path().join(format!("{n:02}")), content(n)).expect("a file");
+    }
+    let feed = feed_of(&home.path().join("."), WINDOW);
+    fs::remove_file(home.path().join("03")).expect("ours");
+    for _host in 0..3 {
+        feed.expect(1..21);
+    }
+    for n in 0..20 {
+        match (n, feed.whole(n + 1, 1 << 20).await) {
+            (3, found) => assert!(found.is_err(), "it went, and the others are read all the same"),
+            (_, found) => assert_eq!(found.expect("it can be read").as_deref(), Some(&content(n)[..])),
+        }
+    }
+    assert_eq!(feed.reads(), Reads { once: (0..20).sum::<u64>() - 3, again: 0 });
+    // Whoever asks once more has it tried once more.
+    feed.expect([4].into_iter());
+    assert!(feed.whole(4, 1 << 20).await.is_err());
+}
+
+#[tokio::test]
 async fn content_made_for_one_host_is_given_like_any_other() {
     let made = Made::new(Bytes::from_static(b"server web1"));
     assert_eq!((made.size(), made.sha256()[..].to_vec()), (11, Sha256::digest(b"server web1").to_vec()));

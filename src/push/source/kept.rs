@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::open::SourceFault;
 
-/// Bytes of a piece; the last of a file is shorter.
-pub(super) const PIECE: usize = 256 * 1024;
+/// Bytes of a piece; the last of a file is shorter. As many as `sftp-server` takes in one write, so that a piece is one.
+pub(super) const PIECE: usize = 255 * 1024;
 
 /// What keeping a piece costs beside its bytes, about.
 const KEEPING: usize = 128;

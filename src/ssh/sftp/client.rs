@@ -1,9 +1,10 @@
 //! What can be asked of a host over SFTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::future::{BoxFuture, FutureExt, Shared};
 
 use super::attrs::Attrs;
 use super::cursor::Malformed;
@@ -60,6 +61,17 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// From the answer that was asked for, where the server has one.
+    async fn of(asked: Option<Pending>) -> Result<Limits, SftpError> {
+        let Some(asked) = asked else { return Ok(Limits::default()) };
+        match asked.extended().await {
+            Ok(body) => Ok(Limits::decode(body)?),
+            // What it names and then refuses it need not have.
+            Err(SftpError::Refused(_)) => Ok(Limits::default()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// From the answer of a server, kept within what a packet holds here.
     fn decode(mut body: Bytes) -> Result<Limits, Malformed> {
         let mut number = || body.try_get_u64().map_err(|_| Malformed::Short);
@@ -78,7 +90,24 @@ impl Limits {
 #[derive(Clone, Debug)]
 pub struct Sftp {
     session: Session,
-    about: Arc<(Features, Limits)>,
+    about: Arc<About>,
+}
+
+/// What is known of a server.
+struct About {
+    features: Features,
+    limits: OnceLock<Limits>,
+    /// Asked for at the beginning, and waited for by whoever needs them first.
+    coming: Shared<BoxFuture<'static, Result<Limits, SftpError>>>,
+}
+
+impl std::fmt::Debug for About {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("About")
+            .field("features", &self.features)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An open file or folder; closed when dropped, where that needs no waiting.
@@ -119,26 +148,26 @@ impl Sftp {
             expand_path: has(names::EXPAND_PATH),
             hardlink: has(names::HARDLINK),
         };
-        let limits = match features.limits {
-            true => match session.send(&Request::Limits).await?.extended().await {
-                Ok(body) => Limits::decode(body)?,
-                // What it names and then refuses it need not have.
-                Err(SftpError::Refused(_)) => Limits::default(),
-                Err(error) => return Err(error),
-            },
-            false => Limits::default(),
+        let asked = match features.limits {
+            true => Some(session.send(&Request::Limits).await?),
+            false => None,
         };
-        Ok(Sftp { session, about: Arc::new((features, limits)) })
+        let coming = Limits::of(asked).boxed().shared();
+        Ok(Sftp { session, about: Arc::new(About { features, limits: OnceLock::new(), coming }) })
     }
 
     /// What its server can do beyond the draft.
     pub fn features(&self) -> Features {
-        self.about.0
+        self.about.features
     }
 
     /// How much one request may carry.
-    pub fn limits(&self) -> Limits {
-        self.about.1
+    pub async fn limits(&self) -> Result<Limits, SftpError> {
+        if let Some(limits) = self.about.limits.get() {
+            return Ok(*limits);
+        }
+        let limits = self.about.coming.clone().await?;
+        Ok(*self.about.limits.get_or_init(|| limits))
     }
 
     /// Waits until nothing can be asked any more: the link was lost, or the server misbehaved.
@@ -152,7 +181,17 @@ impl Sftp {
 
     /// Opens a file.
     pub async fn open_file(&self, path: &[u8], flags: OpenFlags, attrs: Attrs) -> Result<Handle, SftpError> {
-        let pending = self.send(Request::Open { path: checked(path)?, flags, attrs }).await?;
+        let pending = self.opening(path, flags, attrs).await?;
+        self.opened(pending).await
+    }
+
+    /// Asks for a file to be opened; [`Sftp::opened`] takes the answer.
+    pub async fn opening(&self, path: &[u8], flags: OpenFlags, attrs: Attrs) -> Result<Pending, SftpError> {
+        self.send(Request::Open { path: checked(path)?, flags, attrs }).await
+    }
+
+    /// The answer to [`Sftp::opening`].
+    pub async fn opened(&self, pending: Pending) -> Result<Handle, SftpError> {
         Ok(self.handle(pending.handle().await?))
     }
 
@@ -169,7 +208,6 @@ impl Sftp {
 
     /// Sends bytes to be written at an offset, at most [`Limits::write`]; [`Pending::done`] is the answer.
     pub async fn write(&self, handle: &Handle, at: u64, data: Bytes) -> Result<Pending, SftpError> {
-        debug_assert!(data.len() <= self.limits().write as usize, "a write of more than the server takes");
         self.session.send_write(&handle.bytes, (at, data)).await
     }
 
@@ -241,12 +279,22 @@ impl Sftp {
 
     /// Gives a path another name, which nothing must have.
     pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), SftpError> {
-        self.send(Request::Rename { from: checked(from)?, to: checked(to)? }).await?.done().await
+        self.renaming(from, to).await?.done().await
+    }
+
+    /// Asks for the same; [`Pending::done`] is the answer.
+    pub async fn renaming(&self, from: &[u8], to: &[u8]) -> Result<Pending, SftpError> {
+        self.send(Request::Rename { from: checked(from)?, to: checked(to)? }).await
     }
 
     /// Puts one thing in the place of another at once, where [`Features::posix_rename`] says so.
     pub async fn posix_rename(&self, from: &[u8], to: &[u8]) -> Result<(), SftpError> {
-        self.send(Request::PosixRename { from: checked(from)?, to: checked(to)? }).await?.done().await
+        self.posix_renaming(from, to).await?.done().await
+    }
+
+    /// Asks for the same; [`Pending::done`] is the answer.
+    pub async fn posix_renaming(&self, from: &[u8], to: &[u8]) -> Result<Pending, SftpError> {
+        self.send(Request::PosixRename { from: checked(from)?, to: checked(to)? }).await
     }
 
     /// Gives a file, or a link itself, a second name that nothing has, where [`Features::hardlink`] says so.
