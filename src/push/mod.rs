@@ -46,6 +46,7 @@ mod shell;
 pub mod sift;
 pub mod source;
 pub mod spot;
+mod sums;
 pub mod telling;
 pub mod tidy;
 pub mod tree;

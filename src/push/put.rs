@@ -21,7 +21,7 @@ use super::begin::{self, Part};
 use super::cause::{self, Doing, folder_of};
 use super::get;
 use super::path::{check_name, shown};
-use super::shell::Sums;
+use super::sums::Sums;
 use super::trouble::Trouble;
 use super::window::{Budget, Queue, Window};
 use crate::outcome::FileFault;
