@@ -23,7 +23,7 @@ use crate::outcome::{FileFault, FilesFailed};
 use crate::run::FileTally;
 
 /// Things that are done at once on one host: so many small files are on their way while each waits for its answers. Of large
-/// ones the window of each and the budget of the run bound the bytes.
+/// ones the window of each and the budget of the run bound the bytes. A convoy that begins below it goes whole.
 const AT_ONCE: usize = 64;
 
 /// The content of the files of one host.

@@ -13,7 +13,7 @@ use super::trouble::Trouble;
 use super::window::Queue;
 use crate::ssh::sftp::{Pending, SftpError};
 
-/// Files of a convoy at most.
+/// Files of a convoy at most: they share packets, and none waits long for the first.
 pub(super) const LENGTH: usize = 16;
 
 /// Bytes of a file that travels so: one request carries it, whatever the server.

@@ -1,6 +1,6 @@
 //! What can be asked of a host over SFTP.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -96,16 +96,15 @@ pub struct Sftp {
 /// What is known of a server.
 struct About {
     features: Features,
-    limits: OnceLock<Limits>,
     /// Asked for at the beginning, and waited for by whoever needs them first.
-    coming: Shared<BoxFuture<'static, Result<Limits, SftpError>>>,
+    limits: Shared<BoxFuture<'static, Result<Limits, SftpError>>>,
 }
 
 impl std::fmt::Debug for About {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("About")
             .field("features", &self.features)
-            .field("limits", &self.limits)
+            .field("limits", &self.limits.peek())
             .finish_non_exhaustive()
     }
 }
@@ -152,8 +151,8 @@ impl Sftp {
             true => Some(session.send(&Request::Limits).await?),
             false => None,
         };
-        let coming = Limits::of(asked).boxed().shared();
-        Ok(Sftp { session, about: Arc::new(About { features, limits: OnceLock::new(), coming }) })
+        let limits = Limits::of(asked).boxed().shared();
+        Ok(Sftp { session, about: Arc::new(About { features, limits }) })
     }
 
     /// What its server can do beyond the draft.
@@ -163,11 +162,7 @@ impl Sftp {
 
     /// How much one request may carry.
     pub async fn limits(&self) -> Result<Limits, SftpError> {
-        if let Some(limits) = self.about.limits.get() {
-            return Ok(*limits);
-        }
-        let limits = self.about.coming.clone().await?;
-        Ok(*self.about.limits.get_or_init(|| limits))
+        self.about.limits.clone().await
     }
 
     /// Waits until nothing can be asked any more: the link was lost, or the server misbehaved.
